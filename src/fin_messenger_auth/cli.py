@@ -1,0 +1,64 @@
+"""The command line: one parser, one file of ``commands`` behind each name."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from .commands import demo, settings
+from .errors import FinMessengerAuthError, FinMessengerAuthWarning
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TextIO
+
+PROGRAM = "fin-messenger-auth"
+
+_COMMANDS = (demo, settings)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: The arguments; the process's own if left out.
+
+    Returns:
+        The exit status: 0 fine, 1 the answer is no. Wrong usage leaves with 2, as argparse does.
+    """
+    arguments = _parser().parse_args(argv)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", FinMessengerAuthWarning)
+        warnings.showwarning = _show_warning
+        try:
+            status: int = arguments.run(arguments)
+        except FinMessengerAuthError as error:
+            sys.stderr.write(f"{PROGRAM}: {error}\n")
+            return 1
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM, description="The two tokens that Fin Messenger needs for Salesforce Enhanced Chat."
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version(PROGRAM)}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in _COMMANDS:
+        command.register(commands)
+    return parser
+
+
+def _show_warning(  # noqa: PLR0913, PLR0917 - the shape that the warnings module calls
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    del category, filename, lineno, file, line
+    sys.stderr.write(f"{PROGRAM}: warning: {message}\n")

@@ -1,0 +1,47 @@
+"""``settings``: the real job, from the environment, as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from fin_messenger_auth.pair import TokenPairBuilder
+from fin_messenger_auth.users import MessengerUser
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "settings",
+        help="print window.intercomSettings for a user, from the environment",
+        description="Print window.intercomSettings for a user as JSON. Keys and ids come from the environment; "
+        "the README lists the variables. The output holds bearer tokens: treat it like a password.",
+    )
+    parser.add_argument("--user", required=True, metavar="ID", help="the signed-in user's id")
+    parser.add_argument(
+        "--attribute",
+        action="append",
+        default=[],
+        type=_attribute,
+        metavar="NAME=VALUE",
+        help='a signed attribute; VALUE is JSON where it parses (true, 12, "12"), else text; may be repeated',
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the settings."""
+    user = MessengerUser(arguments.user, attributes=dict(arguments.attribute))
+    print(json.dumps(TokenPairBuilder.from_env().build_settings(user), indent=2))
+    return 0
+
+
+def _attribute(text: str) -> tuple[str, Any]:
+    name, separator, value = text.partition("=")
+    if not (name and separator):
+        raise argparse.ArgumentTypeError("write it as NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value

@@ -1,0 +1,206 @@
+"""Where a key is read from: an environment variable, a file, or a string already in memory.
+
+A source reads anew at each call and caches nothing; the signers read theirs once, at start-up.
+Write your own by giving any object a ``read`` method that returns bytes.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, Protocol
+
+from .errors import ConfigurationError, KeyUnavailableError
+from .values import fill
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PEM_ARMOUR = b"-----BEGIN "
+
+
+class KeySource(Protocol):
+    """Where a key or secret comes from."""
+
+    def read(self) -> bytes:
+        """Read the key anew, as the bytes of a PEM document or of a secret.
+
+        Raises:
+            KeyUnavailableError: It cannot be read.
+        """
+        ...
+
+
+class MaskedBytes(bytes):
+    """Bytes that show nowhere: tracebacks that print local variables print this instead."""
+
+    def __repr__(self) -> str:
+        """Say that something is here, and nothing about it."""
+        return "<masked>"
+
+    __str__ = __repr__
+
+    def looks_like_pem(self) -> bool:
+        """Tell whether this holds PEM armour (RFC 7468)."""
+        return self.find(_PEM_ARMOUR) >= 0
+
+    def without_line_end(self) -> MaskedBytes:
+        """Drop one trailing line end, which editors and ``echo`` put behind a secret in a file."""
+        return MaskedBytes(self.removesuffix(b"\n").removesuffix(b"\r"))
+
+
+class Sealed:
+    """For objects that hold key material: immutable, never pickled, and a copy is the object itself."""
+
+    __slots__ = ()
+
+    def __setattr__(self, name: str, _value: object) -> NoReturn:
+        """Refuse to be changed."""
+        raise AttributeError(f"{type(self).__name__} is immutable; make a new one instead of setting {name}.")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        """Refuse to be changed."""
+        raise AttributeError(f"{type(self).__name__} is immutable; {name} stays.")
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled, which would write the key out."""
+        raise TypeError(f"{type(self).__name__} holds a key and refuses to be pickled; make it where it is used.")
+
+    def __copy__(self) -> Sealed:
+        """Return the object itself: it is immutable."""
+        return self
+
+    def __deepcopy__(self, _memo: dict[int, object]) -> Sealed:
+        """Return the object itself: it is immutable."""
+        return self
+
+
+class EnvKeySource(Sealed):
+    r"""A key in an environment variable.
+
+    A PEM document may have its line ends written out as ``\n``, as many deployment tools leave them;
+    they become real ones. A secret is taken as it is.
+
+    Args:
+        name: The variable's name.
+        environ: Where to look it up.
+    """
+
+    __slots__ = ("_environ", "_name")
+
+    _environ: Mapping[str, str]
+    _name: str
+
+    def __init__(self, name: str, *, environ: Mapping[str, str] = os.environ) -> None:
+        fill(self, "_name", name)
+        fill(self, "_environ", environ)
+
+    def __repr__(self) -> str:
+        """Name the variable, not its value."""
+        return f"EnvKeySource({self._name!r})"
+
+    def read(self) -> bytes:
+        """Read the variable anew.
+
+        Raises:
+            KeyUnavailableError: It is not set, or empty, which counts as not set.
+        """
+        value = MaskedBytes(os.fsencode(self._environ.get(self._name, "")))
+        if not value.strip():
+            raise KeyUnavailableError(f"The environment variable {self._name} is not set, or empty.")
+        if value.looks_like_pem():
+            value = MaskedBytes(value.replace(rb"\r", b"").replace(rb"\n", b"\n"))
+        return value
+
+
+class FileKeySource(Sealed):
+    """A key in a file, such as a mounted secret.
+
+    Args:
+        path: The file. A relative path is looked up from the working directory at each read.
+
+    Raises:
+        ConfigurationError: The key itself was given in place of its path.
+    """
+
+    __slots__ = ("_path",)
+
+    _path: Path
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        fill(self, "_path", Path(path))
+        if _PEM_ARMOUR.decode() in str(self._path):
+            raise ConfigurationError("FileKeySource takes a path and was given a PEM document; use StringKeySource.")
+
+    def __repr__(self) -> str:
+        """Name the file."""
+        return f"FileKeySource({self._shown()})"
+
+    def read(self) -> bytes:
+        """Read the file anew.
+
+        Raises:
+            KeyUnavailableError: There is no such file, or it cannot be read.
+        """
+        try:
+            return MaskedBytes(self._path.read_bytes())
+        except OSError as error:
+            error.filename = None  # the message below names the file, or keeps it back
+            raise KeyUnavailableError(f"The key file {self._shown()} cannot be read: {error.strerror}.") from error
+
+    def _shown(self) -> str:
+        """Name the file, unless it could be a secret that was put where its path belongs."""
+        return repr(str(self._path)) if self._path.is_absolute() or self._path.suffix else "<relative path>"
+
+
+class StringKeySource(Sealed):
+    """A key that is in memory already: fetched from a secret manager, or made for a test.
+
+    Args:
+        value: The PEM document or the secret. It shows in no ``repr`` and no traceback.
+
+    Raises:
+        ConfigurationError: It is neither ``str`` nor ``bytes``, such as a setting that was ``None``.
+    """
+
+    __slots__ = ("_value",)
+
+    _value: MaskedBytes
+
+    def __init__(self, value: str | bytes) -> None:
+        if not isinstance(value, str | bytes):
+            raise ConfigurationError(f"StringKeySource takes a str or bytes, not {type(value).__name__}.")
+        fill(self, "_value", MaskedBytes(value.encode(errors="surrogatepass") if isinstance(value, str) else value))
+
+    def __repr__(self) -> str:
+        """Say that there is a value, and nothing about it."""
+        return f"StringKeySource({self._value!r})"
+
+    def read(self) -> bytes:
+        """Return the value."""
+        return self._value
+
+
+def read_key(source: KeySource) -> MaskedBytes:
+    """Read a source, whoever wrote it, and wrap what goes wrong.
+
+    Raises:
+        KeyUnavailableError: The source raised, or returned something else than bytes.
+        ConfigurationError: This is no source, but perhaps the key or path itself.
+    """
+    if not callable(getattr(source, "read", None)):
+        raise ConfigurationError(
+            f"A key is given as a KeySource, not as {type(source).__name__}: "
+            "wrap it in StringKeySource, FileKeySource or EnvKeySource."
+        )
+    try:
+        value = source.read()
+    except KeyUnavailableError:
+        raise
+    except Exception as error:
+        raise KeyUnavailableError(
+            f"{type(source).__name__} raised {type(error).__name__} on reading the key."
+        ) from error
+    if not isinstance(value, bytes):
+        raise KeyUnavailableError(f"{type(source).__name__}.read() returned {type(value).__name__}, not bytes.")
+    return MaskedBytes(value)

@@ -1,0 +1,285 @@
+"""The one place where it all meets: a user in, two tokens and the settings out."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from . import jws, users
+from .environment import builder_arguments
+from .errors import ConfigurationError, InvalidClaimError, SigningError
+from .intercom import IntercomMinter
+from .salesforce import SalesforceMinter
+from .settings import Region, api_base_of, checked_settings
+from .users import MessengerUser
+from .values import configured_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Unpack
+
+    from .settings import PublicSettings
+
+Identify = Callable[[Any], MessengerUser | None]
+"""The application's user to a :class:`MessengerUser`, or ``None`` for an anonymous visitor."""
+
+OnSigningError = Literal["raise", "anonymous"]
+"""What a failed signature leads to: the error, or the page of an anonymous visitor."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenPair:
+    """The two tokens of one page load: bearer credentials, for this user and page, not for a cache or a log.
+
+    Args:
+        intercom_user_jwt: Tells Fin and Intercom who the user is.
+        salesforce_identity_token: Tells Salesforce; ``None`` where Fin makes that token itself.
+        expires_at: When the earlier of the two expires, in Unix seconds.
+    """
+
+    intercom_user_jwt: str = field(repr=False)
+    salesforce_identity_token: str | None = field(repr=False)
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenPairBuilder:
+    """Makes the tokens and the settings. Make one at start-up and share it: it is immutable.
+
+    Args:
+        app_id: The id of the Intercom workspace.
+        intercom: What makes ``intercom_user_jwt``.
+        salesforce: What makes ``salesforce_identity_token``; ``None`` where Fin makes it itself.
+        region: Where Intercom keeps the workspace's data: ``us``, ``eu`` or ``ap``.
+        api_base: An address to use instead of the region's.
+        identify: Turns the application's user into a :class:`MessengerUser`, or ``None`` if nobody
+            is signed in.
+        clock: The time in Unix seconds. It is read once a pair.
+        on_signing_error: ``raise``, or ``anonymous`` to show the page as to an anonymous visitor and
+            write one line to the log.
+
+    Raises:
+        ConfigurationError: An argument is missing its point; the message says which and why.
+    """
+
+    app_id: str
+    intercom: IntercomMinter
+    salesforce: SalesforceMinter | None
+    region: Region = "us"
+    api_base: str | None = None
+    identify: Identify = users.identify
+    clock: Callable[[], float] = time.time
+    on_signing_error: OnSigningError = "raise"
+    _anonymous: dict[str, Any] = field(init=False, repr=False, compare=False)
+    _minters: tuple[IntercomMinter | SalesforceMinter, ...] = field(init=False, repr=False, compare=False)
+    _seconds: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Check everything that no user can change, at start-up."""
+        if not isinstance(self.intercom, IntercomMinter):
+            raise ConfigurationError("intercom must be an IntercomMinter.")
+        if not (self.salesforce is None or isinstance(self.salesforce, SalesforceMinter)):
+            raise ConfigurationError("salesforce must be a SalesforceMinter, or None where Fin makes that token.")
+        if self.on_signing_error not in ("raise", "anonymous"):
+            raise ConfigurationError('on_signing_error must be "raise" or "anonymous".')
+        api_base, app_id = api_base_of(self.region, self.api_base), configured_text(self.app_id, "app_id")
+        minters = (self.intercom,) if self.salesforce is None else (self.intercom, self.salesforce)
+        object.__setattr__(self, "_anonymous", {"api_base": api_base, "app_id": app_id})
+        object.__setattr__(self, "_minters", minters)
+        object.__setattr__(self, "_seconds", min(minter.seconds for minter in minters))
+
+    @classmethod
+    def from_env(
+        cls,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        prefix: str = "",
+        identify: Identify = users.identify,
+        clock: Callable[[], float] = time.time,
+        on_signing_error: OnSigningError = "raise",
+    ) -> Self:
+        """Make a builder from environment variables, as the README lists them.
+
+        Args:
+            environ: The variables.
+            prefix: What stands before each variable's name, where an application has several workspaces.
+            identify: As for the class.
+            clock: As for the class.
+            on_signing_error: As for the class.
+
+        Raises:
+            ConfigurationError: A variable is missing, contradicts another or holds an unusable value.
+            KeyUnavailableError: A file that a variable names cannot be read.
+        """
+        return cls(
+            **builder_arguments(environ, prefix), identify=identify, clock=clock, on_signing_error=on_signing_error
+        )
+
+    def build(self, user: Any) -> TokenPair | None:  # noqa: ANN401 - every framework has its own user
+        """Sign both tokens for ``user``.
+
+        Args:
+            user: The application's user, or ``None``.
+
+        Returns:
+            The tokens; ``None`` for an anonymous visitor.
+
+        Raises:
+            InvalidClaimError: The user has no usable id, or a value that cannot be signed.
+            SigningError: A signer failed, and ``on_signing_error`` is ``raise``.
+            ConfigurationError: A signer can only be awaited.
+        """
+        visitor = self._visitor(user)
+        return None if visitor is None else self._sign(visitor)
+
+    async def abuild(self, user: Any) -> TokenPair | None:  # noqa: ANN401 - every framework has its own user
+        """Sign both tokens for ``user``, at the same time where both signers have to be awaited.
+
+        Arguments, result and errors are those of :meth:`build`.
+        """
+        visitor = self._visitor(user)
+        return None if visitor is None else await self._asign(visitor)
+
+    def build_settings(
+        self,
+        user: Any,  # noqa: ANN401 - every framework has its own user
+        *,
+        extra: Mapping[str, Any] | None = None,
+        **public: Unpack[PublicSettings],
+    ) -> dict[str, Any]:
+        """Return ``window.intercomSettings`` for ``user``: a fresh dict of JSON values.
+
+        Args:
+            user: The application's user, or ``None``.
+            extra: Anything that is no documented setting, to become custom attributes. Not signed.
+            **public: Documented settings, see :class:`~fin_messenger_auth.PublicSettings`. Not signed.
+
+        Returns:
+            ``api_base``, ``app_id``, ``user_id``, the tokens, and what was passed. An anonymous
+            visitor's have neither ``user_id`` nor tokens.
+
+        Raises:
+            InvalidClaimError: The user has no usable id; a value is no JSON value.
+            SigningError: A signer failed, and ``on_signing_error`` is ``raise``.
+            ConfigurationError: A setting is unknown, of the wrong type, reserved or signed already; a
+                signer can only be awaited.
+        """
+        visitor = self._visitor(user)
+        settings = self._unsigned(visitor, public, extra)
+        return settings if visitor is None else _with_tokens(settings, visitor, self._sign(visitor))
+
+    async def abuild_settings(
+        self,
+        user: Any,  # noqa: ANN401 - every framework has its own user
+        *,
+        extra: Mapping[str, Any] | None = None,
+        **public: Unpack[PublicSettings],
+    ) -> dict[str, Any]:
+        """Return ``window.intercomSettings`` for ``user``, signed as :meth:`abuild` does.
+
+        Arguments, result and errors are those of :meth:`build_settings`.
+        """
+        visitor = self._visitor(user)
+        settings = self._unsigned(visitor, public, extra)
+        return settings if visitor is None else _with_tokens(settings, visitor, await self._asign(visitor))
+
+    def _visitor(self, user: object) -> MessengerUser | None:
+        visitor = self.identify(user)
+        if visitor is None or isinstance(visitor, MessengerUser):
+            return visitor
+        raise InvalidClaimError(
+            "user_id", f"identify= must return a MessengerUser or None, not {type(visitor).__name__}."
+        )
+
+    def _sign(self, visitor: MessengerUser) -> TokenPair | None:
+        now = int(self.clock())
+        try:
+            return self._pair(now, *[jws.encode(mint.claims(visitor, now), mint.signer) for mint in self._minters])
+        except SigningError as error:
+            self._go_on_without_tokens(error)
+            return None
+
+    async def _asign(self, visitor: MessengerUser) -> TokenPair | None:
+        now = int(self.clock())
+        try:
+            tokens = await jws.aencode_all([(mint.claims(visitor, now), mint.signer) for mint in self._minters])
+            return self._pair(now, *tokens)
+        except SigningError as error:
+            self._go_on_without_tokens(error)
+            return None
+
+    def _pair(self, now: int, intercom_user_jwt: str, salesforce_identity_token: str | None = None) -> TokenPair:
+        return TokenPair(
+            intercom_user_jwt=intercom_user_jwt,
+            salesforce_identity_token=salesforce_identity_token,
+            expires_at=now + self._seconds,
+        )
+
+    def _go_on_without_tokens(self, error: SigningError) -> None:
+        if self.on_signing_error == "raise":
+            raise error
+        from logging import getLogger  # noqa: PLC0415 - 4 ms that a page in good health need not pay
+
+        getLogger("fin_messenger_auth").error("The visitor is shown as anonymous, because signing failed: %s", error)
+
+    def _unsigned(
+        self, visitor: MessengerUser | None, public: Mapping[str, object], extra: Mapping[str, object] | None
+    ) -> dict[str, Any]:
+        if not public and extra is None:
+            return dict(self._anonymous)
+        signed = () if visitor is None else self.intercom.claims(visitor, 0)
+        return {**self._anonymous, **checked_settings(public, extra, signed)}
+
+
+def _with_tokens(settings: dict[str, Any], visitor: MessengerUser, pair: TokenPair | None) -> dict[str, Any]:
+    if pair is None:
+        return settings
+    settings["user_id"] = visitor.user_id
+    settings["intercom_user_jwt"] = pair.intercom_user_jwt
+    if pair.salesforce_identity_token is not None:
+        settings["salesforce_identity_token"] = pair.salesforce_identity_token
+    return settings
+
+
+@cache
+def default_builder() -> TokenPairBuilder:
+    """Return the builder made from the environment, once per process.
+
+    Call it at start-up, so that the first visitor does not discover a mistake in the configuration.
+    ``default_builder.cache_clear()`` forgets it, for tests.
+
+    Raises:
+        ConfigurationError: A variable is missing, contradicts another or holds an unusable value.
+        KeyUnavailableError: A file that a variable names cannot be read.
+    """
+    return TokenPairBuilder.from_env()
+
+
+def build_settings(
+    user: Any,  # noqa: ANN401 - every framework has its own user
+    *,
+    extra: Mapping[str, Any] | None = None,
+    **public: Unpack[PublicSettings],
+) -> dict[str, Any]:
+    """Return ``window.intercomSettings`` for ``user``, by :func:`default_builder`.
+
+    Arguments, result and errors are those of :meth:`TokenPairBuilder.build_settings`.
+    """
+    return default_builder().build_settings(user, extra=extra, **public)
+
+
+async def abuild_settings(
+    user: Any,  # noqa: ANN401 - every framework has its own user
+    *,
+    extra: Mapping[str, Any] | None = None,
+    **public: Unpack[PublicSettings],
+) -> dict[str, Any]:
+    """Return ``window.intercomSettings`` for ``user``, by :func:`default_builder`, from async code.
+
+    Arguments, result and errors are those of :meth:`TokenPairBuilder.build_settings`.
+    """
+    return await default_builder().abuild_settings(user, extra=extra, **public)

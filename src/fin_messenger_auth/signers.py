@@ -1,0 +1,327 @@
+"""What signs: the two protocols, and the signers for keys that this process holds.
+
+A signer takes the *message* (the JWS signing input, RFC 7515 §2), not a digest, and returns the raw
+signature that RFC 7518 §3 defines for its ``alg``. ``alg`` and ``kid`` stand on the signer, so that a
+token's header always matches the key that signs it. A signer is one immutable value: rotation is a
+new signer. Anything with these three members plugs in; nothing is inherited and nothing registered.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+import warnings
+from typing import TYPE_CHECKING, Literal, Protocol, TypeGuard
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256, SHA512
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from .errors import ConfigurationError, FinMessengerAuthWarning, InvalidKeyError
+from .keys import MaskedBytes, Sealed, read_key
+from .values import configured_text, fill
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+    from .keys import KeySource
+
+MIN_SECRET_BYTES = 16
+"""A shorter HMAC secret is refused."""
+
+RECOMMENDED_SECRET_BYTES = 32
+"""Intercom's secrets have this length, the least that RFC 7518 §3.2 allows with HS256."""
+
+MIN_RSA_BITS = 2048
+"""The least that RFC 7518 §3.3 allows."""
+
+RSA_HASHES = {"RS256": SHA256(), "RS512": SHA512()}
+"""The RSA algorithms that Salesforce takes, with their hash (RFC 7518 §3.3)."""
+
+_PKCS1V15 = PKCS1v15()
+
+
+class Signer(Protocol):
+    """Signs at once, in the calling thread."""
+
+    @property
+    def alg(self) -> str:
+        """The JWS algorithm, as RFC 7518 names it: ``HS256``, ``RS256`` or ``RS512``."""
+        ...
+
+    @property
+    def kid(self) -> str | None:
+        """The key id for the header, or ``None`` for a header without one."""
+        ...
+
+    def sign(self, signing_input: bytes, /) -> bytes:
+        """Return the raw JWS signature of the message ``signing_input``."""
+        ...
+
+
+class AsyncSigner(Protocol):
+    """Signs where waiting must not block the event loop."""
+
+    @property
+    def alg(self) -> str:
+        """The JWS algorithm, as RFC 7518 names it: ``HS256``, ``RS256`` or ``RS512``."""
+        ...
+
+    @property
+    def kid(self) -> str | None:
+        """The key id for the header, or ``None`` for a header without one."""
+        ...
+
+    async def asign(self, signing_input: bytes, /) -> bytes:
+        """Return the raw JWS signature of the message ``signing_input``."""
+        ...
+
+
+class HMACSigner(Sealed):
+    """HS256 with a secret: what ``intercom_user_jwt`` needs.
+
+    The secret is read once, here, and used as the raw bytes of its text, as Intercom does: no base64
+    and no hex is decoded. One trailing line end is dropped.
+
+    Args:
+        source: Where the Messenger API Secret comes from.
+        kid: A key id for the header. Intercom asks for none.
+
+    Attributes:
+        alg: ``HS256``.
+        kid: The key id for the header, or ``None``.
+
+    Raises:
+        KeyUnavailableError: The secret cannot be read.
+        InvalidKeyError: It is blank, a PEM document, or shorter than 16 bytes.
+
+    Warns:
+        FinMessengerAuthWarning: It is shorter than the 32 bytes of Intercom's own secrets.
+    """
+
+    __slots__ = ("_secret", "alg", "kid")
+
+    alg: str
+    kid: str | None
+    _secret: MaskedBytes
+
+    def __init__(self, source: KeySource, /, *, kid: str | None = None) -> None:
+        fill(self, "alg", "HS256")
+        fill(self, "kid", _checked_kid(kid))
+        fill(self, "_secret", _checked_secret(read_key(source).without_line_end()))
+
+    def __repr__(self) -> str:
+        """Show the key id, and nothing of the secret."""
+        return f"HMACSigner(kid={self.kid!r})"
+
+    def sign(self, signing_input: bytes, /) -> bytes:
+        """Return HMAC-SHA256 of the message (RFC 7518 §3.2)."""
+        return hmac.digest(self._secret, signing_input, "sha256")
+
+
+class RSASigner(Sealed):
+    """RS256 or RS512 with an RSA private key: what ``salesforce_identity_token`` needs.
+
+    The key is read, parsed and checked once, here; that costs tens of milliseconds, a signature a
+    fraction of one. PKCS#1 and PKCS#8 PEM are taken, encrypted or not.
+
+    Args:
+        source: Where the private key comes from, as PEM.
+        kid: The key id for the header. Salesforce needs it: exactly the ``kid`` of the uploaded JWK.
+        alg: ``RS256`` or ``RS512``, the same as in the uploaded JWK.
+        password: Where the password of an encrypted key comes from. One trailing line end is dropped.
+
+    Attributes:
+        alg: ``RS256`` or ``RS512``.
+        kid: The key id for the header, or ``None``.
+        public_key: The public half: what verifies, and what the JWK is made from.
+
+    Raises:
+        KeyUnavailableError: The key or its password cannot be read.
+        InvalidKeyError: It is not an RSA private key of at least 2048 bits in PEM; the password is
+            wrong, missing or superfluous.
+        ConfigurationError: ``alg`` or ``kid`` is not what it must be.
+    """
+
+    __slots__ = ("_hash", "_key", "alg", "kid", "public_key")
+
+    alg: str
+    kid: str | None
+    public_key: RSAPublicKey
+    _hash: SHA256 | SHA512
+    _key: RSAPrivateKey
+
+    def __init__(
+        self,
+        source: KeySource,
+        /,
+        *,
+        kid: str | None = None,
+        alg: Literal["RS256", "RS512"] = "RS256",
+        password: KeySource | None = None,
+    ) -> None:
+        if alg not in RSA_HASHES:
+            raise ConfigurationError(f"alg must be one of {', '.join(RSA_HASHES)} (what Salesforce takes).")
+        key = _load_rsa_private_key(
+            read_key(source), None if password is None else read_key(password).without_line_end()
+        )
+        fill(self, "alg", alg)
+        fill(self, "kid", _checked_kid(kid))
+        fill(self, "public_key", key.public_key())
+        fill(self, "_hash", RSA_HASHES[alg])
+        fill(self, "_key", key)
+
+    def __repr__(self) -> str:
+        """Show the algorithm and the key id, and nothing of the key."""
+        return f"RSASigner(kid={self.kid!r}, alg={self.alg!r})"
+
+    def sign(self, signing_input: bytes, /) -> bytes:
+        """Return the RSASSA-PKCS1-v1_5 signature of the message (RFC 7518 §3.3)."""
+        return self._key.sign(signing_input, _PKCS1V15, self._hash)
+
+
+def in_thread(signer: Signer) -> AsyncSigner:
+    """Make a signer that blocks on a network usable from async code, by running it in a thread.
+
+    Not for :class:`HMACSigner` and :class:`RSASigner`: handing over to a thread costs more than they do.
+
+    Args:
+        signer: What signs. It must be safe to use from several threads at once.
+    """
+    return _ThreadedSigner(signer)
+
+
+class _ThreadedSigner:
+    __slots__ = ("_signer",)
+
+    def __init__(self, signer: Signer) -> None:
+        self._signer = signer
+
+    def __repr__(self) -> str:
+        return f"in_thread({self._signer!r})"
+
+    @property
+    def alg(self) -> str:
+        return self._signer.alg
+
+    @property
+    def kid(self) -> str | None:
+        return self._signer.kid
+
+    async def asign(self, signing_input: bytes, /) -> bytes:
+        from asyncio import to_thread  # noqa: PLC0415 - 25 ms that a synchronous application need not pay
+
+        return await to_thread(self._signer.sign, signing_input)
+
+
+def signs_at_once(signer: Signer | AsyncSigner) -> TypeGuard[Signer]:
+    """Tell whether ``signer`` has ``sign``."""
+    return callable(getattr(signer, "sign", None))
+
+
+def signs_async(signer: Signer | AsyncSigner) -> TypeGuard[AsyncSigner]:
+    """Tell whether ``signer`` has ``asign``."""
+    return callable(getattr(signer, "asign", None))
+
+
+def check_fit(signer: Signer | AsyncSigner, *, token: str, algorithms: Collection[str], kid_required: bool) -> None:
+    """Check at start-up that ``signer`` can sign ``token``.
+
+    Raises:
+        ConfigurationError: It is no signer, has another algorithm, or lacks a needed ``kid``.
+    """
+    if not (signs_at_once(signer) or signs_async(signer)):
+        raise ConfigurationError(
+            f"The signer of {token} needs alg, kid and sign (or asign); {type(signer).__name__} lacks them."
+        )
+    alg = getattr(signer, "alg", None)
+    if alg not in algorithms:
+        raise ConfigurationError(f"{token} is signed with {' or '.join(algorithms)}; the signer's alg is {alg!r}.")
+    if _checked_kid(getattr(signer, "kid", None)) is None and kid_required:
+        raise ConfigurationError(
+            f"The signer of {token} has no kid; give it the one of the JWK that was uploaded to Salesforce."
+        )
+
+
+def _checked_kid(kid: object) -> str | None:
+    return None if kid is None else configured_text(kid, "kid")
+
+
+def _checked_secret(secret: MaskedBytes) -> MaskedBytes:
+    if not secret.strip():
+        raise InvalidKeyError("The HMAC secret is blank; copy the Messenger API Secret from Intercom.")
+    if secret.looks_like_pem():
+        raise InvalidKeyError(
+            "The HMAC secret is a PEM document; the Messenger API Secret is a short text "
+            "(Intercom: Settings > Messenger > Security)."
+        )
+    if len(secret) < MIN_SECRET_BYTES:
+        raise InvalidKeyError(
+            f"The HMAC secret has {len(secret)} bytes, fewer than {MIN_SECRET_BYTES}; "
+            "copy the whole Messenger API Secret from Intercom."
+        )
+    if len(secret) < RECOMMENDED_SECRET_BYTES:
+        warnings.warn(
+            f"The HMAC secret has {len(secret)} bytes; Intercom's own have {RECOMMENDED_SECRET_BYTES} or more. "
+            "Was it copied whole?",
+            FinMessengerAuthWarning,
+            stacklevel=3,
+        )
+    return secret
+
+
+# What a PEM document without an RSA private key may hold instead, by its label (RFC 7468).
+_OTHER_PEM = {
+    "CERTIFICATE": "a certificate; the private key that belongs to it is needed",
+    "PUBLIC KEY": "a public key; the private key that belongs to it is needed",
+    "RSA PUBLIC KEY": "a public key; the private key that belongs to it is needed",
+    "OPENSSH PRIVATE KEY": "a key in OpenSSH's own format; convert a copy with: ssh-keygen -p -m PKCS8 -f COPY",
+    "EC PRIVATE KEY": "an EC key; Salesforce needs RSA",
+    "DSA PRIVATE KEY": "a DSA key; Salesforce needs RSA",
+}
+
+
+def _load_rsa_private_key(pem: MaskedBytes, password: MaskedBytes | None) -> RSAPrivateKey:
+    _check_pem(pem)
+    try:
+        key = load_pem_private_key(pem, password)
+    except TypeError as error:  # how cryptography says that password and encryption do not go together
+        raise InvalidKeyError(
+            "The private key is encrypted and no password was given; pass password=."
+            if not password
+            else "A password was given and the private key is not encrypted; leave it out, or encrypt the key."
+        ) from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise InvalidKeyError(
+            "The private key cannot be decrypted: the password is wrong, or the PEM document is damaged."
+            if password
+            else "The private key cannot be parsed: the PEM document is damaged; copy it again, whole."
+        ) from error
+    if not isinstance(key, RSAPrivateKey):
+        kind = type(key).__name__.removesuffix("PrivateKey")
+        raise InvalidKeyError(f"The private key is an {kind} key; Salesforce needs RSA.")
+    if key.key_size < MIN_RSA_BITS:
+        raise InvalidKeyError(
+            f"The RSA key has {key.key_size} bits; at least {MIN_RSA_BITS} are needed. Make a new one."
+        )
+    return key
+
+
+def _check_pem(pem: MaskedBytes) -> None:
+    labels = [label.decode() for label in re.findall(rb"-----BEGIN ([A-Z0-9 ]+)-----", pem)]
+    if not labels:
+        raise InvalidKeyError(
+            "The private key is no PEM document: it has no -----BEGIN … PRIVATE KEY----- line. "
+            "Is it the Intercom secret, a path, a JWK or a DER file?"
+        )
+    rsa = [label for label in labels if label.endswith("PRIVATE KEY") and label not in _OTHER_PEM]
+    if not rsa:
+        known = next((label for label in labels if label in _OTHER_PEM), None)
+        got = _OTHER_PEM[known] if known else "no private key"
+        raise InvalidKeyError(f"The PEM document holds {got}.")
+    if pem.find(f"-----END {rsa[0]}-----".encode()) < 0:
+        raise InvalidKeyError("The PEM document is truncated: its -----END line is missing. Copy it again, whole.")

@@ -1,0 +1,19 @@
+"""For the tests of applications and of signers: throwaway keys, a frozen clock, tokens decoded and verified.
+
+Nothing here belongs in production: the throwaway keys are made anew in each process and are good for nothing else.
+"""
+
+from .throwaway import FrozenClock, throwaway_builder, throwaway_rsa_key, throwaway_secret
+from .tokens import DecodedSettings, DecodedToken, decode, decode_token, verify
+
+__all__ = [
+    "DecodedSettings",
+    "DecodedToken",
+    "FrozenClock",
+    "decode",
+    "decode_token",
+    "throwaway_builder",
+    "throwaway_rsa_key",
+    "throwaway_secret",
+    "verify",
+]

@@ -1,0 +1,110 @@
+"""Keys that are made once per process and thrown away, a clock that stands still, and a builder with both."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from functools import cache
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from fin_messenger_auth import users
+from fin_messenger_auth.intercom import IntercomMinter
+from fin_messenger_auth.keys import StringKeySource
+from fin_messenger_auth.pair import TokenPairBuilder
+from fin_messenger_auth.salesforce import SalesforceMinter
+from fin_messenger_auth.signers import HMACSigner, RSASigner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fin_messenger_auth.pair import Identify
+
+THROWAWAY_KID = "throwaway"
+"""The ``kid`` of the throwaway builder's RSA signer."""
+
+THROWAWAY_ISSUER = "https://issuer.example"
+"""The issuer of the throwaway builder."""
+
+THROWAWAY_AUDIENCE = "https://example.my.salesforce-scrt.com"
+"""The audience of the throwaway builder."""
+
+
+class FrozenClock:
+    """A clock that stands still until it is told to go on.
+
+    Args:
+        now: The time that it shows, in Unix seconds.
+
+    Attributes:
+        now: The time that it shows, in Unix seconds.
+        reads: How often it was read.
+    """
+
+    def __init__(self, now: float = 1_700_000_000) -> None:
+        self.now = now
+        self.reads = 0
+
+    def __call__(self) -> float:
+        """Return the time, in Unix seconds."""
+        self.reads += 1
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        """Go on by ``seconds``."""
+        self.now += seconds
+
+
+@cache
+def throwaway_secret() -> str:
+    """Return a Messenger API Secret of the usual strength, made once per process."""
+    return secrets.token_urlsafe(32)
+
+
+@cache
+def throwaway_rsa_key(bits: int = 2048) -> rsa.RSAPrivateKey:
+    """Return an RSA private key, made once per process and size.
+
+    Args:
+        bits: The size of its modulus.
+    """
+    return rsa.generate_private_key(public_exponent=65537, key_size=bits)
+
+
+def pem_of(key: rsa.RSAPrivateKey) -> bytes:
+    """Return ``key`` as an unencrypted PKCS#8 PEM document."""
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+@cache
+def _throwaway_signers() -> tuple[HMACSigner, RSASigner]:
+    return (
+        HMACSigner(StringKeySource(throwaway_secret())),
+        RSASigner(StringKeySource(pem_of(throwaway_rsa_key())), kid=THROWAWAY_KID),
+    )
+
+
+def throwaway_builder(
+    *,
+    identify: Identify = users.identify,
+    clock: Callable[[], float] = time.time,
+    fin_managed: bool = False,
+) -> TokenPairBuilder:
+    """Return a builder on throwaway keys, made in well under a millisecond after the first.
+
+    Args:
+        identify: The application's own, to test it.
+        clock: A :class:`FrozenClock`, to have the same tokens each time.
+        fin_managed: Whether Fin makes the second token, as in an application without a Salesforce key.
+    """
+    hmac_signer, rsa_signer = _throwaway_signers()
+    salesforce = SalesforceMinter(rsa_signer, issuer=THROWAWAY_ISSUER, audience=THROWAWAY_AUDIENCE)
+    return TokenPairBuilder(
+        app_id="throwaway",
+        intercom=IntercomMinter(hmac_signer),
+        salesforce=None if fin_managed else salesforce,
+        identify=identify,
+        clock=clock,
+    )

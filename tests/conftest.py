@@ -1,0 +1,37 @@
+"""What the tests share. The library's own fixtures come in by the line that its users write."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+
+import pytest
+
+from fin_messenger_auth.testing.fixtures import *  # noqa: F403 - the documented line
+
+Program = Callable[[str], str]
+
+
+@pytest.fixture(scope="session")
+def program() -> Program:
+    """Find a program that pip cannot install.
+
+    On a bare machine a test that needs it is skipped. Where ``FIN_MESSENGER_AUTH_PARTS`` lists it,
+    as in CI, which has installed it, the test fails instead.
+    """
+
+    def find(name: str) -> str:
+        path = shutil.which(name)
+        if path is None:
+            absent(name)
+        return path
+
+    return find
+
+
+def absent(name: str) -> None:
+    """Skip the test, or fail it where the part must be there."""
+    if name in os.environ.get("FIN_MESSENGER_AUTH_PARTS", "").split():
+        pytest.fail(f"{name} is listed in FIN_MESSENGER_AUTH_PARTS and is not there")
+    pytest.skip(f"{name} is not installed on this machine")
