@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from typing import NoReturn
 
 import pytest
 
@@ -22,16 +23,16 @@ def program() -> Program:
     """
 
     def find(name: str) -> str:
-        path = shutil.which(name)
-        if path is None:
-            absent(name)
-        return path
+        return shutil.which(name) or absent(name)
 
     return find
 
 
-def absent(name: str) -> None:
+def absent(name: str) -> NoReturn:
     """Skip the test, or fail it where the part must be there."""
     if name in os.environ.get("FIN_MESSENGER_AUTH_PARTS", "").split():
         pytest.fail(f"{name} is listed in FIN_MESSENGER_AUTH_PARTS and is not there")
     pytest.skip(f"{name} is not installed on this machine")
+
+
+pytest_plugins = ["pytester"]

@@ -70,8 +70,10 @@ def encode(claims: Mapping[str, Any], signer: Signer | AsyncSigner) -> str:
     message = signing_input(claims, signer)
     try:
         signature = signer.sign(message)
+    except SigningError:
+        raise
     except Exception as error:
-        raise _signing_error(signer, error) from error
+        raise SigningError(f"{type(signer).__name__} raised {type(error).__name__}.") from error
     return _compact(message, signature, signer)
 
 
@@ -87,8 +89,10 @@ async def aencode(claims: Mapping[str, Any], signer: Signer | AsyncSigner) -> st
     message = signing_input(claims, signer)
     try:
         signature = await signer.asign(message)
+    except SigningError:
+        raise
     except Exception as error:
-        raise _signing_error(signer, error) from error
+        raise SigningError(f"{type(signer).__name__} raised {type(error).__name__}.") from error
     return _compact(message, signature, signer)
 
 
@@ -151,12 +155,6 @@ def _compact(message: bytes, signature: bytes, signer: Signer | AsyncSigner) -> 
         got = "no bytes" if signature == b"" else type(signature).__name__
         raise SigningError(f"{type(signer).__name__} must return the signature as bytes; it returned {got}.")
     return (message + b"." + base64url(signature)).decode("ascii")
-
-
-def _signing_error(signer: Signer | AsyncSigner, error: Exception) -> SigningError:
-    if isinstance(error, SigningError):
-        return error
-    return SigningError(f"{type(signer).__name__} raised {type(error).__name__}.")
 
 
 def _culprit(claims: Mapping[str, Any]) -> str:

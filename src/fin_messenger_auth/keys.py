@@ -7,7 +7,6 @@ Write your own by giving any object a ``read`` method that returns bytes.
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from .errors import ConfigurationError, KeyUnavailableError
@@ -125,11 +124,11 @@ class FileKeySource(Sealed):
 
     __slots__ = ("_path",)
 
-    _path: Path
+    _path: str
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        fill(self, "_path", Path(path))
-        if _PEM_ARMOUR.decode() in str(self._path):
+        fill(self, "_path", os.fspath(path))
+        if _PEM_ARMOUR.decode() in self._path:
             raise ConfigurationError("FileKeySource takes a path and was given a PEM document; use StringKeySource.")
 
     def __repr__(self) -> str:
@@ -143,14 +142,16 @@ class FileKeySource(Sealed):
             KeyUnavailableError: There is no such file, or it cannot be read.
         """
         try:
-            return MaskedBytes(self._path.read_bytes())
+            with open(self._path, "rb") as file:
+                return MaskedBytes(file.read())
         except OSError as error:
             error.filename = None  # the message below names the file, or keeps it back
             raise KeyUnavailableError(f"The key file {self._shown()} cannot be read: {error.strerror}.") from error
 
     def _shown(self) -> str:
         """Name the file, unless it could be a secret that was put where its path belongs."""
-        return repr(str(self._path)) if self._path.is_absolute() or self._path.suffix else "<relative path>"
+        is_plainly_a_path = os.path.isabs(self._path) or os.path.splitext(self._path)[1]
+        return repr(self._path) if is_plainly_a_path else "<relative path>"
 
 
 class StringKeySource(Sealed):

@@ -84,6 +84,8 @@ class TokenPairBuilder:
             raise ConfigurationError("intercom must be an IntercomMinter.")
         if not (self.salesforce is None or isinstance(self.salesforce, SalesforceMinter)):
             raise ConfigurationError("salesforce must be a SalesforceMinter, or None where Fin makes that token.")
+        if not (callable(self.identify) and callable(self.clock)):
+            raise ConfigurationError("identify and clock must be callable.")
         if self.on_signing_error not in ("raise", "anonymous"):
             raise ConfigurationError('on_signing_error must be "raise" or "anonymous".')
         api_base, app_id = api_base_of(self.region, self.api_base), configured_text(self.app_id, "app_id")

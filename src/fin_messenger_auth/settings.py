@@ -128,7 +128,7 @@ def api_base_of(region: str, override: str | None = None) -> str:
     Raises:
         ConfigurationError: There is no such region, or the override is no ``https`` address.
     """
-    if region not in API_BASES:
+    if region not in tuple(API_BASES):
         raise ConfigurationError(f"The region must be one of {', '.join(API_BASES)}.")
     if override is None:
         return API_BASES[region]

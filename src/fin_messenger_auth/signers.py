@@ -111,7 +111,8 @@ class HMACSigner(Sealed):
 
     def __init__(self, source: KeySource, /, *, kid: str | None = None) -> None:
         fill(self, "alg", "HS256")
-        fill(self, "kid", _checked_kid(kid))
+        fill(self, "kid", kid)
+        check_kid(kid)
         fill(self, "_secret", _checked_secret(read_key(source).without_line_end()))
 
     def __repr__(self) -> str:
@@ -164,13 +165,14 @@ class RSASigner(Sealed):
         alg: Literal["RS256", "RS512"] = "RS256",
         password: KeySource | None = None,
     ) -> None:
-        if alg not in RSA_HASHES:
+        fill(self, "alg", alg)
+        fill(self, "kid", kid)
+        if alg not in tuple(RSA_HASHES):
             raise ConfigurationError(f"alg must be one of {', '.join(RSA_HASHES)} (what Salesforce takes).")
+        check_kid(kid)
         key = _load_rsa_private_key(
             read_key(source), None if password is None else read_key(password).without_line_end()
         )
-        fill(self, "alg", alg)
-        fill(self, "kid", _checked_kid(kid))
         fill(self, "public_key", key.public_key())
         fill(self, "_hash", RSA_HASHES[alg])
         fill(self, "_key", key)
@@ -241,14 +243,22 @@ def check_fit(signer: Signer | AsyncSigner, *, token: str, algorithms: Collectio
     alg = getattr(signer, "alg", None)
     if alg not in algorithms:
         raise ConfigurationError(f"{token} is signed with {' or '.join(algorithms)}; the signer's alg is {alg!r}.")
-    if _checked_kid(getattr(signer, "kid", None)) is None and kid_required:
+    kid = getattr(signer, "kid", None)
+    check_kid(kid)
+    if kid is None and kid_required:
         raise ConfigurationError(
             f"The signer of {token} has no kid; give it the one of the JWK that was uploaded to Salesforce."
         )
 
 
-def _checked_kid(kid: object) -> str | None:
-    return None if kid is None else configured_text(kid, "kid")
+def check_kid(kid: object) -> None:
+    """Check that a key id is a text, or ``None`` for a header without one.
+
+    Raises:
+        ConfigurationError: It is something else, or blank.
+    """
+    if kid is not None:
+        configured_text(kid, "kid")
 
 
 def _checked_secret(secret: MaskedBytes) -> MaskedBytes:
@@ -303,7 +313,7 @@ def _load_rsa_private_key(pem: MaskedBytes, password: MaskedBytes | None) -> RSA
         ) from error
     if not isinstance(key, RSAPrivateKey):
         kind = type(key).__name__.removesuffix("PrivateKey")
-        raise InvalidKeyError(f"The private key is an {kind} key; Salesforce needs RSA.")
+        raise InvalidKeyError(f"The private key is of the kind {kind}; Salesforce needs RSA.")
     if key.key_size < MIN_RSA_BITS:
         raise InvalidKeyError(
             f"The RSA key has {key.key_size} bits; at least {MIN_RSA_BITS} are needed. Make a new one."

@@ -160,9 +160,9 @@ def identify(user: Any) -> MessengerUser | None:  # noqa: ANN401 - every framewo
     return _cannot_identify(user, "has neither pk nor id")
 
 
-def _is_authenticated(user: object) -> bool:
+def _is_authenticated(user: Any) -> bool:  # noqa: ANN401 - every framework has its own user
     try:
-        answer = user.is_authenticated  # type: ignore[attr-defined]
+        answer = user.is_authenticated
     except AttributeError:
         if hasattr(user.__class__, "is_authenticated"):  # it is there and broken: that must not read as signed in
             _cannot_identify(user, "has an is_authenticated that cannot be read")

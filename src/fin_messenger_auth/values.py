@@ -90,14 +90,14 @@ def _(value: str, name: str, _within: frozenset[int]) -> str:
 def _(value: int, name: str, _within: frozenset[int]) -> int:
     if value.bit_length() > _MAX_INTEGER_BITS:
         raise InvalidClaimError(name, "the integer is too large for a JSON reader; send it as a str.")
-    return int(value)
+    return value.__int__()  # which a lazy object answers too, and a subclass with its base
 
 
 @_plain.register
 def _(value: float, name: str, _within: frozenset[int]) -> float:
     if not math.isfinite(value):
         raise InvalidClaimError(name, "JSON has no NaN and no infinity.")
-    return float(value)
+    return value.__float__()
 
 
 @_plain.register

@@ -54,9 +54,13 @@ def decode_token(token: str) -> DecodedToken:
     Raises:
         ValueError: It is no compact JWS.
     """
-    from joserfc.jws import extract_compact  # noqa: PLC0415 - heavy, and needed only here
+    from joserfc.errors import JoseError  # noqa: PLC0415 - heavy, and needed only here
+    from joserfc.jws import extract_compact  # noqa: PLC0415 - the same
 
-    parts = extract_compact(token.encode())
+    try:
+        parts = extract_compact(token.encode())
+    except JoseError as error:
+        raise ValueError("The token is no compact JWS.") from error
     return DecodedToken(header=dict(parts.headers()), claims=json.loads(parts.payload))
 
 

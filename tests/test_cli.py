@@ -1,0 +1,107 @@
+"""The commands, as a person runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from fin_messenger_auth.cli import main
+from fin_messenger_auth.testing import throwaway_secret, verify
+
+FIN_MANAGED = {
+    "INTERCOM_APP_ID": "abc",
+    "INTERCOM_MESSENGER_SECRET": throwaway_secret(),
+    "SALESFORCE_IDENTITY": "fin-managed",
+}
+
+
+@pytest.fixture
+def configured(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith(("INTERCOM_", "SALESFORCE_")):
+            monkeypatch.delenv(name)
+    for name, value in FIN_MANAGED.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_demo_shows_the_whole_job(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo"]) == 0
+
+    shown = capsys.readouterr().out
+    assert shown.count("✓ verified by joserfc") == 2
+    for told in ("window.intercomSettings", '"alg": "HS256"', '"alg": "RS256"', '"user_id": "42"', '"trial": false'):
+        assert told in shown
+    anonymous = json.loads(shown.split("anonymous visitor")[1].partition("\n")[2].partition("\n\n")[0])
+    assert anonymous.keys() == {"api_base", "app_id", "hide_default_launcher"}
+    assert not re.search(r"eyJ[\w-]+\.[\w-]+\.[\w-]+", shown), "a whole token is shown"
+
+
+@pytest.mark.usefixtures("configured")
+def test_settings_prints_json_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    attributes = ["plan=pro", "trial=false", "seats=3", 'code="007"', "note=a=b", "empty="]
+
+    status = main(["settings", "--user", "42", *(word for each in attributes for word in ("--attribute", each))])
+
+    captured = capsys.readouterr()
+    decoded = verify(json.loads(captured.out))
+    assert status == 0
+    assert captured.err == ""
+    assert decoded.intercom is not None
+    assert {**decoded.intercom.claims, "exp": 0} == {
+        "user_id": "42",
+        "exp": 0,
+        "plan": "pro",
+        "trial": False,
+        "seats": 3,
+        "code": "007",
+        "note": "a=b",
+        "empty": "",
+    }
+
+
+@pytest.mark.usefixtures("configured")
+def test_a_mistake_is_one_sentence_on_stderr(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERCOM_MESSENGER_SECRET", "hunter2")
+
+    assert main(["settings", "--user", "42"]) == 1
+
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("fin-messenger-auth: INTERCOM_MESSENGER_SECRET: The HMAC secret has 7 bytes")
+    assert captured.err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("configured")
+def test_a_warning_is_one_sentence_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["settings", "--user", "ada@example.com"]) == 0
+
+    captured = capsys.readouterr()
+    verify(json.loads(captured.out))
+    assert captured.err.startswith("fin-messenger-auth: warning: The user_id is an e-mail address")
+    assert captured.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["settings"], ["unknown"], ["settings", "--user", "42", "--attribute", "plan"]]
+)
+def test_wrong_usage_leaves_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert "usage: fin-messenger-auth" in capsys.readouterr().err
+
+
+def test_the_module_and_the_script_are_the_same_program() -> None:
+    script = str(Path(sys.executable).with_name("fin-messenger-auth"))
+    for command in ([sys.executable, "-m", "fin_messenger_auth"], [script]):
+        shown = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True).stdout
+        assert shown == f"fin-messenger-auth {version('fin-messenger-auth')}\n"

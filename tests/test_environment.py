@@ -1,0 +1,200 @@
+"""Environment variables: each mistake is a sentence that names the variable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+
+from fin_messenger_auth import (
+    ConfigurationError,
+    FinMessengerAuthError,
+    InvalidKeyError,
+    KeyUnavailableError,
+    MessengerUser,
+    TokenPairBuilder,
+)
+from fin_messenger_auth.environment import SALESFORCE_VARIABLES
+from fin_messenger_auth.testing import FrozenClock, throwaway_rsa_key, throwaway_secret, verify
+from fin_messenger_auth.testing.throwaway import pem_of
+
+PEM = pem_of(throwaway_rsa_key()).decode()
+ENCRYPTED = (
+    throwaway_rsa_key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"horse")).decode()
+)
+INTERCOM = {"INTERCOM_APP_ID": "abc", "INTERCOM_MESSENGER_SECRET": throwaway_secret()}
+SALESFORCE = {
+    "SALESFORCE_PRIVATE_KEY": PEM,
+    "SALESFORCE_KEY_ID": "WebAppKey1",
+    "SALESFORCE_ISSUER": "https://Issuer.example/",
+    "SALESFORCE_AUDIENCE": "https://acme.my.salesforce-scrt.com",
+}
+OWN_KEY = INTERCOM | SALESFORCE
+FIN_MANAGED = INTERCOM | {"SALESFORCE_IDENTITY": "fin-managed"}
+
+
+def test_a_whole_configuration_with_one_s_own_key() -> None:
+    builder = TokenPairBuilder.from_env(
+        OWN_KEY
+        | {"INTERCOM_REGION": "eu", "INTERCOM_TOKEN_LIFETIME": "600", "SALESFORCE_TOKEN_LIFETIME": " 900 "}
+        | {"SALESFORCE_USERNAME": "someone else's", "SALESFORCE_TOKEN": ""},
+        clock=FrozenClock(1000),
+    )
+
+    settings = builder.build_settings("42")
+    decoded = verify(settings, now=1000)
+
+    assert settings["api_base"] == "https://api-iam.eu.intercom.io"
+    assert decoded.intercom
+    assert decoded.salesforce
+    assert decoded.intercom.claims["exp"] == 1600
+    assert decoded.salesforce.header["kid"] == "WebAppKey1"
+    assert decoded.salesforce.claims == {
+        "iss": "https://Issuer.example/",
+        "sub": "42",
+        "aud": "https://acme.my.salesforce-scrt.com",
+        "exp": 1900,
+        "iat": 1000,
+    }
+
+
+def test_a_whole_configuration_where_fin_makes_the_second_token() -> None:
+    assert TokenPairBuilder.from_env(FIN_MANAGED).salesforce is None
+
+
+def test_a_prefix_stands_before_every_name(tmp_path: Path) -> None:
+    key = tmp_path / "key.pem"
+    key.write_text(PEM)
+    environ = {f"MY_{name}": value for name, value in OWN_KEY.items() if name != "SALESFORCE_PRIVATE_KEY"}
+    environ["MY_SALESFORCE_PRIVATE_KEY_FILE"] = str(key)
+
+    assert TokenPairBuilder.from_env(environ, prefix="MY_").build("42")
+    with pytest.raises(ConfigurationError, match=r"^INTERCOM_APP_ID and INTERCOM_MESSENGER_SECRET must be set"):
+        TokenPairBuilder.from_env(environ)
+    with pytest.raises(ConfigurationError, match=r"^MY_INTERCOM_APP_ID must be set"):
+        TokenPairBuilder.from_env(environ | {"MY_INTERCOM_APP_ID": " "}, prefix="MY_")
+
+
+def test_the_application_s_own_parts_are_passed_on() -> None:
+    def nobody(_user: object) -> MessengerUser | None:
+        return None
+
+    builder = TokenPairBuilder.from_env(FIN_MANAGED, identify=nobody, on_signing_error="anonymous")
+
+    assert builder.build("42") is None
+    assert builder.on_signing_error == "anonymous"
+
+
+def test_secret_key_and_password_can_be_in_files(tmp_path: Path) -> None:
+    paths = {}
+    for name, value in {
+        "INTERCOM_MESSENGER_SECRET": throwaway_secret() + "\n",
+        "SALESFORCE_PRIVATE_KEY": ENCRYPTED,
+        "SALESFORCE_PRIVATE_KEY_PASSWORD": "horse\n",
+    }.items():
+        path = tmp_path / name
+        path.write_text(value)
+        paths[f"{name}_FILE"] = str(path)
+    environ = OWN_KEY | paths | {"INTERCOM_MESSENGER_SECRET": "", "SALESFORCE_PRIVATE_KEY": " "}
+
+    verify(TokenPairBuilder.from_env(environ).build_settings("42"))
+
+
+def test_a_password_can_be_in_a_variable() -> None:
+    environ = OWN_KEY | {"SALESFORCE_PRIVATE_KEY": ENCRYPTED, "SALESFORCE_PRIVATE_KEY_PASSWORD": "horse"}
+
+    verify(TokenPairBuilder.from_env(environ).build_settings("42"))
+
+
+def without(environ: dict[str, str], *names: str) -> dict[str, str]:
+    return {name: value for name, value in environ.items() if name not in names}
+
+
+MISTAKES: dict[str, tuple[dict[str, str], type[FinMessengerAuthError], str]] = {
+    "nothing": ({}, ConfigurationError, "INTERCOM_APP_ID and INTERCOM_MESSENGER_SECRET must be set"),
+    "no app id": (without(OWN_KEY, "INTERCOM_APP_ID"), ConfigurationError, "^INTERCOM_APP_ID must be set"),
+    "empty app id": (OWN_KEY | {"INTERCOM_APP_ID": ""}, ConfigurationError, "^INTERCOM_APP_ID must be set"),
+    "no secret": (
+        without(OWN_KEY, "INTERCOM_MESSENGER_SECRET"),
+        ConfigurationError,
+        "^INTERCOM_MESSENGER_SECRET must be set",
+    ),
+    "bad secret": (
+        OWN_KEY | {"INTERCOM_MESSENGER_SECRET": "hunter2"},
+        InvalidKeyError,
+        "^INTERCOM_MESSENGER_SECRET: The HMAC secret has 7 bytes",
+    ),
+    "bad region": (OWN_KEY | {"INTERCOM_REGION": "mars"}, ConfigurationError, "^INTERCOM_REGION: "),
+    "no choice": (INTERCOM, ConfigurationError, "SALESFORCE_IDENTITY=fin-managed.*SALESFORCE_PRIVATE_KEY.*AUDIENCE"),
+    "other choice": (
+        INTERCOM | {"SALESFORCE_IDENTITY": "fin"},
+        ConfigurationError,
+        "SALESFORCE_IDENTITY can only be fin-managed",
+    ),
+    "both choices": (
+        FIN_MANAGED | {"SALESFORCE_ISSUER": "x"},
+        ConfigurationError,
+        "SALESFORCE_IDENTITY=fin-managed .* SALESFORCE_ISSUER that you do",
+    ),
+    "damaged key": (
+        OWN_KEY | {"SALESFORCE_PRIVATE_KEY": PEM[:500]},
+        InvalidKeyError,
+        "^SALESFORCE_PRIVATE_KEY: .* truncated",
+    ),
+    "missing password": (
+        OWN_KEY | {"SALESFORCE_PRIVATE_KEY": ENCRYPTED},
+        InvalidKeyError,
+        "^SALESFORCE_PRIVATE_KEY: .* no password",
+    ),
+    "wrong password": (
+        OWN_KEY | {"SALESFORCE_PRIVATE_KEY": ENCRYPTED, "SALESFORCE_PRIVATE_KEY_PASSWORD": "hunter2"},
+        InvalidKeyError,
+        "^SALESFORCE_PRIVATE_KEY: .* password is wrong",
+    ),
+    **{
+        f"no {name}": (without(OWN_KEY, name), ConfigurationError, f"^{name} must be set too, since SALESFORCE_")
+        for name in SALESFORCE_VARIABLES
+    },
+    **{
+        f"only {name}": (INTERCOM | {name: OWN_KEY[name]}, ConfigurationError, f"must be set too, since {name} is")
+        for name in SALESFORCE_VARIABLES
+    },
+    **{
+        f"{name} and file": (
+            OWN_KEY | {name: OWN_KEY.get(name, "x"), f"{name}_FILE": "/run/x"},
+            ConfigurationError,
+            f"{name} and {name}_FILE are both set",
+        )
+        for name in ("INTERCOM_MESSENGER_SECRET", "SALESFORCE_PRIVATE_KEY", "SALESFORCE_PRIVATE_KEY_PASSWORD")
+    },
+    **{
+        f"{name} unreadable": (
+            without(OWN_KEY, name) | {f"{name}_FILE": "/nowhere/at/all"},
+            KeyUnavailableError,
+            f"^{name}_FILE: The key file '/nowhere/at/all' cannot be read",
+        )
+        for name in ("INTERCOM_MESSENGER_SECRET", "SALESFORCE_PRIVATE_KEY", "SALESFORCE_PRIVATE_KEY_PASSWORD")
+    },
+    "a key for its path": (
+        without(OWN_KEY, "SALESFORCE_PRIVATE_KEY") | {"SALESFORCE_PRIVATE_KEY_FILE": PEM},
+        ConfigurationError,
+        "^SALESFORCE_PRIVATE_KEY_FILE: .* PEM document",
+    ),
+    **{
+        f"{name}={value[:9]}": (OWN_KEY | {name: value}, ConfigurationError, name)
+        for name in ("INTERCOM_TOKEN_LIFETIME", "SALESFORCE_TOKEN_LIFETIME")
+        for value in ("0", "-1", "1h", "nan", "inf", "1e3", "3600.5", "9" * 20, "9" * 5000)
+    },
+}
+
+
+@pytest.mark.parametrize(("environ", "kind", "said"), MISTAKES.values(), ids=MISTAKES)
+def test_each_mistake_is_a_sentence_that_names_the_variable(
+    environ: dict[str, str], kind: type[FinMessengerAuthError], said: str
+) -> None:
+    with pytest.raises(kind, match=said) as caught:
+        TokenPairBuilder.from_env(environ)
+    assert type(caught.value) is kind
+    for hidden in ("hunter2", throwaway_secret(), PEM.splitlines()[5]):
+        assert hidden not in str(caught.value)

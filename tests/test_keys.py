@@ -1,0 +1,80 @@
+"""Where keys are read from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fin_messenger_auth import ConfigurationError, EnvKeySource, FileKeySource, KeyUnavailableError, StringKeySource
+
+PEM = "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\n"
+
+
+def test_sources_read_anew_each_time(tmp_path: Path) -> None:
+    environ = {"SECRET": "one"}
+    path = tmp_path / "secret"
+    path.write_text("one")
+    in_environment, in_file = EnvKeySource("SECRET", environ=environ), FileKeySource(path)
+    assert (in_environment.read(), in_file.read()) == (b"one", b"one")
+
+    environ["SECRET"] = "two"
+    path.write_text("two")
+
+    assert (in_environment.read(), in_file.read()) == (b"two", b"two")
+
+
+def test_written_out_line_ends_become_real_ones_in_pem_only() -> None:
+    environ = {"PEM": PEM.replace("\n", r"\n"), "SECRET": r"a\nb"}
+
+    assert EnvKeySource("PEM", environ=environ).read() == PEM.encode()
+    assert EnvKeySource("SECRET", environ=environ).read() == rb"a\nb"
+
+
+@pytest.mark.parametrize("environ", [{}, {"SECRET": ""}, {"SECRET": " \n"}])
+def test_a_variable_that_is_missing_or_empty_is_named(environ: dict[str, str]) -> None:
+    with pytest.raises(KeyUnavailableError, match="SECRET is not set, or empty"):
+        EnvKeySource("SECRET", environ=environ).read()
+
+
+def test_the_process_s_own_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_SECRET", "here")
+
+    assert EnvKeySource("SOME_SECRET").read() == b"here"
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(KeyUnavailableError, match=r"absent\.pem' cannot be read: No such file"):
+        FileKeySource(tmp_path / "absent.pem").read()
+    with pytest.raises(KeyUnavailableError, match="Is a directory"):
+        FileKeySource(tmp_path).read()
+
+
+def test_a_secret_where_its_path_belongs_is_not_repeated() -> None:
+    source = FileKeySource("hunter2-hunter2-hunter2-hunter2")
+
+    with pytest.raises(KeyUnavailableError) as caught:
+        source.read()
+
+    assert "hunter2" not in f"{caught.value} {caught.value.__cause__} {source!r}"
+
+
+def test_a_pem_document_where_its_path_belongs_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="StringKeySource") as caught:
+        FileKeySource(PEM)
+    assert "MIIE" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [None, 7, bytearray(b"x")])
+def test_a_string_source_takes_str_and_bytes(value: Any) -> None:
+    assert StringKeySource("ä").read() == "ä".encode()
+    assert StringKeySource(b"\xff").read() == b"\xff"
+    with pytest.raises(ConfigurationError, match="takes a str or bytes"):
+        StringKeySource(value)
+
+
+def test_sources_name_themselves() -> None:
+    assert repr(EnvKeySource("NAME", environ={"NAME": "hunter2"})) == "EnvKeySource('NAME')"
+    assert repr(FileKeySource("/run/secrets/key.pem")) == "FileKeySource('/run/secrets/key.pem')"
+    assert repr(StringKeySource("hunter2")) == "StringKeySource(<masked>)"

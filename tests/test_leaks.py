@@ -1,0 +1,118 @@
+"""Secrets, keys and tokens show nowhere."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import pickle
+import traceback
+from typing import Any
+
+import pytest
+
+from fin_messenger_auth import (
+    EnvKeySource,
+    HMACSigner,
+    InvalidKeyError,
+    RSASigner,
+    StringKeySource,
+    TokenPair,
+    TokenPairBuilder,
+)
+from fin_messenger_auth.testing import throwaway_builder, throwaway_rsa_key, throwaway_secret
+from fin_messenger_auth.testing.throwaway import pem_of
+
+SECRET = throwaway_secret()
+PEM = pem_of(throwaway_rsa_key()).decode()
+PEM_LINE = PEM.splitlines()[5]
+HOLDERS: list[Any] = [
+    StringKeySource(SECRET),
+    StringKeySource(PEM),
+    EnvKeySource("SECRET", environ={"SECRET": SECRET}),
+    HMACSigner(StringKeySource(SECRET)),
+    RSASigner(StringKeySource(PEM), kid="k"),
+    throwaway_builder(),
+    throwaway_builder().intercom,
+    throwaway_builder().salesforce,
+]
+
+
+def everything_seen_of(value: Any) -> str:
+    """All that a debugger, a log or an error page shows of a value without reaching for private names."""
+    seen = [repr(value), str(value), f"{value}"]
+    seen += [repr(getattr(value, name)) for name in dir(value) if not name.startswith("_")]
+    if hasattr(value, "__dict__"):
+        seen.append(repr(vars(value)))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        seen.append(repr(dataclasses.asdict(value)))
+    return "\n".join(seen)
+
+
+@pytest.mark.parametrize("holder", HOLDERS, ids=lambda holder: type(holder).__name__)
+def test_nothing_that_holds_a_key_shows_it(holder: Any) -> None:
+    seen = everything_seen_of(holder)
+
+    assert SECRET not in seen
+    assert PEM_LINE not in seen
+
+
+@pytest.mark.parametrize("holder", HOLDERS, ids=lambda holder: type(holder).__name__)
+def test_nothing_that_holds_a_key_can_be_pickled(holder: Any) -> None:
+    with pytest.raises(TypeError, match="refuses to be pickled"):
+        pickle.dumps(holder)
+
+
+def with_locals(error: BaseException) -> str:
+    return "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+
+
+@pytest.mark.parametrize("key", [PEM[:700], PEM.replace("MII", "QUJ"), SECRET[:15]])
+def test_a_traceback_with_local_variables_shows_no_key(key: str) -> None:
+    sources = {"source": StringKeySource(key)}
+
+    for make in (HMACSigner, RSASigner):
+        with pytest.raises(InvalidKeyError) as caught:
+            make(sources["source"])
+        seen = with_locals(caught.value).replace(repr(key), "")  # this test's own variable
+        assert key[:15] not in seen
+        assert PEM_LINE not in seen
+
+
+def test_a_token_pair_shows_its_expiry_only() -> None:
+    pair = throwaway_builder().build("42")
+
+    assert pair is not None
+    assert repr(pair) == f"TokenPair(expires_at={pair.expires_at})"
+
+
+class Failing:
+    alg = "HS256"
+    kid = None
+
+    def sign(self, signing_input: bytes, /) -> bytes:
+        raise RuntimeError(f"could not sign {signing_input!r} with {SECRET}")
+
+
+def test_the_log_line_of_a_failed_signature_holds_no_secret(caplog: pytest.LogCaptureFixture) -> None:
+    builder = throwaway_builder()
+    failing: TokenPairBuilder = dataclasses.replace(
+        builder, intercom=dataclasses.replace(builder.intercom, signer=Failing()), on_signing_error="anonymous"
+    )
+
+    with caplog.at_level(logging.DEBUG):
+        assert failing.build("someone@home") is None
+
+    [record] = caplog.records
+    assert record.name == "fin_messenger_auth"
+    assert record.levelno == logging.ERROR
+    assert "RuntimeError" in caplog.text
+    for hidden in (SECRET, "someone", "eyJ"):
+        assert hidden not in caplog.text
+
+
+def test_a_token_pair_is_made_of_its_three_fields() -> None:
+    assert [field.name for field in dataclasses.fields(TokenPair)] == [
+        "intercom_user_jwt",
+        "salesforce_identity_token",
+        "expires_at",
+    ]

@@ -1,0 +1,90 @@
+"""What is installed, and what importing it costs."""
+
+from __future__ import annotations
+
+import ast
+import pickle
+import subprocess
+import sys
+from importlib.metadata import metadata, requires
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+import fin_messenger_auth
+from fin_messenger_auth import FinMessengerAuthError, InvalidClaimError, errors
+
+SOURCE = Path(str(files(fin_messenger_auth)))
+
+
+def test_the_public_names_are_sorted_and_there() -> None:
+    assert fin_messenger_auth.__all__ == sorted(fin_messenger_auth.__all__)
+    for name in fin_messenger_auth.__all__:
+        assert getattr(fin_messenger_auth, name).__module__.startswith("fin_messenger_auth.")
+
+
+def test_two_runtime_dependencies_and_nothing_else() -> None:
+    needed = {line.partition(">")[0] for line in requires("fin-messenger-auth") or [] if "extra ==" not in line}
+
+    assert needed == {"cryptography", "joserfc"}
+    assert (SOURCE / "py.typed").is_file()
+    assert metadata("fin-messenger-auth")["License-Expression"] == "MIT"
+
+
+def test_importing_loads_nothing_heavy() -> None:
+    code = "import sys, fin_messenger_auth; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+
+    assert "fin_messenger_auth.pair" in loaded
+    heavy = {"asyncio", "joserfc", "logging", "argparse", "difflib", "pytest", "ssl", "socket", "http", "urllib"}
+    assert heavy.isdisjoint(loaded)
+
+
+def test_every_error_has_one_root() -> None:
+    kinds = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, Exception)]
+
+    assert {each.__name__ for each in kinds if not issubclass(each, FinMessengerAuthError)} == {
+        "FinMessengerAuthWarning"
+    }
+    for kind in kinds:
+        assert kind.__name__ in (errors.__doc__ or "")
+
+
+def test_errors_survive_a_pickle() -> None:
+    error = pickle.loads(pickle.dumps(InvalidClaimError("exp", "is wrong.")))
+
+    assert (error.claim, str(error)) == ("exp", "exp: is wrong.")
+
+
+# The floors of the house, from the ground up: a module imports only from floors below its own.
+FLOORS = [
+    "errors",
+    "values",
+    "keys",
+    "signers",
+    "jws",
+    "users",
+    "intercom",
+    "salesforce",
+    "settings",
+    "environment",
+    "pair",
+]
+
+
+@pytest.mark.parametrize("module", FLOORS)
+def test_every_import_points_down(module: str) -> None:
+    tree = ast.parse((SOURCE / f"{module}.py").read_text())
+    imported = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            imported |= {node.module} if node.module else {each.name for each in node.names}
+
+    assert imported <= set(FLOORS[: FLOORS.index(module)])
+
+
+def test_no_module_is_over_400_lines() -> None:
+    lengths = {path.name: len(path.read_text().splitlines()) for path in SOURCE.rglob("*.py")}
+
+    assert {name: length for name, length in lengths.items() if length > 400} == {}

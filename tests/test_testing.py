@@ -1,0 +1,127 @@
+"""What the library offers to its users' own tests, used as they would use it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from fin_messenger_auth import IntercomMinter, MessengerUser, TokenPairBuilder
+from fin_messenger_auth.testing import (
+    FrozenClock,
+    decode,
+    decode_token,
+    throwaway_builder,
+    throwaway_rsa_key,
+    throwaway_secret,
+    verify,
+)
+
+
+def test_the_fixtures_come_in_by_one_line(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest("from fin_messenger_auth.testing.fixtures import *")
+    pytester.makepyfile(
+        """
+        from fin_messenger_auth.testing import verify
+
+        def test_claims(messenger_builder, messenger_clock):
+            messenger_clock.advance(60)
+            settings = messenger_builder.build_settings("42")
+            claims = verify(settings, now=messenger_clock.now).intercom.claims
+            assert claims == {"user_id": "42", "exp": 1_700_000_060 + 3600}
+        """
+    )
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+
+
+def test_throwaway_keys_are_made_once() -> None:
+    assert throwaway_secret() is throwaway_secret()
+    assert throwaway_rsa_key() is throwaway_rsa_key()
+    assert throwaway_rsa_key(3072).key_size == 3072
+
+
+def test_a_frozen_clock_stands_still_until_told() -> None:
+    clock = FrozenClock(5)
+
+    assert (clock(), clock()) == (5, 5)
+    clock.advance(2.5)
+    assert clock() == 7.5
+    assert clock.reads == 3
+
+
+def test_decode_takes_settings_apart(messenger_builder: TokenPairBuilder) -> None:
+    settings = messenger_builder.build_settings("42", z_index=1)
+
+    decoded = decode(settings)
+
+    assert decoded.unsigned == {
+        "api_base": "https://api-iam.intercom.io",
+        "app_id": "throwaway",
+        "user_id": "42",
+        "z_index": 1,
+    }
+    assert decoded.intercom == decode_token(settings["intercom_user_jwt"])
+    assert decoded.salesforce == decode_token(settings["salesforce_identity_token"])
+    assert decode(messenger_builder.build_settings(None)).intercom is None
+    with pytest.raises(ValueError, match="no compact JWS"):
+        decode_token("not a token")
+
+
+def spoil(name: str) -> Any:
+    def spoiled(settings: dict[str, Any]) -> None:
+        head, _, signature = settings[name].rpartition(".")
+        settings[name] = f"{head}.{signature[:-8]}AAAAAAAA"
+
+    return spoiled
+
+
+REJECTED: dict[str, tuple[Any, dict[str, Any], str]] = {
+    "anonymous": (lambda s: s.pop("intercom_user_jwt"), {}, "no intercom_user_jwt"),
+    "Intercom's signature": (spoil("intercom_user_jwt"), {}, "intercom_user_jwt would be rejected: BadSignature"),
+    "Salesforce's signature": (spoil("salesforce_identity_token"), {}, "salesforce_identity_token would be rejected"),
+    "another secret": (lambda _: None, {"secret": "x" * 32}, "intercom_user_jwt would be rejected"),
+    "another key": (
+        lambda _: None,
+        {"public_key": rsa.generate_private_key(65537, 2048).public_key()},
+        "salesforce_identity_token would be rejected",
+    ),
+    "expired": (lambda _: None, {"now": 1_700_003_601}, "would be rejected: ExpiredToken"),
+    "another user": (lambda s: s.update(user_id="43"), {}, "user_id is not the same"),
+    "swapped": (
+        lambda s: s.update(intercom_user_jwt=s["salesforce_identity_token"]),
+        {},
+        "intercom_user_jwt would be rejected",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "arguments", "said"), REJECTED.values(), ids=REJECTED)
+def test_verify_rejects_what_the_platforms_would(
+    messenger_builder: TokenPairBuilder, change: Any, arguments: dict[str, Any], said: str
+) -> None:
+    settings = messenger_builder.build_settings("42")
+    verify(settings, now=1_700_000_000)
+    change(settings)
+
+    with pytest.raises(AssertionError, match=said):
+        verify(settings, **({"now": 1_700_000_000} | arguments))
+
+
+def test_verify_wants_an_expiry(messenger_builder: TokenPairBuilder) -> None:
+    class Endless(IntercomMinter):
+        def claims(self, user: MessengerUser, now: int) -> dict[str, Any]:
+            del now
+            return {"user_id": user.user_id}
+
+    builder = replace(messenger_builder, intercom=Endless(messenger_builder.intercom.signer))
+
+    with pytest.raises(AssertionError, match="MissingClaim"):
+        verify(builder.build_settings("42"), now=1_700_000_000)
+
+
+def test_now_is_the_machine_s_clock_unless_given() -> None:
+    verify(throwaway_builder().build_settings("42"))
+    with pytest.raises(AssertionError, match="Expired"):
+        verify(throwaway_builder(clock=FrozenClock(1_000)).build_settings("42"))
