@@ -72,7 +72,7 @@ def coverage(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """The site, with warnings as errors, and every code block in it and in the README run."""
     install(session, "docs")
-    session.run("pytest", "-q", "docs", "README.md")
+    session.run("pytest", "-q", "-p", "blocks", "docs", "README.md", env={"PYTHONPATH": "docs"})
     session.run("sphinx-build", "--quiet", "--fail-on-warning", "--nitpicky", "-b", "html", "docs", "docs/_build/html")
 
 

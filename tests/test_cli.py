@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 from importlib.metadata import version
@@ -98,6 +99,16 @@ def test_wrong_usage_leaves_with_2(arguments: list[str], capsys: pytest.CaptureF
         main(arguments)
     assert caught.value.code == 2
     assert "usage: fin-messenger-auth" in capsys.readouterr().err
+
+
+def test_the_module_runs_the_same_parser(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["fin-messenger-auth", "--version"])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_module("fin_messenger_auth", run_name="__main__")
+    assert caught.value.code == 0
+    assert "fin-messenger-auth" in capsys.readouterr().out
 
 
 def test_the_module_and_the_script_are_the_same_program() -> None:

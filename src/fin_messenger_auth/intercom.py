@@ -58,7 +58,7 @@ class IntercomMinter:
             now: The time, in Unix seconds.
 
         Returns:
-            A fresh dict: ``user_id`` and ``exp`` (Unix seconds), then only what the user was given.
+            A fresh dict of ``user_id`` and ``exp`` (Unix seconds), and beyond them only what the user was given.
         """
         claims: dict[str, Any] = {"user_id": user.user_id, "exp": now + self.seconds, **user.attributes}
         if user.email is not None:

@@ -158,9 +158,12 @@ def _compact(message: bytes, signature: bytes, signer: Signer | AsyncSigner) -> 
 
 
 def _culprit(claims: Mapping[str, Any]) -> str:
-    for name, value in claims.items():
-        try:
-            _claims_json.encode({name: value}).encode()
-        except (TypeError, ValueError, RecursionError):
-            return str(name)
-    return "claims"
+    return next((str(name) for name, value in claims.items() if not _has_json_form({name: value})), "claims")
+
+
+def _has_json_form(claims: Mapping[str, Any]) -> bool:
+    try:
+        _claims_json.encode(claims).encode()
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True

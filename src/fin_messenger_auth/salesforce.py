@@ -88,7 +88,7 @@ class SalesforceMinter:
             now: The time, in Unix seconds.
 
         Returns:
-            A fresh dict: ``iss``, ``sub``, ``aud``, and ``exp`` and ``iat`` in Unix seconds.
+            A fresh dict of ``iss``, ``sub``, ``aud``, and ``exp`` and ``iat`` in Unix seconds.
         """
         return {
             "iss": self.issuer,

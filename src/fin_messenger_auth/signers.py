@@ -50,7 +50,7 @@ class Signer(Protocol):
 
     @property
     def alg(self) -> str:
-        """The JWS algorithm, as RFC 7518 names it: ``HS256``, ``RS256`` or ``RS512``."""
+        """The JWS algorithm by its name in RFC 7518, such as ``HS256``, ``RS256`` or ``RS512``."""
         ...
 
     @property
@@ -68,7 +68,7 @@ class AsyncSigner(Protocol):
 
     @property
     def alg(self) -> str:
-        """The JWS algorithm, as RFC 7518 names it: ``HS256``, ``RS256`` or ``RS512``."""
+        """The JWS algorithm by its name in RFC 7518, such as ``HS256``, ``RS256`` or ``RS512``."""
         ...
 
     @property

@@ -1,0 +1,31 @@
+"""How Sphinx makes the site."""
+
+from importlib.metadata import version as version_of
+
+project = "fin-messenger-auth"
+author = "The fin-messenger-auth developers"
+project_copyright = f"2026, {author}"
+release = version = version_of(project)
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build"]
+html_theme = "furo"
+html_title = project
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+autodoc_preserve_defaults = True  # or the signature would show the environment of whoever builds the site
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+autodoc_class_signature = "mixed"
+napoleon_numpy_docstring = False
+napoleon_custom_sections = [("Warns", "Raises")]
+
+# What other projects document: their inventories cannot be had where the site is built without a network.
+nitpick_ignore_regex = [
+    ("py:.*", r"(collections|cryptography|datetime|os|types|typing|uuid|hashlib|argparse)\..*"),
+    ("py:.*", r"(Any|Callable|Collection|Mapping|Sequence|Self|Unpack|UUID|datetime|timedelta|function|optional)"),
+    ("py:.*", r"(Region|Identify|OnSigningError|KeySource|RSAPublicKey|RSAPrivateKey|MaskedBytes)"),
+]
