@@ -6,6 +6,7 @@ Each file has one namespace; its blocks run in order. The environment holds a co
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from sybil import Sybil
@@ -16,7 +17,8 @@ from fin_messenger_auth.testing import throwaway_rsa_key, throwaway_secret
 from fin_messenger_auth.testing.throwaway import THROWAWAY_AUDIENCE, THROWAWAY_ISSUER, THROWAWAY_KID, pem_of
 
 
-def _configure(_namespace: dict[str, Any]) -> None:
+def _configure(namespace: dict[str, Any]) -> None:
+    namespace["__name__"] = "__main__"
     os.environ.update(
         INTERCOM_APP_ID="throwaway",
         INTERCOM_MESSENGER_SECRET=throwaway_secret(),
@@ -28,4 +30,9 @@ def _configure(_namespace: dict[str, Any]) -> None:
     default_builder.cache_clear()
 
 
-pytest_collect_file = Sybil(parsers=[PythonCodeBlockParser()], patterns=["*.md"], setup=_configure).pytest()
+pytest_collect_file = Sybil(
+    path=str(Path(__file__).parents[1]),
+    parsers=[PythonCodeBlockParser()],
+    patterns=["README.md", "docs/*.md"],
+    setup=_configure,
+).pytest()

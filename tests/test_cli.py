@@ -101,9 +101,7 @@ def test_wrong_usage_leaves_with_2(arguments: list[str], capsys: pytest.CaptureF
     assert "usage: fin-messenger-auth" in capsys.readouterr().err
 
 
-def test_the_module_runs_the_same_parser(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_module_runs_the_same_parser(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["fin-messenger-auth", "--version"])
     with pytest.raises(SystemExit) as caught:
         runpy.run_module("fin_messenger_auth", run_name="__main__")
