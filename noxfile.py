@@ -19,13 +19,13 @@ INTERPRETERS = ["3.11", "3.12", "3.13", "3.14"]
 PROJECT = nox.project.load_toml("pyproject.toml")
 
 
-def install(session: nox.Session, group: str, *constraints: str) -> None:
-    """Build the wheel, and install it together with a dependency group."""
+def install(session: nox.Session, *groups: str, pins: list[str] | None = None) -> None:
+    """Build the wheel, and install it together with dependency groups and exact versions."""
     wheels = Path(session.create_tmp()) / "wheels"
     shutil.rmtree(wheels, ignore_errors=True)
     session.run("python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(wheels), ".")
     wheel = next(wheels.glob("*.whl"))
-    session.install(f"{wheel}", *constraints, *nox.project.dependency_groups(PROJECT, group))
+    session.install(f"{wheel}", *(pins or []), *nox.project.dependency_groups(PROJECT, *groups))
 
 
 @nox.session
@@ -56,7 +56,7 @@ def tests(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """The tests, on the lowest versions that pyproject.toml allows."""
     lower_bounds = [each.replace(">=", "==") for each in PROJECT["project"]["dependencies"]]
-    install(session, "tests", *lower_bounds)
+    install(session, "tests", pins=lower_bounds)
     session.run("pytest", *session.posargs)
 
 
@@ -78,8 +78,8 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """The README's demo."""
-    install(session, "tests")
+    """The README's demo, on the wheel and its two dependencies alone."""
+    install(session)
     session.run("python", "-m", "fin_messenger_auth", "demo")
 
 

@@ -39,7 +39,7 @@ RECOMMENDED_SECRET_BYTES = 32
 MIN_RSA_BITS = 2048
 """The least that RFC 7518 §3.3 allows."""
 
-RSA_HASHES = {"RS256": SHA256(), "RS512": SHA512()}
+RSA_HASHES: dict[str, SHA256 | SHA512] = {"RS256": SHA256(), "RS512": SHA512()}
 """The RSA algorithms that Salesforce takes, with their hash (RFC 7518 §3.3)."""
 
 _PKCS1V15 = PKCS1v15()

@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping
 from datetime import datetime
 from functools import singledispatch
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from .errors import ConfigurationError, InvalidClaimError
 
-fill = object.__setattr__
+fill: Final = object.__setattr__
 """How an immutable object fills itself in ``__init__``."""
 
 MAX_DEPTH = 64

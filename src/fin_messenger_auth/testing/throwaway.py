@@ -44,8 +44,8 @@ class FrozenClock:
     """
 
     def __init__(self, now: float = 1_700_000_000) -> None:
-        self.now = now
-        self.reads = 0
+        self.now: float = now
+        self.reads: int = 0
 
     def __call__(self) -> float:
         """Return the time, in Unix seconds."""
