@@ -18,7 +18,7 @@ ALGORITHMS = ("HS256",)
 """What Intercom takes."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class IntercomMinter:
     """What makes the claims of ``intercom_user_jwt``.
 
@@ -43,7 +43,7 @@ class IntercomMinter:
     signer: Signer | AsyncSigner
     _: KW_ONLY
     lifetime: timedelta = DEFAULT_LIFETIME
-    seconds: int = field(init=False, repr=False, compare=False)
+    seconds: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check what signs, and for how long, at start-up."""

@@ -46,7 +46,7 @@ class TokenPair:
     expires_at: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TokenPairBuilder:
     """Makes the tokens and the settings. Make one at start-up and share it: it is immutable.
 
@@ -74,9 +74,9 @@ class TokenPairBuilder:
     identify: Identify = users.identify
     clock: Callable[[], float] = time.time
     on_signing_error: OnSigningError = "raise"
-    _anonymous: dict[str, Any] = field(init=False, repr=False, compare=False)
-    _minters: tuple[IntercomMinter | SalesforceMinter, ...] = field(init=False, repr=False, compare=False)
-    _seconds: int = field(init=False, repr=False, compare=False)
+    _anonymous: dict[str, Any] = field(init=False, repr=False)
+    _minters: tuple[IntercomMinter | SalesforceMinter, ...] = field(init=False, repr=False)
+    _seconds: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check everything that no user can change, at start-up."""

@@ -28,7 +28,7 @@ AUDIENCE_PATTERN = re.compile(r"https://[a-z0-9-]+(\.[a-z0-9-]+)*\.my\.salesforc
 """The origin of an org's messaging service, as in the article: no path and no slash behind it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SalesforceMinter:
     """What makes the claims of ``salesforce_identity_token``.
 
@@ -58,7 +58,7 @@ class SalesforceMinter:
     issuer: str
     audience: str
     lifetime: timedelta = DEFAULT_LIFETIME
-    seconds: int = field(init=False, repr=False, compare=False)
+    seconds: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check what signs, for whom and for how long, at start-up."""

@@ -1,7 +1,5 @@
 """The rules of ``window.intercomSettings``: regions, and the public settings that go beside the tokens."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal, NamedTuple, TypedDict
 

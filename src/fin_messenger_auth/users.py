@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from types import NoneType
-from typing import TYPE_CHECKING, Any, NoReturn
-from uuid import UUID
+from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard
 
 from .errors import FinMessengerAuthWarning, InvalidClaimError
 from .values import fill, json_value
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from uuid import UUID
 
 MAX_ATTRIBUTES = 250
 """Custom attributes that one Intercom workspace can hold."""
@@ -150,7 +151,7 @@ def identify(user: Any) -> MessengerUser | None:  # noqa: ANN401 - every framewo
         return None
     if isinstance(user, MessengerUser):
         return user
-    if isinstance(user, str | int | UUID):
+    if _is_id(user):
         return MessengerUser(user)
     if not _is_authenticated(user):
         return None
@@ -174,7 +175,7 @@ def _is_authenticated(user: Any) -> bool:  # noqa: ANN401 - every framework has 
 
 def _from_id(user: object, name: str) -> MessengerUser:
     value = getattr(user, name)
-    if isinstance(value, bool) or not isinstance(value, str | int | UUID):
+    if not _is_id(value):
         _cannot_identify(user, f"has a {name} that is {type(value).__name__}, not a str, an int or a UUID")
     return MessengerUser(value)
 
@@ -186,10 +187,17 @@ def _cannot_identify(user: object, why: str) -> NoReturn:
     )
 
 
+def _is_id(value: object) -> TypeGuard[str | int | UUID]:
+    if isinstance(value, str | int):
+        return not isinstance(value, bool)
+    uuid = sys.modules.get("uuid")  # whoever holds a UUID has imported it; importing it here would cost all others 3 ms
+    return uuid is not None and isinstance(value, uuid.UUID)
+
+
 def _identifier(value: object, claim: str) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int | UUID):
+    if not _is_id(value):
         raise InvalidClaimError(claim, f"an id is a str, an int or a UUID, not {type(value).__name__}.")
-    text = str(value if isinstance(value, UUID) else json_value(value, claim))
+    text = str(json_value(value, claim) if isinstance(value, str | int) else value)
     if not text.strip():
         raise InvalidClaimError(claim, "the id is blank; an anonymous visitor is None.")
     if text in _NOBODY:

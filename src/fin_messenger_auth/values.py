@@ -79,28 +79,28 @@ def _(value: bool | None, _name: str, _within: frozenset[int]) -> bool | None:  
     return value
 
 
-@_plain.register
+@_plain.register(str)
 def _(value: str, name: str, _within: frozenset[int]) -> str:
     if not _is_unicode(value):
         raise InvalidClaimError(name, "the text holds a lone surrogate, which UTF-8 cannot carry.")
     return str.__str__(value[:])  # the slice looks through a lazy object, __str__ through a subclass
 
 
-@_plain.register
+@_plain.register(int)
 def _(value: int, name: str, _within: frozenset[int]) -> int:
     if value.bit_length() > _MAX_INTEGER_BITS:
         raise InvalidClaimError(name, "the integer is too large for a JSON reader; send it as a str.")
     return value.__int__()  # which a lazy object answers too, and a subclass with its base
 
 
-@_plain.register
+@_plain.register(float)
 def _(value: float, name: str, _within: frozenset[int]) -> float:
     if not math.isfinite(value):
         raise InvalidClaimError(name, "JSON has no NaN and no infinity.")
     return value.__float__()
 
 
-@_plain.register
+@_plain.register(datetime)
 def _(value: datetime, name: str, _within: frozenset[int]) -> int:
     if value.utcoffset() is None:
         raise InvalidClaimError(
@@ -109,8 +109,8 @@ def _(value: datetime, name: str, _within: frozenset[int]) -> int:
     return math.floor(value.timestamp())
 
 
-@_plain.register
-def _(value: Mapping, name: str, within: frozenset[int]) -> dict[str, Any]:  # type: ignore[type-arg]
+@_plain.register(Mapping)
+def _(value: Mapping[object, object], name: str, within: frozenset[int]) -> dict[str, Any]:
     within = _one_deeper(value, name, within)
     plain: dict[str, Any] = {}
     for key, item in value.items():
