@@ -24,7 +24,7 @@ ALGORITHMS = tuple(RSA_HASHES)
 FIN_ISSUER = "fin.ai"
 """The issuer of the tokens that Fin makes itself, with its own key."""
 
-AUDIENCE_PATTERN = re.compile(r"https://[a-z0-9-]+(\.[a-z0-9-]+)*\.my\.salesforce-scrt\.com", re.IGNORECASE)
+AUDIENCE_PATTERN = re.compile(r"https://[A-Za-z0-9.-]+\.my\.salesforce-scrt\.com")
 """The origin of an org's messaging service, as in the article: no path and no slash behind it."""
 
 
