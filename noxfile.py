@@ -77,6 +77,16 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def package(session: nox.Session) -> None:
+    """The source distribution and the wheel that is built from it, with metadata that an index accepts."""
+    session.install(*nox.project.dependency_groups(PROJECT, "package"))
+    dist = Path(session.create_tmp()) / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(dist), ".", silent=True)
+    session.run("twine", "check", "--strict", *map(str, dist.iterdir()))
+
+
+@nox.session
 def demo(session: nox.Session) -> None:
     """The README's demo, on the wheel and its two dependencies alone."""
     install(session)
