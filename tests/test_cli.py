@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import re
@@ -99,6 +101,60 @@ def test_wrong_usage_leaves_with_2(arguments: list[str], capsys: pytest.CaptureF
         main(arguments)
     assert caught.value.code == 2
     assert "usage: fin-messenger-auth" in capsys.readouterr().err
+
+
+def test_an_attribute_of_brackets_only_is_a_text(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["settings", "--attribute", "a=" + "[" * 100_000])
+    assert "--user" in capsys.readouterr().err
+
+
+def run_into(target: str, *, encoding: str = "utf-8") -> subprocess.CompletedProcess[str]:
+    command = f"{sys.executable} -m fin_messenger_auth demo {target}"
+    environ = os.environ | {"PYTHONIOENCODING": encoding}
+    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, env=environ)
+
+
+def test_a_reader_that_goes_away_and_a_full_disk_leave_no_traceback() -> None:
+    assert run_into("| true").stderr == ""
+    full = run_into("> /dev/full")
+    assert (full.returncode, full.stderr) == (1, "fin-messenger-auth: No space left on device\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (KeyboardInterrupt(), 130, ""),
+        (BrokenPipeError(), 1, ""),
+        (OSError(28, "No space left on device"), 1, "fin-messenger-auth: No space left on device\n"),
+    ],
+)
+def test_what_ends_a_command_early_leaves_no_traceback(
+    error: BaseException,
+    status: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def ended(_arguments: object) -> int:
+        raise error
+
+    monkeypatch.setattr("fin_messenger_auth.commands.demo.run", ended)
+    assert main(["demo"]) == status
+    assert capfd.readouterr().err == said
+
+
+def test_the_output_can_be_caught_in_memory() -> None:
+    with contextlib.redirect_stdout(io.StringIO()) as caught:
+        assert main(["demo"]) == 0
+    assert "✓ verified" in caught.getvalue()
+
+
+def test_a_terminal_without_the_mark_shows_the_rest() -> None:
+    shown = run_into("", encoding="ascii")
+
+    assert shown.returncode == 0
+    assert "? verified by joserfc" in shown.stdout
 
 
 def test_the_module_runs_the_same_parser(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

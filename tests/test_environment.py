@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from fin_messenger_auth import (
     ConfigurationError,
     FinMessengerAuthError,
+    FinMessengerAuthWarning,
     InvalidKeyError,
     KeyUnavailableError,
     MessengerUser,
@@ -23,6 +24,7 @@ PEM = pem_of(throwaway_rsa_key()).decode()
 ENCRYPTED = (
     throwaway_rsa_key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"horse")).decode()
 )
+SECRET = throwaway_secret()
 INTERCOM = {"INTERCOM_APP_ID": "abc", "INTERCOM_MESSENGER_SECRET": throwaway_secret()}
 SALESFORCE = {
     "SALESFORCE_PRIVATE_KEY": PEM,
@@ -125,6 +127,9 @@ MISTAKES: dict[str, tuple[dict[str, str], type[FinMessengerAuthError], str]] = {
         InvalidKeyError,
         "^INTERCOM_MESSENGER_SECRET: The HMAC secret has 7 bytes",
     ),
+    "app id in Latin-1": (OWN_KEY | {"INTERCOM_APP_ID": "\udce4"}, ConfigurationError, "^INTERCOM_APP_ID holds bytes"),
+    "kid in Latin-1": (OWN_KEY | {"SALESFORCE_KEY_ID": "\udce4"}, ConfigurationError, "^SALESFORCE_KEY_ID holds bytes"),
+    "not a str": (OWN_KEY | {"INTERCOM_REGION": 7}, ConfigurationError, "^INTERCOM_REGION must be a str"),  # type: ignore[dict-item]
     "bad region": (OWN_KEY | {"INTERCOM_REGION": "mars"}, ConfigurationError, "^INTERCOM_REGION: "),
     "no choice": (INTERCOM, ConfigurationError, "SALESFORCE_IDENTITY=fin-managed.*SALESFORCE_PRIVATE_KEY.*AUDIENCE"),
     "other choice": (
@@ -153,11 +158,15 @@ MISTAKES: dict[str, tuple[dict[str, str], type[FinMessengerAuthError], str]] = {
         "^SALESFORCE_PRIVATE_KEY: .* password is wrong",
     ),
     **{
-        f"no {name}": (without(OWN_KEY, name), ConfigurationError, f"^{name} must be set too, since SALESFORCE_")
+        f"no {name}": (without(OWN_KEY, name), ConfigurationError, f"^{name} must be set too, as all four")
         for name in SALESFORCE_VARIABLES
     },
     **{
-        f"only {name}": (INTERCOM | {name: OWN_KEY[name]}, ConfigurationError, f"must be set too, since {name} is")
+        f"only {name}": (
+            INTERCOM | {name: OWN_KEY[name]},
+            ConfigurationError,
+            "must be set too, as all four go together",
+        )
         for name in SALESFORCE_VARIABLES
     },
     **{
@@ -184,9 +193,23 @@ MISTAKES: dict[str, tuple[dict[str, str], type[FinMessengerAuthError], str]] = {
     **{
         f"{name}={value[:9]}": (OWN_KEY | {name: value}, ConfigurationError, name)
         for name in ("INTERCOM_TOKEN_LIFETIME", "SALESFORCE_TOKEN_LIFETIME")
-        for value in ("0", "-1", "1h", "nan", "inf", "1e3", "3600.5", "9" * 20, "9" * 5000)
+        for value in ("0", "-1", "1h", "nan", "inf", "1e3", "3600.5", "9" * 20, "9" * 5000, "٣٦٠٠", "1_000", SECRET)
     },
 }
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SALESFORCE_KEY_ID", "k "),
+        ("SALESFORCE_ISSUER", "'intercom.com'"),
+        ("INTERCOM_MESSENGER_SECRET", f'"{"s" * 32}"'),
+    ],
+)
+def test_blanks_and_quotes_around_a_value_are_a_warning(name: str, value: str) -> None:
+    with pytest.warns(FinMessengerAuthWarning, match=f"^{name} begins or ends") as caught:
+        TokenPairBuilder.from_env(OWN_KEY | {name: value})
+    assert caught[0].filename == __file__
 
 
 @pytest.mark.parametrize(("environ", "kind", "said"), MISTAKES.values(), ids=MISTAKES)

@@ -171,6 +171,22 @@ def test_a_signer_s_own_signing_error_is_passed_on_with_its_cause() -> None:
         assert caught.value.__cause__ is cause
 
 
+class Capricious:
+    alg = "HS256"
+
+    @property
+    def kid(self) -> str | None:
+        raise RuntimeError("hunter2")
+
+    def sign(self, signing_input: bytes, /) -> bytes:
+        return signing_input
+
+
+def test_a_kid_that_cannot_be_read_is_a_signing_error() -> None:
+    with pytest.raises(SigningError, match="Capricious raised RuntimeError"):
+        jws.encode({}, Capricious())
+
+
 def test_an_async_signer_cannot_sign_at_once() -> None:
     with pytest.raises(ConfigurationError, match=r"Awaiting .* abuild"):
         jws.encode({}, Awaiting(b"x"))

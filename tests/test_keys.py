@@ -47,6 +47,8 @@ def test_the_process_s_own_environment_is_the_default(monkeypatch: pytest.Monkey
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(KeyUnavailableError, match=r"absent\.pem' cannot be read: No such file"):
         FileKeySource(tmp_path / "absent.pem").read()
+    with pytest.raises(KeyUnavailableError, match="no path can"):
+        FileKeySource("a\0b.pem").read()
     with pytest.raises(KeyUnavailableError, match="Is a directory"):
         FileKeySource(tmp_path).read()
 
@@ -60,8 +62,13 @@ def test_a_secret_where_its_path_belongs_is_not_repeated() -> None:
     assert "hunter2" not in f"{caught.value} {caught.value.__cause__} {source!r}"
 
 
+def test_a_path_is_a_path() -> None:
+    with pytest.raises(ConfigurationError, match="takes a path, not NoneType"):
+        FileKeySource(None)  # type: ignore[arg-type]
+
+
 def test_a_pem_document_where_its_path_belongs_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="StringKeySource") as caught:
+    with pytest.raises(ConfigurationError, match="PEM document itself") as caught:
         FileKeySource(PEM)
     assert "MIIE" not in str(caught.value)
 

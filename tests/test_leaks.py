@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import logging
 import pickle
+import subprocess
+import sys
 import traceback
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 
 from fin_messenger_auth import (
     EnvKeySource,
+    FinMessengerAuthError,
     HMACSigner,
     InvalidKeyError,
     RSASigner,
@@ -19,7 +22,7 @@ from fin_messenger_auth import (
     TokenPair,
     TokenPairBuilder,
 )
-from fin_messenger_auth.testing import throwaway_builder, throwaway_rsa_key, throwaway_secret
+from fin_messenger_auth.testing import throwaway_builder, throwaway_environ, throwaway_rsa_key, throwaway_secret
 from fin_messenger_auth.testing.throwaway import pem_of
 
 SECRET = throwaway_secret()
@@ -76,6 +79,33 @@ def test_a_traceback_with_local_variables_shows_no_key(key: str) -> None:
         seen = with_locals(caught.value).replace(repr(key), "")  # this test's own variable
         assert key[:15] not in seen
         assert PEM_LINE not in seen
+
+
+@pytest.mark.parametrize(
+    "name", ["SALESFORCE_AUDIENCE", "INTERCOM_APP_ID", "INTERCOM_REGION", "SALESFORCE_PRIVATE_KEY"]
+)
+def test_a_traceback_of_a_bad_environment_shows_no_key(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable, value in throwaway_environ().items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setenv(name, "mars" if name == "INTERCOM_REGION" else "")
+
+    with pytest.raises(FinMessengerAuthError) as caught:
+        TokenPairBuilder.from_env()
+
+    error = caught.value
+    error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next  # this test's own frame
+    assert SECRET not in with_locals(error)
+    assert PEM_LINE not in with_locals(error)
+
+
+def test_the_help_of_no_public_name_shows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "import fin_messenger_auth as f, pydoc; [print(pydoc.render_doc(getattr(f, name))) for name in f.__all__]"
+    monkeypatch.setenv("SOME_SECRET", SECRET)
+
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    assert "Signer" in shown
+    assert SECRET not in shown
 
 
 def test_a_token_pair_shows_its_expiry_only() -> None:

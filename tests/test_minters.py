@@ -115,7 +115,7 @@ def test_a_token_must_live_for_a_second(lifetime: timedelta) -> None:
 
 
 def test_a_short_lifetime_is_a_warning_where_the_minter_is_made() -> None:
-    with pytest.warns(FinMessengerAuthWarning, match="299 s is under 5 minutes") as caught:
+    with pytest.warns(FinMessengerAuthWarning, match="intercom_user_jwt is 299 s, under 5 minutes") as caught:
         IntercomMinter(HMAC, lifetime=timedelta(seconds=299))
     assert caught[0].filename == __file__
 
@@ -132,6 +132,33 @@ def test_intercom_takes_hs256_only(alg: Any) -> None:
     signer.alg = alg
     with pytest.raises(ConfigurationError, match="intercom_user_jwt is signed with HS256"):
         IntercomMinter(signer)
+
+
+def test_a_coroutine_named_sign_is_found_at_start_up() -> None:
+    class Misnamed:
+        alg = "HS256"
+        kid = None
+
+        async def sign(self, signing_input: bytes, /) -> bytes:
+            return signing_input
+
+    with pytest.raises(ConfigurationError, match="call it asign"):
+        IntercomMinter(Misnamed())  # type: ignore[arg-type]
+
+
+def test_a_signer_whose_alg_cannot_be_read_is_found_at_start_up() -> None:
+    class Capricious:
+        kid = None
+
+        @property
+        def alg(self) -> str:
+            raise RuntimeError("hunter2")
+
+        def sign(self, signing_input: bytes, /) -> bytes:
+            return signing_input
+
+    with pytest.raises(ConfigurationError, match="alg or kid of Capricious cannot be read"):
+        IntercomMinter(Capricious())
 
 
 def test_each_token_has_its_own_kind_of_signer() -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import json
 import warnings
 from typing import Any
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fin_messenger_auth import Company, FinMessengerAuthError, FinMessengerAuthWarning, MessengerUser, identify
 from fin_messenger_auth.testing import FrozenClock, throwaway_builder, verify
 from fin_messenger_auth.users import _TAKEN_NAMES
+
+settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # machines are noisy
+settings.load_profile("project")
 
 NOW = 1_700_000_000
 BUILDER = throwaway_builder(clock=FrozenClock(NOW))
@@ -55,7 +59,7 @@ def test_signed_values_come_back_as_they_went_in(
     assert decoded.salesforce
     expected = {"user_id": user_id, "exp": NOW + 3600, "company": {"id": company_id, **of_company}, **signed}
     assert decoded.intercom.claims == expected
-    assert repr(sorted(decoded.intercom.claims.items())) == repr(sorted(expected.items()))  # 1, 1.0 and True differ
+    assert json.dumps(decoded.intercom.claims, sort_keys=True) == json.dumps(expected, sort_keys=True)  # 1, 1.0, True
     assert decoded.salesforce.claims["sub"] == (user_id if subject is None else subject)
     assert (signed, of_company) == before
 

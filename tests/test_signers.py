@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import pickle
 import subprocess
 import threading
@@ -101,6 +102,11 @@ def test_line_ends_written_out_in_a_variable(pem: bytes, line_end: str) -> None:
     assert RSASigner(source, password=password).public_key == KEY.public_key()
 
 
+@pytest.mark.parametrize("line_end", [rb"\n", rb"\r\n"])
+def test_line_ends_written_out_elsewhere(line_end: bytes) -> None:
+    assert rsa_signer(PKCS8.replace(b"\n", line_end)).public_key == KEY.public_key()
+
+
 def test_openssl_s_own_keys_are_taken(program: Any) -> None:
     openssl = program("openssl")
     pem = subprocess.run([openssl, "genrsa", "2048"], capture_output=True, check=True).stdout
@@ -142,7 +148,7 @@ UNUSABLE: dict[str, tuple[bytes, bytes | None, str]] = {
     "wrong password": (ENCRYPTED_PKCS8, b"wrong", "password is wrong"),
     "wrong password, PKCS#1": (ENCRYPTED_PKCS1, b"wrong", "password is wrong"),
     "missing password": (ENCRYPTED_PKCS8, None, "no password was given"),
-    "empty password": (ENCRYPTED_PKCS8, b"", "no password was given"),
+    "blank password": (ENCRYPTED_PKCS8, b"\n", "password .* is blank"),
     "superfluous password": (PKCS8, PASSWORD, "is not encrypted"),
     "a secret": (throwaway_secret().encode(), None, "no PEM document"),
     "DER": (KEY.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()), None, "no PEM document"),
@@ -266,6 +272,18 @@ def test_in_thread_runs_the_signer_in_another_thread() -> None:
     assert repr(signer).startswith("in_thread(")
     assert asyncio.run(signer.asign(b"abc")) == b"cba"
     assert inner.thread is not threading.current_thread()
+
+
+def test_in_thread_needs_a_sign() -> None:
+    with pytest.raises(ConfigurationError, match="has none"):
+        in_thread(in_thread(SIGNERS[0]))  # type: ignore[arg-type]
+
+
+def test_a_key_of_an_unsupported_kind_is_said_to_be_one() -> None:
+    der = bytes.fromhex("302e0201003005060301020304220420") + bytes(32)  # PKCS#8 with an algorithm that is none
+    pem = b"-----BEGIN PRIVATE KEY-----\n" + base64.b64encode(der) + b"\n-----END PRIVATE KEY-----\n"
+    with pytest.raises(InvalidKeyError, match="kind that is not supported"):
+        rsa_signer(pem)
 
 
 class RaisingSource:

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from fin_messenger_auth import IntercomMinter, MessengerUser, TokenPairBuilder
+from fin_messenger_auth import Company, IntercomMinter, MessengerUser, TokenPairBuilder
 from fin_messenger_auth.testing import (
     FrozenClock,
     decode,
     decode_token,
     throwaway_builder,
+    throwaway_environ,
     throwaway_rsa_key,
     throwaway_secret,
     verify,
@@ -77,10 +78,21 @@ def spoil(name: str) -> Any:
     return spoiled
 
 
+def test_large_tokens_are_verified_too(messenger_builder: TokenPairBuilder) -> None:
+    user = MessengerUser("42", company=Company("7", name="x" * 200_000))
+
+    assert verify(messenger_builder.build_settings(user), now=1_700_000_000).intercom
+
+
+def test_a_throwaway_environment_is_a_whole_one() -> None:
+    verify(TokenPairBuilder.from_env(throwaway_environ()).build_settings("42"))
+
+
 REJECTED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "anonymous": (lambda s: s.pop("intercom_user_jwt"), {}, "no intercom_user_jwt"),
     "Intercom's signature": (spoil("intercom_user_jwt"), {}, "intercom_user_jwt would be rejected: BadSignature"),
     "Salesforce's signature": (spoil("salesforce_identity_token"), {}, "salesforce_identity_token would be rejected"),
+    "no token at all": (lambda s: s.update(intercom_user_jwt=7), {}, "no compact JWS"),
     "another secret": (lambda _: None, {"secret": "x" * 32}, "intercom_user_jwt would be rejected"),
     "another key": (
         lambda _: None,

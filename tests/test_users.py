@@ -8,7 +8,7 @@ import math
 import uuid
 from collections import OrderedDict
 from dataclasses import FrozenInstanceError, replace
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
@@ -21,7 +21,15 @@ from django.utils.safestring import mark_safe
 from markupsafe import Markup
 from werkzeug.local import LocalProxy
 
-from fin_messenger_auth import Company, FinMessengerAuthWarning, InvalidClaimError, MessengerUser, identify
+from fin_messenger_auth import (
+    Company,
+    ConfigurationError,
+    FinMessengerAuthWarning,
+    InvalidClaimError,
+    MessengerUser,
+    identify,
+)
+from fin_messenger_auth.testing import throwaway_builder
 
 UUID = uuid.UUID("12345678-1234-5678-1234-567812345678")
 
@@ -147,6 +155,91 @@ def test_what_json_has_not_is_refused_where_the_user_is_made(value: Any) -> None
     with pytest.raises(InvalidClaimError) as caught:
         Company("7", attributes={"shoe_size": value})
     assert caught.value.claim == "shoe_size"
+
+
+def test_a_value_that_doubles_at_each_level_is_refused_in_time() -> None:
+    value: list[Any] = []
+    for _ in range(60):
+        value = [value, value]
+
+    with pytest.raises(InvalidClaimError, match="100000 values"):
+        MessengerUser("42", attributes={"a": value})
+
+
+class Unreadable(dict[str, Any]):
+    def items(self) -> Any:
+        raise RuntimeError("hunter2")
+
+
+class NoList(list[Any]):
+    def __iter__(self) -> Any:
+        raise KeyError("hunter2")
+
+
+class NoInt(int):
+    def __int__(self) -> Any:
+        return "boo"
+
+
+class Elsewhere(tzinfo):
+    def dst(self, _when: datetime | None) -> Any:
+        return None
+
+    def tzname(self, _when: datetime | None) -> Any:
+        return None
+
+    def utcoffset(self, _when: datetime | None) -> Any:
+        raise KeyError("hunter2")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [Unreadable(a=1), NoList([1]), NoInt(3), datetime(2023, 11, 14, tzinfo=Elsewhere()), SimpleLazyObject(lambda: {1})],
+)
+def test_values_that_misbehave_raise_our_error_with_theirs_as_the_cause(value: Any) -> None:
+    for attempt in (
+        lambda: MessengerUser("42", attributes={"a": value}),
+        lambda: MessengerUser("42", attributes=value),
+        lambda: throwaway_builder().build_settings(None, extra={"a": value}),
+    ):
+        with pytest.raises(InvalidClaimError) as caught:
+            attempt()
+        assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [True, False, None, 3, 2.5, "x", [1], {"a": None}])
+@pytest.mark.parametrize("lazy", [SimpleLazyObject, LocalProxy])
+@pytest.mark.filterwarnings("ignore::fin_messenger_auth.FinMessengerAuthWarning")
+def test_lazy_objects_become_the_plain_values_behind_them(lazy: Any, value: Any) -> None:
+    made = MessengerUser("42", attributes={"a": lazy(lambda: value)}).attributes["a"]
+
+    assert made == value
+    assert type(made) is type(value)
+
+
+class Sly(str):
+    """A name that equals no other, itself excepted."""
+
+    __slots__ = ()
+
+    def __hash__(self) -> int:
+        return 7
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
+def test_no_attribute_takes_the_place_of_a_claim() -> None:
+    with pytest.raises(InvalidClaimError, match="taken"):
+        MessengerUser("42", attributes={Sly("exp"): 9})
+    with pytest.raises(ConfigurationError, match="app_id cannot be set"):
+        throwaway_builder().build_settings("42", extra={Sly("app_id"): "x"})
+    user = MessengerUser("42", company=Company("7"))
+    assert user.company
+    user.attributes["user_id"] = "43"  # type: ignore[index]
+    user.company.attributes["id"] = "8"  # type: ignore[index]
+    claims = throwaway_builder().intercom.claims(user, 0)
+    assert (claims["user_id"], claims["company"]["id"]) == ("42", "7")
 
 
 @pytest.mark.filterwarnings("ignore::fin_messenger_auth.FinMessengerAuthWarning")
@@ -319,7 +412,7 @@ def test_identify_knows_django_s_own_users() -> None:
 
     assert identify(SimpleLazyObject(AnonymousUser)) is None
     assert identify(SimpleLazyObject(lambda: User(pk=42, email="ada@example.com"))) == MessengerUser("42")
-    with pytest.raises(InvalidClaimError, match="User has a pk that is NoneType"):
+    with pytest.raises(InvalidClaimError, match="User has NoneType as its pk"):
         identify(User())
 
 

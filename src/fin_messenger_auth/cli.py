@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import sys
 import warnings
 from importlib.metadata import version
@@ -30,15 +32,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status: 0 fine, 1 the answer is no. Wrong usage leaves with 2, as argparse does.
     """
     arguments = _parser().parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that has no "✓" shows "?"
     with warnings.catch_warnings():
         warnings.simplefilter("always", FinMessengerAuthWarning)
         warnings.showwarning = _show_warning
         try:
             status: int = arguments.run(arguments)
+            sys.stdout.flush()
         except FinMessengerAuthError as error:
-            sys.stderr.write(f"{PROGRAM}: {error}\n")
+            return _complain(error)
+        except BrokenPipeError:  # whoever read the output has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
+        except OSError as error:
+            return _complain(error.strerror)
+        except KeyboardInterrupt:
+            return 130  # 128 and the signal's number, as shells have it
     return status
+
+
+def _complain(what: object) -> int:
+    sys.stderr.write(f"{PROGRAM}: {what}\n")
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:

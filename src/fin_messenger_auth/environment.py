@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypedDict, cast
 
-from .errors import ConfigurationError, FinMessengerAuthError
+from .errors import ConfigurationError, FinMessengerAuthError, FinMessengerAuthWarning
 from .intercom import IntercomMinter
 from .jws import DEFAULT_LIFETIME
 from .keys import EnvKeySource, FileKeySource, StringKeySource, read_key
 from .salesforce import SalesforceMinter
 from .settings import Region, api_base_of
 from .signers import HMACSigner, RSASigner
+from .values import configured_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,6 +35,9 @@ IN_FILES = frozenset({"INTERCOM_MESSENGER_SECRET", "SALESFORCE_PRIVATE_KEY", "SA
 """What may be given as ``…_FILE`` instead, the path of a file that holds it."""
 
 
+_MAX_DIGITS = 10  # of a number of seconds: three centuries
+
+
 class BuilderArguments(TypedDict):
     """What the environment says of a :class:`~fin_messenger_auth.TokenPairBuilder`."""
 
@@ -41,33 +47,36 @@ class BuilderArguments(TypedDict):
     region: Region
 
 
-def builder_arguments(environ: Mapping[str, str], prefix: str = "") -> BuilderArguments:
-    """Read the whole configuration from environment variables.
+class Environment:
+    """The configuration, in environment variables. Its ``repr`` shows none of them.
 
     Args:
-        environ: The variables. Set but blank counts as missing.
+        environ: The variables; the process's own environment if left out. Set but blank counts as missing.
         prefix: What stands before each variable's name.
-
-    Raises:
-        ConfigurationError: A variable is missing, contradicts another or holds an unusable value.
-        KeyUnavailableError: A file that a variable names cannot be read.
     """
-    return _Environment(environ, prefix).arguments()
 
-
-class _Environment:
-    def __init__(self, environ: Mapping[str, str], prefix: str) -> None:
-        self._environ = environ
+    def __init__(self, environ: Mapping[str, str] | None = None, prefix: str = "") -> None:
+        self._environ = os.environ if environ is None else environ
         self._prefix = prefix
 
-    def arguments(self) -> BuilderArguments:
+    def builder_arguments(self) -> BuilderArguments:
+        """Read the whole configuration.
+
+        Raises:
+            ConfigurationError: A variable is missing, contradicts another or holds an unusable value.
+            KeyUnavailableError: A file that a variable names cannot be read.
+
+        Warns:
+            FinMessengerAuthWarning: A value begins or ends with a blank or a quote.
+        """
         if missing := self._missing(INTERCOM_VARIABLES):
-            raise ConfigurationError(f"{self._names(missing)} must be set: the workspace's app id and its secret.")
+            raise ConfigurationError(f"{self._names(missing)} must be set.")
         region = self._get("INTERCOM_REGION") or "us"
         with _naming("INTERCOM_REGION"):
             api_base_of(region)
+        self._warn_of_wrapping()
         return {
-            "app_id": self._environ[self._prefix + "INTERCOM_APP_ID"],
+            "app_id": self._text("INTERCOM_APP_ID"),
             "intercom": self._intercom(),
             "salesforce": None if self._fin_makes_the_token() else self._salesforce(),
             "region": cast("Region", region),
@@ -82,12 +91,13 @@ class _Environment:
     def _salesforce(self) -> SalesforceMinter:
         name, source = self._key("SALESFORCE_PRIVATE_KEY")
         password = self._password()
+        kid = self._text("SALESFORCE_KEY_ID")
         with _naming(name):
-            signer = RSASigner(source, kid=self._get("SALESFORCE_KEY_ID"), password=password)
+            signer = RSASigner(source, kid=kid, password=password)
         return SalesforceMinter(
             signer,
-            issuer=self._get("SALESFORCE_ISSUER"),
-            audience=self._get("SALESFORCE_AUDIENCE"),
+            issuer=self._text("SALESFORCE_ISSUER"),
+            audience=self._text("SALESFORCE_AUDIENCE"),
             lifetime=self._lifetime("SALESFORCE_TOKEN_LIFETIME"),
         )
 
@@ -116,22 +126,26 @@ class _Environment:
                 f"if you do, with your own key, set {self._names(SALESFORCE_VARIABLES)}."
             )
         if own and (missing := self._missing(SALESFORCE_VARIABLES)):
-            raise ConfigurationError(f"{self._names(missing)} must be set too, since {self._names(own)} is.")
+            raise ConfigurationError(f"{self._names(missing)} must be set too, as all four go together.")
         return bool(identity)
 
+    def _warn_of_wrapping(self) -> None:
+        for name in (*INTERCOM_VARIABLES, *SALESFORCE_VARIABLES[1:]):
+            value = self._get(name)
+            if value != value.strip() or value[:1] in ("'", '"'):
+                warnings.warn(
+                    f"{self._prefix}{name} begins or ends with a blank or a quote, which counts as a part of it.",
+                    FinMessengerAuthWarning,
+                    stacklevel=4,
+                )
+
     def _lifetime(self, name: str) -> timedelta:
-        text = self._get(name)
+        text = self._get(name).strip()
         if not text:
             return DEFAULT_LIFETIME
-        try:
-            lifetime = timedelta(seconds=int(text))
-        except (ValueError, OverflowError) as error:
-            raise ConfigurationError(
-                f"{self._prefix}{name} must be a whole number of seconds, such as 3600."
-            ) from error
-        if lifetime <= timedelta(0):
-            raise ConfigurationError(f"{self._prefix}{name} must be over 0 seconds.")
-        return lifetime
+        if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS and int(text)):
+            raise ConfigurationError(f"{self._prefix}{name} must be a whole number of seconds over 0, such as 3600.")
+        return timedelta(seconds=int(text))
 
     def _key(self, name: str) -> tuple[str, KeySource]:
         """Return where a key is, and the variable that says so."""
@@ -144,8 +158,13 @@ class _Environment:
         with _naming(f"{variable}_FILE"):
             return f"{variable}_FILE", FileKeySource(path)
 
+    def _text(self, name: str) -> str:
+        return configured_text(self._get(name), self._prefix + name)
+
     def _get(self, name: str) -> str:
         value = self._environ.get(self._prefix + name, "")
+        if not isinstance(value, str):
+            raise ConfigurationError(f"{self._prefix}{name} must be a str, not {type(value).__name__}.")
         return value if value.strip() else ""
 
     def _has(self, name: str) -> bool:

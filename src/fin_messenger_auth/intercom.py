@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from .jws import DEFAULT_LIFETIME, whole_seconds
 from .signers import check_fit
+from .values import fill
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
     from .signers import AsyncSigner, Signer
     from .users import MessengerUser
+
+TOKEN = "intercom_user_jwt"  # noqa: S105 - its name
+"""The setting that carries the token."""
 
 ALGORITHMS = ("HS256",)
 """What Intercom takes."""
@@ -47,8 +51,8 @@ class IntercomMinter:
 
     def __post_init__(self) -> None:
         """Check what signs, and for how long, at start-up."""
-        check_fit(self.signer, token="intercom_user_jwt", algorithms=ALGORITHMS, kid_required=False)  # noqa: S106 - a name
-        object.__setattr__(self, "seconds", whole_seconds(self.lifetime))
+        check_fit(self.signer, token=TOKEN, algorithms=ALGORITHMS, kid_required=False)
+        fill(self, "seconds", whole_seconds(self.lifetime, TOKEN))
 
     def claims(self, user: MessengerUser, now: int) -> dict[str, Any]:
         """Return the claims for ``user``: pure, the same for the same arguments.
@@ -60,7 +64,7 @@ class IntercomMinter:
         Returns:
             A fresh dict of ``user_id`` and ``exp`` (Unix seconds), and beyond them only what the user was given.
         """
-        claims: dict[str, Any] = {"user_id": user.user_id, "exp": now + self.seconds, **user.attributes}
+        claims: dict[str, Any] = {**user.attributes, "user_id": user.user_id, "exp": now + self.seconds}
         if user.email is not None:
             claims["email"] = user.email
         if user.name is not None:

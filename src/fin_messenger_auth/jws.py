@@ -67,10 +67,10 @@ def encode(claims: Mapping[str, Any], signer: Signer | AsyncSigner) -> str:
         raise ConfigurationError(
             f"{type(signer).__name__} signs asynchronously only; await abuild or abuild_settings instead."
         )
-    message = signing_input(claims, signer)
     try:
+        message = signing_input(claims, signer)
         signature = signer.sign(message)
-    except SigningError:
+    except (InvalidClaimError, SigningError):
         raise
     except Exception as error:
         raise SigningError(f"{type(signer).__name__} raised {type(error).__name__}.") from error
@@ -86,10 +86,10 @@ async def aencode(claims: Mapping[str, Any], signer: Signer | AsyncSigner) -> st
     """
     if not signs_async(signer):
         return encode(claims, signer)
-    message = signing_input(claims, signer)
     try:
+        message = signing_input(claims, signer)
         signature = await signer.asign(message)
-    except SigningError:
+    except (InvalidClaimError, SigningError):
         raise
     except Exception as error:
         raise SigningError(f"{type(signer).__name__} raised {type(error).__name__}.") from error
@@ -117,8 +117,8 @@ async def aencode_all(work: Sequence[tuple[Mapping[str, Any], Signer | AsyncSign
     return [task.result() for task in tasks]
 
 
-def whole_seconds(lifetime: timedelta) -> int:
-    """Return a token's lifetime in seconds, checked at start-up (``exp``, RFC 7519 §4.1.4).
+def whole_seconds(lifetime: timedelta, token: str) -> int:
+    """Return the lifetime of ``token`` in seconds, checked at start-up (``exp``, RFC 7519 §4.1.4).
 
     Raises:
         TypeError: It is no ``timedelta``; a bare number could be seconds or milliseconds.
@@ -131,11 +131,11 @@ def whole_seconds(lifetime: timedelta) -> int:
         raise TypeError(f"lifetime must be a datetime.timedelta, not {type(lifetime).__name__}.")
     seconds = lifetime // timedelta(seconds=1)
     if seconds < 1:
-        raise ConfigurationError("lifetime must be at least one second: such a token is expired when it is made.")
+        raise ConfigurationError(f"The lifetime of {token} must be at least one second, or it is made expired.")
     if lifetime < RECOMMENDED_LIFETIME:
         warnings.warn(
-            f"A lifetime of {seconds} s is under {RECOMMENDED_LIFETIME // timedelta(minutes=1)} minutes: "
-            "tokens may expire while a page loads or a clock is off.",
+            f"The lifetime of {token} is {seconds} s, under {RECOMMENDED_LIFETIME // timedelta(minutes=1)} minutes: "
+            "it may expire while a page loads or a clock is off.",
             FinMessengerAuthWarning,
             stacklevel=4,
         )

@@ -43,6 +43,10 @@ class MaskedBytes(bytes):
         """Tell whether this holds PEM armour (RFC 7468)."""
         return self.find(_PEM_ARMOUR) >= 0
 
+    def with_line_ends(self) -> MaskedBytes:
+        r"""Make line ends of ``\n`` written out, as deployment tools and JSON leave them in PEM documents."""
+        return MaskedBytes(self.replace(rb"\r", b"").replace(rb"\n", b"\n"))
+
     def without_line_end(self) -> MaskedBytes:
         """Drop one trailing line end, which editors and ``echo`` put behind a secret in a file."""
         return MaskedBytes(self.removesuffix(b"\n").removesuffix(b"\r"))
@@ -82,7 +86,7 @@ class EnvKeySource(Sealed):
 
     Args:
         name: The variable's name.
-        environ: Where to look it up.
+        environ: Where to look it up; the process's own environment if left out.
     """
 
     __slots__ = ("_environ", "_name")
@@ -90,9 +94,9 @@ class EnvKeySource(Sealed):
     _environ: Mapping[str, str]
     _name: str
 
-    def __init__(self, name: str, *, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(self, name: str, *, environ: Mapping[str, str] | None = None) -> None:
         fill(self, "_name", name)
-        fill(self, "_environ", environ)
+        fill(self, "_environ", os.environ if environ is None else environ)
 
     def __repr__(self) -> str:
         """Name the variable, not its value."""
@@ -107,9 +111,7 @@ class EnvKeySource(Sealed):
         value = MaskedBytes(os.fsencode(self._environ.get(self._name, "")))
         if not value.strip():
             raise KeyUnavailableError(f"The environment variable {self._name} is not set, or empty.")
-        if value.looks_like_pem():
-            value = MaskedBytes(value.replace(rb"\r", b"").replace(rb"\n", b"\n"))
-        return value
+        return value.with_line_ends() if value.looks_like_pem() else value
 
 
 class FileKeySource(Sealed):
@@ -119,7 +121,7 @@ class FileKeySource(Sealed):
         path: The file. A relative path is looked up from the working directory at each read.
 
     Raises:
-        ConfigurationError: The key itself was given in place of its path.
+        ConfigurationError: This is no path, but perhaps the key itself.
     """
 
     __slots__ = ("_path",)
@@ -127,9 +129,11 @@ class FileKeySource(Sealed):
     _path: str
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
+        if not isinstance(path, str | os.PathLike):
+            raise ConfigurationError(f"FileKeySource takes a path, not {type(path).__name__}.")
         fill(self, "_path", os.fspath(path))
         if _PEM_ARMOUR.decode() in self._path:
-            raise ConfigurationError("FileKeySource takes a path and was given a PEM document; use StringKeySource.")
+            raise ConfigurationError("A file's path belongs here, and the PEM document itself was given.")
 
     def __repr__(self) -> str:
         """Name the file."""
@@ -144,6 +148,8 @@ class FileKeySource(Sealed):
         try:
             with open(self._path, "rb") as file:
                 return MaskedBytes(file.read())
+        except ValueError as error:
+            raise KeyUnavailableError("The path of the key file holds characters that no path can.") from error
         except OSError as error:
             error.filename = None  # the message below names the file, or keeps it back
             raise KeyUnavailableError(f"The key file {self._shown()} cannot be read: {error.strerror}.") from error

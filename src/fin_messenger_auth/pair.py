@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,13 +9,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from . import jws, users
-from .environment import builder_arguments
+from .environment import Environment
 from .errors import ConfigurationError, InvalidClaimError, SigningError
 from .intercom import IntercomMinter
 from .salesforce import SalesforceMinter
 from .settings import Region, api_base_of, checked_settings
 from .users import MessengerUser
-from .values import configured_text
+from .values import configured_text, fill
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,14 +89,14 @@ class TokenPairBuilder:
             raise ConfigurationError('on_signing_error must be "raise" or "anonymous".')
         api_base, app_id = api_base_of(self.region, self.api_base), configured_text(self.app_id, "app_id")
         minters = (self.intercom,) if self.salesforce is None else (self.intercom, self.salesforce)
-        object.__setattr__(self, "_anonymous", {"api_base": api_base, "app_id": app_id})
-        object.__setattr__(self, "_minters", minters)
-        object.__setattr__(self, "_seconds", min(minter.seconds for minter in minters))
+        fill(self, "_anonymous", {"api_base": api_base, "app_id": app_id})
+        fill(self, "_minters", minters)
+        fill(self, "_seconds", min(minter.seconds for minter in minters))
 
     @classmethod
     def from_env(
         cls,
-        environ: Mapping[str, str] = os.environ,
+        environ: Mapping[str, str] | None = None,
         *,
         prefix: str = "",
         identify: Identify = users.identify,
@@ -107,7 +106,7 @@ class TokenPairBuilder:
         """Make a builder from environment variables, as the README lists them.
 
         Args:
-            environ: The variables.
+            environ: The variables; the process's own environment if left out.
             prefix: What stands before each variable's name, where an application has several workspaces.
             identify: As for the class.
             clock: As for the class.
@@ -117,9 +116,9 @@ class TokenPairBuilder:
             ConfigurationError: A variable is missing, contradicts another or holds an unusable value.
             KeyUnavailableError: A file that a variable names cannot be read.
         """
-        return cls(
-            **builder_arguments(environ, prefix), identify=identify, clock=clock, on_signing_error=on_signing_error
-        )
+        variables = Environment(environ, prefix)
+        del environ  # or a traceback that prints local variables would print all of it
+        return cls(**variables.builder_arguments(), identify=identify, clock=clock, on_signing_error=on_signing_error)
 
     def build(self, user: Any) -> TokenPair | None:  # noqa: ANN401 - every framework has its own user
         """Sign both tokens for ``user``.

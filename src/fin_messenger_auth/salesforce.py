@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 from .errors import FinMessengerAuthWarning
 from .jws import DEFAULT_LIFETIME, whole_seconds
 from .signers import RSA_HASHES, check_fit
-from .values import configured_text
+from .values import configured_text, fill
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
     from .signers import AsyncSigner, Signer
     from .users import MessengerUser
+
+TOKEN = "salesforce_identity_token"  # noqa: S105 - its name
+"""The setting that carries the token."""
 
 ALGORITHMS = tuple(RSA_HASHES)
 """What Salesforce takes: RS256 and RS512."""
@@ -62,14 +65,15 @@ class SalesforceMinter:
 
     def __post_init__(self) -> None:
         """Check what signs, for whom and for how long, at start-up."""
-        check_fit(self.signer, token="salesforce_identity_token", algorithms=ALGORITHMS, kid_required=True)  # noqa: S106 - a name
+        check_fit(self.signer, token=TOKEN, algorithms=ALGORITHMS, kid_required=True)
         configured_text(self.issuer, "issuer")
         configured_text(self.audience, "audience")
-        object.__setattr__(self, "seconds", whole_seconds(self.lifetime))
+        fill(self, "seconds", whole_seconds(self.lifetime, TOKEN))
         if self.issuer == FIN_ISSUER:
             warnings.warn(
                 f"The issuer {FIN_ISSUER} belongs to tokens that Fin makes with its own key. "
-                "With your own key, use the issuer of your own keyset; if Fin makes the token, pass salesforce=None.",
+                "With your own key, use the issuer of your own keyset; if Fin makes the token, pass salesforce=None, "
+                "or set SALESFORCE_IDENTITY=fin-managed.",
                 FinMessengerAuthWarning,
                 stacklevel=3,
             )

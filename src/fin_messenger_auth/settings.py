@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal, NamedTuple, TypedDict
 
 from .errors import ConfigurationError
-from .values import configured_text, json_value
+from .values import configured_text, json_items, json_value
 
 Region = Literal["us", "eu", "ap", "au"]
 """Where Intercom keeps the workspace's data. ``au`` is another name for ``ap``."""
@@ -127,7 +127,7 @@ def api_base_of(region: str, override: str | None = None) -> str:
         ConfigurationError: There is no such region, or the override is no ``https`` address.
     """
     if region not in tuple(API_BASES):
-        raise ConfigurationError(f"The region must be one of {', '.join(API_BASES)}.")
+        raise ConfigurationError("The region must be one of us, eu and ap.")
     if override is None:
         return API_BASES[region]
     if not configured_text(override, "api_base").startswith("https://"):
@@ -148,7 +148,7 @@ def checked_settings(
 
     Raises:
         ConfigurationError: A setting is unknown, of the wrong type, reserved, signed already, or given twice.
-        InvalidClaimError: A value is no JSON value.
+        InvalidClaimError: A value is no JSON value; ``extra`` is no mapping of names.
     """
     settings: dict[str, Any] = {}
     for name, value in public.items():
@@ -156,15 +156,11 @@ def checked_settings(
         settings[name] = _checked_value(name, value)
     if extra is None:
         return settings
-    if not isinstance(extra, Mapping):
-        raise ConfigurationError(f"extra= must be a mapping of names to values, not {type(extra).__name__}.")
-    for name, value in extra.items():
-        if not isinstance(name, str):
-            raise ConfigurationError(f"The names in extra= must be str, not {type(name).__name__}.")
+    for name, value in json_items(extra, "extra"):
         _check_name(name, signed)
         if name in settings:
             raise ConfigurationError(f"{name} is given twice, by name and in extra=.")
-        settings[json_value(name, "extra")] = json_value(value, name)
+        settings[name] = json_value(value, name)
     return settings
 
 
@@ -177,7 +173,9 @@ def _check_name(name: str, signed: Collection[str]) -> None:
 
 def _checked_value(name: str, value: object) -> Any:  # noqa: ANN401 - JSON is what its reader makes of it
     if name not in RULES:
-        raise ConfigurationError(f"There is no setting {name!r}{_nearest(name)}. Pass others in extra= on purpose.")
+        raise ConfigurationError(
+            f"There is no setting {name!r}; {_nearest(name)}others are passed in extra=, on purpose."
+        )
     plain = json_value(value, name)
     if not RULES[name].holds(plain):
         raise ConfigurationError(f"{name} must be {RULES[name].wanted}.")
@@ -188,4 +186,4 @@ def _nearest(name: str) -> str:
     from difflib import get_close_matches  # noqa: PLC0415 - needed only to word an error
 
     close = get_close_matches(name, RULES, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return f"did you mean {close[0]!r}? " if close else ""

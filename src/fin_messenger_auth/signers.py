@@ -11,6 +11,7 @@ from __future__ import annotations
 import hmac
 import re
 import warnings
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Literal, Protocol, TypeGuard
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -46,7 +47,11 @@ _PKCS1V15 = PKCS1v15()
 
 
 class Signer(Protocol):
-    """Signs at once, in the calling thread."""
+    """Signs at once, in the calling thread.
+
+    What it raises becomes the cause of a ``SigningError``, whose message names the kind of error and does not
+    repeat its text. A ``SigningError`` of its own is passed on as it is.
+    """
 
     @property
     def alg(self) -> str:
@@ -64,7 +69,7 @@ class Signer(Protocol):
 
 
 class AsyncSigner(Protocol):
-    """Signs where waiting must not block the event loop."""
+    """Signs where waiting must not block the event loop. What it raises is treated as a :class:`Signer`'s is."""
 
     @property
     def alg(self) -> str:
@@ -171,7 +176,7 @@ class RSASigner(Sealed):
             raise ConfigurationError(f"alg must be one of {', '.join(RSA_HASHES)} (what Salesforce takes).")
         check_kid(kid)
         key = _load_rsa_private_key(
-            read_key(source), None if password is None else read_key(password).without_line_end()
+            read_key(source).with_line_ends(), None if password is None else read_key(password).without_line_end()
         )
         fill(self, "public_key", key.public_key())
         fill(self, "_hash", RSA_HASHES[alg])
@@ -193,7 +198,12 @@ def in_thread(signer: Signer) -> AsyncSigner:
 
     Args:
         signer: What signs. It must be safe to use from several threads at once.
+
+    Raises:
+        ConfigurationError: It has no ``sign``.
     """
+    if not signs_at_once(signer):
+        raise ConfigurationError(f"in_thread needs a signer with sign; {type(signer).__name__} has none.")
     return _ThreadedSigner(signer)
 
 
@@ -240,10 +250,14 @@ def check_fit(signer: Signer | AsyncSigner, *, token: str, algorithms: Collectio
         raise ConfigurationError(
             f"The signer of {token} needs alg, kid and sign (or asign); {type(signer).__name__} lacks them."
         )
-    alg = getattr(signer, "alg", None)
+    if signs_at_once(signer) and iscoroutinefunction(signer.sign):
+        raise ConfigurationError(f"The sign of {type(signer).__name__} is a coroutine function; call it asign.")
+    try:
+        alg, kid = signer.alg, signer.kid
+    except Exception as error:
+        raise ConfigurationError(f"The alg or kid of {type(signer).__name__} cannot be read.") from error
     if alg not in algorithms:
         raise ConfigurationError(f"{token} is signed with {' or '.join(algorithms)}; the signer's alg is {alg!r}.")
-    kid = getattr(signer, "kid", None)
     check_kid(kid)
     if kid is None and kid_required:
         raise ConfigurationError(
@@ -297,15 +311,19 @@ _OTHER_PEM = {
 
 def _load_rsa_private_key(pem: MaskedBytes, password: MaskedBytes | None) -> RSAPrivateKey:
     _check_pem(pem)
+    if password is not None and not password:
+        raise InvalidKeyError("The password of the private key is blank; give it, or leave it out altogether.")
     try:
         key = load_pem_private_key(pem, password)
     except TypeError as error:  # how cryptography says that password and encryption do not go together
         raise InvalidKeyError(
-            "The private key is encrypted and no password was given; pass password=."
-            if not password
+            "The private key is encrypted and no password was given: password=, or SALESFORCE_PRIVATE_KEY_PASSWORD."
+            if password is None
             else "A password was given and the private key is not encrypted; leave it out, or encrypt the key."
         ) from error
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except UnsupportedAlgorithm as error:
+        raise InvalidKeyError("The private key is of a kind that is not supported; Salesforce needs RSA.") from error
+    except ValueError as error:
         raise InvalidKeyError(
             "The private key cannot be decrypted: the password is wrong, or the PEM document is damaged."
             if password
@@ -326,7 +344,7 @@ def _check_pem(pem: MaskedBytes) -> None:
     if not labels:
         raise InvalidKeyError(
             "The private key is no PEM document: it has no -----BEGIN … PRIVATE KEY----- line. "
-            "Is it the Intercom secret, a path, a JWK or a DER file?"
+            "Is it empty, the Intercom secret, a path, a JWK, a DER file or base64 of the PEM document?"
         )
     rsa = [label for label in labels if label.endswith("PRIVATE KEY") and label not in _OTHER_PEM]
     if not rsa:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from types import NoneType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard
 
 from .errors import FinMessengerAuthWarning, InvalidClaimError
-from .values import fill, json_value
+from .values import fill, json_items, json_value
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
     from uuid import UUID
 
@@ -63,7 +63,7 @@ class Company:
     def claim(self) -> dict[str, Any]:
         """Return what stands under ``company`` in the token."""
         name = {} if self.name is None else {"name": self.name}
-        return {"id": self.company_id, **name, **self.attributes}
+        return {**self.attributes, "id": self.company_id, **name}
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -176,7 +176,7 @@ def _is_authenticated(user: Any) -> bool:  # noqa: ANN401 - every framework has 
 def _from_id(user: object, name: str) -> MessengerUser:
     value = getattr(user, name)
     if not _is_id(value):
-        _cannot_identify(user, f"has a {name} that is {type(value).__name__}, not a str, an int or a UUID")
+        _cannot_identify(user, f"has {type(value).__name__} as its {name}, not a str, an int or a UUID")
     return MessengerUser(value)
 
 
@@ -230,15 +230,11 @@ def _company(value: object) -> Company | None:
 def _attributes(values: object, what: str, taken: frozenset[str]) -> dict[str, Any]:
     if values is None:
         return {}
-    if not isinstance(values, Mapping):
-        raise InvalidClaimError("attributes", f"must be a mapping of names to values, not {type(values).__name__}.")
     plain: dict[str, Any] = {}
-    for name, value in values.items():
-        if not isinstance(name, str):
-            raise InvalidClaimError("attributes", f"a name must be a str, not {type(name).__name__}.")
+    for name, value in json_items(values, "attributes"):
         if name in taken:
-            raise InvalidClaimError(name, f"the name is taken and cannot be a {what}.")
-        plain[json_value(name, "attributes")] = json_value(value, name)
+            raise InvalidClaimError(name, f"the name is taken; give the {what} another one.")
+        plain[name] = json_value(value, name)
     for complaint in _complaints(plain):
         warnings.warn(f"{what} {complaint}", FinMessengerAuthWarning, stacklevel=3)
     return plain

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from functools import singledispatch
 from typing import Any, Final, NoReturn
@@ -15,6 +15,9 @@ fill: Final = object.__setattr__
 
 MAX_DEPTH = 64
 """How deep lists and objects may be nested. Real attributes are flat (see ``users``)."""
+
+MAX_VALUES = 100_000
+"""How many values one attribute or setting may hold in all."""
 
 _MAX_INTEGER_BITS = 1023  # the largest a JSON reader can hold that keeps numbers as doubles (RFC 8259 §6)
 
@@ -31,11 +34,12 @@ def configured_text(value: object, name: str) -> str:
     """
     if not isinstance(value, str):
         raise ConfigurationError(f"{name} must be a str, not {type(value).__name__}.")
-    if not value.strip():
+    plain = str.__str__(value[:])
+    if not plain.strip():
         raise ConfigurationError(f"{name} is blank.")
-    if not _is_unicode(value):
+    if not _is_unicode(plain):
         raise ConfigurationError(f"{name} holds bytes that are not UTF-8.")
-    return value
+    return plain
 
 
 def json_value(value: object, name: str) -> Any:  # noqa: ANN401 - JSON is what its reader makes of it
@@ -51,9 +55,66 @@ def json_value(value: object, name: str) -> Any:  # noqa: ANN401 - JSON is what 
     Raises:
         InvalidClaimError: JSON has no such value (NaN, infinity, sets, bytes, objects, keys that are
             no strings), or no reader could be trusted with it: lone surrogates, integers beyond the
-            range of a double, naive datetimes, cycles, nesting deeper than :data:`MAX_DEPTH`.
+            range of a double, naive datetimes, cycles, nesting deeper than :data:`MAX_DEPTH`, more
+            than :data:`MAX_VALUES` values.
     """
-    return _plain(value, name, frozenset())
+    try:
+        return _plain(value, _Walk(name))
+    except InvalidClaimError:
+        raise
+    except Exception as error:
+        raise _unreadable(name) from error
+
+
+def json_items(values: object, name: str) -> list[tuple[str, object]]:
+    """Return the items of a mapping from names to values, the names checked to be plain text.
+
+    Args:
+        values: What was passed as ``attributes=`` or ``extra=``.
+        name: What to call it in the error.
+
+    Raises:
+        InvalidClaimError: It is no mapping, cannot be read, or a name is no text.
+    """
+    if not isinstance(values, Mapping):
+        raise InvalidClaimError(name, f"must be a mapping of names to values, not {type(values).__name__}.")
+    try:
+        return [(_key(key, _Walk(name)), value) for key, value in values.items()]
+    except InvalidClaimError:
+        raise
+    except Exception as error:
+        raise _unreadable(name) from error
+
+
+class _Walk:
+    """One walk through a value: whose it is, which containers it is inside of, how much it has seen."""
+
+    __slots__ = ("inside", "name", "seen")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.inside: list[int] = []
+        self.seen = 0
+
+    def enter(self, container: Collection[object]) -> None:
+        self.seen += len(container)
+        if id(container) in self.inside:
+            self.refuse("contains itself")
+        if len(self.inside) == MAX_DEPTH:
+            self.refuse(f"is nested deeper than {MAX_DEPTH} levels")
+        if self.seen > MAX_VALUES:
+            self.refuse(f"holds over {MAX_VALUES} values")
+        self.inside.append(id(container))
+
+    def leave(self) -> None:
+        self.inside.pop()
+
+    def refuse(self, what: str) -> NoReturn:
+        raise InvalidClaimError(self.name, f"the value {what}; send less, and flat.")
+
+
+def _unreadable(name: str) -> InvalidClaimError:
+    return InvalidClaimError(name, "the value cannot be read as JSON; convert it to plain Python values first.")
 
 
 def _is_unicode(text: str) -> bool:
@@ -66,74 +127,81 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
+# Each handler converts first and checks the result: a lazy object answers for the value behind it, and a
+# subclass may override whatever would be checked.
+
+
 @singledispatch
-def _plain(value: object, name: str, within: frozenset[int]) -> Any:  # noqa: ANN401, ARG001
+def _plain(value: object, walk: _Walk) -> Any:  # noqa: ANN401
     raise InvalidClaimError(
-        name, f"{type(value).__name__} is no JSON value; convert it to a str, int, float, bool, list or dict first."
+        walk.name,
+        f"{type(value).__name__} is no JSON value; convert it to a str, int, float, bool, list or dict first.",
     )
 
 
 @_plain.register(type(None))
+def _(_value: None, _walk: _Walk) -> None:
+    return None
+
+
 @_plain.register(bool)
-def _(value: bool | None, _name: str, _within: frozenset[int]) -> bool | None:  # noqa: FBT001
-    return value
+def _(value: bool, _walk: _Walk) -> bool:  # noqa: FBT001
+    return value == True  # noqa: E712 - a lazy object answers this with a plain bool
 
 
 @_plain.register(str)
-def _(value: str, name: str, _within: frozenset[int]) -> str:
-    if not _is_unicode(value):
-        raise InvalidClaimError(name, "the text holds a lone surrogate, which UTF-8 cannot carry.")
-    return str.__str__(value[:])  # the slice looks through a lazy object, __str__ through a subclass
+def _(value: str, walk: _Walk) -> str:
+    plain = str.__str__(value[:])
+    if not _is_unicode(plain):
+        raise InvalidClaimError(walk.name, "the text holds a lone surrogate, which UTF-8 cannot carry.")
+    return plain
 
 
 @_plain.register(int)
-def _(value: int, name: str, _within: frozenset[int]) -> int:
-    if value.bit_length() > _MAX_INTEGER_BITS:
-        raise InvalidClaimError(name, "the integer is too large for a JSON reader; send it as a str.")
-    return value.__int__()  # which a lazy object answers too, and a subclass with its base
+def _(value: int, walk: _Walk) -> int:
+    plain = int.__int__(value.__int__())
+    if plain.bit_length() > _MAX_INTEGER_BITS:
+        raise InvalidClaimError(walk.name, "the integer is too large for a JSON reader; send it as a str.")
+    return plain
 
 
 @_plain.register(float)
-def _(value: float, name: str, _within: frozenset[int]) -> float:
-    if not math.isfinite(value):
-        raise InvalidClaimError(name, "JSON has no NaN and no infinity.")
-    return value.__float__()
+def _(value: float, walk: _Walk) -> float:
+    plain = float.__float__(value.__float__())
+    if not math.isfinite(plain):
+        raise InvalidClaimError(walk.name, "JSON has no NaN and no infinity.")
+    return plain
 
 
 @_plain.register(datetime)
-def _(value: datetime, name: str, _within: frozenset[int]) -> int:
+def _(value: datetime, walk: _Walk) -> int:
     if value.utcoffset() is None:
         raise InvalidClaimError(
-            name, "a naive datetime would be off by the machine's time zone; use an aware one, as datetime.now(UTC)."
+            walk.name,
+            "a naive datetime would be off by the machine's time zone; use an aware one, as datetime.now(UTC).",
         )
     return math.floor(value.timestamp())
 
 
 @_plain.register(Mapping)
-def _(value: Mapping[object, object], name: str, within: frozenset[int]) -> dict[str, Any]:
-    within = _one_deeper(value, name, within)
-    plain: dict[str, Any] = {}
-    for key, item in value.items():
-        if not isinstance(key, str):
-            raise InvalidClaimError(name, f"the keys of a JSON object are str, not {type(key).__name__}.")
-        plain[_plain(key, name, within)] = _plain(item, name, within)
+def _(value: Mapping[object, object], walk: _Walk) -> dict[str, Any]:
+    walk.enter(value)
+    plain = {_key(key, walk): _plain(item, walk) for key, item in value.items()}
+    walk.leave()
     return plain
 
 
 @_plain.register(list)
 @_plain.register(tuple)
-def _(value: list[object] | tuple[object, ...], name: str, within: frozenset[int]) -> list[Any]:
-    within = _one_deeper(value, name, within)
-    return [_plain(item, name, within) for item in value]
+def _(value: list[object] | tuple[object, ...], walk: _Walk) -> list[Any]:
+    walk.enter(value)
+    plain = [_plain(item, walk) for item in value]
+    walk.leave()
+    return plain
 
 
-def _one_deeper(container: object, name: str, within: frozenset[int]) -> frozenset[int]:
-    if id(container) in within:
-        _refuse_nesting(name, "contains itself")
-    if len(within) == MAX_DEPTH:
-        _refuse_nesting(name, f"is nested deeper than {MAX_DEPTH} levels")
-    return within | {id(container)}
-
-
-def _refuse_nesting(name: str, what: str) -> NoReturn:
-    raise InvalidClaimError(name, f"the value {what}; flatten it.")
+def _key(key: object, walk: _Walk) -> str:
+    if not isinstance(key, str):
+        raise InvalidClaimError(walk.name, f"names are str, not {type(key).__name__}.")
+    plain: str = _plain(key, walk)
+    return plain

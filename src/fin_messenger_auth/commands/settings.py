@@ -27,13 +27,14 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         metavar="NAME=VALUE",
         help='a signed attribute; VALUE is JSON where it parses (true, 12, "12"), else text; may be repeated',
     )
+    parser.add_argument("--prefix", default="", metavar="P", help="what stands before each variable's name")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the settings."""
     user = MessengerUser(arguments.user, attributes=dict(arguments.attribute))
-    print(json.dumps(TokenPairBuilder.from_env().build_settings(user), indent=2))
+    print(json.dumps(TokenPairBuilder.from_env(prefix=arguments.prefix).build_settings(user), indent=2))
     return 0
 
 
@@ -43,5 +44,5 @@ def _attribute(text: str) -> tuple[str, Any]:
         raise argparse.ArgumentTypeError("write it as NAME=VALUE")
     try:
         return name, json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return name, value

@@ -3,7 +3,7 @@
 Nothing here belongs in production: the throwaway keys are made anew in each process and are good for nothing else.
 """
 
-from .throwaway import FrozenClock, throwaway_builder, throwaway_rsa_key, throwaway_secret
+from .throwaway import FrozenClock, throwaway_builder, throwaway_environ, throwaway_rsa_key, throwaway_secret
 from .tokens import DecodedSettings, DecodedToken, decode, decode_token, verify
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "decode",
     "decode_token",
     "throwaway_builder",
+    "throwaway_environ",
     "throwaway_rsa_key",
     "throwaway_secret",
     "verify",

@@ -78,6 +78,21 @@ def pem_of(key: rsa.RSAPrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
+def throwaway_environ() -> dict[str, str]:
+    """Return environment variables with throwaway keys, all that ``TokenPairBuilder.from_env`` needs.
+
+    For tests of code that reads the environment: ``monkeypatch.setenv`` each of them.
+    """
+    return {
+        "INTERCOM_APP_ID": "throwaway",
+        "INTERCOM_MESSENGER_SECRET": throwaway_secret(),
+        "SALESFORCE_PRIVATE_KEY": pem_of(throwaway_rsa_key()).decode(),
+        "SALESFORCE_KEY_ID": THROWAWAY_KID,
+        "SALESFORCE_ISSUER": THROWAWAY_ISSUER,
+        "SALESFORCE_AUDIENCE": THROWAWAY_AUDIENCE,
+    }
+
+
 @cache
 def _throwaway_signers() -> tuple[HMACSigner, RSASigner]:
     return (
