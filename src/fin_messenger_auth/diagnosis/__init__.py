@@ -4,18 +4,43 @@ Every check is a function that returns findings, for your own tests and health c
 commands ``inspect`` and ``doctor``.
 """
 
+from .asking import Client
+from .catalogue import CATALOGUE
+from .certificate import check_certificate
+from .directory import check_key_directory
+from .doctor import examine, make_pair
+from .environment import check_environment
 from .findings import Evidence, Finding, Level, has_errors
 from .intercom_token import check_intercom_token
+from .jwk import check_jwk, check_jwks
+from .online import Org, check_org, check_published_jwks
+from .private_key import check_private_key
 from .salesforce_token import check_pair, check_salesforce_token
-from .verifying import VerifyingKey
+from .secret import check_secret
+from .verifying import VerifyingKey, read_verifying_keys
 
 __all__ = [
+    "CATALOGUE",
+    "Client",
     "Evidence",
     "Finding",
     "Level",
+    "Org",
     "VerifyingKey",
+    "check_certificate",
+    "check_environment",
     "check_intercom_token",
+    "check_jwk",
+    "check_jwks",
+    "check_key_directory",
+    "check_org",
     "check_pair",
+    "check_private_key",
+    "check_published_jwks",
     "check_salesforce_token",
+    "check_secret",
+    "examine",
     "has_errors",
+    "make_pair",
+    "read_verifying_keys",
 ]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import intercom, salesforce, tokens
+from . import intercom, jwks, keys, online, salesforce, setup, tokens
 
 if TYPE_CHECKING:
     from fin_messenger_auth.diagnosis.findings import Finding
 
     from .entry import Entry
 
-CATALOGUE: dict[str, Entry] = {entry.code: entry for entry in (*tokens.ENTRIES, *intercom.ENTRIES, *salesforce.ENTRIES)}
+CATALOGUE: dict[str, Entry] = {
+    entry.code: entry for part in (tokens, intercom, salesforce, keys, jwks, setup, online) for entry in part.ENTRIES
+}
 """The entries by their code."""
 
 

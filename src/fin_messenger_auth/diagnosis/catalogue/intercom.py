@@ -112,7 +112,7 @@ ENTRIES = (
     ),
     Entry(
         "intercom-expiry-missing",
-        "expiry",
+        "times",
         WARNING,
         "There is no exp: the token is good for ever.",
         "Sign exp, an hour ahead, in Unix seconds.",

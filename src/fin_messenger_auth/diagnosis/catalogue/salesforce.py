@@ -176,7 +176,7 @@ ENTRIES = (
     ),
     Entry(
         "salesforce-expiry-missing",
-        "expiry",
+        "times",
         ERROR,
         "There is no exp. Salesforce's own chat widget refuses such a token.",
         "Sign exp, an hour ahead, in Unix seconds.",

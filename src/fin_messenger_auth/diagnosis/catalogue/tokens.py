@@ -17,7 +17,7 @@ ENTRIES = (
     ),
     Entry(
         "token-wrapped",
-        "form",
+        "wrapping",
         ERROR,
         "{token} has {what} around it.",
         "Pass the token alone, as it was made.",
@@ -81,7 +81,7 @@ ENTRIES = (
     ),
     Entry(
         "token-expired",
-        "expiry",
+        "times",
         ERROR,
         "{token} expired {ago} ago.",
         "Make it anew at each page load. If it was made just now, compare the clocks: datetime.utcnow().timestamp() "
@@ -91,7 +91,7 @@ ENTRIES = (
     ),
     Entry(
         "token-exp-milliseconds",
-        "expiry",
+        "times",
         ERROR,
         "exp is in milliseconds.",
         "Send Unix seconds: divide by 1000.",
@@ -100,7 +100,7 @@ ENTRIES = (
     ),
     Entry(
         "token-exp-not-a-number",
-        "expiry",
+        "times",
         ERROR,
         "exp is {got}, not a number.",
         "Send Unix seconds as a JSON number, without quotes.",
@@ -109,7 +109,7 @@ ENTRIES = (
     ),
     Entry(
         "token-iat-milliseconds",
-        "issue time",
+        "times",
         ERROR,
         "iat is in milliseconds.",
         "Send Unix seconds: divide by 1000.",
@@ -118,7 +118,7 @@ ENTRIES = (
     ),
     Entry(
         "token-iat-not-a-number",
-        "issue time",
+        "times",
         ERROR,
         "iat is {got}, not a number.",
         "Send Unix seconds as a JSON number, without quotes.",
@@ -127,7 +127,7 @@ ENTRIES = (
     ),
     Entry(
         "token-iat-future",
-        "issue time",
+        "times",
         WARNING,
         "iat lies {ahead} in the future.",
         "Set the machine's clock. datetime.utcnow().timestamp() is off by the machine's time zone; use time.time().",
@@ -135,7 +135,7 @@ ENTRIES = (
     ),
     Entry(
         "token-not-yet-valid",
-        "issue time",
+        "times",
         ERROR,
         "nbf says that {token} is not valid for another {ahead}.",
         "Leave nbf out, or set it to the present.",
@@ -144,7 +144,7 @@ ENTRIES = (
     ),
     Entry(
         "token-nbf-not-a-number",
-        "issue time",
+        "times",
         ERROR,
         "nbf is {got}, not a number.",
         "Leave nbf out, or send Unix seconds as a JSON number.",
@@ -153,7 +153,7 @@ ENTRIES = (
     ),
     Entry(
         "token-lifetime-short",
-        "lifetime",
+        "times",
         WARNING,
         "{token} lives {lifetime}, which may be over before a slow page has loaded or where clocks differ.",
         "Give it five minutes at least; the article gives an hour.",
@@ -161,7 +161,7 @@ ENTRIES = (
     ),
     Entry(
         "token-lifetime-long",
-        "lifetime",
+        "times",
         WARNING,
         "{token} is valid for another {lifetime}: whoever finds it is that user for so long.",
         "Give it an hour, as the article does, and make it anew at each page load.",

@@ -1,0 +1,150 @@
+"""What an org, or a JWKS on the web, can answer."""
+
+from __future__ import annotations
+
+from .addresses import SALESFORCE_SETUP
+from .entry import DOCUMENTED, ERROR, INFERENCE, REPORT, WARNING, Entry
+
+ENTRIES = (
+    Entry(
+        "online-address",
+        "address",
+        ERROR,
+        "The address is no https origin: {why}.",
+        "Give https://<subdomain>.my.salesforce-scrt.com, as in SALESFORCE_AUDIENCE.",
+        DOCUMENTED,
+    ),
+    Entry(
+        "online-unreachable",
+        "network",
+        ERROR,
+        "{what} cannot be reached: {why}.",
+        "Look at the address, at the network, and at a proxy in between.",
+        INFERENCE,
+    ),
+    Entry(
+        "online-status",
+        "answer",
+        ERROR,
+        "{what} answered with status {status}.",
+        "Look at the address, the org id and the deployment name.",
+        INFERENCE,
+    ),
+    Entry(
+        "online-not-json",
+        "answer",
+        ERROR,
+        "{what} answered with something that is no JSON object.",
+        "Look at the address: this is not the messaging service.",
+        INFERENCE,
+    ),
+    Entry(
+        "online-clock",
+        "clock",
+        ERROR,
+        "The clock of this machine is {off} away from the org's.",
+        "Set it: tokens are dated by it.",
+        INFERENCE,
+    ),
+    Entry(
+        "online-deployment",
+        "deployment",
+        ERROR,
+        "The org knows no such deployment, or it is not published.",
+        "Give the org id and the API name of the Custom Client deployment; publish it.",
+        REPORT,
+    ),
+    Entry(
+        "online-channel-mode",
+        "channel",
+        ERROR,
+        "The channel is not in Auth mode (authMode {got}): every visitor is a guest.",
+        "Setup > Messaging Settings > the channel > Edit: Add User Verification; then publish the deployment again.",
+        REPORT,
+    ),
+    Entry(
+        "online-no-scheme",
+        "channel",
+        ERROR,
+        'The channel has no active User Verification Configuration ("no active AuthSchemes").',
+        "Setup > Messaging Settings > the channel > User Verification Configuration > New: choose the keyset, "
+        "tick Active.",
+        REPORT,
+    ),
+    Entry(
+        "online-not-enabled",
+        "channel",
+        ERROR,
+        "User Verification is not enabled on the channel.",
+        "Setup > Messaging Settings > the channel > Edit: Add User Verification.",
+        REPORT,
+    ),
+    Entry(
+        "online-refused",
+        "token exchange",
+        ERROR,
+        "The org refused the token (status {status}).",
+        "Compare kid, iss, key and clock with the keyset: run `inspect` on the token with the uploaded JWK and "
+        "the issuer.",
+        REPORT,
+    ),
+    Entry(
+        "online-guest",
+        "token exchange",
+        ERROR,
+        "The org took the token and answered with a guest.",
+        "Look at the key: is it active, has its JWK x5c, is it in the keyset? Compare kid and iss.",
+        REPORT,
+    ),
+    Entry(
+        "online-subject",
+        "token exchange",
+        ERROR,
+        "The org answered without a subject that can be read.",
+        "Run with --record and look at the answer.",
+        REPORT,
+    ),
+    Entry(
+        "online-subject-differs",
+        "token exchange",
+        WARNING,
+        "The verified subject does not end in the sub of the token.",
+        "Look at the mapping configured in Fin and at the keyset.",
+        INFERENCE,
+    ),
+    Entry(
+        "online-token-not-made",
+        "token exchange",
+        ERROR,
+        "No token was sent, because none can be made from the environment.",
+        "Mend what is found above.",
+        INFERENCE,
+    ),
+    Entry(
+        "online-jwks-address",
+        "JWKS",
+        ERROR,
+        "The address of the JWKS does not start with https://.",
+        "Salesforce fetches it over https, without authentication.",
+        DOCUMENTED,
+        SALESFORCE_SETUP,
+    ),
+    Entry(
+        "online-jwks-key-missing",
+        "JWKS",
+        ERROR,
+        "The published JWKS does not hold the key that signs (kid {kid}).",
+        "Publish the JWKS that `jwks` makes; mind a cache in front of it.",
+        DOCUMENTED,
+        SALESFORCE_SETUP,
+    ),
+    Entry(
+        "online-jwks-uncached",
+        "JWKS",
+        WARNING,
+        "The JWKS is published without a max-age.",
+        "Send Cache-Control: public, max-age=300, so that a rotation has a known end.",
+        INFERENCE,
+    ),
+)
+"""The entries of this part."""

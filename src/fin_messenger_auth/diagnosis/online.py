@@ -1,0 +1,161 @@
+"""What an org says of a token, and whether a JWKS can be fetched: the probes that leave the machine."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
+from uuid import uuid4
+
+from .asking import Answer, Client, NoAnswerError, is_allowed
+from .catalogue import finding
+from .compact import SALESFORCE, read_token, shown
+from .jwk import check_jwks
+from .validity import LEEWAY_SECONDS, duration
+
+if TYPE_CHECKING:
+    from .findings import Finding
+
+TOKEN_PATH = "/iamessage/api/v2/authorization/authenticated/access-token"  # noqa: S105 - a path
+"""Where an identity token is exchanged for an access token."""
+
+CONFIG_PATH = "/embeddedservice/v1/embedded-service-config"
+"""Where a deployment says how it is set up, without a token."""
+
+_OK = 200
+_ORG, _JWKS = "The org", "The JWKS"
+
+
+@dataclass(frozen=True, slots=True)
+class Org:
+    """A deployment in an org.
+
+    Args:
+        url: The origin of the org's messaging service: ``https://<subdomain>.my.salesforce-scrt.com``.
+        org_id: The id of the org, ``00D…``.
+        deployment: The API name of the Embedded Service deployment of type *Custom Client*.
+    """
+
+    url: str
+    org_id: str = field(repr=False)
+    deployment: str = field(repr=False)
+
+
+def check_org(org: Org, token: str | None, *, client: Client | None = None, now: float | None = None) -> list[Finding]:
+    """Ask an org how its channel is set up, and what it makes of a token.
+
+    Args:
+        org: The deployment.
+        token: A ``salesforce_identity_token``, made for a user of its own; ``None`` if none can be made.
+        client: What asks; keep it to read its transcript.
+        now: The time, in Unix seconds; the machine's if left out.
+    """
+    parts = urlsplit(org.url)
+    if not is_allowed(org.url):
+        return [finding("online-address", why="it does not begin with https://")]
+    if parts.path.strip("/") or parts.query:
+        return [finding("online-address", why="it has a path behind the host")]
+    asker = client or Client()
+    try:
+        findings = _check_channel(org, asker, time.time() if now is None else now)
+        if token is None:
+            return [*findings, finding("online-token-not-made")]
+        return [*findings, *_check_exchange(org, token, asker)]
+    except NoAnswerError as error:
+        return [finding("online-unreachable", what=_ORG, why=error)]
+
+
+def check_published_jwks(
+    url: str, *, kid: str | None = None, client: Client | None = None, now: float | None = None
+) -> list[Finding]:
+    """Fetch a JWKS as Salesforce would, and say what is wrong with it.
+
+    Args:
+        url: Its address, the *Endpoint URL* of the keyset.
+        kid: The key id of the tokens, which must be in it.
+        client: What asks; keep it to read its transcript.
+        now: The time, in Unix seconds; the machine's if left out.
+    """
+    if not is_allowed(url):
+        return [finding("online-jwks-address")]
+    try:
+        answer = (client or Client()).ask(url)
+    except NoAnswerError as error:
+        return [finding("online-unreachable", what=_JWKS, why=error)]
+    if answer.status != _OK:
+        return [finding("online-status", what=_JWKS, status=answer.status)]
+    if answer.json is None:
+        return [finding("online-not-json", what=_JWKS)]
+    findings = check_jwks(answer.body, now=now)
+    kids = [key.get("kid") for key in answer.json.get("keys", ()) if isinstance(key, dict)]
+    if kid is not None and kid not in kids:
+        findings.append(finding("online-jwks-key-missing", kid=shown(kid)))
+    if "max-age" not in answer.headers.get("cache-control", ""):
+        findings.append(finding("online-jwks-uncached"))
+    return findings
+
+
+def _check_channel(org: Org, client: Client, now: float) -> list[Finding]:
+    query = urlencode({"orgId": org.org_id, "esConfigName": org.deployment, "language": "en_US"})
+    answer = client.ask(f"{org.url.rstrip('/')}{CONFIG_PATH}?{query}")
+    findings = []
+    if answer.date is not None and abs(answer.date - now) > LEEWAY_SECONDS:
+        findings.append(finding("online-clock", off=duration(abs(answer.date - now))))
+    if answer.status in (400, 404):
+        return [*findings, finding("online-deployment")]
+    if answer.status != _OK:
+        return [*findings, finding("online-status", what=_ORG, status=answer.status)]
+    if answer.json is None:
+        return [*findings, finding("online-not-json", what=_ORG)]
+    mode = _member(answer.json, "embeddedServiceConfig", "embeddedServiceMessagingChannel", "authMode")
+    if mode != "Auth":
+        findings.append(finding("online-channel-mode", got=shown(mode)))
+    return findings
+
+
+def _check_exchange(org: Org, token: str, client: Client) -> list[Finding]:
+    answer = client.ask(
+        f"{org.url.rstrip('/')}{TOKEN_PATH}",
+        {
+            "orgId": org.org_id,
+            "esDeveloperName": org.deployment,
+            "capabilitiesVersion": "1",
+            "platform": "Web",
+            "deviceId": str(uuid4()),
+            "context": {"appName": "fin-messenger-auth", "clientVersion": "1"},
+            "authorizationType": "JWT",
+            "customerIdentityToken": token,
+        },
+    )
+    said = json.dumps(answer.json or {}).lower()
+    if "no active authschemes" in said:
+        return [finding("online-no-scheme")]
+    if "user verification isn't enabled" in said or "user verification is not enabled" in said:
+        return [finding("online-not-enabled")]
+    if answer.status in (400, 401, 403):
+        return [finding("online-refused", status=answer.status)]
+    if answer.status != _OK:
+        return [finding("online-status", what=_ORG, status=answer.status)]
+    return _check_subject(answer, token)
+
+
+def _check_subject(answer: Answer, token: str) -> list[Finding]:
+    if answer.json is None:
+        return [finding("online-not-json", what=_ORG)]
+    subject = _member(answer.json, "context", "endUser", "subject")
+    if not isinstance(subject, str):
+        return [finding("online-subject")]
+    if "/AUTH/" not in subject:
+        return [finding("online-guest" if "/UNAUTH/" in subject else "online-subject")]
+    read, _ = read_token(token, SALESFORCE)
+    if read is not None and not subject.endswith((str(read.claims.get("sub")), "<redacted>")):
+        return [finding("online-subject-differs")]
+    return []
+
+
+def _member(value: Any, *names: str) -> Any:  # noqa: ANN401 - any JSON
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value

@@ -1,0 +1,102 @@
+"""Findings as a person reads them, and as a machine does."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from .compact import INTERCOM, SALESFORCE
+from .findings import Level
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from .findings import Finding
+
+MARKS = {Level.ERROR: "✗", Level.WARNING: "!", Level.UNCHECKED: "?"}
+"""What stands before a finding. ``✓`` stands before a check that found nothing."""
+
+TOKEN_CHECKS = {
+    INTERCOM: ("form", "wrapping", "header", "algorithm", "signature", "user", "times", "attributes"),
+    SALESFORCE: (
+        "form",
+        "wrapping",
+        "header",
+        "algorithm",
+        "signature",
+        "key id",
+        "issuer",
+        "user",
+        "times",
+        "audience",
+    ),
+}
+"""The checks of each token, in the order in which they are shown."""
+
+# If the check on the left found something, those on the right were not made, or not to the end.
+_ENDED_BY = {
+    "form": tuple(dict.fromkeys(check for checks in TOKEN_CHECKS.values() for check in checks)),
+    "algorithm": ("signature", "key id"),
+    "signature": ("key id",),
+}
+
+
+def token_report(name: str, findings: Sequence[Finding]) -> str:
+    """Return what the platform would say of a token, check by check, those passed included.
+
+    Args:
+        name: ``intercom_user_jwt`` or ``salesforce_identity_token``.
+        findings: What was found.
+    """
+    found = {each.check for each in findings}
+    skipped = {each for check in found for each in _ENDED_BY.get(check, ())}
+    lines: list[str] = []
+    for check in TOKEN_CHECKS[name]:
+        if check in found:
+            lines += [line for each in findings if each.check == check for line in _lines(each)]
+        elif check not in skipped:
+            lines.append(f"✓ {check}")
+    return "\n".join(lines)
+
+
+def report(findings: Iterable[Finding]) -> str:
+    """Return findings as a table: errors first, then warnings, then what could not be seen.
+
+    Args:
+        findings: What was found.
+    """
+    ordered = sorted(findings, key=lambda each: list(MARKS).index(each.level))
+    return "\n".join(line for each in ordered for line in _lines(each))
+
+
+def summary(findings: Sequence[Finding]) -> str:
+    """Return how many findings there are of each weight, in a line.
+
+    Args:
+        findings: What was found.
+    """
+    count = {level: sum(each.level is level for each in findings) for level in Level}
+    return (
+        f"{count[Level.ERROR]} errors, {count[Level.WARNING]} warnings, "
+        f"{count[Level.UNCHECKED]} that cannot be checked from here"
+    )
+
+
+def as_json(findings: Iterable[Finding], **beside: Any) -> str:  # noqa: ANN401 - any JSON
+    """Return findings as a JSON document.
+
+    Args:
+        findings: What was found.
+        **beside: What else stands in the document.
+    """
+    return json.dumps({**beside, "findings": [asdict(each) for each in findings]}, indent=2)
+
+
+def _lines(finding: Finding) -> list[str]:
+    source = f"{finding.evidence}: {finding.address}" if finding.address else str(finding.evidence)
+    return [
+        f"{MARKS[finding.level]} {finding.check}: {finding.message}",
+        f"    → {finding.mend}",
+        f"    {finding.code} ({source})",
+    ]

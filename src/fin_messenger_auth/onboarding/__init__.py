@@ -1,0 +1,30 @@
+"""From nothing to what Salesforce asks for: key, certificate, JWK, JWKS, metadata, and the steps that are left."""
+
+from .certificate import certificate_pem, days_left, read_certificate, self_signed_certificate
+from .directory import KeyDirectory, make_key_directory
+from .jwk import certificate_in, make_jwk, read_jwk, thumbprint
+from .jwks import make_jwks
+from .keypair import generate_private_key, private_key_pem, read_public_key
+from .metadata import salesforce_metadata, write_metadata
+from .steps import environment_lines, salesforce_steps
+
+__all__ = [
+    "KeyDirectory",
+    "certificate_in",
+    "certificate_pem",
+    "days_left",
+    "environment_lines",
+    "generate_private_key",
+    "make_jwk",
+    "make_jwks",
+    "make_key_directory",
+    "private_key_pem",
+    "read_certificate",
+    "read_jwk",
+    "read_public_key",
+    "salesforce_metadata",
+    "salesforce_steps",
+    "self_signed_certificate",
+    "thumbprint",
+    "write_metadata",
+]

@@ -1,0 +1,168 @@
+"""The self-signed certificate that Salesforce wants around a public key, whoever holds the private one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.hashes import SHA256, SHA512
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError, SigningError
+from fin_messenger_auth.signers import MIN_RSA_BITS, RSA_HASHES
+from fin_messenger_auth.values import configured_text
+
+if TYPE_CHECKING:
+    from fin_messenger_auth.signers import Signer
+
+DEFAULT_DAYS = 730
+"""How long a certificate is valid: two years."""
+
+MIN_DAYS_LEFT = 10
+"""Salesforce takes no certificate that is valid for less."""
+
+COMMON_NAME = "fin-messenger-auth"
+"""The name in the certificate. Nobody looks at it."""
+
+_CLOCKS_DIFFER = timedelta(hours=1)
+
+
+def self_signed_certificate(
+    signer: Signer,
+    public_key: rsa.RSAPublicKey,
+    *,
+    days: int = DEFAULT_DAYS,
+    common_name: str = COMMON_NAME,
+    now: datetime | None = None,
+) -> x509.Certificate:
+    """Make a certificate for ``public_key``, signed by its own private half.
+
+    The private half may live anywhere: it is used through ``signer`` only. A new certificate for the
+    same key leaves ``n``, ``e`` and the RFC 7638 thumbprint as they are, so tokens go on verifying.
+
+    Args:
+        signer: Signs with RS256 or RS512, as for a token.
+        public_key: Its public half, such as ``RSASigner.public_key``.
+        days: How long the certificate is valid, over 10 days.
+        common_name: The name of subject and issuer.
+        now: When it begins, as an aware ``datetime``; the present if left out.
+
+    Raises:
+        ConfigurationError: The signer's ``alg`` is no RSA algorithm; ``days`` is too few or too many; the
+            name is blank or over 64 characters.
+        InvalidKeyError: The key has under 2048 bits.
+        SigningError: The signer failed, or signs with another key.
+    """
+    if signer.alg not in RSA_HASHES:
+        raise ConfigurationError(f"A certificate is signed with {' or '.join(RSA_HASHES)}, not {signer.alg}.")
+    if public_key.key_size < MIN_RSA_BITS:
+        raise InvalidKeyError(f"The RSA key has {public_key.key_size} bits; at least {MIN_RSA_BITS} are needed.")
+    template = _builder(public_key, days, common_name, now or datetime.now(UTC)).sign(
+        _placeholder_key(), SHA512() if signer.alg == "RS512" else SHA256()
+    )
+    try:
+        signature = signer.sign(template.tbs_certificate_bytes)
+    except Exception as error:
+        raise SigningError(f"{type(signer).__name__} raised {type(error).__name__} on signing the certificate.") from (
+            error
+        )
+    certificate = x509.load_der_x509_certificate(_with_signature(template, signature))
+    try:
+        certificate.verify_directly_issued_by(certificate)
+    except InvalidSignature as error:
+        raise SigningError("The signer's key is not the one whose public half was given.") from error
+    return certificate
+
+
+def read_certificate(data: bytes) -> x509.Certificate:
+    """Read a certificate from PEM or DER; of several in PEM, the first.
+
+    Raises:
+        InvalidKeyError: It is none, or its key is not RSA.
+    """
+    load = x509.load_pem_x509_certificate if b"-----BEGIN " in data else x509.load_der_x509_certificate
+    try:
+        certificate = load(data)
+        rsa_key_of(certificate)
+    except InvalidKeyError:
+        raise
+    except Exception as error:  # cryptography raises ValueError, and others of its own for what it does not know
+        raise InvalidKeyError("The certificate cannot be read: it is neither PEM nor DER, or is damaged.") from error
+    return certificate
+
+
+def certificate_pem(certificate: x509.Certificate) -> bytes:
+    """Return a certificate as a PEM document."""
+    return certificate.public_bytes(Encoding.PEM)
+
+
+def rsa_key_of(certificate: x509.Certificate) -> rsa.RSAPublicKey:
+    """Return the public key in a certificate.
+
+    Raises:
+        InvalidKeyError: It is not RSA.
+    """
+    key = certificate.public_key()
+    if not isinstance(key, rsa.RSAPublicKey):
+        raise InvalidKeyError("The certificate's key is not RSA; Salesforce needs RSA.")
+    return key
+
+
+def days_left(certificate: x509.Certificate, now: datetime | None = None) -> float:
+    """Return for how many days a certificate is still valid; below zero if it has expired.
+
+    Args:
+        certificate: The certificate.
+        now: An aware ``datetime``; the present if left out.
+    """
+    return (certificate.not_valid_after_utc - (now or datetime.now(UTC))) / timedelta(days=1)
+
+
+def _builder(public_key: rsa.RSAPublicKey, days: int, common_name: str, now: datetime) -> x509.CertificateBuilder:
+    if days <= MIN_DAYS_LEFT:
+        raise ConfigurationError(f"A certificate must be valid for over {MIN_DAYS_LEFT} days; Salesforce asks for it.")
+    try:
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, configured_text(common_name, "common_name"))])
+        return (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(public_key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - _CLOCKS_DIFFER)
+            .not_valid_after(now + timedelta(days=days))
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+        )
+    except ConfigurationError:
+        raise
+    except (ValueError, OverflowError) as error:
+        raise ConfigurationError(f"There can be no such certificate: {error}.") from error
+
+
+@cache
+def _placeholder_key() -> rsa.RSAPrivateKey:
+    """Return a key that signs only so that cryptography writes out what there is to sign."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def _with_signature(template: x509.Certificate, signature: bytes) -> bytes:
+    """Put ``signature`` in place of the template's own (RFC 5280 §4.1): three parts in a sequence."""
+    to_be_signed = template.tbs_certificate_bytes
+    whole = template.public_bytes(Encoding.DER)
+    rest = whole[whole.index(to_be_signed) + len(to_be_signed) :]
+    algorithm = rest[: 2 + rest[1]]
+    return _der(0x30, to_be_signed + algorithm + _der(0x03, b"\0" + signature))
+
+
+def _der(tag: int, content: bytes) -> bytes:
+    """Encode one value (X.690 §8.1): tag, length, content."""
+    size = len(content)
+    if size < 0x80:  # noqa: PLR2004 - X.690 §8.1.3.4
+        return bytes([tag, size]) + content
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(length)]) + length + content

@@ -1,0 +1,133 @@
+"""A directory with a new key: private key, certificate, JWK and JWKS, each in a file of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from fin_messenger_auth.errors import ConfigurationError
+from fin_messenger_auth.keys import StringKeySource
+from fin_messenger_auth.signers import RSASigner
+
+from .certificate import DEFAULT_DAYS, certificate_pem, self_signed_certificate
+from .jwk import make_jwk
+from .jwks import make_jwks
+from .keypair import generate_private_key, private_key_pem
+
+if TYPE_CHECKING:
+    from fin_messenger_auth.keys import KeySource
+
+PRIVATE_KEY = "private-key.pem"
+"""The private key, PKCS#8; read and written by its owner only."""
+
+CERTIFICATE = "certificate.pem"
+"""The certificate."""
+
+JWK = "jwk.json"
+"""What is uploaded to Salesforce."""
+
+JWKS = "jwks.json"
+"""What is served for a keyset of type *Endpoint URL*."""
+
+_OWNER_ONLY, _EVERYBODY = 0o600, 0o644
+
+
+@dataclass(frozen=True, slots=True)
+class KeyDirectory:
+    """A directory that holds a key.
+
+    Attributes:
+        path: The directory.
+        kid: The key id, for ``SALESFORCE_KEY_ID``.
+        alg: ``RS256`` or ``RS512``.
+        encrypted: Whether the private key needs a password.
+    """
+
+    path: Path
+    kid: str
+    alg: str
+    encrypted: bool
+
+    @property
+    def private_key(self) -> Path:
+        """Where the private key is."""
+        return self.path / PRIVATE_KEY
+
+    @property
+    def jwk(self) -> Path:
+        """Where the JWK is."""
+        return self.path / JWK
+
+
+def make_key_directory(  # noqa: PLR0913 - one for each choice, all but the first by name
+    path: str | os.PathLike[str],
+    *,
+    kid: str | None = None,
+    bits: int = 2048,
+    days: int = DEFAULT_DAYS,
+    alg: Literal["RS256", "RS512"] = "RS256",
+    password: KeySource | None = None,
+) -> KeyDirectory:
+    """Make a key and write it, its certificate, its JWK and its JWKS into a directory.
+
+    Nothing is ever overwritten. The private key is created readable by its owner only; there is no moment
+    at which others could open it.
+
+    Args:
+        path: The directory; it is made if it does not exist.
+        kid: The key id; the RFC 7638 thumbprint if left out.
+        bits: 2048, 3072 or 4096.
+        days: How long the certificate is valid.
+        alg: ``RS256`` or ``RS512``.
+        password: What to encrypt the private key with.
+
+    Raises:
+        ConfigurationError: There is such a file already; a file cannot be written; an argument is not what it
+            must be.
+        KeyUnavailableError: The password cannot be read.
+    """
+    directory = Path(path)
+    for name in (PRIVATE_KEY, CERTIFICATE, JWK, JWKS):
+        _refuse_to_overwrite(directory / name)
+    key = generate_private_key(bits)
+    signer = RSASigner(StringKeySource(private_key_pem(key)), alg=alg)
+    certificate = self_signed_certificate(signer, signer.public_key, days=days)
+    jwk = make_jwk(signer.public_key, certificate, kid=kid, alg=alg)
+    _make_directory(directory)
+    _write_new(directory / PRIVATE_KEY, private_key_pem(key, password=password), _OWNER_ONLY)
+    _write_new(directory / CERTIFICATE, certificate_pem(certificate), _EVERYBODY)
+    _write_new(directory / JWK, _json(jwk), _EVERYBODY)
+    _write_new(directory / JWKS, _json(make_jwks([jwk])), _EVERYBODY)
+    return KeyDirectory(path=directory, kid=jwk["kid"], alg=alg, encrypted=password is not None)
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, indent=2).encode() + b"\n"
+
+
+def _make_directory(directory: Path) -> None:
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"{directory} cannot be made: {error.strerror}.") from error
+
+
+def _write_new(path: Path, data: bytes, mode: int) -> None:
+    """Create the file with its mode in one step, so that it is never there with another one."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    except FileExistsError:
+        _refuse_to_overwrite(path)
+        raise
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be written: {error.strerror}.") from error
+    with open(descriptor, "wb") as file:  # noqa: PTH123 - pathlib opens no descriptor
+        file.write(data)
+
+
+def _refuse_to_overwrite(path: Path) -> None:
+    if os.path.lexists(path):
+        raise ConfigurationError(f"{path} exists and is not overwritten; give another directory.")

@@ -1,0 +1,129 @@
+"""The keys and the keyset as Salesforce metadata, to be deployed instead of clicked together."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+from fin_messenger_auth.errors import ConfigurationError
+from fin_messenger_auth.values import configured_text
+
+from .jwks import make_jwks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+API_VERSION = "62.0"
+"""The first version of Salesforce's Metadata API that has these types."""
+
+KEYSET_NAME = "FinMessengerKeyset"
+"""The developer name of the keyset."""
+
+_NAMESPACE = "http://soap.sforce.com/2006/04/metadata"
+
+
+def salesforce_metadata(
+    jwks: Iterable[Mapping[str, Any]], *, issuer: str, endpoint: str | None = None, active: bool = True
+) -> dict[str, str]:
+    """Return the files of a metadata package: a keyset, its keys, and ``package.xml``.
+
+    Args:
+        jwks: The JWKs of the keys, each with its certificate. With an ``endpoint`` there are none to deploy.
+        issuer: The keyset's issuer, byte for byte the ``iss`` of the tokens.
+        endpoint: The ``https`` address of a JWKS, for a keyset of type *Endpoint URL*.
+        active: Whether the keys are active. Salesforce's own default is no; it is always written out.
+
+    Returns:
+        The text of each file by its path in the package.
+
+    Raises:
+        ConfigurationError: The issuer is blank; neither or both of keys and endpoint are given; the endpoint is
+            no ``https`` address; a JWK lacks a member that Salesforce needs; two have the same ``kid``.
+        InvalidKeyError: A JWK holds a private key.
+    """
+    keys = list(jwks)
+    configured_text(issuer, "issuer")
+    if bool(keys) == (endpoint is not None):
+        raise ConfigurationError("A keyset has either keys or an endpoint.")
+    if endpoint is not None and not endpoint.startswith("https://"):
+        raise ConfigurationError("The endpoint must be an address that starts with https://.")
+    named = {_key_name(key): key for key in make_jwks(keys)["keys"]} if keys else {}
+    files = {
+        f"PublicKeyCertificate/{name}.PublicKeyCertificate": _key_xml(key, active=active) for name, key in named.items()
+    }
+    files[f"PublicKeyCertificateSet/{KEYSET_NAME}.PublicKeyCertificateSet"] = _keyset_xml(list(named), issuer, endpoint)
+    return {**files, "package.xml": _package_xml(list(named))}
+
+
+def write_metadata(directory: Path, files: Mapping[str, str]) -> None:
+    """Write the files of a package under ``directory``, over what is there.
+
+    Args:
+        directory: It is made if it does not exist.
+        files: What :func:`salesforce_metadata` returned.
+
+    Raises:
+        ConfigurationError: A file cannot be written.
+    """
+    for name, text in files.items():
+        path = directory / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise ConfigurationError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def _key_name(jwk: Mapping[str, Any]) -> str:
+    """Return a developer name: it may hold letters, digits and single underscores only, and a kid anything."""
+    return f"FinMessengerKey_{sha256(jwk['kid'].encode()).hexdigest()[:12]}"
+
+
+def _key_xml(jwk: Mapping[str, Any], *, active: bool) -> str:
+    root = _root("PublicKeyCertificate")
+    _add(root, "isActive", str(active).lower())
+    _add(root, "jsonWebKey", json.dumps(jwk))
+    _add(root, "masterLabel", _key_name(jwk))
+    return _text(root)
+
+
+def _keyset_xml(key_names: Sequence[str], issuer: str, endpoint: str | None) -> str:
+    root = _root("PublicKeyCertificateSet")
+    if endpoint is not None:
+        _add(root, "jwksEndPoint", endpoint)
+    _add(root, "jwtIssuer", issuer)
+    _add(root, "masterLabel", KEYSET_NAME)
+    for name in key_names:
+        _add(_add(root, "publicKeyCertificateSetKeys"), "publicKeyCertificate", name)
+    _add(root, "type", "JWKS" if endpoint is None else "JWKS_URL")
+    return _text(root)
+
+
+def _package_xml(key_names: Sequence[str]) -> str:
+    root = _root("Package")
+    for kind, members in (("PublicKeyCertificate", key_names), ("PublicKeyCertificateSet", [KEYSET_NAME])):
+        if members:
+            types = _add(root, "types")
+            for member in members:
+                _add(types, "members", member)
+            _add(types, "name", kind)
+    _add(root, "version", API_VERSION)
+    return _text(root)
+
+
+def _root(name: str) -> ET.Element:
+    return ET.Element(name, xmlns=_NAMESPACE)
+
+
+def _add(parent: ET.Element, name: str, text: str | None = None) -> ET.Element:
+    child = ET.SubElement(parent, name)
+    child.text = text
+    return child
+
+
+def _text(root: ET.Element) -> str:
+    ET.indent(root, "    ")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
