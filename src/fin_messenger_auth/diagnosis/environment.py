@@ -6,11 +6,12 @@ import os
 import warnings
 from typing import TYPE_CHECKING
 
-from fin_messenger_auth.environment import FIN_MANAGED, INTERCOM_VARIABLES, SALESFORCE_VARIABLES, builder_arguments
+from fin_messenger_auth.environment import FIN_MANAGED, INTERCOM_VARIABLES, SALESFORCE_VARIABLES
 from fin_messenger_auth.errors import FinMessengerAuthError, FinMessengerAuthWarning
 from fin_messenger_auth.jws import RECOMMENDED_LIFETIME
 from fin_messenger_auth.keys import EnvKeySource, FileKeySource, read_key
 from fin_messenger_auth.onboarding.steps import AUDIENCE_PLACEHOLDER, PASSWORD_PLACEHOLDER
+from fin_messenger_auth.pair import TokenPairBuilder
 from fin_messenger_auth.salesforce import AUDIENCE_PATTERN, FIN_ISSUER
 from fin_messenger_auth.settings import API_BASES
 
@@ -176,7 +177,7 @@ def _refusal(environ: Mapping[str, str], prefix: str) -> list[Finding]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FinMessengerAuthWarning)  # the checks have said so already
-            builder_arguments(environ, prefix)
+            TokenPairBuilder.from_env(environ, prefix=prefix)
     except FinMessengerAuthError as error:
         return [finding("environment-refused", why=error)]
     return []

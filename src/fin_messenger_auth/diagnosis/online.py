@@ -52,14 +52,16 @@ def check_org(org: Org, token: str | None, *, client: Client | None = None, now:
         client: What asks; keep it to read its transcript.
         now: The time, in Unix seconds; the machine's if left out.
     """
-    parts = urlsplit(org.url)
     if not is_allowed(org.url):
         return [finding("online-address", why="it does not begin with https://")]
+    parts = urlsplit(org.url)
     if parts.path.strip("/") or parts.query:
         return [finding("online-address", why="it has a path behind the host")]
     asker = client or Client()
     try:
         findings = _check_channel(org, asker, time.time() if now is None else now)
+        if any(each.code == "online-deployment" for each in findings):
+            return findings
         if token is None:
             return [*findings, finding("online-token-not-made")]
         return [*findings, *_check_exchange(org, token, asker)]
@@ -89,8 +91,8 @@ def check_published_jwks(
     if answer.json is None:
         return [finding("online-not-json", what=_JWKS)]
     findings = check_jwks(answer.body, now=now)
-    kids = [key.get("kid") for key in answer.json.get("keys", ()) if isinstance(key, dict)]
-    if kid is not None and kid not in kids:
+    keys = answer.json.get("keys")
+    if kid is not None and kid not in [_member(key, "kid") for key in (keys if isinstance(keys, list) else ())]:
         findings.append(finding("online-jwks-key-missing", kid=shown(kid)))
     if "max-age" not in answer.headers.get("cache-control", ""):
         findings.append(finding("online-jwks-uncached"))

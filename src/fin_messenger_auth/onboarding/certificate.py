@@ -70,6 +70,8 @@ def self_signed_certificate(
         raise SigningError(f"{type(signer).__name__} raised {type(error).__name__} on signing the certificate.") from (
             error
         )
+    if not isinstance(signature, bytes):
+        raise SigningError(f"{type(signer).__name__} must return the signature as bytes.")
     certificate = x509.load_der_x509_certificate(_with_signature(template, signature))
     try:
         certificate.verify_directly_issued_by(certificate)

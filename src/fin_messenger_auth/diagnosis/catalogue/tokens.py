@@ -128,8 +128,8 @@ ENTRIES = (
     Entry(
         "token-iat-future",
         "times",
-        WARNING,
-        "iat lies {ahead} in the future.",
+        ERROR,
+        "iat lies {ahead} in the future, which verifiers commonly refuse.",
         "Set the machine's clock. datetime.utcnow().timestamp() is off by the machine's time zone; use time.time().",
         INFERENCE,
     ),

@@ -1,0 +1,210 @@
+"""Secrets, keys, certificates, JWKs and key sets with one fault or two, and the codes that must be found."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from broken_tokens import KEY, NOW, OTHER_KEY, SECRET, base64url
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+from cryptography.x509 import CertificateBuilder, Name, random_serial_number
+
+from fin_messenger_auth.diagnosis import check_certificate, check_jwk, check_jwks, check_private_key, check_secret
+from fin_messenger_auth.keys import StringKeySource
+from fin_messenger_auth.onboarding import certificate_pem, make_jwk, self_signed_certificate
+from fin_messenger_auth.signers import RSASigner
+from fin_messenger_auth.testing import throwaway_rsa_key
+from fin_messenger_auth.testing.throwaway import pem_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.x509 import Certificate
+
+    from fin_messenger_auth.diagnosis import Finding
+
+MOMENT = datetime.fromtimestamp(NOW, UTC)
+WEAK_KEY = throwaway_rsa_key(1024)
+
+
+@dataclass(frozen=True)
+class KeyCase:
+    codes: set[str]
+    find: Callable[[], list[Finding]] = field(repr=False)
+
+    def __str__(self) -> str:
+        return "+".join(sorted(self.codes)) or "healthy"
+
+
+def certificate(key: RSAPrivateKey = KEY, *, days: int = 730, begins: timedelta = timedelta()) -> Certificate:
+    signer = RSASigner(StringKeySource(pem_of(key)))
+    return self_signed_certificate(signer, key.public_key(), days=days, now=MOMENT + begins)
+
+
+def foreign_certificate(key: RSAPrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
+    builder = CertificateBuilder(Name([]), Name([]), key.public_key(), random_serial_number())
+    builder = builder.not_valid_before(MOMENT - timedelta(days=1)).not_valid_after(MOMENT + timedelta(days=365))
+    return certificate_pem(builder.sign(key, SHA256()))
+
+
+def encrypted(key: RSAPrivateKey, password: bytes, form: PrivateFormat = PrivateFormat.PKCS8) -> bytes:
+    return key.private_bytes(Encoding.PEM, form, BestAvailableEncryption(password))
+
+
+PEM = pem_of(KEY)
+PUBLIC_PEM = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+EC_KEY = ec.generate_private_key(ec.SECP256R1())
+CERTIFICATE = certificate()
+JWK = make_jwk(KEY.public_key(), CERTIFICATE, kid="key-1", now=MOMENT)
+X5C: str = JWK["x5c"][0]
+
+
+def secret(value: str, *codes: str) -> KeyCase:
+    return KeyCase(set(codes), lambda: check_secret(value.encode()))
+
+
+def private_key(pem: bytes, *codes: str, password: bytes | None = None) -> KeyCase:
+    return KeyCase(set(codes), lambda: check_private_key(pem, password=password))
+
+
+def one_certificate(document: bytes, *codes: str, key: RSAPrivateKey | None = KEY) -> KeyCase:
+    public_key = None if key is None else key.public_key()
+    return KeyCase(set(codes), lambda: check_certificate(document, public_key=public_key, now=NOW))
+
+
+def raw_jwk(document: str | bytes, *codes: str, key: RSAPrivateKey = KEY) -> KeyCase:
+    return KeyCase(set(codes), lambda: check_jwk(document, public_key=key.public_key(), now=NOW))
+
+
+def jwk(*codes: str, leave_out: str = "", key: RSAPrivateKey = KEY, **members: object) -> KeyCase:
+    changed = {name: value for name, value in {**JWK, **members}.items() if name != leave_out}
+    return raw_jwk(json.dumps(changed), *codes, key=key)
+
+
+def jwks(document: object, *codes: str, key: RSAPrivateKey = KEY) -> KeyCase:
+    text = document if isinstance(document, str) else json.dumps(document)
+    return KeyCase(set(codes), lambda: check_jwks(text, public_key=key.public_key(), now=NOW))
+
+
+def chain(pem: bytes) -> list[str]:
+    return ["".join(pem.decode().splitlines()[1:-1])]
+
+
+def weak_jwk(*codes: str) -> KeyCase:
+    modulus = WEAK_KEY.public_key().public_numbers().n
+    members: dict[str, Any] = {
+        "n": base64url(modulus.to_bytes(128, "big")),
+        "x5c": chain(foreign_certificate(WEAK_KEY)),
+    }
+    return jwk(*codes, key=WEAK_KEY, **members)
+
+
+HEALTHY = [
+    secret(SECRET),
+    secret(SECRET + "\n"),
+    private_key(PEM),
+    private_key(KEY.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())),
+    private_key(encrypted(KEY, b"password"), password=b"password\n"),
+    one_certificate(certificate_pem(CERTIFICATE)),
+    one_certificate(CERTIFICATE.public_bytes(Encoding.DER), key=None),
+    jwk(),
+    jwk(y="y", crv="crv", d="d", k="k"),  # the vendor's dummies
+    jwk(leave_out="use"),
+    raw_jwk(json.dumps(JWK).encode()),
+    jwks({"keys": [JWK]}),
+    jwks({"keys": [{**JWK, "kid": "key-2"}, JWK]}),
+]
+
+BROKEN = [
+    secret(" \n", "secret-missing"),
+    secret(PEM.decode(), "secret-pem"),
+    secret("tooshort", "secret-short"),
+    secret("twenty-four-bytes-long--", "secret-weak"),
+    secret(SECRET + "\n\n", "secret-wrapped"),
+    secret(f'"{SECRET}"', "secret-wrapped"),
+    private_key(b"the Messenger API Secret", "key-not-pem"),
+    private_key(b"-----BEGIN RUBBISH-----\n-----END RUBBISH-----\n", "key-not-pem"),
+    private_key(PEM.replace(b"\n", b"\\n"), "key-line-ends"),
+    private_key(certificate_pem(CERTIFICATE), "key-certificate"),
+    private_key(PUBLIC_PEM, "key-public"),
+    private_key(KEY.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()), "key-openssh"),
+    private_key(PEM[:600], "key-truncated"),
+    private_key(PEM[:600] + PEM[700:], "key-damaged"),
+    private_key(EC_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), "key-not-rsa"),
+    private_key(EC_KEY.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()), "key-not-rsa"),
+    private_key(pem_of(WEAK_KEY), "key-weak"),
+    private_key(encrypted(KEY, b"password"), "key-password-missing"),
+    private_key(encrypted(KEY, b"password", PrivateFormat.TraditionalOpenSSL), "key-password-missing"),
+    private_key(encrypted(KEY, b"password"), "key-password-wrong", password=b"another"),
+    private_key(PEM, "key-password-superfluous", password=b"password"),
+    one_certificate(b"rubbish", "certificate-unreadable"),
+    one_certificate(PEM, "certificate-unreadable"),
+    one_certificate(foreign_certificate(EC_KEY), "certificate-not-rsa", key=None),
+    one_certificate(foreign_certificate(WEAK_KEY), "certificate-key-weak", key=None),
+    one_certificate(certificate_pem(certificate(begins=-timedelta(days=731))), "certificate-expired"),
+    one_certificate(certificate_pem(certificate(days=11, begins=-timedelta(days=2))), "certificate-ends-soon"),
+    one_certificate(certificate_pem(certificate(days=29)), "certificate-renew"),
+    one_certificate(certificate_pem(certificate(begins=timedelta(days=2))), "certificate-not-yet-valid"),
+    one_certificate(certificate_pem(certificate(OTHER_KEY)), "certificate-key-differs"),
+    raw_jwk(PEM, "jwk-private-file"),
+    raw_jwk(certificate_pem(CERTIFICATE), "jwk-certificate-file"),
+    raw_jwk("{'kty': 'RSA'}", "jwk-not-json"),
+    raw_jwk("[" * 5000, "jwk-not-json"),
+    raw_jwk(json.dumps([JWK]), "jwk-several"),
+    raw_jwk(json.dumps({"keys": [JWK]}), "jwk-several"),
+    jwk("jwk-private", d=JWK["n"]),
+    jwk("jwk-private", p="AQAB"),
+    jwk("jwk-type", leave_out="kty"),
+    jwk("jwk-kid", leave_out="kid"),
+    jwk("jwk-kid", kid=7),
+    jwk("jwk-kid-blanks", kid="key-1\n"),
+    jwk("jwk-algorithm", leave_out="alg"),
+    jwk("jwk-algorithm", alg="PS256"),
+    jwk("jwk-use", use="enc"),
+    jwk("jwk-number", leave_out="n"),
+    jwk("jwk-number", n=JWK["n"] + "=="),
+    jwk("jwk-number", e="A" * 600),
+    weak_jwk("jwk-key-weak"),
+    jwk("jwk-x5c-missing", leave_out="x5c"),
+    jwk("jwk-x5c-missing", x5c=[]),
+    jwk("jwk-x5c-not-a-list", x5c=X5C),
+    jwk("jwk-x5c-armour", x5c=[certificate_pem(CERTIFICATE).decode()]),
+    jwk("jwk-x5c-line-breaks", x5c=[f"{X5C[:64]}\n{X5C[64:]}"]),
+    jwk("jwk-x5c-urlsafe", x5c=["-_" + X5C.replace("+", "-").replace("/", "_")]),
+    jwk("jwk-x5c-unreadable", x5c=["AAAA" + X5C]),
+    jwk("jwk-x5c-unreadable", x5c=["§" + X5C]),
+    jwk("jwk-x5c-unreadable", x5c=["A"]),
+    jwk("jwk-x5c-several", x5c=[X5C, X5C]),
+    jwk("jwk-certificate-differs", x5c=chain(certificate_pem(certificate(OTHER_KEY)))),
+    jwk("jwk-key-differs", key=OTHER_KEY),
+    jwk("certificate-expired", x5c=chain(certificate_pem(certificate(begins=-timedelta(days=731))))),
+    jwk("certificate-ends-soon", x5c=chain(certificate_pem(certificate(days=11, begins=-timedelta(days=2))))),
+    jwks("[]", "jwks-not-a-set"),
+    jwks("<html>", "jwks-not-a-set"),
+    jwks(JWK, "jwks-not-a-set"),
+    jwks({"keys": ["key-1"]}, "jwks-not-a-set"),
+    jwks({"keys": []}, "jwks-empty"),
+    jwks({"keys": [JWK, JWK]}, "jwks-kid-twice"),
+    jwks({"keys": [JWK]}, "jwk-key-differs", key=OTHER_KEY),
+    jwks({"keys": [{**JWK, "n": 7}]}, "jwk-number", "jwk-key-differs"),
+    # Two at once.
+    secret(f" '{SECRET[:18]}' ", "secret-wrapped", "secret-weak"),
+    jwk("jwk-x5c-missing", "jwk-algorithm", leave_out="x5c", alg="none"),
+    jwk("jwk-private", "jwk-kid", leave_out="kid", d="A" * 342),
+    jwk("jwk-certificate-differs", "jwk-use", x5c=chain(certificate_pem(certificate(OTHER_KEY))), use="enc"),
+    jwk("jwk-key-differs", "certificate-renew", key=OTHER_KEY, x5c=chain(certificate_pem(certificate(days=29)))),
+    one_certificate(certificate_pem(certificate(OTHER_KEY, days=29)), "certificate-key-differs", "certificate-renew"),
+    one_certificate(foreign_certificate(WEAK_KEY), "certificate-key-weak", "certificate-key-differs"),
+    jwks({"keys": [JWK, {**JWK, "use": "enc"}]}, "jwks-kid-twice", "jwk-use"),
+]

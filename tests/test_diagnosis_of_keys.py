@@ -1,0 +1,74 @@
+"""What is said of secrets, keys, certificates, JWKs and key sets: of each broken one its own code."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+from broken_keys import BROKEN, HEALTHY, PEM, KeyCase, certificate, encrypted
+from broken_tokens import KEY, SECRET
+
+from fin_messenger_auth.diagnosis import check_certificate, check_private_key, check_secret
+from fin_messenger_auth.errors import FinMessengerAuthError, FinMessengerAuthWarning
+from fin_messenger_auth.keys import StringKeySource
+from fin_messenger_auth.onboarding import certificate_pem
+from fin_messenger_auth.signers import HMACSigner, RSASigner
+
+ENCRYPTED = encrypted(KEY, b"x")
+
+
+@pytest.mark.parametrize("case", [*HEALTHY, *BROKEN], ids=str)
+def test_each_fault_has_its_own_code(case: KeyCase) -> None:
+    assert {each.code for each in case.find()} == case.codes
+
+
+def test_the_certificate_is_judged_by_the_clock_of_the_machine_if_no_time_is_given() -> None:
+    made = certificate(days=11)  # some months ahead of every clock that this can run under, or years behind
+    assert {each.code for each in check_certificate(certificate_pem(made))} <= {
+        "certificate-not-yet-valid",
+        "certificate-expired",
+        "certificate-ends-soon",
+        "certificate-renew",
+    }
+
+
+@pytest.mark.parametrize(
+    ("pem", "password"),
+    [
+        (PEM, None),
+        (PEM, b"x"),
+        (encrypted(KEY, b"x"), b"x"),
+        (encrypted(KEY, b"x"), b"y"),
+        (PEM[:500], None),
+        (b"", None),
+    ],
+)
+def test_a_key_is_found_fault_with_exactly_where_the_signer_refuses_it(pem: bytes, password: bytes | None) -> None:
+    try:
+        RSASigner(StringKeySource(pem), password=None if password is None else StringKeySource(password))
+    except FinMessengerAuthError:
+        assert check_private_key(pem, password=password)
+    else:
+        assert not check_private_key(pem, password=password)
+
+
+@pytest.mark.parametrize(
+    "secret", ["", " ", PEM.decode(), "short", "x" * 16, "x" * 31, "x" * 32, SECRET, SECRET + "\n"]
+)
+def test_a_secret_is_found_fault_with_where_the_signer_refuses_it_or_warns(secret: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FinMessengerAuthWarning)
+        try:
+            HMACSigner(StringKeySource(secret))
+        except (FinMessengerAuthError, FinMessengerAuthWarning):
+            assert check_secret(secret.encode())
+        else:
+            assert not check_secret(secret.encode())
+
+
+def test_no_finding_holds_a_key_or_a_secret() -> None:
+    body = PEM.decode().splitlines()[3]
+    for case in BROKEN:
+        text = repr(case.find())
+        assert body not in text
+        assert SECRET not in text

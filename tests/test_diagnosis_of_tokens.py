@@ -1,0 +1,202 @@
+"""What is said of tokens: of each broken one its own code, of a healthy one nothing."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from broken_tokens import (
+    BROKEN_INTERCOM,
+    BROKEN_SALESFORCE,
+    EXPECTED,
+    HEALTHY_INTERCOM,
+    HEALTHY_SALESFORCE,
+    ISSUER,
+    KEY,
+    NOW,
+    SALESFORCE_HEADER,
+    SECRET,
+    TokenCase,
+    intercom,
+    salesforce,
+    signed,
+)
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import given
+from hypothesis import strategies as st
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey, RSAKey
+
+from fin_messenger_auth.diagnosis import (
+    Level,
+    check_intercom_token,
+    check_pair,
+    check_salesforce_token,
+    has_errors,
+    read_verifying_keys,
+)
+from fin_messenger_auth.errors import InvalidKeyError
+from fin_messenger_auth.keys import StringKeySource
+from fin_messenger_auth.onboarding import make_jwk, make_jwks, self_signed_certificate
+from fin_messenger_auth.signers import RSASigner
+from fin_messenger_auth.testing.throwaway import pem_of
+
+
+@pytest.mark.parametrize("case", [*HEALTHY_INTERCOM, *BROKEN_INTERCOM], ids=str)
+def test_intercom_user_jwt(case: TokenCase) -> None:
+    findings = check_intercom_token(case.token, **{"secret": SECRET, "now": NOW, **case.options})
+    assert {each.code for each in findings} == case.codes
+
+
+@pytest.mark.parametrize("case", [*HEALTHY_SALESFORCE, *BROKEN_SALESFORCE], ids=str)
+def test_salesforce_identity_token(case: TokenCase) -> None:
+    findings = check_salesforce_token(case.token, now=NOW, **case.options)
+    assert {each.code for each in findings} == case.codes
+
+
+@pytest.mark.parametrize("case", BROKEN_INTERCOM, ids=str)
+def test_an_intercom_token_without_errors_is_one_that_joserfc_verifies(case: TokenCase) -> None:
+    options = {"secret": SECRET, **case.options}
+    try:
+        token = jwt.decode(case.token, OctKey.import_key(options["secret"]), algorithms=["HS256"])
+        jwt.JWTClaimsRegistry(now=NOW, exp={"essential": False}).validate(token.claims)
+    except (JoseError, ValueError):
+        assert has_errors(check_intercom_token(case.token, now=NOW, **options))
+
+
+@pytest.mark.parametrize("case", [*HEALTHY_SALESFORCE, *BROKEN_SALESFORCE], ids=str)
+def test_a_signature_is_judged_as_joserfc_judges_it(case: TokenCase) -> None:
+    codes = {each.code for each in check_salesforce_token(case.token, now=NOW, **case.options)}
+    judged = codes & {"salesforce-signature"} or not codes & {"token-unsigned", "salesforce-algorithm"}
+    if not judged or codes & {"token-exchanged", "token-missing"}:
+        return
+    verified = False
+    for key in case.options["keys"]:
+        pem = key.public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        try:
+            jwt.decode(case.token, RSAKey.import_key(pem), algorithms=["RS256", "RS512"])
+        except JoseError:
+            continue
+        verified = True
+    assert verified == ("salesforce-signature" not in codes)
+
+
+def test_without_a_secret_it_says_what_it_could_not_check() -> None:
+    [finding] = check_intercom_token(intercom().token, now=NOW)
+    assert (finding.code, finding.level) == ("intercom-signature-unchecked", Level.UNCHECKED)
+
+
+def test_an_empty_secret_is_found_without_knowing_the_right_one() -> None:
+    assert [each.code for each in check_intercom_token(intercom(secret="").token, now=NOW)] == ["intercom-secret-empty"]
+
+
+def test_a_secret_that_is_no_secret_leaves_the_signature_unchecked() -> None:
+    [finding] = check_intercom_token(intercom().token, secret="short", now=NOW)
+    assert (finding.code, finding.level) == ("intercom-secret-unusable", Level.UNCHECKED)
+
+
+def test_without_key_and_issuer_it_says_what_it_could_not_check() -> None:
+    findings = check_salesforce_token(salesforce().token, now=NOW)
+    assert {each.code for each in findings} == {"salesforce-signature-unchecked", "salesforce-issuer-unchecked"}
+    assert not has_errors(findings)
+
+
+def test_the_clock_of_the_machine_is_used_if_none_is_given() -> None:
+    assert "token-expired" in {each.code for each in check_intercom_token(intercom(exp=1).token, secret=SECRET)}
+    assert "token-expired" in {each.code for each in check_salesforce_token(salesforce(exp=1, iat=0).token, **EXPECTED)}
+
+
+def test_a_pair_speaks_of_one_person() -> None:
+    assert check_pair(intercom().token, salesforce().token) == []
+    assert [each.code for each in check_pair(intercom().token, salesforce(sub="43").token)] == ["pair-subject-differs"]
+    assert check_pair("", salesforce().token) == []
+
+
+def test_the_hints_name_the_difference() -> None:
+    def message(case: TokenCase) -> str:
+        return check_salesforce_token(case.token, now=NOW, **case.options)[0].message
+
+    assert "the token has a slash too many" in message(salesforce(iss=ISSUER + "/"))
+    assert "the keyset has a slash too many" in message(salesforce(options={"issuer": ISSUER + "/"}))
+    assert "case only" in message(salesforce(header={**SALESFORCE_HEADER, "kid": "KEY-1"}))
+    assert "blank characters only" in message(salesforce(header={**SALESFORCE_HEADER, "kid": "key-1 "}))
+    assert '"key-9", is the kid of no key given ("key-1").' in message(
+        salesforce(header={**SALESFORCE_HEADER, "kid": "key-9"})
+    )
+
+
+@given(st.text() | st.from_regex(r"[\w-]{0,40}\.[\w-]{0,40}\.[\w-]{0,40}"))
+def test_no_text_is_too_strange(text: str) -> None:
+    assert has_errors(check_intercom_token(text, secret=SECRET, now=NOW))
+    assert has_errors(check_salesforce_token(text, now=NOW, **EXPECTED))
+
+
+json_values = st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(), st.lists)
+
+
+@given(
+    st.fixed_dictionaries({}, optional=dict.fromkeys(["alg", "kid", "typ", "crit"], json_values)),
+    st.dictionaries(
+        st.sampled_from(["user_id", "sub", "iss", "aud", "exp", "iat", "nbf", "company", "x"]), json_values
+    ),
+)
+def test_no_header_and_no_claims_are_too_strange(header: dict[str, object], claims: dict[str, object]) -> None:
+    token = signed(header, claims, b"")
+    assert has_errors(check_intercom_token(token, secret=SECRET, now=NOW))
+    assert has_errors(check_salesforce_token(token, now=NOW, **EXPECTED))
+
+
+def test_findings_hold_neither_token_nor_secret_nor_user() -> None:
+    secret, subject = "the secret that must not be seen anywhere", "user-that-must-not-be-seen"
+    for case in (*BROKEN_INTERCOM, *BROKEN_SALESFORCE):
+        text = repr(check_intercom_token(case.token, secret=secret, user_id=subject, now=NOW))
+        text += repr(check_salesforce_token(case.token, now=NOW, **EXPECTED))
+        assert secret not in text
+        assert subject not in text
+        assert len(case.token) < 20 or case.token not in text
+        assert "ada@example.com" not in text
+
+
+class TestReadingWhatVerifies:
+    signer = RSASigner(StringKeySource(pem_of(KEY)), kid="k")
+    certificate = self_signed_certificate(signer, KEY.public_key())
+    jwk = make_jwk(KEY.public_key(), certificate, kid="k")
+
+    @pytest.mark.parametrize(
+        "form", ["jwk", "jwks", "list", "certificate", "certificate DER", "public", "DER", "private"]
+    )
+    def test_every_form_is_read(self, form: str) -> None:
+        documents = {
+            "jwk": json.dumps({**self.jwk, "d": "d", "k": "k", "y": "y", "crv": "crv"}).encode(),
+            "jwks": json.dumps(make_jwks([self.jwk])).encode(),
+            "list": json.dumps([self.jwk]).encode(),
+            "certificate": self.certificate.public_bytes(Encoding.PEM),
+            "certificate DER": self.certificate.public_bytes(Encoding.DER),
+            "public": KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
+            "DER": KEY.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+            "private": pem_of(KEY),
+        }
+        [key] = read_verifying_keys(documents[form])
+        assert key.public_key == KEY.public_key()
+        assert key.kid == ("k" if form in ("jwk", "jwks", "list") else None)
+
+    @pytest.mark.parametrize(
+        "document",
+        [
+            b"",
+            b"{",
+            b"[]",
+            b"[" * 5000,
+            b'{"keys": {}}',
+            b'["no JWK"]',
+            b'{"kty": "RSA", "n": 1, "e": "AQAB"}',
+            b'{"kty": "EC", "n": "AQAB", "e": "AQAB"}',
+            b'{"kty": "RSA", "n": "AQAB", "e": "AQAB", "d": "AQAB"}',
+            b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
+            b"-----BEGIN CERTIFICATE-----\n",
+        ],
+    )
+    def test_anything_else_is_refused(self, document: bytes) -> None:
+        with pytest.raises(InvalidKeyError):
+            read_verifying_keys(document)

@@ -1,0 +1,108 @@
+"""What ``examine`` says of an environment and a key directory."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from broken_setups import BROKEN, HEALTHY, Setup, SetupCase
+from broken_tokens import SECRET
+
+from fin_messenger_auth.diagnosis import Level, check_environment, check_key_directory, examine, make_pair
+from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthError
+from fin_messenger_auth.keys import StringKeySource
+from fin_messenger_auth.onboarding import make_key_directory
+from fin_messenger_auth.pair import TokenPairBuilder
+
+
+@pytest.fixture(scope="session")
+def made_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_key_directory(tmp_path_factory.mktemp("keygen") / "keys").path
+
+
+@pytest.fixture
+def setup(made_directory: Path, tmp_path: Path) -> Setup:
+    return Setup.healthy(Path(shutil.copytree(made_directory, tmp_path / "keys")))
+
+
+def codes(setup: Setup) -> set[str]:
+    findings = examine(setup.environ, **{"key_directory": setup.directory, **setup.options})
+    return {each.code for each in findings if each.level is not Level.UNCHECKED}
+
+
+@pytest.mark.parametrize("case", [*HEALTHY, *BROKEN], ids=str)
+def test_each_fault_has_its_own_code(case: SetupCase, setup: Setup) -> None:
+    case.change(setup)
+    assert codes(setup) == case.codes
+
+
+@pytest.mark.parametrize("case", BROKEN, ids=str)
+@pytest.mark.filterwarnings("ignore::fin_messenger_auth.errors.FinMessengerAuthWarning")
+def test_what_the_builder_refuses_is_an_error_here(case: SetupCase, setup: Setup) -> None:
+    case.change(setup)
+    try:
+        TokenPairBuilder.from_env(setup.environ)
+    except FinMessengerAuthError:
+        assert any(each.level is Level.ERROR for each in check_environment(setup.environ))
+
+
+def test_it_ends_with_what_cannot_be_seen_and_where_to_look(setup: Setup) -> None:
+    findings = examine(setup.environ, key_directory=setup.directory, attributes=["plan", "email"])
+    assert {each.code for each in findings} == {
+        "unknown-secret",
+        "unknown-enforcement",
+        "unknown-verified-updates",
+        "unknown-trusted-domains",
+        "unknown-keyset",
+        "unknown-fin",
+    }
+    [updates] = [each for each in findings if each.code == "unknown-verified-updates"]
+    assert "email, plan" in updates.mend
+
+
+def test_where_fin_makes_the_token_there_is_no_keyset_to_look_at(setup: Setup) -> None:
+    findings = examine(setup.fin_managed().environ)
+    assert "unknown-keyset" not in {each.code for each in findings}
+
+
+def test_variables_may_have_a_prefix(setup: Setup) -> None:
+    environ = {f"ACME_{name}": value for name, value in setup.environ.items()}
+    findings = examine(environ, prefix="ACME_", key_directory=setup.directory)
+    assert all(each.level is Level.UNCHECKED for each in findings)
+    del environ["ACME_SALESFORCE_KEY_ID"]
+    assert "ACME_SALESFORCE_KEY_ID" in examine(environ, prefix="ACME_")[0].message
+
+
+def test_an_encrypted_key_is_opened_with_the_password_of_the_environment(setup: Setup, tmp_path: Path) -> None:
+    made = make_key_directory(tmp_path / "encrypted", password=StringKeySource("password"))
+    setup.directory = made.path
+    setup.environ |= {
+        "SALESFORCE_PRIVATE_KEY_FILE": str(made.private_key),
+        "SALESFORCE_KEY_ID": made.kid,
+        "SALESFORCE_PRIVATE_KEY_PASSWORD": "password",
+    }
+    assert codes(setup) == set()
+    setup.environ["SALESFORCE_PRIVATE_KEY_PASSWORD"] = "another"
+    assert codes(setup) == {"key-password-wrong"}
+
+
+def test_a_directory_may_hold_what_is_public_only(setup: Setup) -> None:
+    (setup.directory / "private-key.pem").unlink()
+    assert check_key_directory(setup.directory) == []
+
+
+def test_the_pair_is_made_for_the_doctor_alone(setup: Setup) -> None:
+    pair = make_pair(setup.environ)
+    assert pair.expires_at > time.time()
+    with pytest.raises(ConfigurationError):
+        make_pair({})
+
+
+def test_no_finding_holds_a_key_or_a_secret(setup: Setup) -> None:
+    body = (setup.directory / "private-key.pem").read_text().splitlines()[3]
+    setup.environ |= {"SALESFORCE_PRIVATE_KEY": "-----BEGIN PRIVATE KEY-----" + body, "SALESFORCE_KEY_ID": "x"}
+    text = repr(examine(setup.environ, key_directory=setup.directory))
+    assert body not in text
+    assert SECRET not in text

@@ -1,0 +1,277 @@
+"""What is said of an org and of a published JWKS, over real HTTP, with a double on loopback."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from broken_setups import OTHER_JWK
+from broken_tokens import AUDIENCE, ISSUER, KEY, OTHER_KEY, signed
+from org_double import DEPLOYMENT, JWKS_PATH, ORG_ID, OrgDouble
+
+from fin_messenger_auth.diagnosis import Client, Finding, Org, asking, check_org, check_published_jwks, has_errors
+from fin_messenger_auth.diagnosis.transcript import from_json, to_json
+from fin_messenger_auth.keys import StringKeySource
+from fin_messenger_auth.onboarding import certificate_pem, make_jwk, make_jwks, self_signed_certificate
+from fin_messenger_auth.signers import RSASigner
+from fin_messenger_auth.testing.throwaway import pem_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+KID = "key-1"
+SIGNER = RSASigner(StringKeySource(pem_of(KEY)), kid=KID)
+CERTIFICATE = self_signed_certificate(SIGNER, SIGNER.public_key)
+JWK = make_jwk(SIGNER.public_key, CERTIFICATE, kid=KID)
+CACHED = {"Cache-Control": "public, max-age=300"}
+SUBJECT = "user-42-of-the-shop"
+
+
+def identity_token(*, key: RSAPrivateKey = KEY, kid: str = KID, **changed: object) -> str:
+    now = int(time.time())
+    claims = {"iss": ISSUER, "sub": SUBJECT, "aud": AUDIENCE, "exp": now + 600, "iat": now, **changed}
+    return signed({"alg": "RS256", "kid": kid}, claims, key)
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+@pytest.fixture
+def org() -> Iterator[OrgDouble]:
+    with OrgDouble(jwks=make_jwks([JWK]), issuer=ISSUER, headers=dict(CACHED)) as double:
+        yield double
+
+
+def ask(org: OrgDouble, token: str | None = None, *, now: float | None = None) -> list[Finding]:
+    return check_org(Org(org.url, ORG_ID, DEPLOYMENT), token or identity_token(), now=now)
+
+
+def codes(findings: list[Finding]) -> set[str]:
+    return {each.code for each in findings}
+
+
+def test_a_healthy_org_takes_a_healthy_token(org: OrgDouble) -> None:
+    assert ask(org) == []
+    assert [method for method, _ in org.requests] == ["GET", "POST"]
+
+
+@pytest.mark.parametrize("refusal", ["401", "guest"])
+@pytest.mark.parametrize(
+    "token",
+    [
+        pytest.param({"kid": "another"}, id="kid"),
+        pytest.param({"iss": ISSUER + "/"}, id="issuer"),
+        pytest.param({"key": OTHER_KEY}, id="key"),
+        pytest.param({"exp": 1}, id="expired"),
+    ],
+)
+def test_a_refused_token_is_told_from_a_silent_guest(org: OrgDouble, refusal: str, token: dict[str, Any]) -> None:
+    org.refusal = refusal
+    assert codes(ask(org, identity_token(**token))) == {"online-refused" if refusal == "401" else "online-guest"}
+
+
+def test_a_key_that_was_uploaded_without_its_certificate_makes_guests(org: OrgDouble) -> None:
+    org.refusal = "guest"
+    org.jwks = {"keys": [{name: value for name, value in JWK.items() if name != "x5c"}]}
+    assert codes(ask(org)) == {"online-guest"}
+
+
+def test_a_channel_that_verifies_nobody_is_found_by_both_probes(org: OrgDouble) -> None:
+    org.auth_mode = "UnAuth"
+    assert codes(ask(org)) == {"online-channel-mode", "online-not-enabled"}
+
+
+def test_a_channel_without_a_configuration_is_found(org: OrgDouble) -> None:
+    org.scheme_active = False
+    assert codes(ask(org)) == {"online-no-scheme"}
+
+
+def test_an_unknown_deployment_is_found(org: OrgDouble) -> None:
+    findings = check_org(Org(org.url + "/", ORG_ID, "Another"), identity_token())
+    assert codes(findings) == {"online-deployment"}
+    assert org.tokens == []
+
+
+def test_without_a_token_only_the_channel_is_asked(org: OrgDouble) -> None:
+    assert codes(check_org(Org(org.url, ORG_ID, DEPLOYMENT), None)) == {"online-token-not-made"}
+    assert org.tokens == []
+
+
+def test_a_clock_that_is_off_is_found_by_the_date_of_the_answer(org: OrgDouble) -> None:
+    assert codes(ask(org, now=time.time() - 1000)) == {"online-clock"}
+
+
+SUBJECTS = {"context": {"endUser": {"subject": "v2/iamessage/AUTH/Fin/uid:somebody else"}}}
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ((500, {}), {"online-status"}),
+        ((200, b"<html>"), {"online-not-json"}),
+        ((200, b"[]"), {"online-not-json"}),
+        ((200, b"[" * 9999), {"online-not-json"}),
+        ((200, {"embeddedServiceConfig": []}), {"online-channel-mode", "online-subject"}),
+        ((200, {"context": {"endUser": {"subject": "v2"}}}), {"online-channel-mode", "online-subject"}),
+        ((200, SUBJECTS), {"online-channel-mode", "online-subject-differs"}),
+        ((403, {}), {"online-status", "online-refused"}),
+        ((400, {"message": "User Verification is not enabled"}), {"online-deployment"}),
+    ],
+)
+def test_every_other_answer_has_a_finding(org: OrgDouble, answer: tuple[int, Any], expected: set[str]) -> None:
+    org.always = answer
+    assert codes(ask(org)) == expected
+
+
+def test_a_token_does_not_follow_a_redirect(org: OrgDouble) -> None:
+    with OrgDouble(jwks={"keys": []}, issuer="") as elsewhere:
+        org.always, org.headers = (302, {}), {"Location": elsewhere.url}
+        assert codes(ask(org)) == {"online-status"}
+        assert elsewhere.requests == []
+
+
+@pytest.mark.parametrize("url", ["http://acme.my.salesforce-scrt.com", "ftp://x", "acme", "https://[", "https:///x"])
+def test_a_token_is_sent_over_https_only(url: str) -> None:
+    assert codes(check_org(Org(url, ORG_ID, DEPLOYMENT), identity_token())) == {"online-address"}
+
+
+def test_an_address_with_a_path_is_no_origin() -> None:
+    org = Org("https://acme.my.salesforce-scrt.com/iamessage", ORG_ID, DEPLOYMENT)
+    assert codes(check_org(org, identity_token())) == {"online-address"}
+
+
+class TestWithoutAnAnswer:
+    @pytest.fixture
+    def listener(self) -> Iterator[socket.socket]:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            yield listener
+
+    def reason(self, address: str) -> str:
+        [finding] = check_published_jwks(address)
+        assert finding.code == "online-unreachable"
+        return finding.message
+
+    def test_nobody_listens(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        [finding] = check_org(Org(f"http://127.0.0.1:{port}", ORG_ID, DEPLOYMENT), identity_token())
+        assert "ConnectionRefusedError" in finding.message
+
+    def test_no_answer_in_time(self, listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(asking, "TIMEOUT_SECONDS", 0.05)
+        assert "no answer within" in self.reason(f"http://127.0.0.1:{listener.getsockname()[1]}")
+
+    def test_something_that_speaks_no_http(self, listener: socket.socket) -> None:
+        def speak() -> None:
+            with listener.accept()[0] as connection:
+                connection.recv(65536)
+                connection.sendall(b"SSH-2.0-OpenSSH\r\n\r\n")
+
+        threading.Thread(target=speak, daemon=True).start()
+        assert "BadStatusLine" in self.reason(f"http://127.0.0.1:{listener.getsockname()[1]}")
+
+    def test_a_certificate_that_nobody_vouches_for(self, listener: socket.socket, tmp_path: Path) -> None:
+        (tmp_path / "both.pem").write_bytes(pem_of(KEY) + certificate_pem(CERTIFICATE))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tmp_path / "both.pem")
+
+        def speak() -> None:
+            with listener.accept()[0] as connection, pytest.raises(OSError, match=r"."):
+                context.wrap_socket(connection, server_side=True)
+
+        threading.Thread(target=speak, daemon=True).start()
+        assert "TLS certificate" in self.reason(f"https://127.0.0.1:{listener.getsockname()[1]}")
+
+
+class TestPublishedJWKS:
+    def ask(self, org: OrgDouble, *, kid: str | None = None) -> set[str]:
+        return codes(check_published_jwks(org.url + JWKS_PATH, kid=kid))
+
+    def test_a_healthy_one(self, org: OrgDouble) -> None:
+        assert self.ask(org, kid=KID) == set()
+
+    def test_the_signing_key_is_missing(self, org: OrgDouble) -> None:
+        org.jwks = make_jwks([OTHER_JWK])
+        assert self.ask(org, kid=KID) == {"online-jwks-key-missing"}
+
+    def test_no_cache_headers(self, org: OrgDouble) -> None:
+        org.headers.clear()
+        assert self.ask(org) == {"online-jwks-uncached"}
+
+    def test_a_bare_list(self, org: OrgDouble) -> None:
+        org.jwks = {"keys": ["key-1"]}
+        assert self.ask(org, kid=KID) == {"jwks-not-a-set", "online-jwks-key-missing"}
+
+    def test_keys_that_are_no_list(self, org: OrgDouble) -> None:
+        org.jwks = {"keys": None}
+        assert self.ask(org, kid=KID) == {"jwks-not-a-set", "online-jwks-key-missing"}
+
+    def test_not_there(self, org: OrgDouble) -> None:
+        assert codes(check_published_jwks(org.url)) == {"online-status"}
+
+    def test_no_json(self, org: OrgDouble) -> None:
+        org.always = (200, b"<html>")
+        assert self.ask(org) == {"online-not-json"}
+
+    def test_not_over_https(self) -> None:
+        assert codes(check_published_jwks("http://acme.example/jwks.json")) == {"online-jwks-address"}
+
+
+class TestRecording:
+    def record(self, org: OrgDouble, token: str) -> str:
+        client = Client()
+        check_org(Org(org.url, ORG_ID, DEPLOYMENT), token, client=client)
+        check_published_jwks(org.url + JWKS_PATH, client=client)
+        return to_json(client.exchanges)
+
+    def test_it_holds_nothing_that_could_be_used(self, org: OrgDouble) -> None:
+        token = identity_token()
+        org.headers["Set-Cookie"] = "session=secret"
+        document = self.record(org, token)
+        for each in (token, *token.split("."), "eyJ", ORG_ID, SUBJECT, DEPLOYMENT, "127.0.0.1", "session="):
+            assert each not in document
+
+    def test_messages_are_scrubbed(self, org: OrgDouble) -> None:
+        org.always = (
+            401,
+            {"message": f"ada@example.com {identity_token()} {ORG_ID} https://x.example/a?b", "other": "x"},
+        )
+        document = self.record(org, identity_token())
+        assert "<e-mail address> <token> <id> <address>" in document
+        assert "<text of 1 characters>" in document
+
+    @pytest.mark.parametrize("fault", ["none", "401", "guest", "UnAuth", "no scheme"])
+    def test_a_replay_finds_what_was_found(self, org: OrgDouble, fault: str) -> None:
+        token = identity_token() if fault in ("none", "UnAuth", "no scheme") else identity_token(iss="another")
+        org.refusal = fault
+        org.auth_mode = "UnAuth" if fault == "UnAuth" else "Auth"
+        org.scheme_active = fault != "no scheme"
+        found = codes(ask(org, token))
+        recording = from_json(self.record(org, token))
+        with OrgDouble(jwks={}, issuer="", recording=recording) as replay:
+            assert codes(ask(replay, token)) == found
+        assert has_errors(ask(org, token)) == (fault != "none")
+
+    def test_an_answer_that_is_no_json_is_only_measured(self, org: OrgDouble) -> None:
+        org.always = (200, b"<html>secret</html>")
+        document = self.record(org, identity_token())
+        assert "<19 bytes, no JSON object>" in document
+        assert "html" not in document
+
+    @pytest.mark.parametrize("document", ["[]", "{}", '{"exchanges": [{}]}', "no JSON"])
+    def test_what_is_no_transcript_is_refused(self, document: str) -> None:
+        with pytest.raises(ValueError, match=r"."):
+            from_json(document)
+
+    def test_it_is_plain_json(self, org: OrgDouble) -> None:
+        assert json.loads(self.record(org, identity_token()))["version"] == 1
