@@ -158,6 +158,7 @@ BROKEN = [
     SetupCase({"directory-missing"}, lambda setup: setup.options.update(key_directory="/nowhere")),
     SetupCase({"directory-incomplete"}, lambda setup: (setup.directory / "certificate.pem").unlink()),
     SetupCase({"directory-incomplete"}, lambda setup: (setup.directory / "jwks.json").unlink()),
+    SetupCase({"directory-incomplete"}, lambda setup: (setup.directory / "jwk.json").unlink()),
     SetupCase({"directory-permissions"}, lambda setup: (setup.directory / "private-key.pem").chmod(0o640)),
     write("certificate.pem", certificate_pem(OTHER_CERTIFICATE), "certificate-key-differs"),
     write("jwk.json", json.dumps(OTHER_JWK), "jwk-key-differs", "directory-jwks-differs"),

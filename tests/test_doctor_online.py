@@ -111,6 +111,11 @@ def test_a_clock_that_is_off_is_found_by_the_date_of_the_answer(org: OrgDouble) 
     assert codes(ask(org, now=time.time() - 1000)) == {"online-clock"}
 
 
+def test_a_date_that_cannot_be_read_says_nothing_of_the_clock(org: OrgDouble) -> None:
+    org.headers["Date"] = "yesterday"
+    assert codes(ask(org, now=1000)) == set()
+
+
 SUBJECTS = {"context": {"endUser": {"subject": "v2/iamessage/AUTH/Fin/uid:somebody else"}}}
 
 

@@ -33,6 +33,7 @@ JWKS = "jwks.json"
 """What is served for a keyset of type *Endpoint URL*."""
 
 _OWNER_ONLY, _EVERYBODY = 0o600, 0o644
+_NOT_OVERWRITTEN = "exists and is not overwritten; give another directory."
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +120,8 @@ def _write_new(path: Path, data: bytes, mode: int) -> None:
     """Create the file with its mode in one step, so that it is never there with another one."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    except FileExistsError:
-        _refuse_to_overwrite(path)
-        raise
+    except FileExistsError as error:
+        raise ConfigurationError(f"{path} {_NOT_OVERWRITTEN}") from error
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be written: {error.strerror}.") from error
     with open(descriptor, "wb") as file:  # noqa: PTH123 - pathlib opens no descriptor
@@ -130,4 +130,4 @@ def _write_new(path: Path, data: bytes, mode: int) -> None:
 
 def _refuse_to_overwrite(path: Path) -> None:
     if os.path.lexists(path):
-        raise ConfigurationError(f"{path} exists and is not overwritten; give another directory.")
+        raise ConfigurationError(f"{path} {_NOT_OVERWRITTEN}")

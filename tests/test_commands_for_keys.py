@@ -1,0 +1,273 @@
+"""The commands that make keys and find faults, as a person runs them."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from broken_tokens import AUDIENCE, ISSUER, KEY, SECRET, base64url, intercom, salesforce
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from org_double import DEPLOYMENT, JWKS_PATH, ORG_ID, OrgDouble
+
+from fin_messenger_auth import jws, onboarding
+from fin_messenger_auth.cli import main
+from fin_messenger_auth.keys import FileKeySource, StringKeySource
+from fin_messenger_auth.salesforce import SalesforceMinter
+from fin_messenger_auth.signers import HMACSigner, RSASigner
+from fin_messenger_auth.testing.throwaway import pem_of
+from fin_messenger_auth.users import MessengerUser
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("commands") / "keys"
+    assert main(["keygen", str(directory), "--issuer", ISSUER]) == 0
+    return directory
+
+
+@pytest.fixture
+def environ(keys: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    variables = {
+        "INTERCOM_APP_ID": "abc",
+        "INTERCOM_MESSENGER_SECRET": SECRET,
+        "SALESFORCE_PRIVATE_KEY_FILE": str(keys / "private-key.pem"),
+        "SALESFORCE_KEY_ID": kid_of(keys),
+        "SALESFORCE_ISSUER": ISSUER,
+        "SALESFORCE_AUDIENCE": AUDIENCE,
+        "no_proxy": "127.0.0.1",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+def kid_of(keys: Path) -> str:
+    return str(json.loads((keys / "jwk.json").read_text())["kid"])
+
+
+def output(capsys: pytest.CaptureFixture[str], *argv: str, status: int = 0) -> str:
+    assert main(argv) == status
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    return captured.out
+
+
+def identity_token(keys: Path, issuer: str = ISSUER) -> str:
+    signer = RSASigner(FileKeySource(keys / "private-key.pem"), kid=kid_of(keys))
+    minter = SalesforceMinter(signer, issuer=issuer, audience=AUDIENCE)
+    return jws.encode(minter.claims(MessengerUser("user-42"), int(time.time())), signer)
+
+
+def user_jwt(**attributes: object) -> str:
+    claims = {"user_id": "42", "exp": int(time.time()) + 3600, **attributes}
+    return jws.encode(claims, HMACSigner(StringKeySource(SECRET)))
+
+
+class TestKeygen:
+    def test_it_says_what_to_do_in_order_with_the_values(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        text = output(capsys, "keygen", str(tmp_path / "keys"), "--kid", "key-7", "--issuer", ISSUER, "--days", "365")
+        for needed in ("1. ", "6. ", "SALESFORCE_KEY_ID=key-7", f"SALESFORCE_ISSUER={ISSUER}", "365 days", "jwk.json"):
+            assert needed in text
+        assert "BEGIN" not in text
+
+    def test_it_encrypts(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (tmp_path / "password").write_text("correct horse\n")
+        arguments = ("--password-file", str(tmp_path / "password"))
+        text = output(capsys, "keygen", str(tmp_path / "keys"), *arguments)
+        assert "correct horse" not in text
+        opened = ("--private-key", str(tmp_path / "keys" / "private-key.pem"), *arguments)
+        jwk = output(capsys, "jwk", *opened, "--certificate", str(tmp_path / "keys" / "certificate.pem"))
+        assert json.loads(jwk) == json.loads((tmp_path / "keys" / "jwk.json").read_text())
+        assert output(capsys, "certificate", *opened).startswith("-----BEGIN CERTIFICATE-----\n")
+
+    def test_it_overwrites_nothing(self, keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["keygen", str(keys)]) == 1
+        assert "is not overwritten" in capsys.readouterr().err
+
+
+class TestKeysThatExist:
+    def test_a_public_key_and_its_certificate_make_the_jwk(
+        self, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        public = RSASigner(FileKeySource(keys / "private-key.pem")).public_key
+        (tmp_path / "public.pem").write_bytes(public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+        arguments = ("--public-key", str(tmp_path / "public.pem"), "--certificate", str(keys / "certificate.pem"))
+        assert json.loads(output(capsys, "jwk", *arguments)) == json.loads((keys / "jwk.json").read_text())
+
+    def test_a_rotation_has_both_keys_in_one_set(
+        self, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        new = onboarding.make_key_directory(tmp_path / "new", kid="key-8")
+        text = output(capsys, "jwks", str(keys / "certificate.pem"), str(new.jwk))
+        assert [key["kid"] for key in json.loads(text)["keys"]] == [kid_of(keys), "key-8"]
+
+    def test_a_renewed_certificate_keeps_the_kid(
+        self, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        private = ("--private-key", str(keys / "private-key.pem"))
+        (tmp_path / "new.pem").write_text(output(capsys, "certificate", *private, "--days", "365"))
+        jwk = json.loads(output(capsys, "jwk", *private, "--certificate", str(tmp_path / "new.pem")))
+        assert jwk["kid"] == kid_of(keys)
+        assert jwk["x5c"] != json.loads((keys / "jwk.json").read_text())["x5c"]
+
+    def test_metadata_is_written(self, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        text = output(capsys, "metadata", str(tmp_path / "md"), "--jwk", str(keys / "jwk.json"), "--issuer", ISSUER)
+        assert len(text.splitlines()) == 3
+        assert all(Path(line).is_file() for line in text.splitlines())
+
+    def test_a_private_jwk_is_refused(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (tmp_path / "jwk.json").write_text('{"kty": "RSA", "d": "c2VjcmV0"}')
+        assert main(["jwks", str(tmp_path / "jwk.json")]) == 1
+        error = capsys.readouterr().err
+        assert "holds a private key" in error
+        assert "c2VjcmV0" not in error
+
+
+class TestInspect:
+    def test_a_healthy_token_is_shown_check_by_check(self, keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        token = identity_token(keys)
+        options = ("--key", str(keys / "jwks.json"), "--issuer", ISSUER, "--audience", AUDIENCE)
+        text = output(capsys, "inspect", token, *options)
+        for check in ("algorithm", "header", "signature", "key id", "issuer", "user", "times", "audience"):
+            assert f"✓ {check}" in text
+        assert "✗" not in text
+        assert token not in text
+        assert token.split(".")[2] not in text
+
+    def test_the_article_of_the_fault_is_one_sentence(self, keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        options = ("--key", str(keys / "certificate.pem"), "--issuer", ISSUER)
+        text = output(capsys, "inspect", identity_token(keys, ISSUER + "/"), *options, status=1)
+        assert "✗ issuer: " in text
+        assert "the token has a slash too many" in text
+        assert "salesforce-issuer-slash (documented: https://" in text
+        assert "1 errors" in text
+
+    def test_an_intercom_token_from_standard_input(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "secret").write_text(SECRET + "\n")
+        monkeypatch.setattr(sys, "stdin", io.StringIO(user_jwt(plan="pro") + "\n"))
+        text = output(capsys, "inspect", "-", "--secret-file", str(tmp_path / "secret"))
+        assert text.startswith("intercom_user_jwt\n")
+        assert "✓ signature" in text
+        assert SECRET not in text
+
+    def test_without_any_key_it_says_what_it_could_not_check(
+        self, keys: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        text = output(capsys, "inspect", identity_token(keys))
+        assert "? signature: Signature and kid were not checked" in text
+        assert "✓ key id" not in text
+        assert "2 that cannot be checked from here" in text
+
+    def test_json_for_machines(self, capsys: pytest.CaptureFixture[str]) -> None:
+        found = json.loads(output(capsys, "inspect", user_jwt(tags=["x", 1]), "--json"))
+        assert found["token"] == "intercom_user_jwt"
+        assert found["header"] == {"alg": "HS256", "typ": "JWT"}
+        assert found["claims"]["tags"] == ["x", 1]
+        assert {each["code"] for each in found["findings"]} == {
+            "intercom-signature-unchecked",
+            "intercom-attribute-nested",
+        }
+        assert set(found["findings"][0]) == {"code", "check", "level", "message", "mend", "evidence", "address"}
+
+    def test_a_check_that_was_not_made_is_not_shown_as_passed(self, capsys: pytest.CaptureFixture[str]) -> None:
+        token = intercom(header={"alg": "HS512"}).token
+        text = output(capsys, "inspect", token, status=1)
+        assert "✗ algorithm" in text
+        assert "signature" not in text.split("\n✓ user")[0].split("intercom-algorithm")[1]
+
+    @pytest.mark.filterwarnings("ignore")
+    def test_what_is_no_token_is_said(self, capsys: pytest.CaptureFixture[str]) -> None:
+        text = output(capsys, "inspect", "ab" * 32, status=1)
+        assert "token-user-hash" in text
+        assert "✓" not in text
+        assert "salesforce_identity_token" in output(capsys, "inspect", "x.y", "--issuer", ISSUER, status=1)
+        assert "findings" in json.loads(output(capsys, "inspect", "x", "--json", status=1))
+
+    def test_a_token_in_a_claim_is_cut(self, capsys: pytest.CaptureFixture[str]) -> None:
+        inner = salesforce().token
+        text = output(capsys, "inspect", user_jwt(note=inner[:250]))
+        assert inner[:121] not in text
+        assert "(250 characters)" in text
+
+
+@pytest.mark.usefixtures("environ")
+class TestDoctor:
+    def test_a_healthy_set_up(self, keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        text = output(capsys, "doctor", str(keys), "--issuer", ISSUER, "--attribute", "plan")
+        assert "0 errors, 0 warnings, 6 that cannot be checked from here" in text
+        assert "plan" in text
+
+    def test_a_fault_is_the_first_thing_said(
+        self, keys: Path, environ: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        environ.setenv("SALESFORCE_KEY_ID", "WebAppKey1")
+        environ.setenv("SALESFORCE_TOKEN_LIFETIME", "60")
+        text = output(capsys, "doctor", str(keys), status=1)
+        assert text.startswith("✗ key id: ")
+        assert text.index("! configuration") < text.index("? not from here")
+
+    def test_json_for_machines(self, keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        found = json.loads(output(capsys, "doctor", str(keys), "--json"))
+        assert {each["level"] for each in found["findings"]} == {"unchecked"}
+
+    def test_online_and_recorded(self, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        jwks = json.loads((keys / "jwks.json").read_text())
+        options = ("--org-id", ORG_ID, "--deployment", DEPLOYMENT, "--record", str(tmp_path / "transcript.json"))
+        with OrgDouble(jwks=jwks, issuer=ISSUER, headers={"Cache-Control": "max-age=300"}) as org:
+            text = output(capsys, "doctor", "--online", org.url, "--jwks-url", org.url + JWKS_PATH, *options)
+            assert "0 errors, 0 warnings" in text
+            [token] = org.tokens
+        assert len(json.loads((tmp_path / "transcript.json").read_text())["exchanges"]) == 3
+        assert token not in text + (tmp_path / "transcript.json").read_text()
+
+    def test_online_a_guest_is_an_error(self, keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        jwks = json.loads((keys / "jwks.json").read_text())
+        with OrgDouble(jwks=jwks, issuer=ISSUER + "/", refusal="guest") as org:
+            options = ("--online", org.url, "--org-id", ORG_ID, "--deployment", DEPLOYMENT)
+            assert "online-guest" in output(capsys, "doctor", *options, status=1)
+
+    def test_online_without_a_token(self, environ: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        environ.delenv("SALESFORCE_KEY_ID")
+        with OrgDouble(jwks={"keys": []}, issuer=ISSUER) as org:
+            options = ("--online", org.url, "--org-id", ORG_ID, "--deployment", DEPLOYMENT)
+            text = output(capsys, "doctor", *options, status=1)
+        assert "online-token-not-made" in text
+        assert "environment-incomplete" in text
+
+    @pytest.mark.parametrize("arguments", [["--online", "https://x"], ["--record", "file"]])
+    def test_half_a_question_is_wrong_usage(self, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(SystemExit) as caught:
+            main(["doctor", *arguments])
+        assert caught.value.code == 2
+        assert "needs --" in capsys.readouterr().err
+
+    def test_a_transcript_that_cannot_be_written_is_said(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["doctor", "--jwks-url", "http://x", "--record", str(tmp_path)]) == 1
+        assert "cannot be written: Is a directory" in capsys.readouterr().err
+
+
+def test_a_fresh_machine_needs_one_command(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "fin_messenger_auth", "keygen", str(tmp_path / "keys")]
+    subprocess.run(command, capture_output=True, check=True, env={"PATH": "/nowhere"})
+    assert (tmp_path / "keys" / "jwk.json").is_file()
+
+
+def test_nothing_is_printed_of_a_private_key(keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    body = (keys / "private-key.pem").read_text().splitlines()[5]
+    for argv in (["doctor", str(keys)], ["jwk", "--private-key", str(keys / "private-key.pem"), "--certificate", "x"]):
+        main(argv)
+        captured = capsys.readouterr()
+        assert body not in captured.out + captured.err
+    private = RSASigner(FileKeySource(keys / "private-key.pem"))
+    assert base64url(pem_of(KEY))[:40] not in repr(private)
