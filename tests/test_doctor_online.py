@@ -176,6 +176,9 @@ class TestWithoutAnAnswer:
         monkeypatch.setattr(asking, "TIMEOUT_SECONDS", 0.05)
         assert "no answer within" in self.reason(f"http://127.0.0.1:{listener.getsockname()[1]}")
 
+    def test_an_address_that_http_cannot_carry(self) -> None:
+        assert "UnicodeEncodeError" in self.reason("http://127.0.0.1/schl\u00fcssel")
+
     def test_something_that_speaks_no_http(self, listener: socket.socket) -> None:
         def speak() -> None:
             with listener.accept()[0] as connection:

@@ -89,7 +89,7 @@ class Client:
             answer = _open(request)
         except URLError as error:
             raise NoAnswerError(_reason(error.reason)) from error
-        except (OSError, HTTPException) as error:
+        except (OSError, HTTPException, ValueError) as error:  # ValueError: an address that HTTP cannot carry
             raise NoAnswerError(_reason(error)) from error
         self.exchanges.append(
             Exchange(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MARKS = {Level.ERROR: "✗", Level.WARNING: "!", Level.UNCHECKED: "?"}
 """What stands before a finding. ``✓`` stands before a check that found nothing."""
 
-TOKEN_CHECKS = {
+TOKEN_CHECKS: dict[str, tuple[str, ...]] = {
     INTERCOM: ("form", "wrapping", "header", "algorithm", "signature", "user", "times", "attributes"),
     SALESFORCE: (
         "form",
