@@ -230,3 +230,28 @@ BROKEN_SALESFORCE = [
     salesforce("token-exp-milliseconds", "token-iat-milliseconds", exp=(NOW + 60) * 1000, iat=NOW * 1000),
     salesforce("salesforce-algorithm", "salesforce-kid-missing", header={"alg": "ES256"}),
 ]
+
+
+@dataclass(frozen=True)
+class PageCase:
+    codes: set[str]
+    settings: dict[str, Any] = field(repr=False)
+
+    def __str__(self) -> str:
+        return "+".join(sorted(self.codes)) or "healthy"
+
+
+_SIGNED = intercom(plan="pro").token
+
+HEALTHY_PAGES = [
+    PageCase(set(), {"app_id": "abc"}),
+    PageCase(set(), {"app_id": "abc", "user_id": "42", "intercom_user_jwt": _SIGNED, "theme": "dark"}),
+]
+
+BROKEN_PAGES = [
+    PageCase({"settings-token-missing"}, {"user_id": "42"}),
+    PageCase({"settings-token-missing", "settings-token-as-user-hash"}, {"user_id": "42", "user_hash": _SIGNED}),
+    PageCase({"settings-token-as-user-hash"}, {"user_hash": _SIGNED}),
+    PageCase({"settings-user-hash"}, {"user_hash": "ab" * 32, "intercom_user_jwt": _SIGNED}),
+    PageCase({"settings-signed-twice"}, {"user_id": "42", "intercom_user_jwt": _SIGNED, "plan": "free"}),
+]

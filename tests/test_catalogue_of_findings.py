@@ -17,6 +17,7 @@ NAMES = re.compile(r"\{(\w+)\}")
 
 BROKEN = [
     *(case.codes for case in (*broken_tokens.BROKEN_INTERCOM, *broken_tokens.BROKEN_SALESFORCE)),
+    *(case.codes for case in broken_tokens.BROKEN_PAGES),
     *(case.codes for case in broken_keys.BROKEN),
     *(case.codes for case in broken_setups.BROKEN),
 ]

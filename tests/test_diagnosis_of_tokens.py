@@ -7,15 +7,18 @@ import json
 import pytest
 from broken_tokens import (
     BROKEN_INTERCOM,
+    BROKEN_PAGES,
     BROKEN_SALESFORCE,
     EXPECTED,
     HEALTHY_INTERCOM,
+    HEALTHY_PAGES,
     HEALTHY_SALESFORCE,
     ISSUER,
     KEY,
     NOW,
     SALESFORCE_HEADER,
     SECRET,
+    PageCase,
     TokenCase,
     intercom,
     salesforce,
@@ -33,6 +36,7 @@ from fin_messenger_auth.diagnosis import (
     check_intercom_token,
     check_pair,
     check_salesforce_token,
+    check_settings,
     has_errors,
     read_verifying_keys,
 )
@@ -80,6 +84,11 @@ def test_a_signature_is_judged_as_joserfc_judges_it(case: TokenCase) -> None:
             continue
         verified = True
     assert verified == ("salesforce-signature" not in codes)
+
+
+@pytest.mark.parametrize("case", [*HEALTHY_PAGES, *BROKEN_PAGES], ids=str)
+def test_the_settings_of_a_page(case: PageCase) -> None:
+    assert {each.code for each in check_settings(case.settings)} == case.codes
 
 
 def test_without_a_secret_it_says_what_it_could_not_check() -> None:

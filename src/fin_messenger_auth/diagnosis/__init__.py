@@ -14,6 +14,7 @@ from .findings import Evidence, Finding, Level, has_errors
 from .intercom_token import check_intercom_token
 from .jwk import check_jwk, check_jwks
 from .online import Org, check_org, check_published_jwks
+from .page import check_settings
 from .private_key import check_private_key
 from .salesforce_token import check_pair, check_salesforce_token
 from .secret import check_secret
@@ -39,6 +40,7 @@ __all__ = [
     "check_published_jwks",
     "check_salesforce_token",
     "check_secret",
+    "check_settings",
     "examine",
     "has_errors",
     "make_pair",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import intercom, jwks, keys, online, salesforce, setup, tokens
+from . import intercom, jwks, keys, online, page, salesforce, setup, tokens
 
 if TYPE_CHECKING:
     from fin_messenger_auth.diagnosis.findings import Finding
@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from .entry import Entry
 
 CATALOGUE: dict[str, Entry] = {
-    entry.code: entry for part in (tokens, intercom, salesforce, keys, jwks, setup, online) for entry in part.ENTRIES
+    entry.code: entry
+    for part in (tokens, intercom, salesforce, page, keys, jwks, setup, online)
+    for entry in part.ENTRIES
 }
 """The entries by their code."""
 
