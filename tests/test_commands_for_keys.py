@@ -87,6 +87,13 @@ class TestKeygen:
         assert json.loads(jwk) == json.loads((tmp_path / "keys" / "jwk.json").read_text())
         assert output(capsys, "certificate", *opened).startswith("-----BEGIN CERTIFICATE-----\n")
 
+    def test_a_blank_issuer_is_refused_before_anything_is_written(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["keygen", str(tmp_path / "keys"), "--issuer", " "]) == 1
+        assert "--issuer is blank" in capsys.readouterr().err
+        assert not (tmp_path / "keys").exists()
+
     def test_it_overwrites_nothing(self, keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["keygen", str(keys)]) == 1
         assert "is not overwritten" in capsys.readouterr().err

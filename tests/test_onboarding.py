@@ -490,3 +490,8 @@ class TestMetadata:
 def test_a_password_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     with pytest.raises(KeyUnavailableError):
         onboarding.private_key_pem(KEY, password=FileKeySource(tmp_path / "nowhere"))
+
+
+def test_onboarding_knows_nothing_of_diagnosis() -> None:
+    for module in Path(onboarding.__file__).parent.glob("*.py"):
+        assert not re.search(r"^ *(from|import) .*diagnosis", module.read_text(), re.MULTILINE)
