@@ -25,7 +25,7 @@ from broken_tokens import (
     signed,
 )
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -65,7 +65,7 @@ def test_an_intercom_token_without_errors_is_one_that_joserfc_verifies(case: Tok
     try:
         token = jwt.decode(case.token, OctKey.import_key(options["secret"]), algorithms=["HS256"])
         jwt.JWTClaimsRegistry(now=NOW, exp={"essential": False}).validate(token.claims)
-    except (JoseError, ValueError):
+    except (JoseError, ValueError, TypeError):  # TypeError: joserfc 1.6.8 on claims that are a list
         assert has_errors(check_intercom_token(case.token, now=NOW, **options))
 
 
@@ -135,6 +135,7 @@ def test_the_hints_name_the_difference() -> None:
     )
 
 
+@settings(deadline=None)
 @given(st.text() | st.from_regex(r"[\w-]{0,40}\.[\w-]{0,40}\.[\w-]{0,40}"))
 def test_no_text_is_too_strange(text: str) -> None:
     assert has_errors(check_intercom_token(text, secret=SECRET, now=NOW))
@@ -144,6 +145,7 @@ def test_no_text_is_too_strange(text: str) -> None:
 json_values = st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(), st.lists)
 
 
+@settings(deadline=None)
 @given(
     st.fixed_dictionaries({}, optional=dict.fromkeys(["alg", "kid", "typ", "crit"], json_values)),
     st.dictionaries(
