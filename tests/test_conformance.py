@@ -156,7 +156,7 @@ BROKEN_RSA: dict[str, tuple[Callable[[bytes], Any], str]] = {
     "refuses a byte": (refusing(2, 10**6), "with a message of 1 bytes: it raises ValueError"),
     "refuses 4097": (refusing(1, 4096), "with a message of 4097 and 100000 bytes: it raises ValueError"),
     "refuses 100 000": (refusing(1, 65_536), "with a message of 100000 bytes: it raises ValueError"),
-    "raises": (lambda _: {}["key"], "sign: it raises KeyError"),
+    "raises": (lambda _: {"a": b""}["key"], "sign: it raises KeyError"),
     "str": (lambda m: right(m).hex(), "it returns str where bytes are due"),
     "memoryview": (lambda m: memoryview(right(m)), "it returns memoryview where bytes are due"),
     "bytearray": (lambda m: bytearray(right(m)), "it returns bytearray where bytes are due"),
@@ -203,6 +203,11 @@ def test_each_broken_hmac_signer_is_named_by_its_mistake(mistake: str) -> None:
     report = complaint(Custom(sign, alg="HS256", kid=None), SECRET)
     assert expected in report
     assert report.count("\n- ") == 1
+
+
+def test_a_secret_that_is_no_base64_and_no_hexadecimal_is_no_obstacle() -> None:
+    report = complaint(Custom(digest_of, alg="HS256", kid=None), b"\xff" * 32)
+    assert "the message is hashed without the secret" in report
 
 
 class Changing(Custom):
