@@ -54,7 +54,7 @@ class AWSKMSSigner(Sealed):
         kid: The key id for the header: exactly the ``kid`` of the uploaded JWK.
         alg: ``RS256`` or ``RS512``, the same as in the uploaded JWK.
         client: A boto3 client for ``kms``, with your credentials, region, time-outs and retries. If left
-            out, one is made from boto3's defaults with :data:`DEFAULT_TIMEOUT`.
+            out, one is made from boto3's defaults, with short time-outs.
 
     Attributes:
         alg: ``RS256`` or ``RS512``.
