@@ -17,6 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+
+from fin_messenger_auth.jws import encode
 
 # The core's test matrix stays light: these need the dependency group `backends`, as the session of that name has it.
 CLIENTS = ("boto3", "pkcs11", "ministack", "google.cloud.kms", "azure.keyvault.keys", "hvac")
@@ -169,3 +173,14 @@ def hsm(program: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory)
         command = [tool, "--init-token", "--free", "--label", TOKEN, "--pin", PIN, "--so-pin", "so-" + PIN]
         subprocess.run(command, check=True, capture_output=True)
         yield next(module for module in SOFTHSM_MODULES if Path(module).exists())
+
+
+def check_jwk_through(signer: Any) -> None:
+    """Make the JWK, with a certificate that the signer itself signs, and verify a token with what is in it."""
+    onboarding: Any = pytest.importorskip("fin_messenger_auth.onboarding")
+    certificate = onboarding.self_signed_certificate(signer, signer.public_key)
+    certificate.verify_directly_issued_by(certificate)
+    jwk = onboarding.make_jwk(signer.public_key, certificate, kid=signer.kid, alg=signer.alg)
+    assert "d" not in jwk
+    token = jwt.decode(encode({"sub": "42"}, signer), RSAKey.import_key(jwk), algorithms=[signer.alg])
+    assert token.header["kid"] == jwk["kid"]

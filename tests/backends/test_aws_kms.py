@@ -29,6 +29,8 @@ from fin_messenger_auth import (
 from fin_messenger_auth.backends.aws_kms import AWSKMSSigner
 from fin_messenger_auth.testing import acheck_signer, check_signer, throwaway_builder, verify
 
+from .conftest import check_jwk_through
+
 CREDENTIALS = "AKIDEXAMPLE", "wJalrXUtnFEMI-secret"
 TIME_OUT = 0.4  # seconds
 
@@ -65,6 +67,11 @@ def test_it_keeps_the_contract(kms: Any, key_id: str, alg: Any) -> None:
     assert (signer.alg, signer.kid) == (alg, "key-1")
     check_signer(signer, signer.public_key)
     asyncio.run(acheck_signer(in_thread(signer), signer.public_key))
+
+
+@pytest.mark.parametrize("alg", ["RS256", "RS512"])
+def test_the_jwk_of_a_key_that_nobody_can_export(kms: Any, key_id: str, alg: Any) -> None:
+    check_jwk_through(AWSKMSSigner(key_id, kid="key-1", alg=alg, client=kms))
 
 
 def test_a_pair_is_signed_with_it(kms: Any, key_id: str) -> None:

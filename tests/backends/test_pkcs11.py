@@ -27,7 +27,7 @@ from fin_messenger_auth.backends import pkcs11 as backend
 from fin_messenger_auth.backends.pkcs11 import PKCS11Signer
 from fin_messenger_auth.testing import acheck_signer, check_signer
 
-from .conftest import PIN, TOKEN
+from .conftest import PIN, TOKEN, check_jwk_through
 
 labels = (f"key-{number}" for number in count(1))
 
@@ -78,6 +78,11 @@ def test_it_keeps_the_contract(hsm: str, administrator: Administrator, alg: Any)
     assert (signer.alg, signer.kid) == (alg, "key-1")
     check_signer(signer, signer.public_key)
     asyncio.run(acheck_signer(in_thread(signer), signer.public_key))
+
+
+@pytest.mark.parametrize("alg", ["RS256", "RS512"])
+def test_the_jwk_of_a_key_that_nobody_can_export(hsm: str, administrator: Administrator, alg: Any) -> None:
+    check_jwk_through(signer_for(hsm, administrator.make_key(), alg=alg))
 
 
 def test_the_key_cannot_be_exported(hsm: str, administrator: Administrator) -> None:
