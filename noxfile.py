@@ -61,11 +61,22 @@ def lowest(session: nox.Session) -> None:
 
 
 @nox.session
+def backends(session: nox.Session) -> None:
+    """The signers for keys that live elsewhere, and the examples of others."""
+    install(session, "backends")
+    session.run("coverage", "run", "-m", "pytest", "-q", "tests/backends", *session.posargs)
+    if shutil.which("softhsm2-util"):
+        session.run("coverage", "report", "--include=*/backends/*")
+    else:
+        session.warn("NOT TESTED: the signer for HSMs, because softhsm2-util is not installed here.")
+
+
+@nox.session
 def coverage(session: nox.Session) -> None:
     """Every line and branch is run by a test."""
     install(session, "coverage")
     session.run("coverage", "run", "-m", "pytest", "-q", *session.posargs)
-    session.run("coverage", "report")
+    session.run("coverage", "report", "--omit=*/backends/*")  # the session `backends` reports those
 
 
 @nox.session

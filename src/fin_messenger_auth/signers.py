@@ -191,26 +191,34 @@ class RSASigner(Sealed):
         return self._key.sign(signing_input, _PKCS1V15, self._hash)
 
 
-def in_thread(signer: Signer) -> AsyncSigner:
-    """Make a signer that blocks on a network usable from async code, by running it in a thread.
+def in_thread(signer: Signer, *, threads: int = 32) -> AsyncSigner:
+    """Make a signer that blocks on a network usable from async code, by running it in threads of its own.
+
+    Of its own, because those that asyncio shares out are few and also look up host names: a service that
+    hangs would take the rest of the application with it. A cancelled task does not wait for its thread, which
+    goes on until the client's time-out.
 
     Not for :class:`HMACSigner` and :class:`RSASigner`: handing over to a thread costs more than they do.
 
     Args:
         signer: What signs. It must be safe to use from several threads at once.
+        threads: How many signatures may be waited for at the same time. Threads are started as they are needed.
 
     Raises:
         ConfigurationError: It has no ``sign``.
     """
     if not signs_at_once(signer):
         raise ConfigurationError(f"in_thread needs a signer with sign; {type(signer).__name__} has none.")
-    return _ThreadedSigner(signer)
+    return _ThreadedSigner(signer, threads)
 
 
 class _ThreadedSigner:
-    __slots__ = ("_signer",)
+    __slots__ = ("_pool", "_signer")
 
-    def __init__(self, signer: Signer) -> None:
+    def __init__(self, signer: Signer, threads: int) -> None:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only who asks for threads pays for them
+
+        self._pool = ThreadPoolExecutor(threads, "fin-messenger-auth")
         self._signer = signer
 
     def __repr__(self) -> str:
@@ -225,9 +233,11 @@ class _ThreadedSigner:
         return self._signer.kid
 
     async def asign(self, signing_input: bytes, /) -> bytes:
-        from asyncio import to_thread  # noqa: PLC0415 - 25 ms that a synchronous application need not pay
+        from asyncio import get_running_loop  # noqa: PLC0415 - 25 ms that a synchronous application need not pay
+        from contextvars import copy_context  # noqa: PLC0415 - the same; traces go with the call
 
-        return await to_thread(self._signer.sign, signing_input)
+        run, sign = copy_context().run, self._signer.sign
+        return await get_running_loop().run_in_executor(self._pool, lambda: run(sign, signing_input))
 
 
 def signs_at_once(signer: Signer | AsyncSigner) -> TypeGuard[Signer]:

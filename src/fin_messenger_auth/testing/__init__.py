@@ -3,6 +3,7 @@
 Nothing here belongs in production: the throwaway keys are made anew in each process and are good for nothing else.
 """
 
+from .conformance import acheck_signer, check_signer
 from .throwaway import FrozenClock, throwaway_builder, throwaway_environ, throwaway_rsa_key, throwaway_secret
 from .tokens import DecodedSettings, DecodedToken, decode, decode_token, verify
 
@@ -10,6 +11,8 @@ __all__ = [
     "DecodedSettings",
     "DecodedToken",
     "FrozenClock",
+    "acheck_signer",
+    "check_signer",
     "decode",
     "decode_token",
     "throwaway_builder",

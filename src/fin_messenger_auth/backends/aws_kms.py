@@ -1,0 +1,160 @@
+"""RS256 or RS512 with a key in AWS KMS, which nobody can export. Needs the extra ``aws-kms``."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Literal
+
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError, KeyUnavailableError, SigningError
+from fin_messenger_auth.keys import Sealed
+from fin_messenger_auth.values import configured_text, fill
+
+from .remote import RemoteKey, check_names, check_that_it_signs, missing_extra
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
+SIGNING_ALGORITHMS = {"RS256": "RSASSA_PKCS1_V1_5_SHA_256", "RS512": "RSASSA_PKCS1_V1_5_SHA_512"}
+"""What AWS KMS calls the algorithms."""
+
+DEFAULT_TIMEOUT = 2
+"""Seconds to connect, and as many to answer, with the client that is made if none is passed. It tries twice."""
+
+_ALIAS = re.compile(r"(^|:)alias/")
+
+# What AWS says by a code, and what that means here. A code that is not listed is not shown: it comes from outside.
+_REASONS = {
+    "AccessDeniedException": "the credentials lack kms:Sign or kms:GetPublicKey on the key",
+    "DisabledException": "the key is disabled",
+    "ExpiredTokenException": "the credentials have expired",
+    "InvalidKeyUsageException": "the key is not made for this",
+    "KMSInvalidStateException": "the key is pending deletion, or otherwise not usable",
+    "NotFoundException": "there is no such key in this account and region",
+    "ThrottlingException": "AWS throttles the requests",
+    "UnrecognizedClientException": "the credentials are not known",
+    "UnsupportedOperationException": "the key cannot do this; it must be an RSA key for SIGN_VERIFY",
+}
+
+
+class AWSKMSSigner(Sealed):
+    """RS256 or RS512 with a key in AWS KMS: one request a signature, and only the digest is sent.
+
+    The credentials need ``kms:GetPublicKey``, once and here, and ``kms:Sign``. It blocks on a network:
+    in async code wrap it in :func:`~fin_messenger_auth.in_thread`.
+
+    A key in AWS KMS that signs has one version, so its id or ARN pins key and version. An alias can be
+    pointed at another key at any time, while ``kid`` stays what it was and Salesforce takes every token
+    for forged. So an alias is refused.
+
+    Args:
+        key_id: The key's id or ARN.
+        kid: The key id for the header: exactly the ``kid`` of the uploaded JWK.
+        alg: ``RS256`` or ``RS512``, the same as in the uploaded JWK.
+        client: A boto3 client for ``kms``, with your credentials, region, time-outs and retries. If left
+            out, one is made from boto3's defaults, with short time-outs.
+
+    Attributes:
+        alg: ``RS256`` or ``RS512``.
+        kid: The key id for the header.
+        public_key: The public half: what verifies, and what the JWK is made from.
+
+    Raises:
+        KeyUnavailableError: AWS does not give out the public key; its error is the cause.
+        InvalidKeyError: The key is not one for ``SIGN_VERIFY`` with RSA and at least 2048 bits.
+        ConfigurationError: ``key_id`` is an alias; ``alg`` or ``kid`` is not what it must be; boto3 is
+            not installed or not configured.
+    """
+
+    __slots__ = ("_arn", "_client", "_key", "alg", "kid", "public_key")
+
+    alg: str
+    kid: str
+    public_key: RSAPublicKey
+    _arn: str
+    _client: Any
+    _key: RemoteKey
+
+    def __init__(
+        self,
+        key_id: str,
+        /,
+        *,
+        kid: str,
+        alg: Literal["RS256", "RS512"] = "RS256",
+        client: Any = None,  # noqa: ANN401 - boto3 makes the classes of its clients at run time
+    ) -> None:
+        check_names(kid=kid, alg=alg)
+        if _ALIAS.search(configured_text(key_id, "key_id")):
+            raise ConfigurationError(
+                "key_id is an alias, which can be pointed at another key while kid stays; give the key's id or ARN."
+            )
+        client = _default_client() if client is None else client
+        public_key, answer = _ask_for_public_key(client, key_id)
+        key = RemoteKey(public_key, kid=kid, alg=alg)
+        if answer["KeyUsage"] != "SIGN_VERIFY" or SIGNING_ALGORITHMS[alg] not in answer["SigningAlgorithms"]:
+            raise InvalidKeyError(f"The key in AWS KMS is not made for {SIGNING_ALGORITHMS[alg]} (SIGN_VERIFY).")
+        fill(self, "alg", key.alg)
+        fill(self, "kid", key.kid)
+        fill(self, "public_key", key.public_key)
+        fill(self, "_arn", answer["KeyId"])
+        fill(self, "_client", client)
+        fill(self, "_key", key)
+        check_that_it_signs(self)
+
+    def __repr__(self) -> str:
+        """Show the algorithm and the key id for the header."""
+        return f"AWSKMSSigner(kid={self.kid!r}, alg={self.alg!r})"
+
+    def sign(self, signing_input: bytes, /) -> bytes:
+        """Return the RSASSA-PKCS1-v1_5 signature of the message (RFC 7518 §3.3).
+
+        Raises:
+            SigningError: AWS did not answer in time, refused, or answered with something else than this
+                key's signature.
+        """
+        digest = self._key.digest(signing_input)
+        try:
+            signature = self._client.sign(
+                KeyId=self._arn,
+                Message=digest,
+                MessageType="DIGEST",
+                SigningAlgorithm=SIGNING_ALGORITHMS[self.alg],
+            )["Signature"]
+        except Exception as error:
+            raise SigningError(f"AWS KMS did not sign: {_reason(error)}.") from error
+        return self._key.checked(signature, digest)
+
+
+def _default_client() -> Any:  # noqa: ANN401 - see above
+    try:
+        import boto3  # noqa: PLC0415 - an extra
+        from botocore.config import Config  # noqa: PLC0415 - the same
+        from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - the same
+    except ImportError as error:
+        raise missing_extra("aws-kms", "boto3") from error
+    config = Config(
+        connect_timeout=DEFAULT_TIMEOUT,
+        read_timeout=DEFAULT_TIMEOUT,
+        retries={"mode": "standard", "total_max_attempts": 2},
+        max_pool_connections=32,
+    )
+    try:
+        return boto3.client("kms", config=config)
+    except BotoCoreError as error:
+        raise ConfigurationError(f"boto3 cannot make a client for AWS KMS: {type(error).__name__}.") from error
+
+
+def _ask_for_public_key(client: Any, key_id: str) -> tuple[PublicKeyTypes, dict[str, Any]]:  # noqa: ANN401 - see above
+    try:
+        answer = client.get_public_key(KeyId=key_id)
+        return load_der_public_key(answer["PublicKey"]), answer
+    except Exception as error:
+        raise KeyUnavailableError(f"AWS KMS did not give out the public key: {_reason(error)}.") from error
+
+
+def _reason(error: Exception) -> str:
+    response = getattr(error, "response", None) or {}  # a ClientError has AWS's answer, other errors have None
+    return _REASONS.get(response.get("Error", {}).get("Code"), type(error).__name__)

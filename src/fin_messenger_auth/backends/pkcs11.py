@@ -1,0 +1,234 @@
+"""RS256 or RS512 with a key in an HSM, through PKCS#11. Needs the extra ``pkcs11`` and the HSM's own module."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Literal
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
+
+from fin_messenger_auth.errors import FinMessengerAuthError, KeyUnavailableError, SigningError
+from fin_messenger_auth.keys import Sealed, read_key
+from fin_messenger_auth.values import fill
+
+from .remote import RemoteKey, check_names, check_that_it_signs, missing_extra
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+    from fin_messenger_auth.keys import KeySource, MaskedBytes
+
+# What stands before the digest (RFC 8017 §9.2, note 1): the HSM pads and signs, and hashes nothing.
+_DIGEST_INFO = {
+    "RS256": bytes.fromhex("3031300d060960864801650304020105000420"),
+    "RS512": bytes.fromhex("3051300d060960864801650304020305000440"),
+}
+
+
+LONGEST_WAIT = 5.0
+"""Seconds that a thread waits for its turn, before it gives up."""
+
+_one_at_a_time = Lock()
+
+
+class PKCS11Signer(Sealed):
+    """RS256 or RS512 with a key in an HSM: one call a signature, and only the digest is handed over.
+
+    The token is logged in to once; a session that the HSM has dropped is replaced. It blocks on the HSM:
+    in async code wrap it in :func:`~fin_messenger_auth.in_thread`. Its time-outs are those of the module's
+    own configuration. PKCS#11 does not survive ``fork``: make it in the process that signs.
+
+    Threads take turns, in all signers of a process together, because python-pkcs11 tells the module to
+    expect one thread at a time. So nothing else in the process may use the module while this signs.
+
+    Args:
+        module: The path of the HSM's PKCS#11 module, a shared library.
+        token: The label of the token that holds the key.
+        key: The label of the private key. It must be the only RSA private key of that label: a new
+            version of a key needs a label, and a ``kid``, of its own.
+        pin: Where the user PIN comes from. One trailing line end is dropped.
+        kid: The key id for the header: exactly the ``kid`` of the uploaded JWK.
+        alg: ``RS256`` or ``RS512``, the same as in the uploaded JWK.
+
+    Attributes:
+        alg: ``RS256`` or ``RS512``.
+        kid: The key id for the header.
+        public_key: The public half: what verifies, and what the JWK is made from.
+
+    Raises:
+        KeyUnavailableError: There is no such module, token or key; the PIN is wrong or cannot be read.
+        InvalidKeyError: The key has fewer than 2048 bits.
+        ConfigurationError: ``alg`` or ``kid`` is not what it must be; python-pkcs11 is not installed.
+    """
+
+    __slots__ = ("_key", "_session", "alg", "kid", "public_key")
+
+    alg: str
+    kid: str
+    public_key: RSAPublicKey
+    _key: RemoteKey
+    _session: _Session
+
+    def __init__(  # noqa: PLR0913 - where the key lies has four parts, each by its name
+        self,
+        module: str | os.PathLike[str],
+        /,
+        *,
+        token: str,
+        key: str,
+        pin: KeySource,
+        kid: str,
+        alg: Literal["RS256", "RS512"] = "RS256",
+    ) -> None:
+        check_names(kid=kid, alg=alg)
+        session = _Session(_client(), os.fspath(module), token, key, pin)
+        remote = RemoteKey(session.public_key(), kid=kid, alg=alg)
+        fill(self, "alg", remote.alg)
+        fill(self, "kid", remote.kid)
+        fill(self, "public_key", remote.public_key)
+        fill(self, "_key", remote)
+        fill(self, "_session", session)
+        check_that_it_signs(self)
+
+    def __repr__(self) -> str:
+        """Show the algorithm and the key id, and nothing of the token."""
+        return f"PKCS11Signer(kid={self.kid!r}, alg={self.alg!r})"
+
+    def sign(self, signing_input: bytes, /) -> bytes:
+        """Return the RSASSA-PKCS1-v1_5 signature of the message (RFC 7518 §3.3).
+
+        Raises:
+            SigningError: The HSM did not sign, or answered with something else than this key's signature.
+        """
+        digest = self._key.digest(signing_input)
+        return self._key.checked(self._session.sign(_DIGEST_INFO[self.alg] + digest), digest)
+
+
+# What the client says by the name of an error, and what that means here.
+_REASONS = {
+    "MultipleObjectsReturned": "several RSA private keys have that label",
+    "MultipleTokensReturned": "several tokens have that label",
+    "NoSuchKey": "there is no RSA private key of that label",
+    "NoSuchToken": "there is no token of that label",
+    "PinIncorrect": "the PIN is wrong",
+    "PinLocked": "the PIN is locked",
+}
+
+
+class _Session:
+    """One session on the token, logged in, with the key in it; opened anew when the HSM has dropped it."""
+
+    def __init__(self, client: ModuleType, module: str, token: str, key: str, pin: KeySource) -> None:
+        self._client = client
+        self._module = module
+        self._token = token
+        self._label = key
+        self._pin = pin
+        self._pin_refused = False
+        self._login: Any = None  # kept open: closing it would log out every session of this process
+        self._key: Any = None  # the private key, as the open session sees it
+
+    def public_key(self) -> RSAPublicKey:
+        """Read the public half from the private key's own attributes, so that the two belong together."""
+        attribute = self._client.Attribute
+        with _one_at_a_time:
+            try:
+                self._key = self._open()
+                exponent, modulus = (
+                    int.from_bytes(self._key[part]) for part in (attribute.PUBLIC_EXPONENT, attribute.MODULUS)
+                )
+                return RSAPublicNumbers(exponent, modulus).public_key()
+            except FinMessengerAuthError:  # the PIN cannot be read
+                raise
+            except Exception as error:
+                raise KeyUnavailableError(f"The HSM does not give out the public key: {_reason(error)}.") from error
+
+    def sign(self, data: bytes) -> bytes:
+        """Pad and sign ``data``, in a new session if the old one fails.
+
+        Raises:
+            SigningError: The HSM refused or failed in a new session too, or is kept busy by other threads.
+        """
+        if not _one_at_a_time.acquire(timeout=LONGEST_WAIT):
+            raise SigningError(f"The HSM did not sign: other threads have kept it busy for {LONGEST_WAIT} seconds.")
+        try:
+            with suppress(Exception):  # the session may have died since; a new one tells whether it was only that
+                return self._sign(data)
+            self._close(self._key.session)
+            self._key = self._open()
+            return self._sign(data)
+        except Exception as error:
+            raise SigningError(f"The HSM did not sign: {_reason(error)}.") from error
+        finally:
+            _one_at_a_time.release()
+
+    def _sign(self, data: bytes) -> bytes:
+        signature: bytes = self._key.sign(data, mechanism=self._client.Mechanism.RSA_PKCS)
+        return signature
+
+    def _open(self) -> Any:  # noqa: ANN401 - the client is an extra
+        token = self._client.lib(self._module).get_token(token_label=self._token)
+        session = token.open()
+        try:
+            with suppress(self._client.NoSuchKey):  # hidden, until this process has logged in
+                return self._find(session)
+            self._log_in(token)
+            return self._find(session)
+        except Exception:
+            self._close(session)
+            raise
+
+    def _find(self, session: Any) -> Any:  # noqa: ANN401 - see above
+        attribute = self._client.Attribute
+        found = list(  # all of them: the client minds a search that stops half-way
+            session.get_objects(
+                {
+                    attribute.CLASS: self._client.ObjectClass.PRIVATE_KEY,
+                    attribute.KEY_TYPE: self._client.KeyType.RSA,
+                    attribute.LABEL: self._label,
+                }
+            )
+        )
+        if not found:
+            raise self._client.NoSuchKey
+        if len(found) > 1:
+            raise self._client.MultipleObjectsReturned
+        return found[0]
+
+    def _log_in(self, token: Any) -> None:  # noqa: ANN401 - see above
+        if self._pin_refused:  # trying it again would lock the token, for everyone
+            raise self._client.PinIncorrect
+        try:
+            with suppress(self._client.UserAlreadyLoggedIn):  # by another signer on the same token
+                self._login = token.open(user_pin=_text(read_key(self._pin).without_line_end()))
+        except self._client.PinIncorrect:
+            self._pin_refused = True
+            raise
+
+    def _close(self, session: Any) -> None:  # noqa: ANN401 - see above
+        with suppress(self._client.PKCS11Error):  # it is closed already, or the HSM is gone
+            session.close()
+
+
+def _client() -> ModuleType:
+    try:
+        import pkcs11  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise missing_extra("pkcs11", "python-pkcs11") from error
+    return pkcs11
+
+
+def _text(pin: MaskedBytes) -> str:
+    try:
+        return pin.decode()
+    except UnicodeDecodeError:
+        raise KeyUnavailableError("The PIN is not UTF-8.") from None  # its own error would hold the PIN
+
+
+def _reason(error: Exception) -> str:
+    name = type(error).__name__
+    return str(error).removesuffix(".") if isinstance(error, KeyUnavailableError) else _REASONS.get(name, name)

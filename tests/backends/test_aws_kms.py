@@ -1,0 +1,329 @@
+"""The signer for AWS KMS, against an emulator that treats digests and disabled keys as AWS does."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import json
+import pickle
+import time
+import traceback
+from base64 import b64decode, b64encode
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from fin_messenger_auth import (
+    ConfigurationError,
+    IntercomMinter,
+    InvalidKeyError,
+    KeyUnavailableError,
+    SalesforceMinter,
+    SigningError,
+    TokenPairBuilder,
+    in_thread,
+)
+from fin_messenger_auth.backends.aws_kms import AWSKMSSigner
+from fin_messenger_auth.testing import acheck_signer, check_signer, throwaway_builder, verify
+
+from .conftest import check_jwk_through
+
+CREDENTIALS = "AKIDEXAMPLE", "wJalrXUtnFEMI-secret"
+PATIENT, IMPATIENT = 15.0, 1.5  # seconds: for a busy machine, and for answers that are held back
+
+
+def client_at(port: int, time_out: float = PATIENT) -> Any:
+    return boto3.client(
+        "kms",
+        endpoint_url=f"http://127.0.0.1:{port}",
+        region_name="eu-central-1",
+        aws_access_key_id=CREDENTIALS[0],
+        aws_secret_access_key=CREDENTIALS[1],
+        config=Config(connect_timeout=time_out, read_timeout=time_out, retries={"total_max_attempts": 1}),
+    )
+
+
+@pytest.fixture(scope="session")
+def kms(kms_port: int) -> Any:
+    return client_at(kms_port)
+
+
+def new_key(kms: Any, spec: str = "RSA_2048", usage: str = "SIGN_VERIFY") -> str:
+    key_id: str = kms.create_key(KeySpec=spec, KeyUsage=usage)["KeyMetadata"]["KeyId"]
+    return key_id
+
+
+@pytest.fixture(scope="session")
+def key_id(kms: Any) -> str:
+    return new_key(kms)
+
+
+@pytest.mark.parametrize("alg", ["RS256", "RS512"])
+def test_it_keeps_the_contract(kms: Any, key_id: str, alg: Any) -> None:
+    signer = AWSKMSSigner(key_id, kid="key-1", alg=alg, client=kms)
+    assert (signer.alg, signer.kid) == (alg, "key-1")
+    check_signer(signer, signer.public_key)
+    asyncio.run(acheck_signer(in_thread(signer), signer.public_key))
+
+
+@pytest.mark.parametrize("alg", ["RS256", "RS512"])
+def test_the_jwk_of_a_key_that_nobody_can_export(kms: Any, key_id: str, alg: Any) -> None:
+    check_jwk_through(AWSKMSSigner(key_id, kid="key-1", alg=alg, client=kms))
+
+
+def test_a_pair_is_signed_with_it(kms: Any, key_id: str) -> None:
+    signer = AWSKMSSigner(key_id, kid="key-1", client=kms)
+    settings = builder_with(signer).build_settings("42")
+    assert verify(settings, public_key=signer.public_key).salesforce is not None
+
+
+def builder_with(signer: Any, **options: Any) -> TokenPairBuilder:
+    local = throwaway_builder()
+    salesforce = SalesforceMinter(signer, issuer="https://issuer.example", audience="https://a.my.salesforce-scrt.com")
+    return TokenPairBuilder(
+        app_id="throwaway", intercom=IntercomMinter(local.intercom.signer), salesforce=salesforce, **options
+    )
+
+
+def test_only_the_digest_travels(wire: Any, key_id: str) -> None:
+    signer = AWSKMSSigner(key_id, kid="key-1", client=client_at(wire.port))
+    signer.sign(b"header.claims-of-a-person")
+    request = wire.requests[-1]
+    assert request["MessageType"] == "DIGEST"
+    assert len(b64decode(request["Message"])) == 32
+    assert request["KeyId"].startswith("arn:")
+
+
+def test_the_public_key_is_fetched_once(wire: Any, key_id: str) -> None:
+    signer = AWSKMSSigner(key_id, kid="key-1", client=client_at(wire.port))
+    at_start = len(wire.requests)
+    assert at_start == 2, "the public key, and a signature to see that it works"
+    signer.sign(b"a")
+    assert signer.public_key is signer.public_key
+    assert len(wire.requests) == at_start + 1
+
+
+@pytest.mark.parametrize("alias", ["alias/messenger", "arn:aws:kms:eu-central-1:000000000000:alias/messenger"])
+def test_an_alias_is_refused_before_anything_is_asked(wire: Any, alias: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"key_id is an alias.*give the key's id or ARN"):
+        AWSKMSSigner(alias, kid="key-1", client=client_at(wire.port))
+    assert wire.requests == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"kid": " "}, "kid is blank"),
+        ({"kid": None}, "kid must be a str"),
+        ({"kid": "a", "alg": "PS256"}, "alg must be one of RS256, RS512"),
+        ({"kid": "a", "alg": []}, "alg must be one of RS256, RS512"),
+    ],
+)
+def test_what_stands_in_the_header_is_checked_before_anything_is_asked(wire: Any, wrong: Any, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        AWSKMSSigner("any", client=client_at(wire.port), **wrong)
+    assert wire.requests == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "usage", "error", "message"),
+    [
+        ("RSA_2048", "ENCRYPT_DECRYPT", InvalidKeyError, "not made for RSASSA_PKCS1_V1_5_SHA_256"),
+        ("ECC_NIST_P256", "SIGN_VERIFY", InvalidKeyError, "no RSA key"),
+        ("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT", KeyUnavailableError, "it must be an RSA key for SIGN_VERIFY"),
+    ],
+)
+def test_a_key_for_something_else_is_refused_at_start_up(
+    kms: Any, spec: str, usage: str, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        AWSKMSSigner(new_key(kms, spec, usage), kid="key-1", client=kms)
+
+
+def test_a_key_that_is_not_there_is_found_out_at_start_up(kms: Any) -> None:
+    with pytest.raises(KeyUnavailableError, match=r"^AWS KMS did not give out the public key: there is no such key"):
+        AWSKMSSigner("00000000-0000-0000-0000-000000000000", kid="key-1", client=kms)
+
+
+def test_a_disabled_key_is_found_out_at_start_up(kms: Any) -> None:
+    disabled = new_key(kms)
+    kms.disable_key(KeyId=disabled)
+    with pytest.raises(KeyUnavailableError, match="the key is disabled"):
+        AWSKMSSigner(disabled, kid="key-1", client=kms)
+
+
+def test_a_key_that_is_disabled_later_fails_and_works_again_when_enabled(kms: Any) -> None:
+    key_id = new_key(kms)
+    signer = AWSKMSSigner(key_id, kid="key-1", client=kms)
+    kms.disable_key(KeyId=key_id)
+    with pytest.raises(SigningError, match=r"^AWS KMS did not sign: the key is disabled\.$") as caught:
+        signer.sign(b"message")
+    assert type(caught.value.__cause__).__name__ == "DisabledException"
+    kms.enable_key(KeyId=key_id)
+    check_signer(signer, signer.public_key)
+
+
+# Faults on the wire. Each is given the request as it arrived and answers, or does not.
+
+
+def slow(handler: Any, _body: bytes) -> None:
+    handler.wait()
+
+
+def cut(handler: Any, body: bytes) -> None:
+    status, answer = handler.forward(body)
+    handler.answer(status, answer[: len(answer) // 2], announced=len(answer))
+
+
+def hung_up(_handler: Any, _body: bytes) -> None:
+    """Close the connection without an answer."""
+
+
+def garbage(handler: Any, _body: bytes) -> None:
+    handler.answer(200, b"<html>a proxy's login page</html>")
+
+
+def refusal(status: int, code: str) -> Callable[[Any, bytes], None]:
+    text = "The security token wJalrXUtnFEMI-secret included in the request is no good"
+    return lambda handler, _body: handler.answer(status, json.dumps({"__type": code, "message": text}).encode())
+
+
+def signature_of(length: int) -> Callable[[Any, bytes], None]:
+    def shortened(handler: Any, body: bytes) -> None:
+        status, answer = handler.forward(body)
+        fields = json.loads(answer)
+        fields["Signature"] = b64encode(b64decode(fields["Signature"])[:length]).decode()
+        handler.answer(status, json.dumps(fields).encode())
+
+    return shortened
+
+
+def without_signature(handler: Any, _body: bytes) -> None:
+    handler.answer(200, b"{}")
+
+
+FAULTS: dict[str, tuple[Callable[[Any, bytes], None], str, str | None]] = {
+    "slow": (slow, "AWS KMS did not sign: ReadTimeoutError", "ReadTimeoutError"),
+    "cut in mid-answer": (cut, "AWS KMS did not sign: ", ""),
+    "hung up": (hung_up, "AWS KMS did not sign: ", ""),
+    "garbage": (garbage, "AWS KMS did not sign: ", ""),
+    "throttled": (refusal(400, "ThrottlingException"), "AWS throttles the requests", "ClientError"),
+    "expired credentials": (
+        refusal(400, "ExpiredTokenException"),
+        "the credentials have expired",
+        "ClientError",
+    ),
+    "no permission": (refusal(400, "AccessDeniedException"), "the credentials lack kms:Sign", "ClientError"),
+    "code of no list": (refusal(400, "Secret\nException"), "AWS KMS did not sign: ClientError", "ClientError"),
+    "server error": (refusal(500, "InternalFailure"), "AWS KMS did not sign: ClientError", "ClientError"),
+    "signature too short": (signature_of(128), "The answer holds no signature of 256 bytes", None),
+    "no signature": (without_signature, "AWS KMS did not sign: KeyError", "KeyError"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_on_the_wire_is_a_signing_error_and_the_next_call_works(wire: Any, key_id: str, name: str) -> None:
+    fault, message, cause = FAULTS[name]
+    client = client_at(wire.port, IMPATIENT if fault is slow else PATIENT)
+    signer = AWSKMSSigner(key_id, kid="key-1", client=client)
+    wire.fault = fault
+    before = time.monotonic()
+    with pytest.raises(SigningError) as caught:
+        signer.sign(b"message")
+    assert time.monotonic() - before < 20, "the wire would hold an answer back for 30 seconds"
+    assert str(caught.value).startswith(message) or message in str(caught.value)
+    assert "secret" not in str(caught.value).lower()
+    if cause is not None:
+        assert caught.value.__cause__ is not None
+        assert cause in type(caught.value.__cause__).__name__
+    wire.fault = None
+    assert len(signer.sign(b"message")) == 256
+
+
+def test_a_refused_connection_is_a_signing_error_and_the_next_call_works(wire: Any, key_id: str) -> None:
+    signer = AWSKMSSigner(key_id, kid="key-1", client=client_at(wire.port))
+    wire.down()
+    with pytest.raises(SigningError, match="EndpointConnectionError") as caught:
+        signer.sign(b"message")
+    assert caught.value.__cause__ is not None
+    wire.up()
+    assert len(signer.sign(b"message")) == 256
+
+
+def test_an_answer_of_another_key_is_never_used(wire: Any, kms: Any, key_id: str) -> None:
+    signer = AWSKMSSigner(key_id, kid="key-1", client=client_at(wire.port))
+    other = new_key(kms)
+
+    def swapped(handler: Any, body: bytes) -> None:
+        handler.answer(*handler.forward(json.dumps(json.loads(body) | {"KeyId": other}).encode()))
+
+    wire.fault = swapped
+    with pytest.raises(SigningError, match="another key or key version made it"):
+        signer.sign(b"message")
+
+
+@pytest.mark.parametrize("name", ["slow", "throttled", "garbage"])
+def test_the_page_is_there_as_to_an_anonymous_visitor(
+    wire: Any, key_id: str, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    signer = AWSKMSSigner(key_id, kid="key-1", client=client_at(wire.port, IMPATIENT))
+    builder = builder_with(in_thread(signer), on_signing_error="anonymous")
+    wire.fault = FAULTS[name][0]
+    settings = asyncio.run(asyncio.wait_for(builder.abuild_settings("42"), 20))
+    assert settings == builder.build_settings(None)
+    assert [record.name for record in caplog.records if record.levelname == "ERROR"] == ["fin_messenger_auth"]
+
+
+def test_a_fault_at_start_up_is_an_unavailable_key(wire: Any, key_id: str) -> None:
+    wire.fault = slow
+    with pytest.raises(KeyUnavailableError, match="did not give out the public key: ReadTimeoutError") as caught:
+        AWSKMSSigner(key_id, kid="key-1", client=client_at(wire.port, IMPATIENT))
+    assert caught.value.__cause__ is not None
+
+
+def test_credentials_show_nowhere(wire: Any, key_id: str) -> None:
+    signer = AWSKMSSigner(key_id, kid="key-1", client=client_at(wire.port, IMPATIENT))
+    assert repr(signer) == "AWSKMSSigner(kid='key-1', alg='RS256')"
+    with pytest.raises(TypeError, match="refuses to be pickled"):
+        pickle.dumps(signer)
+    wire.fault = slow
+    with pytest.raises(SigningError) as caught:
+        signer.sign(b"message")
+    assert CREDENTIALS[1] not in "".join(traceback.format_exception(caught.value))
+
+
+def test_without_a_client_one_is_made_with_short_time_outs(
+    kms_port: int, key_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", CREDENTIALS[0])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", CREDENTIALS[1])
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", f"http://127.0.0.1:{kms_port}")
+    signer = AWSKMSSigner(key_id, kid="key-1")
+    assert len(signer.sign(b"message")) == 256
+    config = signer._client.meta.config
+    assert (config.connect_timeout, config.read_timeout, config.retries["total_max_attempts"]) == (2, 2, 2)
+
+
+def test_boto3_without_a_region_is_a_configuration_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    with pytest.raises(ConfigurationError, match=r"^boto3 cannot make a client for AWS KMS: NoRegionError\.$"):
+        AWSKMSSigner("any", kid="key-1")
+
+
+def test_a_missing_extra_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    imported = builtins.__import__
+
+    def without_boto3(name: str, *rest: Any) -> Any:
+        if name == "boto3":
+            raise ModuleNotFoundError(name)
+        return imported(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", without_boto3)
+    with pytest.raises(ConfigurationError) as caught:
+        AWSKMSSigner("any", kid="key-1")
+    assert str(caught.value) == 'boto3 is not installed; run: pip install "fin-messenger-auth[aws-kms]".'
