@@ -8,7 +8,7 @@ import warnings
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from .commands import demo, settings
+from .commands import demo, sandbox, settings
 from .errors import FinMessengerAuthError, FinMessengerAuthWarning
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PROGRAM = "fin-messenger-auth"
 
-_COMMANDS = (demo, settings)
+_COMMANDS = (demo, settings, sandbox)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
