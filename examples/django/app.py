@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import django
 from django.conf import settings as site_settings
+from django.contrib.auth import authenticate, get_user_model, login, logout
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
 from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse
@@ -45,9 +46,10 @@ def protect(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[Ht
         request.nonce = secrets.token_urlsafe(16)
         request.shown = request.user
         if request.user.is_superuser and "shown_as" in request.session:
-            request.shown = type(request.user).objects.get(pk=request.session["shown_as"])
+            request.shown = get_user_model().objects.get(pk=request.session["shown_as"])
         response = get_response(request)
-        response.headers.update(NO_STORE)
+        for name, value in NO_STORE.items():
+            response[name] = value
         sandbox = site_settings.MESSENGER_SANDBOX
         response.headers["Content-Security-Policy"] = strict_policy(
             request.nonce,
@@ -88,8 +90,6 @@ def index(request: HttpRequest) -> HttpResponse:
 @require_POST
 def sign_in(request: HttpRequest) -> HttpResponse:
     """Sign in, with Django's own accounts."""
-    from django.contrib.auth import authenticate, login  # noqa: PLC0415 - needs the settings
-
     user = authenticate(request, username=request.POST["username"], password=request.POST["password"])
     if user is None:
         return HttpResponse("Wrong name or password.", status=403)
@@ -102,15 +102,13 @@ def show_as(request: Any) -> HttpResponse:  # noqa: ANN401 - as above
     """Let an administrator see the site as somebody else does."""
     if not request.user.is_superuser:
         return HttpResponse("For administrators.", status=403)
-    request.session["shown_as"] = type(request.user).objects.get(username=request.POST["username"]).pk
+    request.session["shown_as"] = get_user_model().objects.get(username=request.POST["username"]).pk
     return redirect("/")
 
 
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
     """Sign out, here and in the Messenger."""
-    from django.contrib.auth import logout  # noqa: PLC0415 - needs the settings
-
     logout(request)
     response = redirect("/signed-out")
     for name in cookie_names(site_settings.MESSENGER.app_id):
@@ -179,15 +177,19 @@ def create_app(builder: TokenPairBuilder, *, sandbox: str | None = None) -> Any:
         PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],  # quick, for a password that everyone knows
         ROOT_URLCONF=__name__,
         SECRET_KEY=secrets.token_hex(32),  # a real site keeps its own
-        TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "DIRS": [HERE / "templates"]}],
+        TEMPLATES=[
+            {
+                "BACKEND": "django.template.backends.django.DjangoTemplates",
+                "DIRS": [HERE / "templates"],
+                "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+            }
+        ],
         USE_TZ=True,
     )
     django.setup()
     call_command("migrate", verbosity=0)
-    from django.contrib.auth.models import User  # noqa: PLC0415 - needs the settings
-
     for pk, username, name in PEOPLE:
-        User.objects.create_user(
+        get_user_model().objects.create_user(
             username,
             password="demo",  # noqa: S106 - said so on the page
             pk=pk,
