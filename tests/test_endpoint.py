@@ -29,4 +29,9 @@ def test_only_the_sites_own_pages_may_ask(headers: dict[str, str], answer: bool)
 
 
 def test_no_cache_keeps_the_answer() -> None:
-    assert NO_STORE == {"Cache-Control": "no-store", "Vary": "Cookie"}
+    assert dict(NO_STORE) == {"Cache-Control": "no-store", "Vary": "Cookie"}
+
+
+def test_no_framework_can_write_into_the_headers() -> None:
+    with pytest.raises(TypeError):
+        NO_STORE["Content-Length"] = "5"  # type: ignore[index]  # that is what is tried

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.template import Context, Engine
+from django.template import Context, Engine  # type: ignore[import-untyped]  # it has no types of its own
 from jinja2 import Environment
 
 from fin_messenger_auth import ConfigurationError, InvalidClaimError, TokenPairBuilder, render_snippet

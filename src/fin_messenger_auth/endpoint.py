@@ -6,14 +6,18 @@ are not: no cache may keep the answer, and only the site's own pages may ask.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-NO_STORE = {"Cache-Control": "no-store", "Vary": "Cookie"}
-"""The headers of every page and answer that holds tokens."""
+NO_STORE: Mapping[str, str] = MappingProxyType({"Cache-Control": "no-store", "Vary": "Cookie"})
+"""The headers of every page and answer that holds tokens.
+
+Read-only, because some frameworks write into the headers they are given: those get ``dict(NO_STORE)``.
+"""
 
 
 def is_same_origin(headers: Mapping[str, str], host: str) -> bool:

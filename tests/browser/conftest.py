@@ -116,5 +116,6 @@ def _served(name: str, options: tuple[str, ...], log: Path) -> Iterator[Site]:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line, log.read_text()
-        yield Site(*json.loads(line), log)
+        url, sandbox = json.loads(line)
+        yield Site(url, sandbox, log)
         process.terminate()

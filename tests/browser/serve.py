@@ -47,16 +47,15 @@ class _Quiet(WSGIRequestHandler):
     def log_message(self, *_arguments: object) -> None: ...
 
 
-def make_builder(lifetime: timedelta, *, broken: bool) -> TokenPairBuilder:
+def make_builder(lifetime: timedelta, *, broken: bool, slash: bool) -> TokenPairBuilder:
     builder = throwaway_builder()
     assert builder.salesforce is not None
     salesforce = builder.salesforce
+    issuer = f"{salesforce.issuer}/" if slash else salesforce.issuer
     return replace(
         builder,
         intercom=IntercomMinter(BrokenSigner() if broken else builder.intercom.signer, lifetime=lifetime),
-        salesforce=SalesforceMinter(
-            salesforce.signer, issuer=salesforce.issuer, audience=salesforce.audience, lifetime=lifetime
-        ),
+        salesforce=SalesforceMinter(salesforce.signer, issuer=issuer, audience=salesforce.audience, lifetime=lifetime),
         on_signing_error="anonymous",
     )
 
@@ -96,13 +95,14 @@ def main() -> None:
     parser = ArgumentParser()
     parser.add_argument("example")
     parser.add_argument("--lifetime", type=int, default=3600)
-    parser.add_argument("--broken", action="store_true")
+    parser.add_argument("--broken", action="store_true", help="the signer fails")
+    parser.add_argument("--slash", action="store_true", help="the issuer has a slash too many")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     warnings.simplefilter("ignore", FinMessengerAuthWarning)
     sandbox = SandboxServer(throwaway_sandbox(), 0)
     threading.Thread(target=sandbox.serve_forever, daemon=True).start()
-    builder = make_builder(timedelta(seconds=arguments.lifetime), broken=arguments.broken)
+    builder = make_builder(timedelta(seconds=arguments.lifetime), broken=arguments.broken, slash=arguments.slash)
     application = load(arguments.example).create_app(builder)
     (serve_asgi if arguments.example == "fastapi" else serve_wsgi)(application, sandbox.url)
 

@@ -9,8 +9,9 @@ import pytest
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
-    from conftest import Site, Visitor
     from playwright.sync_api import Page
+
+    from tests.browser.conftest import Site, Visitor
 
 Serve = Callable[..., "Site"]
 
@@ -62,6 +63,14 @@ def test_a_signed_in_user_is_verified_by_both(visitor: Visitor, site: Site) -> N
     badge(page, "Salesforce: Verified as 42")
     assert [method for method, _ in calls(page)] == ["boot"]
     assert visitor.verdicts[-1]["user_id"] == "42"
+
+
+def test_the_stand_in_says_why_the_visitor_is_a_guest(visitor: Visitor, serve: Serve) -> None:
+    page = visitor.visit(serve("flask", "--slash"))
+    sign_in(page, "ada")
+    badge(page, "Intercom: Verified as 42")
+    badge(page, "Salesforce: Guest: ")
+    badge(page, "slash")
 
 
 def test_an_anonymous_page_says_nothing_of_anybody(visitor: Visitor, site: Site) -> None:

@@ -8,7 +8,7 @@ from fin_messenger_auth import render_snippet
 from fin_messenger_auth.csp import strict_policy
 
 if TYPE_CHECKING:
-    from conftest import Visitor
+    from tests.browser.conftest import Visitor
 
 PAGE = "https://shop.example/"
 

@@ -10,8 +10,9 @@ from fin_messenger_auth import TokenPairBuilder, render_snippet
 from fin_messenger_auth.html import render_sign_out
 
 if TYPE_CHECKING:
-    from conftest import Visitor
     from playwright.sync_api import Page
+
+    from tests.browser.conftest import Visitor
 
 
 HOME = "https://shop.example/"

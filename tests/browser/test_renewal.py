@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from conftest import Visitor
     from playwright.sync_api import Page, Route
 
     from fin_messenger_auth import TokenPairBuilder
+    from tests.browser.conftest import Visitor
 
 HOME = "https://shop.example/"
 START = 1_700_000_000
