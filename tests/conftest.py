@@ -6,8 +6,8 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from typing import NoReturn
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -38,6 +38,8 @@ def absent(name: str) -> NoReturn:
 
 
 pytest_plugins = ["pytester"]
+
+
 @pytest.fixture(scope="session")
 def hostile_values() -> list[str]:
     """Texts that try to break out of a ``<script>``, alone and in company."""

@@ -24,7 +24,7 @@ from fin_messenger_auth.endpoint import NO_STORE, is_same_origin
         ({"Origin": "null"}, False),
     ],
 )
-def test_only_the_sites_own_pages_may_ask(headers: dict[str, str], answer: bool) -> None:  # noqa: FBT001 - a table
+def test_only_the_sites_own_pages_may_ask(headers: dict[str, str], answer: bool) -> None:
     assert is_same_origin(headers, "shop.example") is answer
 
 

@@ -201,7 +201,7 @@ def test_the_command_serves_until_it_is_interrupted(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
 
-    def interrupted(_server: Any) -> None:  # noqa: ANN401 - the server
+    def interrupted(_server: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(sandbox.SandboxServer, "serve_forever", interrupted)

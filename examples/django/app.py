@@ -27,7 +27,7 @@ from django.views.decorators.http import require_GET, require_POST
 from fin_messenger_auth import MessengerUser, TokenPairBuilder, render_snippet
 from fin_messenger_auth.csp import strict_policy
 from fin_messenger_auth.endpoint import NO_STORE, is_same_origin
-from fin_messenger_auth.html import RENEWAL_MODULE, WIDGET_BASE, cookie_names, render_renewal, render_sign_out
+from fin_messenger_auth.html import WIDGET_BASE, cookie_names, render_renewal, render_sign_out, renewal_module
 from fin_messenger_auth.sandbox import start_throwaway
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def fresh_settings(request: HttpRequest) -> JsonResponse:
 @require_GET
 def renewal(_request: HttpRequest) -> FileResponse:
     """Serve the renewal module; a real site puts it among its static files."""
-    return FileResponse(RENEWAL_MODULE.open("rb"), content_type="text/javascript")
+    return FileResponse(renewal_module().open("rb"), content_type="text/javascript")
 
 
 urlpatterns = [

@@ -22,7 +22,7 @@ from starlette.middleware.sessions import SessionMiddleware
 from fin_messenger_auth import MessengerUser, TokenPairBuilder, render_snippet
 from fin_messenger_auth.csp import strict_policy
 from fin_messenger_auth.endpoint import NO_STORE, is_same_origin
-from fin_messenger_auth.html import RENEWAL_MODULE, WIDGET_BASE, cookie_names, render_renewal, render_sign_out
+from fin_messenger_auth.html import WIDGET_BASE, cookie_names, render_renewal, render_sign_out, renewal_module
 from fin_messenger_auth.sandbox import start_throwaway
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def create_app(
 
     @app.get("/messenger/renewal.js")
     async def renewal() -> FileResponse:
-        return FileResponse(RENEWAL_MODULE, media_type="text/javascript")
+        return FileResponse(renewal_module(), media_type="text/javascript")
 
     return app
 

@@ -16,7 +16,7 @@ from flask import Flask, Response, abort, g, jsonify, redirect, render_template,
 from fin_messenger_auth import MessengerUser, TokenPairBuilder, render_snippet
 from fin_messenger_auth.csp import strict_policy
 from fin_messenger_auth.endpoint import NO_STORE, is_same_origin
-from fin_messenger_auth.html import RENEWAL_MODULE, WIDGET_BASE, cookie_names, render_renewal, render_sign_out
+from fin_messenger_auth.html import WIDGET_BASE, cookie_names, render_renewal, render_sign_out, renewal_module
 from fin_messenger_auth.sandbox import start_throwaway
 
 
@@ -134,7 +134,7 @@ def create_app(
 
     @app.get("/messenger/renewal.js")
     def renewal() -> Response:
-        return send_file(RENEWAL_MODULE, mimetype="text/javascript")
+        return send_file(renewal_module(), mimetype="text/javascript")
 
     return app
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from functools import cache
 from json import JSONEncoder
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .csp import checked_nonce
@@ -20,12 +19,10 @@ from .values import configured_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 WIDGET_BASE = "https://widget.intercom.io/widget/"
 """Where the widget's script lies; the app id follows."""
-
-RENEWAL_MODULE = Path(__file__).with_name("static") / "renewal.min.js"
-"""The renewal module, to be served by the application as a static file. It holds nothing personal."""
 
 # What a person leaves in window.intercomSettings.
 _PERSONAL = ("user_id", "email", "intercom_user_jwt", "salesforce_identity_token", "auth_tokens")
@@ -107,7 +104,7 @@ def render_renewal(module_url: str, endpoint: str, *, nonce: object = None) -> S
     """Return a ``<script type="module">`` that keeps the tokens of this page fresh.
 
     Args:
-        module_url: Where the application serves :data:`RENEWAL_MODULE`.
+        module_url: Where the application serves :func:`renewal_module`.
         endpoint: The application's own endpoint that returns the settings of the signed-in user as JSON.
         nonce: The nonce of this response's Content-Security-Policy.
 
@@ -115,6 +112,11 @@ def render_renewal(module_url: str, endpoint: str, *, nonce: object = None) -> S
         ConfigurationError: The nonce is no base64 text.
     """
     return _element(f"import{{renew}}from{script_json(module_url)};renew({script_json(endpoint)});", nonce, "module")
+
+
+def renewal_module() -> Path:
+    """Return where the renewal module lies, to be served as a static file. It holds nothing personal."""
+    return _static("renewal.min.js")
 
 
 def cookie_names(app_id: str) -> tuple[str, ...]:
@@ -169,5 +171,11 @@ def _element(script: str, nonce: object, kind: str | None = None) -> Snippet:
 @cache
 def _source(name: str) -> str:
     """Return a script of ours without its comments and indentation."""
-    lines = (line.strip() for line in (Path(__file__).with_name("static") / name).read_text("utf-8").splitlines())
+    lines = (line.strip() for line in _static(name).read_text("utf-8").splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("//"))
+
+
+def _static(name: str) -> Path:
+    from pathlib import Path  # noqa: PLC0415 - importing it takes longer than all of this library
+
+    return Path(__file__).with_name("static") / name

@@ -217,15 +217,13 @@ keys of this machine's configuration. It knows nothing of what is uploaded to Sa
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: SandboxServer
-
     def do_GET(self) -> None:
         if not self._is_local():
             self._answer(403, "text/plain", "Ask for 127.0.0.1.")
         elif self.path.startswith("/widget/"):
             self._answer(200, "text/javascript; charset=utf-8", widget_script())
         elif self.path == "/":
-            self._answer(200, "text/html; charset=utf-8", status_page(list(self.server.verdicts)))
+            self._answer(200, "text/html; charset=utf-8", status_page(list(self._server.verdicts)))
         else:
             self._answer(404, "text/plain", "Nothing here.")
 
@@ -234,12 +232,16 @@ class _Handler(BaseHTTPRequestHandler):
         if not self._is_local() or self.path != "/sandbox/verdict" or settings is None:
             self._answer(400, "text/plain", "POST the settings as a JSON object to /sandbox/verdict.")
             return
-        verdict = self.server.sandbox.verdict(settings)
-        self.server.verdicts.append((time.time(), verdict))
+        verdict = self._server.sandbox.verdict(settings)
+        self._server.verdicts.append((time.time(), verdict))
         self._answer(200, "application/json", verdict_json(verdict))
 
-    def log_message(self, *_arguments: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name for it
         """Keep quiet: the status page says what happened."""
+
+    @property
+    def _server(self) -> SandboxServer:
+        return cast("SandboxServer", self.server)
 
     def _is_local(self) -> bool:
         """Whether the page's address is this machine's too, so that no foreign name points here."""

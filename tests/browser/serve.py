@@ -75,16 +75,16 @@ def announce(url: str, sandbox: str) -> None:
     sys.stdout.flush()
 
 
-def serve_wsgi(application: Any, sandbox: str) -> None:  # noqa: ANN401 - any WSGI application
+def serve_wsgi(application: Any, sandbox: str) -> None:
     with make_server("127.0.0.1", 0, application, _Server, _Quiet) as server:
         announce(f"http://127.0.0.1:{server.server_port}/", sandbox)
         server.serve_forever()
 
 
-def serve_asgi(application: Any, sandbox: str) -> None:  # noqa: ANN401 - any ASGI application
-    import socket  # noqa: PLC0415 - for ASGI only
+def serve_asgi(application: Any, sandbox: str) -> None:
+    import socket
 
-    import uvicorn  # noqa: PLC0415 - as above
+    import uvicorn
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         announce(f"http://127.0.0.1:{listener.getsockname()[1]}/", sandbox)

@@ -64,11 +64,11 @@ def test_the_hash_of_the_snippet_is_enough_without_a_nonce(visitor: Visitor) -> 
     assert page.evaluate("window.intercomSettings.name") == "é</script>"
 
 
-def show(visitor: Visitor, settings: dict[str, Any]) -> Any:  # noqa: ANN401 - Playwright's page
+def show(visitor: Visitor, settings: dict[str, Any]) -> Any:
     return show_markup(visitor, render_snippet(settings, nonce="bm9uY2U="), strict_policy("bm9uY2U="))
 
 
-def show_markup(visitor: Visitor, snippet: str, policy: str) -> Any:  # noqa: ANN401 - as above
+def show_markup(visitor: Visitor, snippet: str, policy: str) -> Any:
     visitor.context.route("https://widget.intercom.io/widget/a", lambda route: route.fulfill(body=""))
     visitor.context.route(
         PAGE,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fin_messenger_auth.html import RENEWAL_MODULE, render_renewal, script_json
+from fin_messenger_auth.html import render_renewal, renewal_module, script_json
 from fin_messenger_auth.testing import FrozenClock, throwaway_builder
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Shop:
         context = visitor.context
         context.route(HOME, self._show)
         context.route(
-            f"{HOME}renewal.js", lambda route: route.fulfill(path=RENEWAL_MODULE, content_type="text/javascript")
+            f"{HOME}renewal.js", lambda route: route.fulfill(path=renewal_module(), content_type="text/javascript")
         )
         context.route(f"{HOME}settings", self._answer)
         self.page: Page = context.new_page()
@@ -240,8 +240,8 @@ def test_for_nobody_there_is_nothing_to_renew(visitor: Visitor) -> None:
 
 
 def test_what_is_shipped_is_the_minified_source(program: Callable[[str], str], tmp_path: Path) -> None:
-    source = RENEWAL_MODULE.with_name("renewal.js")
+    source = renewal_module().with_name("renewal.js")
     command = [program("npm"), "exec", "--yes", f"--package={ESBUILD}", "--", "esbuild", "--minify", "--format=esm"]
     made = subprocess.run(command, input=source.read_bytes(), capture_output=True, check=True, cwd=tmp_path).stdout
-    assert made == RENEWAL_MODULE.read_bytes()
+    assert made == renewal_module().read_bytes()
     assert len(made) < 2048

@@ -6,14 +6,17 @@ import importlib.util
 import socket
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, make_server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 RECIPES = Path(__file__).parents[2] / "docs" / "recipes"
 SESSIONS = {"adas-session": 42}
 
 # How each framework reads a cookie.
-COOKIES = {
+COOKIES: dict[str, Callable[[Any], str | None]] = {
     "bottle": lambda request: request.get_cookie("session"),
     "tornado": lambda handler: handler.get_cookie("session"),
 }
@@ -23,12 +26,17 @@ class _Quiet(WSGIRequestHandler):
     def log_message(self, *_arguments: object) -> None: ...
 
 
-def user_id_of(name: str) -> Any:  # noqa: ANN401 - each framework has its own request
-    cookie = COOKIES.get(name, lambda request: request.cookies.get("session"))
-    return lambda request: SESSIONS.get(cookie(request))
+def _from_mapping(request: Any) -> str | None:
+    found: str | None = request.cookies.get("session")
+    return found
 
 
-def load(name: str) -> Any:  # noqa: ANN401 - each framework has its own application
+def user_id_of(name: str) -> Any:
+    cookie = COOKIES.get(name, _from_mapping)
+    return lambda request: SESSIONS.get(cookie(request) or "")
+
+
+def load(name: str) -> Any:
     spec = importlib.util.spec_from_file_location("recipe", RECIPES / f"{name}_recipe.py")
     assert spec is not None
     assert spec.loader is not None
@@ -49,17 +57,17 @@ def main() -> None:
     listener.setblocking(name != "tornado")
     announce(listener.getsockname()[1])
     if name == "aiohttp":
-        from aiohttp import web  # noqa: PLC0415 - one of many
+        from aiohttp import web
 
         web.run_app(application, sock=listener, print=None)
     elif name == "tornado":
-        from tornado.httpserver import HTTPServer  # noqa: PLC0415 - one of many
-        from tornado.ioloop import IOLoop  # noqa: PLC0415 - one of many
+        from tornado.httpserver import HTTPServer
+        from tornado.ioloop import IOLoop
 
         HTTPServer(application).add_sockets([listener])
         IOLoop.current().start()
     else:
-        import uvicorn  # noqa: PLC0415 - one of many
+        import uvicorn
 
         uvicorn.Server(uvicorn.Config(application, log_level="error")).run(sockets=[listener])
 
