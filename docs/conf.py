@@ -27,5 +27,5 @@ napoleon_custom_sections = [("Warns", "Raises")]
 nitpick_ignore_regex = [
     ("py:.*", r"(collections|cryptography|datetime|os|types|typing|uuid|hashlib|argparse)\..*"),
     ("py:.*", r"(Any|Callable|Collection|Mapping|Sequence|Self|Unpack|UUID|datetime|timedelta|function|optional)"),
-    ("py:.*", r"(Region|Identify|OnSigningError|KeySource|RSAPublicKey|RSAPrivateKey|MaskedBytes)"),
+    ("py:.*", r"(Region|Identify|OnSigningError|KeySource|VerifyingKey|RSAPublicKey|RSAPrivateKey|MaskedBytes)"),
 ]
