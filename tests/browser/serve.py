@@ -97,13 +97,16 @@ def main() -> None:
     parser.add_argument("--lifetime", type=int, default=3600)
     parser.add_argument("--broken", action="store_true", help="the signer fails")
     parser.add_argument("--slash", action="store_true", help="the issuer has a slash too many")
+    parser.add_argument(
+        "--demo", action="store_true", help="the page itself loads the stand-in, as with the example's --demo"
+    )
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     warnings.simplefilter("ignore", FinMessengerAuthWarning)
     sandbox = SandboxServer(throwaway_sandbox(), 0)
     threading.Thread(target=sandbox.serve_forever, daemon=True).start()
     builder = make_builder(timedelta(seconds=arguments.lifetime), broken=arguments.broken, slash=arguments.slash)
-    application = load(arguments.example).create_app(builder)
+    application = load(arguments.example).create_app(builder, sandbox=sandbox.url if arguments.demo else None)
     (serve_asgi if arguments.example == "fastapi" else serve_wsgi)(application, sandbox.url)
 
 

@@ -65,6 +65,14 @@ def test_a_signed_in_user_is_verified_by_both(visitor: Visitor, site: Site) -> N
     assert visitor.verdicts[-1]["user_id"] == "42"
 
 
+def test_in_the_demo_the_page_itself_loads_the_stand_in(visitor: Visitor, example: str, serve: Serve) -> None:
+    page = visitor.visit(serve(example, "--demo"))
+    sign_in(page, "ada")
+    badge(page, "Intercom: Verified as 42")
+    badge(page, "Salesforce: Verified as 42")
+    assert visitor.verdicts == []  # nothing went to the platforms' addresses
+
+
 def test_the_stand_in_says_why_the_visitor_is_a_guest(visitor: Visitor, serve: Serve) -> None:
     page = visitor.visit(serve("flask", "--slash"))
     sign_in(page, "ada")
