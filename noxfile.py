@@ -80,6 +80,20 @@ def coverage(session: nox.Session) -> None:
 
 
 @nox.session
+def browser(session: nox.Session) -> None:
+    """The page and the examples, in a real browser."""
+    install(session, "browser")
+    session.run("pytest", "-q", "tests/browser", *session.posargs)
+
+
+@nox.session
+def frameworks(session: nox.Session) -> None:
+    """The recipes and the examples, over HTTP."""
+    install(session, "recipes")
+    session.run("pytest", "-q", "tests/frameworks", *session.posargs)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """The site, with warnings as errors, and every code block in it and in the README run."""
     install(session, "docs")

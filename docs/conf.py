@@ -27,5 +27,6 @@ napoleon_custom_sections = [("Warns", "Raises")]
 nitpick_ignore_regex = [
     ("py:.*", r"(collections|cryptography|datetime|os|pathlib|rsa|types|typing|uuid|hashlib|argparse)\..*"),
     ("py:.*", r"(Any|Callable|Collection|Mapping|Sequence|Self|Unpack|UUID|datetime|timedelta|function|optional)"),
-    ("py:.*", r"(Region|Identify|OnSigningError|KeySource|RSAPublicKey|RSAPrivateKey|MaskedBytes|Certificate|Path)"),
+    ("py:.*", r"(Region|Identify|OnSigningError|KeySource|VerifyingKey|MaskedBytes)"),
+    ("py:.*", r"(RSAPublicKey|RSAPrivateKey|Certificate|Path)"),
 ]

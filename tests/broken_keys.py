@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from broken_tokens import KEY, NOW, OTHER_KEY, SECRET, base64url
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
@@ -25,6 +24,7 @@ from fin_messenger_auth.onboarding import certificate_pem, make_jwk, self_signed
 from fin_messenger_auth.signers import RSASigner
 from fin_messenger_auth.testing import throwaway_rsa_key
 from fin_messenger_auth.testing.throwaway import pem_of
+from tests.broken_tokens import KEY, NOW, OTHER_KEY, SECRET, base64url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,7 +135,6 @@ BROKEN = [
     secret(f'"{SECRET}"', "secret-wrapped"),
     private_key(b"the Messenger API Secret", "key-not-pem"),
     private_key(b"-----BEGIN RUBBISH-----\n-----END RUBBISH-----\n", "key-not-pem"),
-    private_key(PEM.replace(b"\n", b"\\n"), "key-line-ends"),
     private_key(certificate_pem(CERTIFICATE), "key-certificate"),
     private_key(PUBLIC_PEM, "key-public"),
     private_key(KEY.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()), "key-openssh"),

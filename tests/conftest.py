@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -36,3 +38,18 @@ def absent(name: str) -> NoReturn:
 
 
 pytest_plugins = ["pytester"]
+
+
+@pytest.fixture(scope="session")
+def hostile_values() -> list[str]:
+    """Texts that try to break out of a ``<script>``, alone and in company."""
+    path = Path(__file__).with_name("data") / "hostile_values.json"
+    seeds: list[str] = json.loads(path.read_text("ascii"))
+    return [
+        *seeds,
+        *(f"Ada {seed} Lovelace" for seed in seeds),
+        *(f'{seed}</script><script>document.title="out"</script>{seed}' for seed in seeds),
+        *(f"{first}{second}" for first, second in zip(seeds, reversed(seeds), strict=True)),
+        "<" * 1_000_000,
+        "</script>" * 120_000,
+    ]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import broken_keys
-import broken_setups
-import broken_tokens
+from tests import broken_keys
+from tests import broken_setups
+from tests import broken_tokens
 import pytest
 
 from fin_messenger_auth.diagnosis import CATALOGUE, Level

@@ -10,9 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from broken_tokens import AUDIENCE, ISSUER, KEY, SECRET, base64url, intercom, salesforce
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from org_double import DEPLOYMENT, JWKS_PATH, ORG_ID, OrgDouble
 
 from fin_messenger_auth import jws, onboarding
 from fin_messenger_auth.cli import main
@@ -21,6 +19,8 @@ from fin_messenger_auth.salesforce import SalesforceMinter
 from fin_messenger_auth.signers import HMACSigner, RSASigner
 from fin_messenger_auth.testing.throwaway import pem_of
 from fin_messenger_auth.users import MessengerUser
+from tests.broken_tokens import AUDIENCE, ISSUER, KEY, SECRET, base64url, intercom, salesforce
+from tests.org_double import DEPLOYMENT, JWKS_PATH, ORG_ID, OrgDouble
 
 
 @pytest.fixture(scope="module")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import warnings
 
 import pytest
-from broken_keys import BROKEN, HEALTHY, PEM, KeyCase, certificate, encrypted
-from broken_tokens import KEY, SECRET
 
 from fin_messenger_auth.diagnosis import check_certificate, check_private_key, check_secret
 from fin_messenger_auth.errors import FinMessengerAuthError, FinMessengerAuthWarning
 from fin_messenger_auth.keys import StringKeySource
 from fin_messenger_auth.onboarding import certificate_pem
 from fin_messenger_auth.signers import HMACSigner, RSASigner
+from tests.broken_keys import BROKEN, HEALTHY, PEM, KeyCase, certificate, encrypted
+from tests.broken_tokens import KEY, SECRET
 
 ENCRYPTED = encrypted(KEY, b"x")
 

@@ -5,25 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from broken_tokens import (
-    BROKEN_INTERCOM,
-    BROKEN_PAGES,
-    BROKEN_SALESFORCE,
-    EXPECTED,
-    HEALTHY_INTERCOM,
-    HEALTHY_PAGES,
-    HEALTHY_SALESFORCE,
-    ISSUER,
-    KEY,
-    NOW,
-    SALESFORCE_HEADER,
-    SECRET,
-    PageCase,
-    TokenCase,
-    intercom,
-    salesforce,
-    signed,
-)
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -45,6 +26,25 @@ from fin_messenger_auth.keys import StringKeySource
 from fin_messenger_auth.onboarding import make_jwk, make_jwks, self_signed_certificate
 from fin_messenger_auth.signers import RSASigner
 from fin_messenger_auth.testing.throwaway import pem_of
+from tests.broken_tokens import (
+    BROKEN_INTERCOM,
+    BROKEN_PAGES,
+    BROKEN_SALESFORCE,
+    EXPECTED,
+    HEALTHY_INTERCOM,
+    HEALTHY_PAGES,
+    HEALTHY_SALESFORCE,
+    ISSUER,
+    KEY,
+    NOW,
+    SALESFORCE_HEADER,
+    SECRET,
+    PageCase,
+    TokenCase,
+    intercom,
+    salesforce,
+    signed,
+)
 
 
 @pytest.mark.parametrize("case", [*HEALTHY_INTERCOM, *BROKEN_INTERCOM], ids=str)

@@ -7,14 +7,14 @@ import time
 from pathlib import Path
 
 import pytest
-from broken_setups import BROKEN, HEALTHY, Setup, SetupCase
-from broken_tokens import SECRET
 
 from fin_messenger_auth.diagnosis import Level, check_environment, check_key_directory, examine, make_pair
 from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthError
 from fin_messenger_auth.keys import StringKeySource
 from fin_messenger_auth.onboarding import make_key_directory
 from fin_messenger_auth.pair import TokenPairBuilder
+from tests.broken_setups import BROKEN, HEALTHY, Setup, SetupCase
+from tests.broken_tokens import SECRET
 
 
 @pytest.fixture(scope="session")

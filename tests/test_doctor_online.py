@@ -10,9 +10,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from broken_setups import OTHER_JWK
-from broken_tokens import AUDIENCE, ISSUER, KEY, OTHER_KEY, signed
-from org_double import DEPLOYMENT, JWKS_PATH, ORG_ID, OrgDouble
 
 from fin_messenger_auth.diagnosis import Client, Finding, Org, asking, check_org, check_published_jwks, has_errors
 from fin_messenger_auth.diagnosis.transcript import from_json, to_json
@@ -20,6 +17,9 @@ from fin_messenger_auth.keys import StringKeySource
 from fin_messenger_auth.onboarding import certificate_pem, make_jwk, make_jwks, self_signed_certificate
 from fin_messenger_auth.signers import RSASigner
 from fin_messenger_auth.testing.throwaway import pem_of
+from tests.broken_setups import OTHER_JWK
+from tests.broken_tokens import AUDIENCE, ISSUER, KEY, OTHER_KEY, signed
+from tests.org_double import DEPLOYMENT, JWKS_PATH, ORG_ID, OrgDouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

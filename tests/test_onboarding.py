@@ -18,8 +18,6 @@ from xml.etree import ElementTree as ET
 import joserfc.jwt
 import jwt as pyjwt
 import pytest
-from broken_keys import PUBLIC_PEM, WEAK_KEY, foreign_certificate
-from broken_tokens import KEY, OTHER_KEY
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc.jwk import KeySet, RSAKey
@@ -37,6 +35,8 @@ from fin_messenger_auth.keys import FileKeySource, StringKeySource
 from fin_messenger_auth.pair import TokenPairBuilder
 from fin_messenger_auth.signers import RSASigner
 from fin_messenger_auth.testing.throwaway import pem_of
+from tests.broken_keys import PUBLIC_PEM, WEAK_KEY, foreign_certificate
+from tests.broken_tokens import KEY, OTHER_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,6 +9,7 @@ from .errors import (
     KeyUnavailableError,
     SigningError,
 )
+from .html import render_snippet
 from .intercom import IntercomMinter
 from .keys import EnvKeySource, FileKeySource, KeySource, StringKeySource
 from .pair import TokenPair, TokenPairBuilder, abuild_settings, build_settings, default_builder
@@ -45,4 +46,5 @@ __all__ = [
     "default_builder",
     "identify",
     "in_thread",
+    "render_snippet",
 ]

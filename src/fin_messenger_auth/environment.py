@@ -83,13 +83,13 @@ class Environment:
         }
 
     def _intercom(self) -> IntercomMinter:
-        name, source = self._key("INTERCOM_MESSENGER_SECRET")
+        name, source = self.key("INTERCOM_MESSENGER_SECRET")
         with _naming(name):
             signer = HMACSigner(source)
         return IntercomMinter(signer, lifetime=self._lifetime("INTERCOM_TOKEN_LIFETIME"))
 
     def _salesforce(self) -> SalesforceMinter:
-        name, source = self._key("SALESFORCE_PRIVATE_KEY")
+        name, source = self.key("SALESFORCE_PRIVATE_KEY")
         password = self._password()
         kid = self._text("SALESFORCE_KEY_ID")
         with _naming(name):
@@ -104,7 +104,7 @@ class Environment:
     def _password(self) -> KeySource | None:
         if not self._has("SALESFORCE_PRIVATE_KEY_PASSWORD"):
             return None
-        name, source = self._key("SALESFORCE_PRIVATE_KEY_PASSWORD")
+        name, source = self.key("SALESFORCE_PRIVATE_KEY_PASSWORD")
         with _naming(name):
             return StringKeySource(read_key(source))
 
@@ -147,8 +147,15 @@ class Environment:
             raise ConfigurationError(f"{self._prefix}{name} must be a whole number of seconds over 0, such as 3600.")
         return timedelta(seconds=int(text))
 
-    def _key(self, name: str) -> tuple[str, KeySource]:
-        """Return where a key is, and the variable that says so."""
+    def key(self, name: str) -> tuple[str, KeySource]:
+        """Return the variable that says where a key is, and the source to read it from.
+
+        Args:
+            name: One of :data:`IN_FILES`.
+
+        Raises:
+            ConfigurationError: Both the variable and its ``…_FILE`` are set.
+        """
         variable = self._prefix + name
         path = self._get(f"{name}_FILE")
         if not path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 import warnings
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from .salesforce_token import check_pair, check_salesforce_token, compare_issuer
 from .verifying import VerifyingKey
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Collection, Mapping
 
     from .findings import Finding
@@ -34,7 +34,7 @@ _CLOCK = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))  #
 
 
 def examine(  # noqa: PLR0913 - one for each choice, all but the first by name
-    environ: Mapping[str, str] = os.environ,
+    environ: Mapping[str, str] | None = None,
     *,
     prefix: str = "",
     key_directory: str | os.PathLike[str] | None = None,
@@ -45,7 +45,7 @@ def examine(  # noqa: PLR0913 - one for each choice, all but the first by name
     """Examine a set-up without leaving the machine.
 
     Args:
-        environ: The variables that ``TokenPairBuilder.from_env`` reads.
+        environ: The variables that ``TokenPairBuilder.from_env`` reads; the process's own if left out.
         prefix: What stands before each variable's name.
         key_directory: Where ``keygen`` wrote the key.
         issuer: The keyset's issuer, to be compared with ``SALESFORCE_ISSUER``.
@@ -66,11 +66,11 @@ def examine(  # noqa: PLR0913 - one for each choice, all but the first by name
     return [*without_repetition(findings), *out_of_sight(variables, attributes)]
 
 
-def make_pair(environ: Mapping[str, str] = os.environ, *, prefix: str = "", now: float | None = None) -> TokenPair:
+def make_pair(environ: Mapping[str, str] | None = None, *, prefix: str = "", now: float | None = None) -> TokenPair:
     """Make the two tokens for the doctor's own user, from the environment.
 
     Args:
-        environ: The variables.
+        environ: The variables; the process's own if left out.
         prefix: What stands before each variable's name.
         now: The time, in Unix seconds; the machine's if left out.
 
@@ -112,7 +112,7 @@ def _check_clock(now: float) -> list[Finding]:
 
 
 def _check_pair(
-    environ: Mapping[str, str], prefix: str, key_directory: str | os.PathLike[str] | None, now: float
+    environ: Mapping[str, str] | None, prefix: str, key_directory: str | os.PathLike[str] | None, now: float
 ) -> list[Finding]:
     variables = Variables(environ, prefix)
     try:

@@ -34,11 +34,11 @@ _PLACEHOLDERS = {
 }
 
 
-def check_environment(environ: Mapping[str, str] = os.environ, *, prefix: str = "") -> list[Finding]:
+def check_environment(environ: Mapping[str, str] | None = None, *, prefix: str = "") -> list[Finding]:
     """Say what is wrong with the environment variables that ``TokenPairBuilder.from_env`` reads.
 
     Args:
-        environ: The variables. Set but blank counts as missing.
+        environ: The variables; the process's own if left out. Set but blank counts as missing.
         prefix: What stands before each variable's name.
     """
     variables = Variables(environ, prefix)
@@ -57,12 +57,12 @@ class Variables:
     """The environment, as the checks look at it.
 
     Args:
-        environ: The variables.
+        environ: The variables; the process's own if left out.
         prefix: What stands before each variable's name.
     """
 
-    def __init__(self, environ: Mapping[str, str], prefix: str = "") -> None:
-        self._environ = environ
+    def __init__(self, environ: Mapping[str, str] | None, prefix: str = "") -> None:
+        self._environ = os.environ if environ is None else environ
         self._prefix = prefix
 
     def get(self, name: str) -> str:
@@ -172,7 +172,7 @@ class Variables:
         return f"{', '.join(others)} and {last}" if others else last
 
 
-def _refusal(environ: Mapping[str, str], prefix: str) -> list[Finding]:
+def _refusal(environ: Mapping[str, str] | None, prefix: str) -> list[Finding]:
     """Ask the builder itself, in case it knows of something that no check here does."""
     try:
         with warnings.catch_warnings():

@@ -57,8 +57,6 @@ def _reason(pem: MaskedBytes, password: MaskedBytes | None) -> Finding:
     labels = _LABEL.findall(pem)
     if not labels:
         return finding("key-not-pem")
-    if pem.find(rb"\n") >= 0:
-        return finding("key-line-ends")
     code = _code_of_labels(labels)
     if code is not None:
         return finding(code)

@@ -60,14 +60,6 @@ ENTRIES = (
         RFC_7518,
     ),
     Entry(
-        "key-line-ends",
-        "private key",
-        ERROR,
-        "The private key has its line ends written out as \\n, and in a file they stay so.",
-        "Write real line ends: printf '%b' \"$KEY\" > FILE.",
-        INFERENCE,
-    ),
-    Entry(
         "key-certificate",
         "private key",
         ERROR,

@@ -1,0 +1,66 @@
+// A stand-in for the Messenger's widget, for developers. Served by `fin-messenger-auth sandbox`; it talks to no platform.
+(function () {
+  "use strict";
+  var d = document, w = window, source = new URL(d.currentScript.src);
+  var local = ["127.0.0.1", "localhost", "[::1]"].indexOf(source.hostname) >= 0;
+  var queue = (w.Intercom && w.Intercom.q) || [];
+  var seen = w.finMessengerSandbox = { calls: [], verdicts: [], chats: null };
+  var current = null, number = 0, badge;
+
+  function cookie(app) { return "intercom-session-" + app; }
+  function remembered(app) {
+    var found = d.cookie.split("; ").filter(function (each) { return each.indexOf(cookie(app) + "=") === 0; })[0];
+    return found ? decodeURIComponent(found.slice(cookie(app).length + 1)) : null;
+  }
+  function say(lines) {
+    if (!badge) {
+      badge = d.createElement("div");
+      badge.id = "fin-messenger-sandbox";
+      badge.style.cssText = "position:fixed;right:16px;bottom:16px;max-width:380px;padding:12px 16px;z-index:2147483647;"
+        + "font:14px/1.5 system-ui,sans-serif;color:#222;background:#fffbe6;border:2px dashed #b7791f;border-radius:8px";
+    }
+    badge.textContent = "";
+    ["SANDBOX: a stand-in, not the Messenger"].concat(lines).forEach(function (line, index) {
+      var row = badge.appendChild(d.createElement("div"));
+      row.textContent = line;
+      if (!index) row.style.fontWeight = "600";
+    });
+    (d.body || d.documentElement).appendChild(badge);
+  }
+  function show(verdict) {
+    var app = current.app_id, held = remembered(app);
+    seen.verdicts.push(verdict);
+    // As on the real platform, a session outlives its tokens until it is shut down.
+    if (verdict.user_id) {
+      held = verdict.user_id;
+      d.cookie = cookie(app) + "=" + encodeURIComponent(held) + "; path=/; max-age=604800; samesite=lax";
+    }
+    seen.chats = held;
+    say(["Intercom: " + verdict.intercom, "Salesforce: " + verdict.salesforce, "Chats shown: " + (held || "none")]);
+  }
+  function report(settings) {
+    var mine = ++number, base = local ? source.origin : settings.api_base;
+    fetch(base + "/sandbox/verdict", { method: "POST", body: JSON.stringify(settings) })
+      .then(function (answer) { return answer.json(); })
+      .then(function (verdict) { if (mine === number) show(verdict); })
+      .catch(function () { say(["No verdict: the page's connect-src does not allow " + base + ", or nothing answers there."]); });
+  }
+  function call(method, settings) {
+    seen.calls.push([method, settings && JSON.parse(JSON.stringify(settings))]);
+    if (method === "shutdown") {
+      if (current) d.cookie = cookie(current.app_id) + "=; path=/; max-age=0";
+      else if (w.intercomSettings) d.cookie = cookie(w.intercomSettings.app_id) + "=; path=/; max-age=0";
+      current = seen.chats = null;
+      number++;
+      say(["Shut down"]);
+    } else if (method === "boot" || (method === "update" && current)) {
+      current = Object.assign({}, current, settings);
+      report(current);
+    }
+  }
+
+  w.Intercom = function () { call.apply(null, arguments); };
+  w.Intercom.booted = true;
+  if (!queue.length && w.intercomSettings) call("boot", w.intercomSettings);
+  queue.forEach(function (each) { call.apply(null, each); });
+})();

@@ -1,0 +1,63 @@
+"""The sources that a page with the Messenger must allow."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from fin_messenger_auth import ConfigurationError
+from fin_messenger_auth.csp import csp_sources, strict_policy
+from fin_messenger_auth.settings import API_BASES
+
+if TYPE_CHECKING:
+    from fin_messenger_auth.settings import Region
+
+REGIONS: list[Region] = ["us", "eu", "ap", "au"]
+ARTICLE: dict[str, str] = json.loads((Path(__file__).with_name("data") / "csp_articles.json").read_text("ascii"))[
+    "sources"
+]
+
+
+def test_all_regions_together_are_what_the_articles_list() -> None:
+    ours = csp_sources()
+    assert ours.keys() == ARTICLE.keys()
+    for directive, sources in ours.items():
+        assert sorted(sources) == sorted(ARTICLE[directive].split()), directive
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_a_region_has_its_own_hosts_and_none_of_the_others(region: Region) -> None:
+    allowed = csp_sources(region)["connect-src"]
+    assert API_BASES[region] in allowed
+    assert not {base for base in API_BASES.values() if base != API_BASES[region]} & set(allowed)
+
+
+def test_au_is_another_name_for_ap() -> None:
+    assert csp_sources("au") == csp_sources("ap")
+
+
+def test_there_is_no_other_region() -> None:
+    with pytest.raises(ConfigurationError, match="region"):
+        csp_sources(cast("Any", "mars"))
+
+
+def test_the_strict_policy_allows_scripts_by_nonce_only() -> None:
+    policy = dict(each.split(" ", 1) for each in strict_policy("abc", region="eu").split("; "))
+    assert policy["script-src"] == "'nonce-abc' 'strict-dynamic'"
+    assert policy["default-src"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
+    assert policy["connect-src"].split()[0] == "'self'"
+    assert "https://api-iam.eu.intercom.io" in policy["connect-src"].split()
+
+
+def test_a_pages_own_sources_come_on_top() -> None:
+    policy = strict_policy("abc", also={"connect-src": ["http://127.0.0.1:8765"], "manifest-src": ["'self'"]})
+    assert " http://127.0.0.1:8765;" in policy
+    assert policy.endswith("; manifest-src 'self'")
+
+
+def test_a_hostile_nonce_adds_no_directive() -> None:
+    with pytest.raises(ConfigurationError, match="nonce"):
+        strict_policy("abc'; script-src *")

@@ -1,0 +1,207 @@
+"""The snippet: no value breaks out of it, and what goes with it."""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64encode
+from collections import UserString
+from hashlib import sha256
+from html.parser import HTMLParser
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.template import Context, Engine
+from jinja2 import Environment
+
+from fin_messenger_auth import ConfigurationError, InvalidClaimError, TokenPairBuilder, render_snippet
+from fin_messenger_auth.html import (
+    cookie_names,
+    npm_settings,
+    render_renewal,
+    render_sign_out,
+    renewal_module,
+    script_json,
+)
+from fin_messenger_auth.testing import throwaway_builder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fin_messenger_auth.settings import Region
+
+
+class _Scripts(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(f"{tag} {dict(attrs)}" if attrs else tag)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def parsed(markup: str) -> _Scripts:
+    scripts = _Scripts()
+    scripts.feed(f"<body>{markup}<p></p>")
+    return scripts
+
+
+def settings_in(snippet: str) -> dict[str, Any]:
+    """Read the settings back, as a JSON reader does; the browser tests do it as a browser does."""
+    script = parsed(snippet).text
+    argument = script.rpartition("\n})(")[2]
+    parse = "JSON.parse("
+    settings, _ = json.JSONDecoder().raw_decode(argument.removeprefix(parse))
+    if argument.startswith(parse):
+        settings = json.loads(settings)
+    assert isinstance(settings, dict)
+    return settings
+
+
+def test_no_hostile_value_breaks_out_and_each_is_read_back(hostile_values: list[str]) -> None:
+    assert len(hostile_values) >= 300
+    for value in hostile_values:
+        snippet = render_snippet({"app_id": "a", "name": value, "list": [{"deep": value}]})
+        assert snippet.isascii()
+        assert parsed(snippet).tags == ["body", "script", "p"]
+        assert not re.search(r"[<>&]", re.sub(r"(?s)^.*\}\)\(", "", snippet)[: -len("</script>")])
+        assert settings_in(snippet) == {"app_id": "a", "name": value, "list": [{"deep": value}]}
+
+
+def test_a_hostile_name_of_a_setting_is_as_harmless(hostile_values: list[str]) -> None:
+    settings = {value: True for value in hostile_values if value != "__proto__"} | {"app_id": "a"}
+    snippet = render_snippet(settings)
+    assert parsed(snippet).tags == ["body", "script", "p"]
+    assert settings_in(snippet) == settings
+
+
+def test_a_property_named_proto_stays_a_property() -> None:
+    assert script_json({"__proto__": {"x": 1}}) == r'JSON.parse("{\"__proto__\":{\"x\":1}}")'
+
+
+def test_template_engines_leave_it_alone() -> None:
+    snippet = render_snippet({"app_id": "a", "name": "{{ 7*7 }}{% if %}{#"}, nonce="abc")
+    assert Environment(autoescape=True).from_string("{{ it }}").render(it=snippet) == snippet
+    assert Engine().from_string("{{ it }}").render(Context({"it": snippet})) == snippet
+
+
+def test_a_template_engine_that_sees_the_page_again_finds_nothing_to_do() -> None:
+    snippet = render_snippet({"app_id": "a", "name": "{{ 7*7 }}{% if %}{#"})
+    assert Environment(autoescape=True).from_string(str(snippet)).render() == snippet
+    assert Engine().from_string(str(snippet)).render(Context()) == snippet
+
+
+def test_any_mapping_will_do_and_is_not_changed() -> None:
+    settings = MappingProxyType({"app_id": "a", "seats": 3})
+    assert settings_in(render_snippet(settings)) == dict(settings)
+
+
+@pytest.mark.parametrize("value", [{1, 2}, b"bytes", float("nan"), object(), pytest.param(10**5000, id="long")])
+def test_what_is_no_json_is_refused_without_showing_it(value: object) -> None:
+    with pytest.raises(InvalidClaimError, match="no JSON form"):
+        render_snippet({"app_id": "a", "value": value})
+
+
+def test_nesting_without_an_end_is_refused() -> None:
+    cycle: list[object] = []
+    cycle.append(cycle)
+    with pytest.raises(InvalidClaimError):
+        render_snippet({"app_id": "a", "value": cycle})
+
+
+@pytest.mark.parametrize("settings", [{}, {"app_id": None}, {"app_id": " "}, {"app_id": 5}, {"app_id": "\ud800"}])
+def test_without_a_usable_app_id_there_is_nothing_to_load(settings: dict[str, object]) -> None:
+    with pytest.raises(ConfigurationError, match="app_id"):
+        render_snippet(settings)
+
+
+@pytest.mark.parametrize("nonce", ["abc", "a+/b_-9==", "2mZ0RkBM4m6yVvS8vQ"])
+def test_the_nonce_stands_on_the_script(nonce: str) -> None:
+    assert parsed(render_snippet({"app_id": "a"}, nonce=nonce)).tags[1] == f"script {{'nonce': '{nonce}'}}"
+
+
+def test_a_lazy_nonce_is_evaluated() -> None:
+    assert ' nonce="abc"' in render_snippet({"app_id": "a"}, nonce=UserString("abc"))
+
+
+@pytest.mark.parametrize(
+    "nonce",
+    ["", " ", 'a" onload="alert(1)', "a>", "a b", "a===", "=", "a\n", "é", "'", "a;b", b"abc", "{{nonce}}", "<"],
+)
+def test_a_hostile_nonce_is_refused(nonce: object) -> None:
+    renders: list[Callable[[], str]] = [
+        lambda: render_snippet({"app_id": "a"}, nonce=nonce),
+        lambda: render_sign_out("a", nonce=nonce),
+        lambda: render_renewal("/r.js", "/s", nonce=nonce),
+    ]
+    for render in renders:
+        with pytest.raises(ConfigurationError, match="nonce") as caught:
+            render()
+        assert str(nonce).strip() in ("", "=", "<", "'", "é") or str(nonce) not in str(caught.value)
+
+
+@pytest.mark.parametrize("base", ["http://evil.example/widget/", "//evil.example/", "javascript:alert(1)//", ""])
+def test_the_widget_comes_over_tls_or_from_this_machine(base: str) -> None:
+    with pytest.raises(ConfigurationError, match="widget_base"):
+        render_snippet({"app_id": "a"}, widget_base=base)
+
+
+def test_the_sandbox_may_serve_the_widget() -> None:
+    assert "http://127.0.0.1:8765/widget/" in render_snippet(
+        {"app_id": "a"}, widget_base="http://127.0.0.1:8765/widget/"
+    )
+
+
+def test_the_hash_is_that_of_the_script(messenger_builder: TokenPairBuilder) -> None:
+    snippet = render_snippet(messenger_builder.build_settings(42), nonce="abc")
+    assert snippet.csp_source == f"'sha256-{b64encode(sha256(parsed(snippet).text.encode()).digest()).decode()}'"
+
+
+def test_the_tokens_are_in_the_markup_and_not_in_its_repr(messenger_builder: TokenPairBuilder) -> None:
+    settings = messenger_builder.build_settings(42)
+    snippet = render_snippet(settings)
+    assert settings["intercom_user_jwt"] in snippet
+    assert repr(snippet) == f"<Snippet of {len(snippet)} characters>"
+
+
+def test_the_sign_out_names_everything_that_is_personal() -> None:
+    snippet = render_sign_out("a</script>", nonce="abc")
+    assert parsed(snippet).tags == ["body", "script {'nonce': 'abc'}", "p"]
+    for name in ("user_id", "email", "intercom_user_jwt", "salesforce_identity_token", "auth_tokens"):
+        assert f'"{name}"' in snippet
+
+
+def test_the_cookies_to_expire() -> None:
+    assert cookie_names("a1") == ("intercom-session-a1", "intercom-id-a1", "intercom-device-id-a1")
+
+
+def test_the_renewal_is_a_module_script() -> None:
+    snippet = render_renewal("/r.js", "/s</script>", nonce="abc")
+    assert parsed(snippet).tags[1] == "script {'type': 'module', 'nonce': 'abc'}"
+    assert parsed(snippet).text == r'import{renew}from"/r.js";renew("/s\u003c/script\u003e");'
+
+
+def test_the_renewal_module_is_small() -> None:
+    assert len(renewal_module().read_bytes()) < 2048
+
+
+@pytest.mark.parametrize(("region", "expected"), [("us", "us"), ("eu", "eu"), ("ap", "ap"), ("au", "ap")])
+def test_the_npm_package_takes_a_region(region: Region, expected: str) -> None:
+    builder = throwaway_builder()
+    there = TokenPairBuilder(
+        app_id="a", intercom=builder.intercom, salesforce=builder.salesforce, region=region, clock=lambda: 0
+    )
+    settings = npm_settings(there.build_settings(42))
+    assert settings["region"] == expected
+    assert "api_base" not in settings
+    assert settings["user_id"] == "42"
+
+
+def test_the_npm_package_takes_no_other_address() -> None:
+    with pytest.raises(ConfigurationError, match="api_base"):
+        npm_settings({"app_id": "a", "api_base": "https://elsewhere.example"})

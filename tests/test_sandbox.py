@@ -1,0 +1,221 @@
+"""The stand-in for both platforms: its verdicts, its server and its command."""
+
+from __future__ import annotations
+
+import json
+import threading
+import urllib.error
+import urllib.request
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from http.client import HTTPConnection
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from fin_messenger_auth import ConfigurationError, SalesforceMinter, TokenPairBuilder, sandbox
+from fin_messenger_auth.cli import main
+from fin_messenger_auth.sandbox import (
+    Sandbox,
+    SandboxServer,
+    sandbox_from_env,
+    start_throwaway,
+    throwaway_sandbox,
+    widget_script,
+)
+from fin_messenger_auth.testing import FrozenClock, throwaway_builder, throwaway_rsa_key, throwaway_secret
+from fin_messenger_auth.testing.throwaway import pem_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ENVIRON = {
+    "INTERCOM_APP_ID": "throwaway",
+    "SALESFORCE_KEY_ID": "throwaway",
+    "SALESFORCE_ISSUER": "https://issuer.example",
+    "SALESFORCE_AUDIENCE": "https://example.my.salesforce-scrt.com",
+}
+
+
+@pytest.fixture
+def judge(messenger_clock: FrozenClock) -> Sandbox:
+    return replace(throwaway_sandbox(), clock=messenger_clock)
+
+
+def test_a_page_in_good_health_is_verified_by_both(judge: Sandbox, messenger_builder: TokenPairBuilder) -> None:
+    verdict = judge.verdict(messenger_builder.build_settings(42))
+    assert verdict.user_id == "42"
+    assert verdict.intercom == "Verified as 42"
+    assert verdict.salesforce == "Verified as 42"
+
+
+def test_an_anonymous_page_is_a_leads(judge: Sandbox, messenger_builder: TokenPairBuilder) -> None:
+    verdict = judge.verdict(messenger_builder.build_settings(None))
+    assert verdict.user_id is None
+    assert (verdict.intercom, verdict.salesforce) == ("Lead: an anonymous visitor", "Guest: an anonymous visitor")
+
+
+def test_an_issuer_with_a_slash_too_many_is_a_guest(judge: Sandbox, messenger_builder: TokenPairBuilder) -> None:
+    salesforce = messenger_builder.salesforce
+    assert salesforce is not None
+    slashed = SalesforceMinter(salesforce.signer, issuer=f"{salesforce.issuer}/", audience=salesforce.audience)
+    verdict = judge.verdict(replace(messenger_builder, salesforce=slashed).build_settings(42))
+    assert verdict.intercom == "Verified as 42"
+    assert verdict.salesforce.startswith("Guest: ")
+    assert "slash" in verdict.salesforce
+
+
+def test_an_expired_page_is_nobodys(
+    judge: Sandbox, messenger_builder: TokenPairBuilder, messenger_clock: FrozenClock
+) -> None:
+    settings = messenger_builder.build_settings(42)
+    messenger_clock.advance(3601)
+    verdict = judge.verdict(settings)
+    assert verdict.user_id is None
+    assert verdict.intercom.startswith("Not verified: ")
+    assert verdict.salesforce.startswith("Guest: ")
+
+
+def test_a_changed_user_id_is_noticed(judge: Sandbox, messenger_builder: TokenPairBuilder) -> None:
+    verdict = judge.verdict({**messenger_builder.build_settings(42), "user_id": "7"})
+    assert verdict.user_id is None
+    assert verdict.intercom.startswith("Not verified: ")
+
+
+def test_a_user_id_without_tokens_is_noticed(judge: Sandbox) -> None:
+    verdict = judge.verdict({"app_id": "a", "user_id": 42})
+    assert verdict.intercom.startswith("Not verified: ")
+    assert verdict.salesforce == "Guest: there is no salesforce_identity_token"
+
+
+def test_where_fin_makes_the_second_token_it_is_not_checked(messenger_clock: FrozenClock) -> None:
+    judge = Sandbox(secret=throwaway_secret().encode(), clock=messenger_clock)
+    verdict = judge.verdict(throwaway_builder(clock=messenger_clock, fin_managed=True).build_settings(42))
+    assert verdict.salesforce == "Not checked: Fin makes this token"
+
+
+def test_the_secret_shows_nowhere(judge: Sandbox) -> None:
+    assert throwaway_secret() not in repr(judge)
+
+
+def test_it_knows_the_keys_of_the_configuration(tmp_path: Path, messenger_builder: TokenPairBuilder) -> None:
+    secret_file, key_file = tmp_path / "secret", tmp_path / "key.pem"
+    secret_file.write_text(f"{throwaway_secret()}\n")
+    key_file.write_bytes(pem_of(throwaway_rsa_key()))
+    settings = messenger_builder.build_settings(42)
+    for secret in (
+        {"INTERCOM_MESSENGER_SECRET": throwaway_secret()},
+        {"INTERCOM_MESSENGER_SECRET_FILE": str(secret_file)},
+    ):
+        environ = {**ENVIRON, **secret, "SALESFORCE_PRIVATE_KEY_FILE": str(key_file)}
+        judge = replace(sandbox_from_env(environ), clock=messenger_builder.clock)
+        assert judge.verdict(settings).salesforce == "Verified as 42"
+        there = replace(sandbox_from_env(environ, kid="other"), clock=messenger_builder.clock)
+        assert there.verdict(settings).salesforce.startswith("Guest: ")
+
+
+def test_without_a_salesforce_key_there_is_none_to_verify_with() -> None:
+    environ = {
+        "INTERCOM_APP_ID": "a",
+        "INTERCOM_MESSENGER_SECRET": throwaway_secret(),
+        "SALESFORCE_IDENTITY": "fin-managed",
+    }
+    assert sandbox_from_env(environ).keys == ()
+
+
+def test_a_lost_configuration_is_an_error() -> None:
+    with pytest.raises(ConfigurationError, match="INTERCOM_APP_ID"):
+        sandbox_from_env({})
+
+
+@contextmanager
+def running(judge: Sandbox) -> Iterator[SandboxServer]:
+    with SandboxServer(judge, 0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def ask(url: str, body: bytes | None = None, **headers: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, body, headers)) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def test_it_serves_the_widget_the_verdicts_and_the_status(judge: Sandbox, messenger_builder: TokenPairBuilder) -> None:
+    with running(judge) as server:
+        assert ask(f"{server.url}widget/any") == (200, widget_script())
+        assert "No page has asked yet" in ask(server.url)[1]
+        settings = messenger_builder.build_settings(42)
+        status, body = ask(f"{server.url}sandbox/verdict", json.dumps(settings).encode())
+        assert (status, json.loads(body)["intercom"]) == (200, "Verified as 42")
+        page = ask(server.url)[1]
+        assert "Verified as 42" in page
+        assert "stand-in" in page
+        assert "eyJ" not in page
+
+
+def test_what_a_page_claims_to_be_is_no_markup(judge: Sandbox) -> None:
+    with running(judge) as server:
+        ask(f"{server.url}sandbox/verdict", json.dumps({"user_id": "<script>", "intercom_user_jwt": "<img>"}).encode())
+        assert "<script>" not in ask(server.url)[1]
+        assert "<img>" not in ask(server.url)[1]
+
+
+@pytest.mark.parametrize("body", [b"", b"no json", b"[]", b"[" * 100_000])
+def test_what_is_no_settings_is_refused(judge: Sandbox, body: bytes) -> None:
+    with running(judge) as server:
+        assert ask(f"{server.url}sandbox/verdict", body)[0] == 400
+
+
+def test_a_body_without_an_end_is_not_even_read(judge: Sandbox) -> None:
+    with running(judge) as server, closing(HTTPConnection("127.0.0.1", server.server_port)) as connection:
+        connection.putrequest("POST", "/sandbox/verdict")
+        connection.putheader("Content-Length", str(10**12))
+        connection.endheaders()
+        assert connection.getresponse().status == 400
+
+
+def test_a_foreign_name_that_points_here_is_refused(judge: Sandbox) -> None:
+    with running(judge) as server:
+        assert ask(server.url, Host="evil.example")[0] == 403
+        assert ask(f"{server.url}sandbox/verdict", b"{}", Host="evil.example:80")[0] == 400
+        assert ask(server.url, Host=f"localhost:{server.server_port}")[0] == 200
+        assert ask(f"{server.url}elsewhere")[0] == 404
+
+
+def test_an_example_starts_with_throwaway_keys() -> None:
+    builder, url = start_throwaway()
+    body = json.dumps(builder.build_settings(42)).encode()
+    assert json.loads(ask(f"{url}sandbox/verdict", body)[1])["salesforce"] == "Verified as 42"
+
+
+def test_the_command_serves_until_it_is_interrupted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret = throwaway_secret()
+    variables = {
+        **ENVIRON,
+        "INTERCOM_MESSENGER_SECRET": secret,
+        "SALESFORCE_PRIVATE_KEY": pem_of(throwaway_rsa_key()).decode(),
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    def interrupted(_server: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sandbox.SandboxServer, "serve_forever", interrupted)
+    assert main(["sandbox", "--port", "0"]) == 0
+    said = capsys.readouterr().out
+    assert "http://127.0.0.1:" in said
+    assert "Stopped." in said
+    assert secret not in said
