@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import asynchronous, cold_start, growth, hs256, memory, pair, server, threads
+from . import asynchronous, cold_start, growth, hs256, memory, pair, parts, server, threads
 from .measure import FULL, QUICK
 from .neighbours import Neighbours
 from .report import Report, machine, shown
@@ -37,6 +37,7 @@ def main() -> None:
             "cold start": lambda: cold_start.measure(effort),
             "pair": lambda: pair.measure(effort, neighbours),
             "hs256": lambda: hs256.measure(effort, neighbours),
+            "parts": lambda: parts.measure(effort),
             "threads": lambda: threads.measure(effort),
             "async": lambda: asynchronous.measure(effort),
             "growth": lambda: growth.measure(effort),

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from .measure import Figure
 
-WIDTH, ROW, LEFT, RIGHT, TOP = 760, 26, 250, 110, 44
+WIDTH, ROW, LEFT, RIGHT, TOP = 800, 26, 290, 110, 44
 _STYLE = (
     "text{font:13px system-ui,sans-serif;fill:#222}.title{font-weight:600}.bar{fill:#8a93a6}.ours{fill:#1f6feb}"
     ".spread{stroke:#222;stroke-width:1.5}.back{fill:#fff}"

@@ -43,6 +43,13 @@ def test_other_languages_take_their_turns_and_the_missing_are_named() -> None:
         assert bool(slots) or neighbours.missing
 
 
+def test_a_machine_without_the_programs_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with Neighbours() as neighbours:
+        assert neighbours.slots(peers.Case(), "pair") == {}
+        assert [what.split()[0] for what in neighbours.missing] == ["ruby", "node"]
+
+
 def test_hs256_has_our_ratio_to_the_best_peer() -> None:
     with Neighbours() as neighbours:
         small, large = hs256.measure(ONCE, neighbours)
