@@ -10,7 +10,6 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from resource import getpagesize
 from typing import TYPE_CHECKING
 
 from . import peers
@@ -52,7 +51,8 @@ def measure(effort: Effort) -> list[Section]:
 def resident() -> int:
     """Return the resident memory of this process, in bytes."""
     gc.collect()
-    return int(Path("/proc/self/statm").read_text().split()[1]) * getpagesize()
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()  # exact, where statm is not
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Rss:"))
 
 
 def growth(operation: Callable[[], object], count: int) -> int:
