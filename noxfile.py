@@ -118,6 +118,17 @@ def demo(session: nox.Session) -> None:
     session.run("python", "-m", "fin_messenger_auth", "demo")
 
 
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """What the library costs beside its floor and its peers; ``-- --quick`` tries the bench in a minute."""
+    install(session, "bench", "tests")
+    if shutil.which("npm"):
+        with session.chdir("bench/other_languages"):
+            session.run("npm", "install", "--silent", "--no-package-lock", "--ignore-scripts", external=True)
+    session.run("pytest", "-q", "tests/bench")
+    session.run("python", "-m", "bench", *session.posargs)
+
+
 @nox.session(venv_backend="none")
 def interpreters(session: nox.Session) -> None:
     """Say which interpreters the tests did not see."""

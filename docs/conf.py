@@ -8,7 +8,8 @@ project_copyright = f"2026, {author}"
 release = version = version_of(project)
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "_generated"]  # what the bench writes is included by performance.md
+html_static_path = ["_static"]
 html_theme = "furo"
 html_title = project
 

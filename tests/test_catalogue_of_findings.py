@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests import broken_keys
-from tests import broken_setups
-from tests import broken_tokens
 import pytest
 
 from fin_messenger_auth.diagnosis import CATALOGUE, Level
+from tests import broken_keys, broken_setups, broken_tokens
 
 PAGE = Path(__file__).parent.parent / "docs" / "findings.md"
 NAMES = re.compile(r"\{(\w+)\}")

@@ -30,7 +30,9 @@ RECOMMENDED_LIFETIME = timedelta(minutes=5)
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 _header_json = JSONEncoder(separators=(",", ":"))
-_claims_json = JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+# Without its own search for cycles: the values were searched when they came in, and one that came in by another
+# way ends as a RecursionError.
+_claims_json = JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False)
 
 
 def base64url(data: bytes) -> bytes:

@@ -8,7 +8,6 @@ new signer. Anything with these three members plugs in; nothing is inherited and
 
 from __future__ import annotations
 
-import hmac
 import re
 import warnings
 from inspect import iscoroutinefunction
@@ -18,6 +17,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256, SHA512
+from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from .errors import ConfigurationError, FinMessengerAuthWarning, InvalidKeyError
@@ -108,17 +108,17 @@ class HMACSigner(Sealed):
         FinMessengerAuthWarning: It is shorter than the 32 bytes of Intercom's own secrets.
     """
 
-    __slots__ = ("_secret", "alg", "kid")
+    __slots__ = ("_keyed", "alg", "kid")
 
     alg: str
     kid: str | None
-    _secret: MaskedBytes
+    _keyed: HMAC
 
     def __init__(self, source: KeySource, /, *, kid: str | None = None) -> None:
         fill(self, "alg", "HS256")
         fill(self, "kid", kid)
         check_kid(kid)
-        fill(self, "_secret", _checked_secret(read_key(source).without_line_end()))
+        fill(self, "_keyed", HMAC(_checked_secret(read_key(source).without_line_end()), SHA256()))
 
     def __repr__(self) -> str:
         """Show the key id, and nothing of the secret."""
@@ -126,7 +126,9 @@ class HMACSigner(Sealed):
 
     def sign(self, signing_input: bytes, /) -> bytes:
         """Return HMAC-SHA256 of the message (RFC 7518 §3.2)."""
-        return hmac.digest(self._secret, signing_input, "sha256")
+        mac = self._keyed.copy()  # the secret is worked in already, once
+        mac.update(signing_input)
+        return mac.finalize()
 
 
 class RSASigner(Sealed):
