@@ -62,6 +62,7 @@ async def never() -> None:
 
 
 async def failing() -> None:
+    await asyncio.sleep(0)  # as whatever comes over a wire
     raise ConnectionError("the KMS at kms.example says: secret-looking text")
 
 

@@ -113,10 +113,11 @@ async def aencode_all(work: Sequence[tuple[Mapping[str, Any], Signer | AsyncSign
 
     try:
         async with TaskGroup() as group:
-            tasks = [group.create_task(aencode(claims, signer)) for claims, signer in work]
+            tasks = [group.create_task(aencode(claims, signer)) for claims, signer in work[1:]]
+            first = await aencode(*work[0])
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from failures.exceptions[0].__cause__
-    return [task.result() for task in tasks]
+    return [first, *(task.result() for task in tasks)]
 
 
 def whole_seconds(lifetime: timedelta, token: str) -> int:

@@ -9,7 +9,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard
 
 from .errors import FinMessengerAuthWarning, InvalidClaimError
-from .values import fill, json_items, json_value
+from .values import fill, json_items, json_text, json_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -197,7 +197,7 @@ def _is_id(value: object) -> TypeGuard[str | int | UUID]:
 def _identifier(value: object, claim: str) -> str:
     if not _is_id(value):
         raise InvalidClaimError(claim, f"an id is a str, an int or a UUID, not {type(value).__name__}.")
-    text = str(json_value(value, claim) if isinstance(value, str | int) else value)
+    text = json_text(value, claim) if isinstance(value, str) else _number_or_uuid(value, claim)
     if not text.strip():
         raise InvalidClaimError(claim, "the id is blank; an anonymous visitor is None.")
     if text in _NOBODY:
@@ -205,13 +205,16 @@ def _identifier(value: object, claim: str) -> str:
     return text
 
 
+def _number_or_uuid(value: int | UUID, claim: str) -> str:
+    return str(json_value(value, claim) if isinstance(value, int) else value)
+
+
 def _text(value: object, claim: str) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
         raise InvalidClaimError(claim, f"must be a str, not {type(value).__name__}.")
-    plain: str = json_value(value, claim)
-    return plain
+    return json_text(value, claim)
 
 
 def _unix_seconds(value: object, claim: str) -> int:

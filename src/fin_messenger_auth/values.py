@@ -66,6 +66,18 @@ def json_value(value: object, name: str) -> Any:  # noqa: ANN401 - JSON is what 
         raise _unreadable(name) from error
 
 
+def json_text(value: str, name: str) -> str:
+    """Return a text as a plain ``str``: what :func:`json_value` does with one, and quicker.
+
+    Raises:
+        InvalidClaimError: It holds a lone surrogate.
+    """
+    plain = str.__str__(value[:])
+    if not _is_unicode(plain):
+        raise InvalidClaimError(name, "the text holds a lone surrogate, which UTF-8 cannot carry.")
+    return plain
+
+
 def json_items(values: object, name: str) -> list[tuple[str, object]]:
     """Return the items of a mapping from names to values, the names checked to be plain text.
 
@@ -79,7 +91,7 @@ def json_items(values: object, name: str) -> list[tuple[str, object]]:
     if not isinstance(values, Mapping):
         raise InvalidClaimError(name, f"must be a mapping of names to values, not {type(values).__name__}.")
     try:
-        return [(_key(key, _Walk(name)), value) for key, value in values.items()]
+        return [(_key(key, name), value) for key, value in values.items()]
     except InvalidClaimError:
         raise
     except Exception as error:
@@ -151,10 +163,7 @@ def _(value: bool, _walk: _Walk) -> bool:  # noqa: FBT001
 
 @_plain.register(str)
 def _(value: str, walk: _Walk) -> str:
-    plain = str.__str__(value[:])
-    if not _is_unicode(plain):
-        raise InvalidClaimError(walk.name, "the text holds a lone surrogate, which UTF-8 cannot carry.")
-    return plain
+    return json_text(value, walk.name)
 
 
 @_plain.register(int)
@@ -186,7 +195,7 @@ def _(value: datetime, walk: _Walk) -> int:
 @_plain.register(Mapping)
 def _(value: Mapping[object, object], walk: _Walk) -> dict[str, Any]:
     walk.enter(value)
-    plain = {_key(key, walk): _plain(item, walk) for key, item in value.items()}
+    plain = {_key(key, walk.name): _plain(item, walk) for key, item in value.items()}
     walk.leave()
     return plain
 
@@ -200,8 +209,7 @@ def _(value: list[object] | tuple[object, ...], walk: _Walk) -> list[Any]:
     return plain
 
 
-def _key(key: object, walk: _Walk) -> str:
+def _key(key: object, name: str) -> str:
     if not isinstance(key, str):
-        raise InvalidClaimError(walk.name, f"names are str, not {type(key).__name__}.")
-    plain: str = _plain(key, walk)
-    return plain
+        raise InvalidClaimError(name, f"names are str, not {type(key).__name__}.")
+    return json_text(key, name)
