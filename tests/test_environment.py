@@ -198,6 +198,10 @@ MISTAKES: dict[str, tuple[dict[str, str], type[FinMessengerAuthError], str]] = {
 }
 
 
+def test_the_line_end_that_is_dropped_is_no_blank() -> None:
+    TokenPairBuilder.from_env(OWN_KEY | {"INTERCOM_MESSENGER_SECRET": SECRET + "\r\n"})
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

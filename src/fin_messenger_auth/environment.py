@@ -132,6 +132,8 @@ class Environment:
     def _warn_of_wrapping(self) -> None:
         for name in (*INTERCOM_VARIABLES, *SALESFORCE_VARIABLES[1:]):
             value = self._get(name)
+            if name in IN_FILES:
+                value = value.removesuffix("\n").removesuffix("\r")  # as the signer does
             if value != value.strip() or value[:1] in ("'", '"'):
                 warnings.warn(
                     f"{self._prefix}{name} begins or ends with a blank or a quote, which counts as a part of it.",
