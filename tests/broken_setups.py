@@ -137,6 +137,10 @@ BROKEN = [
     environment("environment-file", SALESFORCE_PRIVATE_KEY_FILE="/nowhere/private-key.pem"),
     environment("environment-file", SALESFORCE_PRIVATE_KEY_PASSWORD_FILE="/nowhere/password"),
     environment("environment-blanks", INTERCOM_APP_ID="abc\n"),
+    environment("environment-blanks", INTERCOM_APP_ID='"abc"'),
+    environment("environment-blanks", SALESFORCE_AUDIENCE=f"'{AUDIENCE}'"),
+    environment("environment-blanks", "salesforce-issuer-differs", SALESFORCE_ISSUER=f'"{ISSUER}"'),
+    environment("environment-blanks", "salesforce-kid-differs", SALESFORCE_KEY_ID="`WebAppKey1`"),
     environment("environment-placeholder", SALESFORCE_AUDIENCE=AUDIENCE_PLACEHOLDER),
     environment("environment-audience", SALESFORCE_AUDIENCE=AUDIENCE + "/"),
     SetupCase(

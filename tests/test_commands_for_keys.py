@@ -129,6 +129,23 @@ class TestKeysThatExist:
         assert len(text.splitlines()) == 3
         assert all(Path(line).is_file() for line in text.splitlines())
 
+    @pytest.mark.parametrize(
+        ("x5c", "message"),
+        [("-----BEGIN CERTIFICATE-----", "x5c holds PEM armour"), ("", "There is no x5c"), ("AAAA", "no certificate")],
+    )
+    def test_what_the_doctor_condemns_is_not_written(
+        self, x5c: str, message: str, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        jwk = {**json.loads((keys / "jwk.json").read_text()), "x5c": [x5c] if x5c else []}
+        (tmp_path / "jwk.json").write_text(json.dumps(jwk))
+        path = str(tmp_path / "jwk.json")
+        for argv in (["jwks", path], ["metadata", str(tmp_path / "md"), "--jwk", path, "--issuer", ISSUER]):
+            assert main(argv) == 1
+            captured = capsys.readouterr()
+            assert message in captured.err
+            assert captured.out == ""
+        assert not (tmp_path / "md").exists()
+
     def test_a_private_jwk_is_refused(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (tmp_path / "jwk.json").write_text('{"kty": "RSA", "d": "c2VjcmV0"}')
         assert main(["jwks", str(tmp_path / "jwk.json")]) == 1
@@ -173,6 +190,19 @@ class TestInspect:
         assert "? signature: Signature and kid were not checked" in text
         assert "✓ key id" not in text
         assert "2 that cannot be checked from here" in text
+
+    def test_the_key_is_looked_at_too(self, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        jwk = json.loads((keys / "jwk.json").read_text())
+        (tmp_path / "jwk.json").write_text(json.dumps({name: jwk[name] for name in jwk if name != "x5c"}))
+        (tmp_path / "list.json").write_text(json.dumps([jwk]))
+        options = ("--issuer", ISSUER, "--audience", AUDIENCE, "--key")
+        text = output(capsys, "inspect", identity_token(keys), *options, str(tmp_path / "jwk.json"), status=1)
+        assert "✓ signature" in text
+        assert "jwk-x5c-missing" in text
+        assert "1 errors" in text
+        assert "jwk-several" in output(
+            capsys, "inspect", identity_token(keys), *options, str(tmp_path / "list.json"), status=1
+        )
 
     def test_json_for_machines(self, capsys: pytest.CaptureFixture[str]) -> None:
         found = json.loads(output(capsys, "inspect", user_jwt(tags=["x", 1]), "--json"))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from fin_messenger_auth.diagnosis import check_certificate, check_private_key, check_secret
+from fin_messenger_auth.diagnosis import check_certificate, check_key_file, check_private_key, check_secret
 from fin_messenger_auth.errors import FinMessengerAuthError, FinMessengerAuthWarning
 from fin_messenger_auth.keys import StringKeySource
 from fin_messenger_auth.onboarding import certificate_pem
 from fin_messenger_auth.signers import HMACSigner, RSASigner
-from tests.broken_keys import BROKEN, HEALTHY, PEM, KeyCase, certificate, encrypted
+from tests.broken_keys import BROKEN, HEALTHY, PEM, PUBLIC_PEM, KeyCase, certificate, encrypted
 from tests.broken_tokens import KEY, SECRET
 
 ENCRYPTED = encrypted(KEY, b"x")
@@ -30,6 +32,22 @@ def test_the_certificate_is_judged_by_the_clock_of_the_machine_if_no_time_is_giv
         "certificate-ends-soon",
         "certificate-renew",
     }
+
+
+def test_a_file_of_keys_is_checked_for_what_it_is() -> None:
+    made = certificate(days=20)
+    moment = made.not_valid_after_utc.timestamp() + 86_400
+    jwk = {"kty": "RSA", "kid": "key-1", "alg": "RS256", "n": "AQAB", "e": "AQAB", "x5c": []}
+    for document, code in [
+        (certificate_pem(made), "certificate-expired"),
+        (made.public_bytes(Encoding.DER), "certificate-expired"),
+        (json.dumps(jwk).encode(), "jwk-x5c-missing"),
+        (json.dumps({"keys": [jwk]}).encode(), "jwk-x5c-missing"),
+        (json.dumps([jwk]).encode(), "jwk-several"),
+        (b"{", "jwk-not-json"),
+    ]:
+        assert code in {each.code for each in check_key_file(document, now=moment)}
+    assert check_key_file(PUBLIC_PEM) == check_key_file(PEM) == []
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fin_messenger_auth import diagnosis
 from fin_messenger_auth.diagnosis.compact import INTERCOM, SALESFORCE, ReadToken, read_token
-from fin_messenger_auth.diagnosis.report import as_json, summary, token_report
+from fin_messenger_auth.diagnosis.report import as_json, report, summary, token_report
 from fin_messenger_auth.keys import FileKeySource, read_key
 
 if TYPE_CHECKING:
@@ -44,7 +44,9 @@ def run(arguments: argparse.Namespace) -> int:
     guess = SALESFORCE if arguments.key or arguments.issuer else INTERCOM
     read, _ = read_token(token, guess)
     name = _name_of(read, arguments) or guess
-    findings = _check(name, token, arguments)
+    of_the_key = [] if arguments.key is None else diagnosis.check_key_file(read_key(FileKeySource(arguments.key)))
+    of_the_token = _check(name, token, arguments)
+    findings = [*of_the_token, *of_the_key]
     header, claims = (read.header, _shortened(read.claims)) if read else ({}, {})
     if arguments.json:
         print(as_json(findings, token=name, header=header, claims=claims))
@@ -53,7 +55,9 @@ def run(arguments: argparse.Namespace) -> int:
         if read:
             print("header", json.dumps(header))
             print("claims", json.dumps(claims, indent=2))
-        print(token_report(name, findings))
+        print(token_report(name, of_the_token))
+        if of_the_key:
+            print(report(of_the_key))
         print(f"\n{summary(findings)}")
     return int(diagnosis.has_errors(findings))
 

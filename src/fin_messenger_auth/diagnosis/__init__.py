@@ -13,6 +13,7 @@ from .environment import check_environment
 from .findings import Evidence, Finding, Level, has_errors
 from .intercom_token import check_intercom_token
 from .jwk import check_jwk, check_jwks
+from .key_file import check_key_file, read_sound_jwk
 from .online import Org, check_org, check_published_jwks
 from .page import check_settings
 from .private_key import check_private_key
@@ -34,6 +35,7 @@ __all__ = [
     "check_jwk",
     "check_jwks",
     "check_key_directory",
+    "check_key_file",
     "check_org",
     "check_pair",
     "check_private_key",
@@ -44,5 +46,6 @@ __all__ = [
     "examine",
     "has_errors",
     "make_pair",
+    "read_sound_jwk",
     "read_verifying_keys",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import string
 import warnings
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 SECRET, KEY, PASSWORD = "INTERCOM_MESSENGER_SECRET", "SALESFORCE_PRIVATE_KEY", "SALESFORCE_PRIVATE_KEY_PASSWORD"
 
 _VERBATIM = ("INTERCOM_APP_ID", "SALESFORCE_KEY_ID", "SALESFORCE_ISSUER", "SALESFORCE_AUDIENCE")
+_QUOTES = "\"'`"
+_BLANKS_AND_QUOTES = string.whitespace + _QUOTES
 _PLACEHOLDERS = {
     "SALESFORCE_AUDIENCE": AUDIENCE_PLACEHOLDER,
     "SALESFORCE_PRIVATE_KEY_PASSWORD_FILE": PASSWORD_PLACEHOLDER,
@@ -109,9 +112,9 @@ class Variables:
     def check_values(self) -> list[Finding]:
         """Say which plain values are not what they must be."""
         findings = [
-            finding("environment-blanks", name=self._prefix + name)
+            finding("environment-blanks", name=self._prefix + name, what=what)
             for name in _VERBATIM
-            if self.get(name) != self.get(name).strip()
+            for what in _around(self.get(name))
         ]
         findings += [
             finding("environment-placeholder", name=self._prefix + name)
@@ -122,7 +125,7 @@ class Variables:
             findings.append(finding("environment-region"))
         if self.get("SALESFORCE_ISSUER").strip().lower() == FIN_ISSUER:
             findings.append(finding("environment-issuer-fin"))
-        audience = self.get("SALESFORCE_AUDIENCE").strip()
+        audience = self.get("SALESFORCE_AUDIENCE").strip(_BLANKS_AND_QUOTES)
         if audience and not AUDIENCE_PATTERN.fullmatch(audience):
             findings.append(finding("environment-audience"))
         for name in ("INTERCOM_TOKEN_LIFETIME", "SALESFORCE_TOKEN_LIFETIME"):
@@ -170,6 +173,13 @@ class Variables:
     def _names(self, names: Sequence[str]) -> str:
         *others, last = [self._prefix + name for name in names]
         return f"{', '.join(others)} and {last}" if others else last
+
+
+def _around(value: str) -> list[str]:
+    """Say what stands around a value and is none of its own."""
+    bare = value.strip()
+    quoted = len(bare) > 1 and bare[0] == bare[-1] and bare[0] in _QUOTES
+    return [*(["blanks or a line end"] if bare != value else []), *(["quotes"] if quoted else [])]
 
 
 def _refusal(environ: Mapping[str, str] | None, prefix: str) -> list[Finding]:

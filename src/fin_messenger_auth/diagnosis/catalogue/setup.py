@@ -83,7 +83,7 @@ ENTRIES = (
         "environment-blanks",
         "configuration",
         ERROR,
-        "{name} has blanks or a line end around its value, and they count.",
+        "{name} has {what} around its value, and they count.",
         "Take them off.",
         INFERENCE,
     ),
