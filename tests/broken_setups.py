@@ -107,10 +107,38 @@ def rename_kid(setup: Setup) -> None:
 def sign_with_another_key(setup: Setup) -> None:
     path = setup.directory / "another.pem"
     path.write_bytes(pem_of(OTHER_KEY))
+    path.chmod(0o600)
     setup.environ["SALESFORCE_PRIVATE_KEY_FILE"] = str(path)
 
 
+def open_directory(setup: Setup) -> None:
+    pem_with_written_line_ends(setup)
+    (setup.directory / "private-key.pem").chmod(0o604)
+
+
+def open_secret(setup: Setup) -> None:
+    path = setup.directory / "secret"
+    path.write_text(SECRET)
+    path.chmod(0o644)
+    setup.lose("INTERCOM_MESSENGER_SECRET").environ["INTERCOM_MESSENGER_SECRET_FILE"] = str(path)
+
+
+def renew(setup: Setup, *names: str) -> None:
+    signer = RSASigner(StringKeySource((setup.directory / "private-key.pem").read_bytes()))
+    made = self_signed_certificate(signer, signer.public_key, days=365)
+    jwk = make_jwk(signer.public_key, made)
+    files = {
+        "certificate.pem": certificate_pem(made),
+        "jwk.json": json.dumps(jwk).encode(),
+        "jwks.json": json.dumps(make_jwks([jwk])).encode(),
+    }
+    for name in names:
+        (setup.directory / name).write_bytes(files[name])
+
+
 HEALTHY = [
+    SetupCase(set(), lambda setup: (setup.directory / "certificate.pem").unlink()),
+    SetupCase(set(), lambda setup: (setup.directory / "jwks.json").unlink()),
     SetupCase(set(), lambda _setup: None),
     SetupCase(set(), lambda setup: setup.options.pop("issuer")),
     SetupCase(set(), lambda setup: (setup.directory / "private-key.pem").chmod(0o400)),
@@ -159,10 +187,18 @@ BROKEN = [
     SetupCase({"salesforce-signature"}, sign_with_another_key),
     SetupCase({"clock-implausible", "certificate-not-yet-valid"}, lambda setup: setup.options.update(now=0)),
     SetupCase({"directory-missing"}, lambda setup: setup.options.update(key_directory="/nowhere")),
-    SetupCase({"directory-incomplete"}, lambda setup: (setup.directory / "certificate.pem").unlink()),
-    SetupCase({"directory-incomplete"}, lambda setup: (setup.directory / "jwks.json").unlink()),
     SetupCase({"directory-incomplete"}, lambda setup: (setup.directory / "jwk.json").unlink()),
-    SetupCase({"directory-permissions"}, lambda setup: (setup.directory / "private-key.pem").chmod(0o640)),
+    SetupCase({"directory-permissions"}, open_directory),
+    SetupCase({"environment-permissions"}, open_secret),
+    SetupCase(
+        {"directory-permissions", "environment-permissions"},
+        lambda setup: (setup.directory / "private-key.pem").chmod(0o640),
+    ),
+    SetupCase({"directory-certificate-differs"}, lambda setup: renew(setup, "certificate.pem")),
+    SetupCase({"directory-certificate-differs"}, lambda setup: renew(setup, "jwk.json")),
+    SetupCase({"directory-certificate-differs"}, lambda setup: renew(setup, "jwks.json")),
+    SetupCase({"directory-certificate-differs"}, lambda setup: renew(setup, "jwk.json", "jwks.json")),
+    write("jwks.json", '{"keys": 7}', "jwks-not-a-set", "directory-jwks-differs"),
     write("certificate.pem", certificate_pem(OTHER_CERTIFICATE), "certificate-key-differs"),
     write("jwk.json", json.dumps(OTHER_JWK), "jwk-key-differs", "directory-jwks-differs"),
     write("jwks.json", json.dumps(make_jwks([OTHER_JWK])), "directory-jwks-differs"),
@@ -181,7 +217,7 @@ BROKEN = [
         SetupCase({"salesforce-signature"}, sign_with_another_key),
     ),
     several(
-        SetupCase({"directory-permissions"}, lambda setup: (setup.directory / "private-key.pem").chmod(0o604)),
+        SetupCase({"directory-permissions"}, open_directory),
         write("certificate.pem", "rubbish", "certificate-unreadable"),
     ),
     several(

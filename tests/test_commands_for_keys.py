@@ -94,6 +94,12 @@ class TestKeygen:
         assert "--issuer is blank" in capsys.readouterr().err
         assert not (tmp_path / "keys").exists()
 
+    def test_it_ends_with_the_whole_command_of_the_doctor(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        text = output(capsys, "keygen", str(tmp_path / "my keys"), "--issuer", "Acme & Sons")
+        assert text.endswith(f"Then: fin-messenger-auth doctor '{tmp_path}/my keys' --issuer 'Acme & Sons'\n")
+
     def test_it_overwrites_nothing(self, keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["keygen", str(keys)]) == 1
         assert "is not overwritten" in capsys.readouterr().err

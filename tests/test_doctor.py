@@ -49,7 +49,7 @@ def test_what_the_builder_refuses_is_an_error_here(case: SetupCase, setup: Setup
 
 
 def test_it_ends_with_what_cannot_be_seen_and_where_to_look(setup: Setup) -> None:
-    findings = examine(setup.environ, key_directory=setup.directory, attributes=["plan", "email"])
+    findings = examine(setup.environ, key_directory=setup.directory, attributes=["plan", "email"], **setup.options)
     assert {each.code for each in findings} == {
         "unknown-secret",
         "unknown-enforcement",
@@ -60,6 +60,31 @@ def test_it_ends_with_what_cannot_be_seen_and_where_to_look(setup: Setup) -> Non
     }
     [updates] = [each for each in findings if each.code == "unknown-verified-updates"]
     assert "email, plan" in updates.mend
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (set(), "Key, kid and issuer were compared with nothing. Give KEY_DIRECTORY and --issuer."),
+        ({"issuer"}, "Key and kid were compared with nothing. Give KEY_DIRECTORY."),
+        ({"key_directory"}, "The issuer was compared with nothing. Give --issuer."),
+        ({"issuer", "key_directory"}, None),
+    ],
+)
+def test_it_says_what_it_had_nothing_to_compare_with(given: set[str], message: str | None, setup: Setup) -> None:
+    options = {"issuer": setup.options["issuer"], "key_directory": setup.directory}
+    findings = examine(setup.environ, **{name: options[name] for name in given})
+    said = [f"{each.message} {each.mend}" for each in findings if each.code == "configuration-unchecked"]
+    assert said == ([] if message is None else [message])
+
+
+def test_a_certificate_at_fault_is_named_with_its_file(setup: Setup) -> None:
+    findings = check_key_directory(setup.directory, now=time.time() + 725 * 86_400)
+    assert [(each.code, each.message.split(":")[0]) for each in findings] == [
+        ("certificate-ends-soon", "jwk.json"),
+        ("certificate-ends-soon", "certificate.pem"),
+        ("certificate-ends-soon", "jwks.json"),
+    ]
 
 
 def test_where_fin_makes_the_token_there_is_no_keyset_to_look_at(setup: Setup) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from fin_messenger_auth import onboarding
@@ -53,5 +54,6 @@ def run(arguments: argparse.Namespace) -> int:
     for line in onboarding.environment_lines(directory, issuer=arguments.issuer):
         print(f"  {line}")
     print("  and INTERCOM_APP_ID and INTERCOM_MESSENGER_SECRET, as in the README")
-    print(f"\nThen: fin-messenger-auth doctor {directory.path}")
+    doctor = shlex.join(["fin-messenger-auth", "doctor", str(directory.path), "--issuer", arguments.issuer])
+    print(f"\nThen: {doctor}")
     return 0

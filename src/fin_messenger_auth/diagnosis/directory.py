@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
-import stat
+from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fin_messenger_auth.errors import FinMessengerAuthError
+from fin_messenger_auth.errors import FinMessengerAuthError, InvalidKeyError
+from fin_messenger_auth.onboarding.certificate import read_certificate, rsa_key_of
 from fin_messenger_auth.onboarding.directory import CERTIFICATE, JWK, JWKS, PRIVATE_KEY
+from fin_messenger_auth.onboarding.jwk import certificate_in
 
 from .catalogue import finding
 from .certificate import check_certificate
 from .jwk import check_jwk, check_jwks
-from .private_key import check_private_key, open_private_key
+from .private_key import check_private_key, open_private_key, open_to_others
 from .verifying import VerifyingKey, read_verifying_keys
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.x509 import Certificate
 
     from .findings import Finding
 
@@ -27,7 +32,7 @@ def check_key_directory(
 ) -> list[Finding]:
     """Say what is wrong with the files of a key directory, each by itself and together.
 
-    The private key need not be there: a directory may hold what is public only.
+    Only ``jwk.json`` must be there: a directory may hold what is public only, and a key set is not for everybody.
 
     Args:
         path: The directory.
@@ -38,17 +43,18 @@ def check_key_directory(
     if not directory.is_dir():
         return [finding("directory-missing")]
     findings, public_key = _check_private_key(directory / PRIVATE_KEY, password)
-    files = {name: read_file(directory / name) for name in (CERTIFICATE, JWK, JWKS)}
-    findings += [finding("directory-incomplete", name=name) for name, data in files.items() if data is None]
-    certificate, jwk, jwks = files.values()
+    certificate, jwk, jwks = (read_file(directory / name) for name in (CERTIFICATE, JWK, JWKS))
+    if jwk is None:
+        findings.append(finding("directory-incomplete", name=JWK))
+    else:
+        findings += _of_file(JWK, check_jwk(jwk, public_key=public_key, now=now))
     if certificate is not None:
-        findings += check_certificate(certificate, public_key=public_key, now=now)
-    if jwk is not None:
-        findings += check_jwk(jwk, public_key=public_key, now=now)
+        findings += _of_file(CERTIFICATE, check_certificate(certificate, public_key=public_key, now=now))
     if jwks is not None:
-        findings += check_jwks(jwks, now=now)
+        findings += _of_file(JWKS, check_jwks(jwks, now=now))
     if jwk is not None and jwks is not None and any(key not in _keys(jwks) for key in _keys(jwk)):
         findings.append(finding("directory-jwks-differs"))
+    findings += _compare_certificates({CERTIFICATE: certificate, JWK: jwk, JWKS: jwks})
     return without_repetition(findings)
 
 
@@ -83,10 +89,38 @@ def _check_private_key(path: Path, password: bytes | None) -> tuple[list[Finding
         return [], None
     findings = check_private_key(pem, password=password)
     public_key = None if findings else open_private_key(pem, password).public_key
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if os.name == "posix" and mode & 0o077:
-        findings.append(finding("directory-permissions", mode=f"{mode:04o}"))
+    mode = open_to_others(path)
+    if mode is not None:
+        findings.append(finding("directory-permissions", mode=mode))
     return findings, public_key
+
+
+def _of_file(name: str, findings: list[Finding]) -> list[Finding]:
+    """Name the file where a certificate is at fault: there are three that hold one."""
+    return [
+        replace(each, message=f"{name}: {each.message}") if each.check == "certificate" else each for each in findings
+    ]
+
+
+def _compare_certificates(files: dict[str, bytes | None]) -> list[Finding]:
+    """Compare the certificates that are for the same key, in files of which some may be older than others."""
+    held = [(name, each) for name, document in files.items() for each in _certificates(document or b"")]
+    differing = [
+        (first, second)
+        for (first, one), (second, other) in combinations(held, 2)
+        if first != second and one != other and rsa_key_of(one) == rsa_key_of(other)
+    ]
+    return [finding("directory-certificate-differs", first=first, second=second) for first, second in differing[:1]]
+
+
+def _certificates(document: bytes) -> list[Certificate]:
+    try:
+        if document.lstrip()[:1] != b"{":
+            return [read_certificate(document)]
+        value = json.loads(document)
+        return [certificate_in(each) for each in value.get("keys", [value])]
+    except (AttributeError, TypeError, ValueError, RecursionError, InvalidKeyError):
+        return []  # the checks of the file say why
 
 
 def _keys(document: bytes) -> list[VerifyingKey]:

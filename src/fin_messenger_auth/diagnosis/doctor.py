@@ -63,6 +63,7 @@ def examine(  # noqa: PLR0913 - one for each choice, all but the first by name
     if key_directory is not None:
         findings += check_key_directory(key_directory, password=variables.read(PASSWORD), now=moment)
     findings += _check_pair(environ, prefix, key_directory, moment)
+    findings += _not_compared(variables, key_directory=key_directory, issuer=issuer)
     return [*without_repetition(findings), *out_of_sight(variables, attributes)]
 
 
@@ -102,6 +103,18 @@ def out_of_sight(variables: Variables, attributes: Collection[str] = ()) -> list
     if not variables.fin_managed:
         findings.append(finding("unknown-keyset"))
     return [*findings, finding("unknown-fin")]
+
+
+def _not_compared(
+    variables: Variables, *, key_directory: str | os.PathLike[str] | None, issuer: str | None
+) -> list[Finding]:
+    if variables.fin_managed or (key_directory is not None and issuer is not None):
+        return []
+    if key_directory is not None:
+        return [finding("configuration-unchecked", what="The issuer was", how="--issuer")]
+    if issuer is not None:
+        return [finding("configuration-unchecked", what="Key and kid were", how="KEY_DIRECTORY")]
+    return [finding("configuration-unchecked", what="Key, kid and issuer were", how="KEY_DIRECTORY and --issuer")]
 
 
 def _check_clock(now: float) -> list[Finding]:

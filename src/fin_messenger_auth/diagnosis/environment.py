@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import string
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fin_messenger_auth.environment import FIN_MANAGED, INTERCOM_VARIABLES, SALESFORCE_VARIABLES
@@ -18,7 +19,7 @@ from fin_messenger_auth.settings import API_BASES
 
 from .catalogue import finding
 from .findings import Finding, has_errors
-from .private_key import check_private_key
+from .private_key import check_private_key, open_to_others
 from .secret import check_secret
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def check_environment(environ: Mapping[str, str] | None = None, *, prefix: str =
         *variables.check_values(),
         *variables.check_secret(),
         *variables.check_key(),
+        *variables.check_permissions(),
     ]
     if not has_errors(findings):
         findings += _refusal(environ, prefix)
@@ -152,6 +154,16 @@ class Variables:
         if self.read(name) is None:
             return [finding("environment-file", name=f"{self._prefix}{name}_FILE")]
         return []
+
+    def check_permissions(self) -> list[Finding]:
+        """Say which files of keys others on this machine can open."""
+        paths = {name: Path(self.get(name)) for name in (f"{SECRET}_FILE", f"{KEY}_FILE") if self.get(name)}
+        modes = {name: open_to_others(path) for name, path in paths.items() if path.is_file()}
+        return [
+            finding("environment-permissions", name=self._prefix + name, mode=mode)
+            for name, mode in modes.items()
+            if mode is not None
+        ]
 
     def _check_lifetime(self, name: str) -> list[Finding]:
         text = self.get(name)

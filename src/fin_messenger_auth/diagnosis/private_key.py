@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -16,6 +18,8 @@ from fin_messenger_auth.signers import MIN_RSA_BITS, RSASigner
 from .catalogue import finding
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .findings import Finding
 
 _LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
@@ -51,6 +55,12 @@ def open_private_key(pem: bytes, password: bytes | None = None, *, kid: str | No
         InvalidKeyError: It can sign nothing; :func:`check_private_key` says why.
     """
     return RSASigner(StringKeySource(pem), kid=kid, password=None if password is None else StringKeySource(password))
+
+
+def open_to_others(path: Path) -> str | None:
+    """Return the mode of a file if others on this machine can open it, else ``None``."""
+    mode = stat.S_IMODE(path.stat().st_mode)
+    return f"{mode:04o}" if os.name == "posix" and mode & 0o077 else None
 
 
 def _reason(pem: MaskedBytes, password: MaskedBytes | None) -> Finding:

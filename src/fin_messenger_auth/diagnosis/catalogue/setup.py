@@ -88,6 +88,14 @@ ENTRIES = (
         INFERENCE,
     ),
     Entry(
+        "environment-permissions",
+        "configuration",
+        WARNING,
+        "Others on this machine can open the file that {name} names (mode {mode}).",
+        "Let only the application's own user read it: chmod 600.",
+        INFERENCE,
+    ),
+    Entry(
         "environment-placeholder",
         "configuration",
         ERROR,
@@ -158,6 +166,23 @@ ENTRIES = (
         ERROR,
         "jwks.json does not hold the key of jwk.json.",
         "Make it anew: `jwks jwk.json`.",
+        INFERENCE,
+    ),
+    Entry(
+        "directory-certificate-differs",
+        "key directory",
+        ERROR,
+        "{first} and {second} hold different certificates for the same key: a renewal was left half done.",
+        "Make jwk.json from certificate.pem with `jwk`, with the same --kid, then jwks.json with `jwks jwk.json`, and "
+        "upload jwk.json.",
+        INFERENCE,
+    ),
+    Entry(
+        "configuration-unchecked",
+        "configuration",
+        UNCHECKED,
+        "{what} compared with nothing.",
+        "Give {how}.",
         INFERENCE,
     ),
     Entry(
