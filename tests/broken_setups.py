@@ -157,6 +157,7 @@ BROKEN = [
     SetupCase(
         {"environment-identity"}, lambda setup: setup.fin_managed().environ.update(SALESFORCE_IDENTITY="salesforce")
     ),
+    environment("environment-identity", SALESFORCE_IDENTITY="fin_managed"),
     environment("environment-region", INTERCOM_REGION="us-east-1"),
     environment("environment-lifetime", INTERCOM_TOKEN_LIFETIME="1h"),
     environment("environment-lifetime", SALESFORCE_TOKEN_LIFETIME="0"),

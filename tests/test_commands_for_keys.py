@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 import time
@@ -92,6 +93,8 @@ class TestKeygen:
     ) -> None:
         assert main(["keygen", str(tmp_path / "keys"), "--issuer", " "]) == 1
         assert "--issuer is blank" in capsys.readouterr().err
+        assert main(["keygen", str(tmp_path / "keys"), "--issuer", "fin.ai"]) == 1
+        assert "--issuer is fin.ai" in capsys.readouterr().err
         assert not (tmp_path / "keys").exists()
 
     def test_it_ends_with_the_whole_command_of_the_doctor(
@@ -261,6 +264,18 @@ class TestDoctor:
     def test_json_for_machines(self, keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
         found = json.loads(output(capsys, "doctor", str(keys), "--json"))
         assert {each["level"] for each in found["findings"]} == {"unchecked"}
+
+    def test_variables_may_have_a_prefix(
+        self, keys: Path, environ: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        for name in [name for name in os.environ if name.startswith(("INTERCOM_", "SALESFORCE_"))]:
+            environ.setenv(f"ACME_{name}", os.environ[name])
+            environ.delenv(name)
+        jwks = json.loads((keys / "jwks.json").read_text())
+        options = ("--org-id", ORG_ID, "--deployment", DEPLOYMENT, "--prefix", "ACME_")
+        with OrgDouble(jwks=jwks, issuer=ISSUER, headers={"Cache-Control": "max-age=300"}) as org:
+            text = output(capsys, "doctor", "--online", org.url, "--jwks-url", org.url + JWKS_PATH, *options)
+        assert "0 errors, 0 warnings" in text
 
     def test_online_and_recorded(self, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         jwks = json.loads((keys / "jwks.json").read_text())

@@ -358,6 +358,8 @@ class TestJWK:
             onboarding.make_jwk(SIGNER.public_key, CERTIFICATE, alg="PS256")
         with pytest.raises(ConfigurationError, match=r"kid is blank"):
             onboarding.make_jwk(SIGNER.public_key, CERTIFICATE, kid=" ")
+        with pytest.raises(ConfigurationError, match=r"kid has blanks or a line end around it"):
+            onboarding.make_jwk(SIGNER.public_key, CERTIFICATE, kid="key-1\n")
 
     def test_the_files_of_the_vendors_tool_are_read(self) -> None:
         theirs = {**JWK, "y": "y", "crv": "crv", "d": "d", "k": "k"}
@@ -469,6 +471,8 @@ class TestMetadata:
         ("keys", "options", "message"),
         [
             ([JWK], {"issuer": " "}, "issuer is blank"),
+            ([JWK], {"issuer": "https://acme.example "}, "issuer has blanks or a line end around it"),
+            ([JWK], {"issuer": "Fin.ai"}, "issuer is fin.ai"),
             ([], {"issuer": "acme"}, "either keys or an endpoint"),
             ([JWK], {"issuer": "acme", "endpoint": "https://acme.example"}, "either keys or an endpoint"),
             ([], {"issuer": "acme", "endpoint": "http://acme.example"}, "https://"),
@@ -482,9 +486,15 @@ class TestMetadata:
             onboarding.salesforce_metadata(keys, **options)
 
     def test_a_file_that_cannot_be_written_is_named(self, tmp_path: Path) -> None:
-        (tmp_path / "package.xml").mkdir()
-        with pytest.raises(ConfigurationError, match=r"package\.xml cannot be written"):
-            onboarding.write_metadata(tmp_path, {"package.xml": ""})
+        (tmp_path / "keyset").mkdir()
+        with pytest.raises(ConfigurationError, match=r"keyset cannot be written"):
+            onboarding.write_metadata(tmp_path, {"keyset": ""})
+
+    def test_a_package_that_is_there_is_left_alone(self, tmp_path: Path) -> None:
+        onboarding.write_metadata(tmp_path, {"package.xml": "first"})
+        with pytest.raises(ConfigurationError, match=r"holds a package already"):
+            onboarding.write_metadata(tmp_path, {"package.xml": "second"})
+        assert (tmp_path / "package.xml").read_text() == "first"
 
 
 def test_a_password_that_cannot_be_read_is_said(tmp_path: Path) -> None:

@@ -219,3 +219,25 @@ def test_the_command_serves_until_it_is_interrupted(
     assert "http://127.0.0.1:" in said
     assert "Stopped." in said
     assert secret not in said
+
+
+@pytest.mark.parametrize("port", ["99999", "-1", "http"])
+def test_what_is_no_port_is_wrong_usage(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["sandbox", "--port", port])
+    assert caught.value.code == 2
+    assert "a port is a number from 0 to 65535" in capsys.readouterr().err
+
+
+def test_variables_may_have_a_prefix_and_a_busy_port_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], judge: Sandbox
+) -> None:
+    key = pem_of(throwaway_rsa_key()).decode()
+    variables = {**ENVIRON, "INTERCOM_MESSENGER_SECRET": throwaway_secret(), "SALESFORCE_PRIVATE_KEY": key}
+    for name, value in variables.items():
+        monkeypatch.setenv(f"ACME_{name}", value)
+    assert sandbox_from_env(prefix="ACME_").issuer == ENVIRON["SALESFORCE_ISSUER"]
+    with sandbox.SandboxServer(judge, 0) as server:
+        port = server.server_port
+        assert main(["sandbox", "--prefix", "ACME_", "--port", str(port)]) == 1
+    assert f"Port {port} cannot be listened on: Address already in use. Give another" in capsys.readouterr().err

@@ -110,12 +110,18 @@ def throwaway_sandbox() -> Sandbox:
 
 
 def sandbox_from_env(
-    environ: Mapping[str, str], *, kid: str | None = None, issuer: str | None = None, audience: str | None = None
+    environ: Mapping[str, str] | None = None,
+    *,
+    prefix: str = "",
+    kid: str | None = None,
+    issuer: str | None = None,
+    audience: str | None = None,
 ) -> Sandbox:
     """Return a sandbox that knows the keys of the application's own configuration.
 
     Args:
-        environ: The variables, as for ``TokenPairBuilder.from_env``.
+        environ: The variables, as for ``TokenPairBuilder.from_env``; the process's own if left out.
+        prefix: What stands before each variable's name.
         kid: The ``kid`` of the JWK in Salesforce, where it may differ from the configuration's.
         issuer: The keyset's issuer in Salesforce, likewise.
         audience: The audience that is expected, likewise.
@@ -124,7 +130,7 @@ def sandbox_from_env(
         ConfigurationError: A variable is missing, contradicts another or holds an unusable value.
         KeyUnavailableError: A file that a variable names cannot be read.
     """
-    variables = Environment(environ)
+    variables = Environment(environ, prefix)
     salesforce = variables.builder_arguments()["salesforce"]
     _, source = variables.key("INTERCOM_MESSENGER_SECRET")
     secret = bytes(read_key(source).without_line_end())

@@ -28,6 +28,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument(
         "--attribute", metavar="NAME", action="append", default=[], help="an attribute that you sign; may be repeated"
     )
+    parser.add_argument("--prefix", default="", metavar="P", help="what stands before each variable's name")
     parser.add_argument("--json", action="store_true", help="print JSON")
     online = parser.add_argument_group("online")
     online.add_argument("--online", metavar="URL", help="https://<subdomain>.my.salesforce-scrt.com")
@@ -45,7 +46,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.record and not (arguments.online or arguments.jwks_url):
         arguments.usage("--record needs --online or --jwks-url")
     findings = diagnosis.examine(
-        key_directory=arguments.key_directory, issuer=arguments.issuer, attributes=arguments.attribute
+        prefix=arguments.prefix,
+        key_directory=arguments.key_directory,
+        issuer=arguments.issuer,
+        attributes=arguments.attribute,
     )
     findings = [*_ask(arguments), *findings]
     if arguments.json:
@@ -61,9 +65,9 @@ def _ask(arguments: argparse.Namespace) -> list[diagnosis.Finding]:
     findings: list[diagnosis.Finding] = []
     if arguments.online:
         org = diagnosis.Org(arguments.online, arguments.org_id, arguments.deployment)
-        findings += diagnosis.check_org(org, _token(), client=client)
+        findings += diagnosis.check_org(org, _token(arguments.prefix), client=client)
     if arguments.jwks_url:
-        kid = os.environ.get("SALESFORCE_KEY_ID") or None
+        kid = os.environ.get(f"{arguments.prefix}SALESFORCE_KEY_ID") or None
         findings += diagnosis.check_published_jwks(arguments.jwks_url, kid=kid, client=client)
     if arguments.record:
         try:
@@ -73,8 +77,8 @@ def _ask(arguments: argparse.Namespace) -> list[diagnosis.Finding]:
     return findings
 
 
-def _token() -> str | None:
+def _token(prefix: str) -> str | None:
     try:
-        return diagnosis.make_pair().salesforce_identity_token
+        return diagnosis.make_pair(prefix=prefix).salesforce_identity_token
     except FinMessengerAuthError:
         return None

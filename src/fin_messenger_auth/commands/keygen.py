@@ -10,7 +10,7 @@ from fin_messenger_auth.keys import FileKeySource
 from fin_messenger_auth.onboarding.certificate import DEFAULT_DAYS
 from fin_messenger_auth.onboarding.keypair import KEY_SIZES
 from fin_messenger_auth.onboarding.steps import DEFAULT_ISSUER
-from fin_messenger_auth.values import configured_text
+from fin_messenger_auth.onboarding.texts import checked_issuer
 
 if TYPE_CHECKING:
     import argparse
@@ -39,7 +39,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(arguments: argparse.Namespace) -> int:
     """Make the key, and print what is left to do."""
-    configured_text(arguments.issuer, "--issuer")  # before anything is written
+    checked_issuer(arguments.issuer, "--issuer")  # before anything is written
     password = None if arguments.password_file is None else FileKeySource(arguments.password_file)
     directory = onboarding.make_key_directory(
         arguments.directory, kid=arguments.kid, bits=arguments.bits, days=arguments.days, password=password

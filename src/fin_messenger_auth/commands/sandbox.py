@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING
+import argparse
 
-if TYPE_CHECKING:
-    import argparse
+from fin_messenger_auth.errors import ConfigurationError
+
+_LAST_PORT = 65_535
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -18,10 +18,11 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "that load it with the keys of your configuration, and says in the page and on its own status page whom each "
         "platform would take the visitor for. It knows nothing of what is set in Intercom or in Salesforce.",
     )
-    parser.add_argument("--port", type=int, default=8765, metavar="P", help="where to listen (8765)")
+    parser.add_argument("--port", type=_port, default=8765, metavar="P", help="where to listen (8765)")
     parser.add_argument("--kid", metavar="K", help="the kid of the JWK in Salesforce, if not the configuration's")
     parser.add_argument("--issuer", metavar="I", help="the keyset's issuer in Salesforce, likewise")
     parser.add_argument("--audience", metavar="A", help="the audience that is expected, likewise")
+    parser.add_argument("--prefix", default="", metavar="P", help="what stands before each variable's name")
     parser.set_defaults(run=run)
 
 
@@ -30,7 +31,14 @@ def run(arguments: argparse.Namespace) -> int:
     from fin_messenger_auth.sandbox import SandboxServer, sandbox_from_env  # noqa: PLC0415 - a web server, for here only
 
     known = {name: getattr(arguments, name) for name in ("kid", "issuer", "audience")}
-    with SandboxServer(sandbox_from_env(os.environ, **known), arguments.port) as server:
+    sandbox = sandbox_from_env(prefix=arguments.prefix, **known)
+    try:
+        server = SandboxServer(sandbox, arguments.port)
+    except OSError as error:
+        raise ConfigurationError(
+            f"Port {arguments.port} cannot be listened on: {error.strerror}. Give another with --port."
+        ) from error
+    with server:
         print(f"A stand-in for Intercom and Salesforce, on this machine only. Status page: {server.url}")
         print("In your page, while you develop:")
         print(f'  render_snippet(settings, nonce=nonce, widget_base="{server.url}widget/")')
@@ -40,3 +48,9 @@ def run(arguments: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             print("\nStopped.")
     return 0
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) <= _LAST_PORT):
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 to {_LAST_PORT}")
+    return int(text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -21,6 +20,8 @@ from .private_key import check_private_key, open_private_key, open_to_others
 from .verifying import VerifyingKey, read_verifying_keys
 
 if TYPE_CHECKING:
+    import os
+
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.x509 import Certificate
 

@@ -105,7 +105,7 @@ class Variables:
             findings.append(finding("environment-incomplete", names=f"{self._names(missing)} {verb}"))
         if identity and identity != FIN_MANAGED:
             findings.append(finding("environment-identity"))
-        if identity and own:
+        if identity == FIN_MANAGED and own:
             findings.append(finding("environment-both-sign", names=self._names(own)))
         if not identity and not own:
             findings.append(finding("environment-nobody-signs"))

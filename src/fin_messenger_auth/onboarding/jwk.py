@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthWarning, InvalidKeyError
 from fin_messenger_auth.signers import MIN_RSA_BITS, RSA_HASHES
-from fin_messenger_auth.values import configured_text
 
 from .certificate import MIN_DAYS_LEFT, days_left, read_certificate, rsa_key_of
+from .texts import checked_kid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,7 +75,7 @@ def make_jwk(
     members = key.as_dict(private=False)
     return {
         "kty": "RSA",
-        "kid": key.thumbprint() if kid is None else configured_text(kid, "kid"),
+        "kid": key.thumbprint() if kid is None else checked_kid(kid),
         "use": "sig",
         "alg": alg,
         "n": members["n"],

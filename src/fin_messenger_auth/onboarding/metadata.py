@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 from fin_messenger_auth.errors import ConfigurationError
-from fin_messenger_auth.values import configured_text
 
 from .jwks import make_jwks
+from .texts import checked_issuer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +23,7 @@ API_VERSION = "62.0"
 KEYSET_NAME = "FinMessengerKeyset"
 """The developer name of the keyset."""
 
+_PACKAGE = "package.xml"
 _NAMESPACE = "http://soap.sforce.com/2006/04/metadata"
 
 
@@ -40,12 +42,13 @@ def salesforce_metadata(
         The text of each file by its path in the package.
 
     Raises:
-        ConfigurationError: The issuer is blank; neither or both of keys and endpoint are given; the endpoint is
-            no ``https`` address; a JWK lacks a member that Salesforce needs; two have the same ``kid``.
+        ConfigurationError: The issuer is blank, has blanks around it or is Fin's own; neither or both of keys and
+            endpoint are given; the endpoint is no ``https`` address; a JWK lacks a member that Salesforce needs;
+            two have the same ``kid``.
         InvalidKeyError: A JWK holds a private key.
     """
     keys = list(jwks)
-    configured_text(issuer, "issuer")
+    checked_issuer(issuer)
     if bool(keys) == (endpoint is not None):
         raise ConfigurationError("A keyset has either keys or an endpoint.")
     if endpoint is not None and not endpoint.startswith("https://"):
@@ -55,19 +58,23 @@ def salesforce_metadata(
         f"PublicKeyCertificate/{name}.PublicKeyCertificate": _key_xml(key, active=active) for name, key in named.items()
     }
     files[f"PublicKeyCertificateSet/{KEYSET_NAME}.PublicKeyCertificateSet"] = _keyset_xml(list(named), issuer, endpoint)
-    return {**files, "package.xml": _package_xml(list(named))}
+    return {**files, _PACKAGE: _package_xml(list(named))}
 
 
 def write_metadata(directory: Path, files: Mapping[str, str]) -> None:
-    """Write the files of a package under ``directory``, over what is there.
+    """Write the files of a package under ``directory``. A package that is there already is left alone.
 
     Args:
         directory: It is made if it does not exist.
         files: What :func:`salesforce_metadata` returned.
 
     Raises:
-        ConfigurationError: A file cannot be written.
+        ConfigurationError: There is a package already; a file cannot be written.
     """
+    if os.path.lexists(directory / _PACKAGE):
+        raise ConfigurationError(
+            f"{directory} holds a package already, which is not overwritten; give another directory."
+        )
     for name, text in files.items():
         path = directory / name
         try:

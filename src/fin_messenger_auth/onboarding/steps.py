@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from fin_messenger_auth.values import configured_text
+from .texts import checked_issuer
 
 if TYPE_CHECKING:
     from .directory import KeyDirectory
@@ -30,7 +30,7 @@ def environment_lines(directory: KeyDirectory, *, issuer: str = DEFAULT_ISSUER) 
     path = directory.private_key.absolute()
     variables = {
         "SALESFORCE_KEY_ID": directory.kid,
-        "SALESFORCE_ISSUER": configured_text(issuer, "issuer"),
+        "SALESFORCE_ISSUER": checked_issuer(issuer),
         "SALESFORCE_AUDIENCE": AUDIENCE_PLACEHOLDER,
         "SALESFORCE_PRIVATE_KEY_FILE": str(path),
     }
@@ -46,7 +46,7 @@ def salesforce_steps(directory: KeyDirectory, *, issuer: str = DEFAULT_ISSUER) -
         directory: The key.
         issuer: The keyset's issuer.
     """
-    configured_text(issuer, "issuer")
+    checked_issuer(issuer)
     return [
         f"Setup > Enhanced Chat User Verification > New Key: upload {directory.jwk} and activate the key.",
         f'The same page > New Keyset: issuer "{issuer}", exactly so; type Keys; add the key "{directory.kid}".',

@@ -54,8 +54,10 @@ ENTRIES = (
         "key-not-pem",
         "private key",
         ERROR,
-        "The private key is no PEM document.",
-        "Give the file that begins with -----BEGIN PRIVATE KEY-----.",
+        "The private key is no PEM document; it may be empty, the Intercom secret, a path, a JWK, a DER file or "
+        "Base64.",
+        "Give the text of the file that begins with -----BEGIN PRIVATE KEY-----; a path belongs into "
+        "SALESFORCE_PRIVATE_KEY_FILE.",
         DOCUMENTED,
         RFC_7518,
     ),
