@@ -13,7 +13,7 @@ from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthError
 from fin_messenger_auth.keys import StringKeySource
 from fin_messenger_auth.onboarding import make_key_directory
 from fin_messenger_auth.pair import TokenPairBuilder
-from tests.broken_setups import BROKEN, HEALTHY, Setup, SetupCase
+from tests.broken_setups import BROKEN, HEALTHY, Setup, SetupCase, sign_with_another_key
 from tests.broken_tokens import SECRET
 
 
@@ -85,6 +85,12 @@ def test_a_certificate_at_fault_is_named_with_its_file(setup: Setup) -> None:
         ("certificate-ends-soon", "certificate.pem"),
         ("certificate-ends-soon", "jwks.json"),
     ]
+
+
+def test_a_key_that_is_not_the_directorys_is_named_with_the_file(setup: Setup) -> None:
+    sign_with_another_key(setup)
+    [found] = [each for each in examine(setup.environ, key_directory=setup.directory) if each.level is Level.ERROR]
+    assert found.message == f"SALESFORCE_PRIVATE_KEY is not the key of {setup.directory / 'jwk.json'}."
 
 
 def test_where_fin_makes_the_token_there_is_no_keyset_to_look_at(setup: Setup) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 import warnings
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fin_messenger_auth.errors import FinMessengerAuthError, FinMessengerAuthWarning
 from fin_messenger_auth.keys import MaskedBytes
+from fin_messenger_auth.onboarding.directory import JWK
 from fin_messenger_auth.pair import TokenPair, TokenPairBuilder
 
 from .catalogue import finding
@@ -145,7 +148,11 @@ def _check_pair(
         now=now,
     )
     findings += check_pair(pair.intercom_user_jwt, pair.salesforce_identity_token)
-    return [each for each in findings if each.code not in _SAID_OF_THE_VARIABLE]
+    findings = [each for each in findings if each.code not in _SAID_OF_THE_VARIABLE]
+    if key_directory is None:
+        return findings
+    message = f"{prefix}SALESFORCE_PRIVATE_KEY is not the key of {Path(key_directory) / JWK}."
+    return [replace(each, message=message) if each.code == "salesforce-signature" else each for each in findings]
 
 
 def _own_key(variables: Variables) -> VerifyingKey:

@@ -40,9 +40,9 @@ def read_sound_jwk(document: bytes, *, now: float | None = None) -> dict[str, An
         InvalidKeyError: :func:`check_jwk` has found an error.
     """
     jwk = read_jwk(document)
-    for each in check_jwk(json.dumps(jwk), now=now):
-        if each.level is Level.ERROR:
-            raise InvalidKeyError(f"{each.message} {each.mend}")
+    errors = [each for each in check_jwk(json.dumps(jwk), now=now) if each.level is Level.ERROR]
+    if errors:
+        raise InvalidKeyError(f"{errors[0].message} {errors[0].mend}")
     return jwk
 
 
