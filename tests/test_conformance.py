@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 
 from fin_messenger_auth import HMACSigner, RSASigner, StringKeySource, in_thread
 from fin_messenger_auth.testing import acheck_signer, check_signer, throwaway_rsa_key, throwaway_secret
+from fin_messenger_auth.testing.symptoms import diagnose_rsa
 from fin_messenger_auth.testing.throwaway import pem_of
 
 KEY = throwaway_rsa_key()
@@ -365,3 +366,11 @@ def test_each_broken_async_signer_is_named_by_its_mistake(signer: AsyncCustom, e
         asyncio.run(acheck_signer(signer, PUBLIC))
     assert expected in str(caught.value)
     assert str(caught.value).count("\n- ") == 1
+
+
+def test_dropped_leading_zeros_are_named() -> None:
+    message = next(each for each in (f"a.{n}".encode() for n in range(10_000)) if right(each)[0] == 0)
+
+    said = diagnose_rsa(right(message)[1:], message, alg="RS256", key=KEY.public_key())
+
+    assert said.startswith("leading zero bytes of the signature are dropped")

@@ -61,3 +61,32 @@ def test_a_pages_own_sources_come_on_top() -> None:
 def test_a_hostile_nonce_adds_no_directive() -> None:
     with pytest.raises(ConfigurationError, match="nonce"):
         strict_policy("abc'; script-src *")
+
+
+@pytest.mark.parametrize("nonce", [None, True, 123, b"abc"])
+def test_what_is_no_text_is_no_nonce(nonce: object) -> None:
+    with pytest.raises(ConfigurationError, match="nonce"):
+        strict_policy(nonce)
+
+
+@pytest.mark.parametrize(
+    "also",
+    [
+        {"img-src": "https://cdn.example"},
+        {"img-src": ["https://cdn.example; script-src *"]},
+        {"img-src": ["https://cdn.example, script-src *"]},
+        {"img-src": ["https://cdn.example\r\nSet-Cookie: a"]},
+        {"imgsrc": ["https://cdn.example"]},
+        {"img-src; script-src": ["*"]},
+    ],
+)
+def test_further_sources_cannot_break_out_of_their_directive(also: dict[str, list[str]]) -> None:
+    with pytest.raises(ConfigurationError, match=r"directive|sources of img-src"):
+        strict_policy("abc", also=also)
+
+
+def test_further_sources_take_the_place_of_none() -> None:
+    policy = strict_policy("abc", also={"frame-ancestors": ["https://partner.example"], "base-uri": []})
+
+    assert "; frame-ancestors https://partner.example; " in policy
+    assert "base-uri 'none'" in policy

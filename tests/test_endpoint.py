@@ -35,3 +35,9 @@ def test_no_cache_keeps_the_answer() -> None:
 def test_no_framework_can_write_into_the_headers() -> None:
     with pytest.raises(TypeError):
         NO_STORE["Content-Length"] = "5"  # type: ignore[index]  # that is what is tried
+
+
+def test_the_case_of_a_header_does_not_matter() -> None:
+    assert not is_same_origin({"sec-fetch-site": "cross-site"}, "site.example")
+    assert not is_same_origin({"ORIGIN": "https://evil.example"}, "site.example")
+    assert is_same_origin({"origin": "https://site.example"}, "site.example")

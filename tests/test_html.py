@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from collections import UserString
 from hashlib import sha256
 from html.parser import HTMLParser
 from types import MappingProxyType
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.template import Context, Engine
+from django.utils.functional import SimpleLazyObject
 from jinja2 import Environment
 
 from fin_messenger_auth import ConfigurationError, InvalidClaimError, TokenPairBuilder, render_snippet
@@ -126,7 +126,7 @@ def test_the_nonce_stands_on_the_script(nonce: str) -> None:
 
 
 def test_a_lazy_nonce_is_evaluated() -> None:
-    assert ' nonce="abc"' in render_snippet({"app_id": "a"}, nonce=UserString("abc"))
+    assert ' nonce="abc"' in render_snippet({"app_id": "a"}, nonce=SimpleLazyObject(lambda: "abc"))
 
 
 @pytest.mark.parametrize(
@@ -205,3 +205,9 @@ def test_the_npm_package_takes_a_region(region: Region, expected: str) -> None:
 def test_the_npm_package_takes_no_other_address() -> None:
     with pytest.raises(ConfigurationError, match="api_base"):
         npm_settings({"app_id": "a", "api_base": "https://elsewhere.example"})
+
+
+@pytest.mark.parametrize("settings", [None, [1], "app_id"])
+def test_settings_are_a_mapping(settings: Any) -> None:
+    with pytest.raises(ConfigurationError, match="as a mapping"):
+        render_snippet(settings)

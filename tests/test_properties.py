@@ -22,7 +22,7 @@ NOW = 1_700_000_000
 BUILDER = throwaway_builder(clock=FrozenClock(NOW))
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
-ids = texts.filter(lambda text: text.strip() and text not in {"None", "null", "undefined"})
+ids = texts.filter(lambda text: text.strip() and text not in {"None", "null", "undefined", "AnonymousUser"})
 scalars = (
     st.none()
     | st.booleans()

@@ -54,7 +54,8 @@ def test_ids_become_strings(given: Any, expected: str) -> None:
         assert type(made) is str
 
 
-NO_IDS = [True, False, 1.0, b"42", "", "  ", "\n", "None", "null", "undefined", ["42"], object(), "\ud800", 10**5000]
+NO_TEXTS = ["", "  ", "\n", "None", "null", "undefined", "AnonymousUser", "\ud800"]
+NO_IDS = [True, False, 1.0, b"42", ["42"], object(), 10**5000, *NO_TEXTS]
 
 
 @pytest.mark.parametrize("given", NO_IDS, ids=range(len(NO_IDS)))

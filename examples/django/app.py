@@ -1,5 +1,6 @@
 """A Django site with the Messenger: sign-in, a page under a strict policy, fresh settings, sign-out.
 
+    pip install . django
     python examples/django/app.py --demo      throwaway keys and a stand-in for both platforms
     python examples/django/app.py             your own keys, from the environment
 

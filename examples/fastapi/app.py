@@ -1,5 +1,6 @@
 """A FastAPI site with the Messenger: sign-in, a page under a strict policy, fresh settings, sign-out.
 
+pip install . fastapi uvicorn jinja2 python-multipart itsdangerous
 python examples/fastapi/app.py --demo      throwaway keys and a stand-in for both platforms
 python examples/fastapi/app.py             your own keys, from the environment
 """

@@ -1,5 +1,6 @@
 """A Flask site with the Messenger: sign-in, a page under a strict policy, fresh settings, sign-out.
 
+pip install . flask
 python examples/flask/app.py --demo      throwaway keys and a stand-in for both platforms
 python examples/flask/app.py             your own keys, from the environment
 """

@@ -113,6 +113,8 @@ _SOURCES: dict[str, dict[str, tuple[str, ...]]] = {
 _REGIONS = {"us": ("us",), "eu": ("eu",), "ap": ("ap",), "au": ("ap",), None: ("us", "eu", "ap")}
 
 _NONCE = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")  # base64-value, Content Security Policy Level 3 §2.3.1
+_DIRECTIVE = re.compile(r"[a-z]+(-[a-z]+)+")
+_SOURCE = re.compile(r"[!-+\--:<-~]+")  # visible ASCII, but for the comma and the semicolon, which end a source
 
 
 def csp_sources(region: Region | None = None) -> dict[str, tuple[str, ...]]:
@@ -146,7 +148,8 @@ def strict_policy(
         also: Further sources of the page's own, by directive. ``'self'`` is in every list but ``script-src``.
 
     Raises:
-        ConfigurationError: The nonce is no base64 text; there is no such region.
+        ConfigurationError: The nonce is no base64 text; there is no such region; a directive or a source
+            of ``also`` is none.
     """
     directives = {
         "default-src": ["'none'"],
@@ -157,8 +160,19 @@ def strict_policy(
     for directive, sources in csp_sources(region).items():
         directives.setdefault(directive, ["'self'", *sources])
     for directive, more in (also or {}).items():
-        directives.setdefault(directive, []).extend(more)
+        allowed = directives.setdefault(directive, [])
+        allowed.extend(_checked_sources(directive, more))
+        if len(allowed) > 1 and "'none'" in allowed:
+            allowed.remove("'none'")  # it counts only where it stands alone
     return "; ".join(f"{directive} {' '.join(sources)}" for directive, sources in directives.items())
+
+
+def _checked_sources(directive: str, sources: Sequence[str]) -> Sequence[str]:
+    if not _DIRECTIVE.fullmatch(directive):
+        raise ConfigurationError("A directive of the policy is a word such as img-src.")
+    if isinstance(sources, str) or not all(_SOURCE.fullmatch(each) for each in sources):
+        raise ConfigurationError(f"The sources of {directive} are a list of texts without blanks, ',' and ';'.")
+    return sources
 
 
 def checked_nonce(nonce: object) -> str:
@@ -171,7 +185,7 @@ def checked_nonce(nonce: object) -> str:
         ConfigurationError: It is no base64 text, as the policy's grammar wants it.
     """
     text = str(nonce)
-    if not _NONCE.fullmatch(text):
+    if not (isinstance(nonce, str) and _NONCE.fullmatch(text)):
         raise ConfigurationError(
             "A nonce is base64 text, made anew for each response, as secrets.token_urlsafe makes it."
         )

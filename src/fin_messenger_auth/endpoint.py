@@ -27,11 +27,12 @@ def is_same_origin(headers: Mapping[str, str], host: str) -> bool:
     request with neither does not come from a foreign page's script, and still needs the session's cookie.
 
     Args:
-        headers: The request's headers, with names in any case as the framework's own mapping allows.
+        headers: The request's headers, with names in any case.
         host: The site's own host and port, as in its ``Host`` header.
     """
-    site = headers.get("Sec-Fetch-Site")
+    by_name = {name.lower(): value for name, value in headers.items()}
+    site = by_name.get("sec-fetch-site")
     if site is not None:
         return site == "same-origin"
-    origin = headers.get("Origin")
+    origin = by_name.get("origin")
     return origin is None or urlsplit(origin).netloc == host

@@ -8,6 +8,7 @@ nobody, that finds it shuts the Messenger down before it boots anew.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from json import JSONEncoder
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,6 @@ from .settings import API_BASES
 from .values import configured_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
 WIDGET_BASE = "https://widget.intercom.io/widget/"
@@ -78,6 +78,8 @@ def render_snippet(settings: Mapping[str, object], *, nonce: object = None, widg
             loaded over plain HTTP from another machine.
         InvalidClaimError: A value is no JSON value.
     """
+    if not isinstance(settings, Mapping):
+        raise ConfigurationError(f"render_snippet takes the settings as a mapping, not {type(settings).__name__}.")
     configured_text(settings.get("app_id"), "app_id")
     if not (widget_base.startswith("https://") or _LOOPBACK.match(widget_base)):
         raise ConfigurationError("widget_base must start with https://, or be the sandbox on this machine.")

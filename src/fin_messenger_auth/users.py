@@ -22,8 +22,8 @@ MAX_ATTRIBUTES = 250
 MAX_TEXT_LENGTH = 255
 """Characters of a custom attribute's text that Intercom was seen to keep."""
 
-# What a lost value looks like once it has been made a text: Python's, JSON's and JavaScript's nothing.
-_NOBODY = frozenset({"None", "null", "undefined"})
+# What nobody looks like once made a text: the nothing of Python, JSON and JavaScript, and Django's visitor.
+_NOBODY = frozenset({"None", "null", "undefined", "AnonymousUser"})
 
 _REGISTERED_CLAIMS = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})  # RFC 7519 §4.1
 
@@ -201,7 +201,7 @@ def _identifier(value: object, claim: str) -> str:
     if not text.strip():
         raise InvalidClaimError(claim, "the id is blank; an anonymous visitor is None.")
     if text in _NOBODY:
-        raise InvalidClaimError(claim, f"the id reads {text!r}: a missing value was turned into a text.")
+        raise InvalidClaimError(claim, f"the id reads {text!r}: nobody was turned into a text.")
     return text
 
 

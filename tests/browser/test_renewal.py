@@ -124,7 +124,7 @@ def test_three_failures_are_waited_out_ever_longer(shop: Shop) -> None:
     failures: list[Callable[[Route], None]] = [
         lambda route: route.fulfill(status=500),
         lambda route: route.abort(),
-        lambda route: route.fulfill(status=200, body="<h1>oops</h1>"),
+        lambda route: route.fulfill(status=200, json={"app_id": "a"}),  # anonymous, because the signer has failed
     ]
     shop.answers = failures.copy()
     shop.suspend(55 * MINUTE)

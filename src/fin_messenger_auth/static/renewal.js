@@ -42,6 +42,7 @@ export function renew(endpoint) {
       const settings = await answer.json();
       if (over) return;
       if (w.intercomSettings?.user_id !== user) return stop("signed-out");
+      if (settings.user_id == null) throw 0; // the signer has failed, and not the visitor gone
       if (settings.user_id !== user) return stop("user-changed");
       skew = Date.parse(answer.headers.get("date")) - Date.now() || 0;
       updates.push(Date.now());

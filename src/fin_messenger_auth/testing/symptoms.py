@@ -37,9 +37,16 @@ def _unbase64(data: bytes) -> bytes:
     return b64decode(data.translate(bytes.maketrans(b"-_", b"+/")) + b"==")
 
 
+def _whole(data: bytes, size: int) -> bytes:
+    if len(data) != size:
+        raise ValueError("another length")
+    return data
+
+
 # How the raw signature may be dressed up: a name, and how to get at its `size` bytes.
 _DRESSES: tuple[tuple[str, Callable[[bytes, int], bytes]], ...] = (
-    ("", lambda got, _size: got),
+    ("", _whole),
+    ("leading zero bytes of the signature are dropped; return all of it", lambda got, size: got.rjust(size, b"\0")),
     ("the signature is in reverse byte order (little-endian)", lambda got, _size: got[::-1]),
     ("the signature is encoded as Base64; return its raw bytes", lambda got, _size: _unbase64(got)),
     ("the signature is in hexadecimal digits; return its raw bytes", lambda got, _size: unhexlify(got)),
