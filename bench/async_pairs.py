@@ -69,16 +69,18 @@ async def longest_turn(tasks: list[Coroutine[Any, Any, object]]) -> float:
     loop = asyncio.get_running_loop()
     longest = 0.0
     begun = time.perf_counter()
+    over = False
 
     def turn() -> None:
-        nonlocal longest, begun, handle
+        nonlocal longest, begun
         now = time.perf_counter()
         longest, begun = max(longest, now - begun), now
-        handle = loop.call_soon(turn)
+        if not over:
+            loop.call_soon(turn)
 
-    handle = loop.call_soon(turn)
+    loop.call_soon(turn)
     await asyncio.gather(*tasks)
-    handle.cancel()
+    over = True
     return longest
 
 
