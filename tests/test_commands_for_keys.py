@@ -222,7 +222,7 @@ class TestInspect:
             "intercom-signature-unchecked",
             "intercom-attribute-nested",
         }
-        assert set(found["findings"][0]) == {"code", "check", "level", "message", "mend", "evidence", "address"}
+        assert set(found["findings"][0]) == {"code", "check", "level", "message", "fix", "evidence", "url"}
 
     def test_a_check_that_was_not_made_is_not_shown_as_passed(self, capsys: pytest.CaptureFixture[str]) -> None:
         token = intercom(header={"alg": "HS512"}).token

@@ -302,7 +302,7 @@ def test_the_wrong_twin_is_named() -> None:
     assert complaint(object()).count(" is missing.") == 3
 
 
-@pytest.mark.parametrize("wrong", [throwaway_secret(), None, KEY])
+@pytest.mark.parametrize("wrong", [throwaway_secret(), None, KEY], ids=lambda wrong: type(wrong).__name__)
 def test_a_wrong_verify_with_is_the_callers_mistake(wrong: Any) -> None:
     with pytest.raises(TypeError, match=r"^verify_with must be an RSA public key or bytes, not \w+\.$") as caught:
         check_signer(Custom(right), wrong)

@@ -59,7 +59,7 @@ def test_it_ends_with_what_cannot_be_seen_and_where_to_look(setup: Setup) -> Non
         "unknown-fin",
     }
     [updates] = [each for each in findings if each.code == "unknown-verified-updates"]
-    assert "email, plan" in updates.mend
+    assert "email, plan" in updates.fix
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_it_ends_with_what_cannot_be_seen_and_where_to_look(setup: Setup) -> Non
 def test_it_says_what_it_had_nothing_to_compare_with(given: set[str], message: str | None, setup: Setup) -> None:
     options = {"issuer": setup.options["issuer"], "key_directory": setup.directory}
     findings = examine(setup.environ, **{name: options[name] for name in given})
-    said = [f"{each.message} {each.mend}" for each in findings if each.code == "configuration-unchecked"]
+    said = [f"{each.message} {each.fix}" for each in findings if each.code == "configuration-unchecked"]
     assert said == ([] if message is None else [message])
 
 

@@ -191,7 +191,7 @@ MISTAKES: dict[str, tuple[dict[str, str], type[FinMessengerAuthError], str]] = {
         "^SALESFORCE_PRIVATE_KEY_FILE: .* PEM document",
     ),
     **{
-        f"{name}={value[:9]}": (OWN_KEY | {name: value}, ConfigurationError, name)
+        f"{name}={'the secret' if value == SECRET else value[:9]}": (OWN_KEY | {name: value}, ConfigurationError, name)
         for name in ("INTERCOM_TOKEN_LIFETIME", "SALESFORCE_TOKEN_LIFETIME")
         for value in ("0", "-1", "1h", "nan", "inf", "1e3", "3600.5", "9" * 20, "9" * 5000, "٣٦٠٠", "1_000", SECRET)
     },

@@ -61,7 +61,7 @@ def test_errors_survive_a_pickle() -> None:
 FLOORS = [
     *(
         "errors",
-        "values",
+        "json_values",
         "keys",
         "signers",
         "jws",

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, TypedDict, cast
 
 from .errors import ConfigurationError, FinMessengerAuthError, FinMessengerAuthWarning
 from .intercom import IntercomMinter
+from .json_values import configured_text
 from .jws import DEFAULT_LIFETIME
 from .keys import EnvKeySource, FileKeySource, StringKeySource, read_key
 from .salesforce import SalesforceMinter
 from .settings import Region, api_base_of
 from .signers import HMACSigner, RSASigner
-from .values import configured_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

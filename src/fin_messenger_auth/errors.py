@@ -1,63 +1,155 @@
-"""Every error of this library, under one root.
+"""Every error of this library, under one root, and its one warning.
 
 .. code-block:: text
 
     FinMessengerAuthError
-    ├── ConfigurationError (ValueError)   the application is wired up wrongly
-    │   └── InvalidKeyError               the key is there and is no good
-    ├── KeyUnavailableError               the key cannot be read
-    ├── InvalidClaimError (ValueError)    a value cannot stand in a token or in the settings
+    ├── ConfigurationError (ValueError)   the application is configured wrongly
+    │   └── InvalidKeyError               a key was read and cannot be used
+    ├── KeyUnavailableError               a key cannot be read
+    ├── InvalidClaimError (ValueError)    a value cannot be put into a token or into the settings
     └── SigningError                      the signer failed
 
-    FinMessengerAuthWarning (UserWarning) allowed, and probably not what you want
+    FinMessengerAuthWarning (UserWarning) allowed, but probably a mistake
 
-A message names the thing and the mend. It never holds a secret, a token or personal data.
+All but ``SigningError`` carry ``.code``, the code of the finding that says the same: ``doctor`` and the page of
+findings list the codes. A message names the thing and the fix. It never holds a secret, a token or personal data.
 """
 
 from __future__ import annotations
+
+import sys
+import warnings
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PACKAGE = __name__.partition(".")[0]
+
+
+class _Coded:
+    """What the errors and the warning have in common: a message, and the code of a finding.
+
+    Args:
+        message: What is wrong and how to fix it, without the value.
+        code: The code of the finding; that of the class if left out, as where a key source of your own raises.
+    """
+
+    default_code: ClassVar[str]
+    code: str
+
+    def __init__(self, message: str, code: str | None = None) -> None:
+        self.code = code or self.default_code
+        super().__init__(message, self.code)  # all of it, so that a pickle restores it
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class FinMessengerAuthError(Exception):
     """The root of every error that this library raises on purpose."""
 
 
-class ConfigurationError(FinMessengerAuthError, ValueError):
-    """The application is wired up wrongly; no user and no request can change that."""
+class ConfigurationError(_Coded, FinMessengerAuthError, ValueError):
+    """The application is configured wrongly; no user and no request can change that.
+
+    Attributes:
+        code: The code of the finding that says the same.
+        message: What is wrong and how to fix it.
+    """
+
+    default_code = "argument-invalid"
 
 
 class InvalidKeyError(ConfigurationError):
     """A key or secret was read, and signing with it would be unsafe or certain to fail."""
 
-
-class KeyUnavailableError(FinMessengerAuthError):
-    """A key or secret cannot be read: a variable that is not set, a file that is not there."""
+    default_code = "key-damaged"
 
 
-class InvalidClaimError(FinMessengerAuthError, ValueError):
-    """A value cannot stand in a token or in the settings.
-
-    Args:
-        claim: The name of the claim, attribute or setting at fault.
-        message: What is wrong and how to mend it, without the value.
+class KeyUnavailableError(_Coded, FinMessengerAuthError):
+    """A key or secret cannot be read: a variable that is not set, a file that does not exist.
 
     Attributes:
-        claim: The name of the claim, attribute or setting at fault.
+        code: The code of the finding that says the same.
+        message: What is wrong and how to fix it.
     """
 
+    default_code = "key-unavailable"
+
+
+class InvalidClaimError(_Coded, FinMessengerAuthError, ValueError):
+    """A value cannot be put into a token or into the settings.
+
+    Args:
+        claim: The name of the claim, attribute or setting.
+        message: What is wrong and how to fix it, without the value.
+        code: The code of the finding that says the same.
+
+    Attributes:
+        claim: The name of the claim, attribute or setting.
+        code: The code of the finding that says the same.
+        message: The name, and what is wrong and how to fix it.
+    """
+
+    default_code = "claim-invalid"
     claim: str
 
-    def __init__(self, claim: str, message: str) -> None:
-        super().__init__(claim, message)
+    def __init__(self, claim: str, message: str, code: str | None = None) -> None:
+        super().__init__(f"{claim}: {message}", code)
+        self.args = (claim, message, self.code)
         self.claim = claim
-
-    def __str__(self) -> str:
-        """Name the claim first, then what is wrong with it."""
-        return f"{self.claim}: {self.args[1]}"
 
 
 class SigningError(FinMessengerAuthError):
-    """A signer failed or returned something that is no signature; its own error is the cause."""
+    """A signer failed, or returned something other than a signature; its own error is the cause."""
 
 
-class FinMessengerAuthWarning(UserWarning):
-    """Something is allowed and probably not what you want."""
+class FinMessengerAuthWarning(_Coded, UserWarning):
+    """Something is allowed, but probably a mistake.
+
+    Attributes:
+        code: The code of the finding that says the same.
+        message: What is unwise and how to fix it.
+    """
+
+    default_code = "argument-invalid"
+
+
+_collected: ContextVar[list[FinMessengerAuthWarning] | None] = ContextVar("collected_warnings", default=None)
+
+
+def warn(message: str, code: str) -> None:
+    """Issue a warning that points at the first line outside this library, or collect it.
+
+    Args:
+        message: What is unwise and how to fix it, without the value.
+        code: The code of the finding that says the same.
+    """
+    warning = FinMessengerAuthWarning(message, code)
+    collected = _collected.get()
+    if collected is not None:
+        collected.append(warning)
+    else:
+        warnings.warn(warning, stacklevel=_depth_of_caller())
+
+
+@contextmanager
+def collect_warnings() -> Iterator[list[FinMessengerAuthWarning]]:
+    """Collect the warnings of this library in a list instead of issuing them, in this thread or task only."""
+    collected: list[FinMessengerAuthWarning] = []
+    token = _collected.set(collected)
+    try:
+        yield collected
+    finally:
+        _collected.reset(token)
+
+
+def _depth_of_caller() -> int:
+    depth, frame = 1, sys._getframe(1)  # noqa: SLF001 - how the standard library finds the caller, too
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
+        depth, frame = depth + 1, frame.f_back
+    return depth

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from .csp import checked_nonce
 from .errors import ConfigurationError, InvalidClaimError
+from .json_values import configured_text
 from .settings import API_BASES
-from .values import configured_text
 
 if TYPE_CHECKING:
     from pathlib import Path

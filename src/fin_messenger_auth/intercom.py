@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .json_values import fill
 from .jws import DEFAULT_LIFETIME, whole_seconds
 from .signers import check_fit
-from .values import fill
 
 if TYPE_CHECKING:
     from datetime import timedelta

@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from .errors import ConfigurationError, KeyUnavailableError
-from .values import fill
+from .json_values import fill
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,10 +12,10 @@ from . import jws, users
 from .environment import Environment
 from .errors import ConfigurationError, InvalidClaimError, SigningError
 from .intercom import IntercomMinter
+from .json_values import configured_text, fill
 from .salesforce import SalesforceMinter
 from .settings import Region, api_base_of, checked_settings
 from .users import MessengerUser
-from .values import configured_text, fill
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

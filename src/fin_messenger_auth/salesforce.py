@@ -8,9 +8,9 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .errors import FinMessengerAuthWarning
+from .json_values import configured_text, fill
 from .jws import DEFAULT_LIFETIME, whole_seconds
 from .signers import RSA_HASHES, check_fit
-from .values import configured_text, fill
 
 if TYPE_CHECKING:
     from datetime import timedelta

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal, NamedTuple, TypedDict
 
 from .errors import ConfigurationError
-from .values import configured_text, json_items, json_value
+from .json_values import configured_text, json_items, json_value
 
 Region = Literal["us", "eu", "ap", "au"]
 """Where Intercom keeps the workspace's data. ``au`` is another name for ``ap``."""

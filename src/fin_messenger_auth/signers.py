@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from .errors import ConfigurationError, FinMessengerAuthWarning, InvalidKeyError
+from .json_values import configured_text, fill
 from .keys import MaskedBytes, Sealed, read_key
-from .values import configured_text, fill
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -9,7 +9,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard
 
 from .errors import FinMessengerAuthWarning, InvalidClaimError
-from .values import fill, json_items, json_text, json_value
+from .json_values import fill, json_items, json_text, json_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError, KeyUnavailableError, SigningError
+from fin_messenger_auth.json_values import configured_text, fill
 from fin_messenger_auth.keys import Sealed
-from fin_messenger_auth.values import configured_text, fill
 
 from .remote import RemoteKey, check_names, check_that_it_signs, missing_extra
 

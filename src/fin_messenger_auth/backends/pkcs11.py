@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 
 from fin_messenger_auth.errors import FinMessengerAuthError, KeyUnavailableError, SigningError
+from fin_messenger_auth.json_values import fill
 from fin_messenger_auth.keys import Sealed, read_key
-from fin_messenger_auth.values import fill
 
 from .remote import RemoteKey, check_names, check_that_it_signs, missing_extra
 

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError, KeyUnavailableError, SigningError
+from fin_messenger_auth.json_values import configured_text, fill
 from fin_messenger_auth.keys import Sealed
 from fin_messenger_auth.signers import MIN_RSA_BITS, RSA_HASHES
-from fin_messenger_auth.values import configured_text, fill
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes

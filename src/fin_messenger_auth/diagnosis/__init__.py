@@ -5,12 +5,11 @@ commands ``inspect`` and ``doctor``.
 """
 
 from .asking import Client
-from .catalogue import CATALOGUE
 from .certificate import check_certificate
 from .directory import check_key_directory
 from .doctor import examine, make_pair
 from .environment import check_environment
-from .findings import Evidence, Finding, Level, has_errors
+from .findings import CATALOGUE, Evidence, Finding, Level, has_errors
 from .intercom_token import check_intercom_token
 from .jwk import check_jwk, check_jwks
 from .key_file import check_key_file, read_sound_jwk

@@ -10,7 +10,7 @@ from fin_messenger_auth.onboarding.certificate import MIN_DAYS_LEFT, days_left, 
 from fin_messenger_auth.onboarding.jwk import WARN_DAYS_LEFT
 from fin_messenger_auth.signers import MIN_RSA_BITS
 
-from .catalogue import finding
+from .findings import finding
 from .validity import duration
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from binascii import a2b_base64
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .catalogue import finding
+from .findings import finding
 
 if TYPE_CHECKING:
     from .findings import Finding

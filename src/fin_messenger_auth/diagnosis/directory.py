@@ -13,8 +13,8 @@ from fin_messenger_auth.onboarding.certificate import read_certificate, rsa_key_
 from fin_messenger_auth.onboarding.directory import CERTIFICATE, JWK, JWKS, PRIVATE_KEY
 from fin_messenger_auth.onboarding.jwk import certificate_in
 
-from .catalogue import finding
 from .certificate import check_certificate
+from .findings import finding
 from .jwk import check_jwk, check_jwks
 from .private_key import check_private_key, open_private_key, open_to_others
 from .verifying import VerifyingKey, read_verifying_keys

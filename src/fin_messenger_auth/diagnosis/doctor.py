@@ -14,9 +14,9 @@ from fin_messenger_auth.keys import MaskedBytes
 from fin_messenger_auth.onboarding.directory import JWK
 from fin_messenger_auth.pair import TokenPair, TokenPairBuilder
 
-from .catalogue import finding
 from .directory import check_key_directory, keys_in_directory, without_repetition
 from .environment import PASSWORD, SECRET, Variables, check_environment
+from .findings import finding
 from .intercom_token import check_intercom_token
 from .private_key import open_private_key
 from .salesforce_token import check_pair, check_salesforce_token, compare_issuers

@@ -17,8 +17,7 @@ from fin_messenger_auth.pair import TokenPairBuilder
 from fin_messenger_auth.salesforce import AUDIENCE_PATTERN, FIN_ISSUER
 from fin_messenger_auth.settings import API_BASES
 
-from .catalogue import finding
-from .findings import Finding, has_errors
+from .findings import Finding, finding, has_errors
 from .private_key import check_private_key, open_to_others
 from .secret import check_secret
 

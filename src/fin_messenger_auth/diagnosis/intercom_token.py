@@ -12,8 +12,8 @@ from fin_messenger_auth.intercom import ALGORITHMS
 from fin_messenger_auth.signers import MIN_SECRET_BYTES
 from fin_messenger_auth.users import MAX_TEXT_LENGTH
 
-from .catalogue import finding
 from .compact import INTERCOM, LOST, SALESFORCE, kind_of, read_token, shown
+from .findings import finding
 from .validity import check_validity
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from fin_messenger_auth.onboarding.certificate import read_certificate, rsa_key_
 from fin_messenger_auth.onboarding.jwk import DUMMIES, PRIVATE
 from fin_messenger_auth.signers import MIN_RSA_BITS, RSA_HASHES
 
-from .catalogue import finding
 from .certificate import check_dates
+from .findings import finding
 from .verifying import rsa_key_in
 
 if TYPE_CHECKING:

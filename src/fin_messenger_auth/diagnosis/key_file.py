@@ -42,7 +42,7 @@ def read_sound_jwk(document: bytes, *, now: float | None = None) -> dict[str, An
     jwk = read_jwk(document)
     errors = [each for each in check_jwk(json.dumps(jwk), now=now) if each.level is Level.ERROR]
     if errors:
-        raise InvalidKeyError(f"{errors[0].message} {errors[0].mend}")
+        raise InvalidKeyError(f"{errors[0].message} {errors[0].fix}")
     return jwk
 
 

@@ -10,8 +10,8 @@ from urllib.parse import urlencode, urlsplit
 from uuid import uuid4
 
 from .asking import Answer, Client, NoAnswerError, is_allowed
-from .catalogue import finding
 from .compact import SALESFORCE, read_token, shown
+from .findings import finding
 from .jwk import check_jwks
 from .validity import LEEWAY_SECONDS, duration
 

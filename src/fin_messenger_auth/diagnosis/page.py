@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .catalogue import finding
 from .compact import INTERCOM, read_token
+from .findings import finding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,7 +15,7 @@ from fin_messenger_auth.errors import InvalidKeyError
 from fin_messenger_auth.keys import MaskedBytes, StringKeySource
 from fin_messenger_auth.signers import MIN_RSA_BITS, RSASigner
 
-from .catalogue import finding
+from .findings import finding
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -94,9 +94,9 @@ def as_json(findings: Iterable[Finding], **beside: Any) -> str:  # noqa: ANN401 
 
 
 def _lines(finding: Finding) -> list[str]:
-    source = f"{finding.evidence}: {finding.address}" if finding.address else str(finding.evidence)
+    source = f"{finding.evidence}: {finding.url}" if finding.url else str(finding.evidence)
     return [
         f"{MARKS[finding.level]} {finding.check}: {finding.message}",
-        f"    → {finding.mend}",
+        f"    → {finding.fix}",
         f"    {finding.code} ({source})",
     ]

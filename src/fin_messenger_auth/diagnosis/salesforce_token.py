@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from fin_messenger_auth.salesforce import ALGORITHMS, AUDIENCE_PATTERN, FIN_ISSUER
 
-from .catalogue import finding
 from .compact import INTERCOM, LOST, SALESFORCE, kind_of, read_token, shown
+from .findings import finding
 from .intercom_token import EMAIL
 from .validity import check_validity
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fin_messenger_auth.keys import MaskedBytes
 from fin_messenger_auth.signers import MIN_SECRET_BYTES, RECOMMENDED_SECRET_BYTES
 
-from .catalogue import finding
+from .findings import finding
 
 if TYPE_CHECKING:
     from .findings import Finding

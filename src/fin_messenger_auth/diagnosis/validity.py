@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .catalogue import finding
 from .compact import kind_of
+from .findings import finding
 
 if TYPE_CHECKING:
     from .compact import ReadToken

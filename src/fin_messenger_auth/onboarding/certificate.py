@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA512
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError, SigningError
+from fin_messenger_auth.json_values import configured_text
 from fin_messenger_auth.signers import MIN_RSA_BITS, RSA_HASHES
-from fin_messenger_auth.values import configured_text
 
 if TYPE_CHECKING:
     from fin_messenger_auth.signers import Signer

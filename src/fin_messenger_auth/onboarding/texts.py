@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fin_messenger_auth.errors import ConfigurationError
+from fin_messenger_auth.json_values import configured_text
 from fin_messenger_auth.salesforce import FIN_ISSUER
-from fin_messenger_auth.values import configured_text
 
 
 def checked_kid(kid: object, name: str = "kid") -> str:
