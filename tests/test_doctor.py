@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fin_messenger_auth.diagnosis import Level, check_environment, check_key_directory, examine, make_pair
+from fin_messenger_auth.diagnosis import CATALOGUE, Level, check_environment, check_key_directory, examine, make_pair
+from fin_messenger_auth.diagnosis.report import report, summary
 from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthError
 from fin_messenger_auth.keys import StringKeySource
 from fin_messenger_auth.onboarding import make_key_directory
@@ -137,3 +138,23 @@ def test_no_finding_holds_a_key_or_a_secret(setup: Setup) -> None:
     text = repr(examine(setup.environ, key_directory=setup.directory))
     assert body not in text
     assert SECRET not in text
+
+
+@pytest.mark.parametrize(
+    ("codes_found", "expected"),
+    [
+        ((), "0 errors, 0 warnings, 0 unchecked"),
+        (("secret-pem",), "1 error, 0 warnings, 0 unchecked"),
+        (("secret-pem", "key-not-pem", "certificate-renew"), "2 errors, 1 warning, 0 unchecked"),
+        (("certificate-renew", "secret-weak", "unknown-fin"), "0 errors, 2 warnings, 1 unchecked"),
+    ],
+    ids=["none", "error", "errors", "warnings"],
+)
+def test_the_summary_counts_in_english(codes_found: tuple[str, ...], expected: str) -> None:
+    assert summary([CATALOGUE[code] for code in codes_found]) == expected
+
+
+def test_a_report_says_the_level_in_a_word_and_lists_errors_first() -> None:
+    text = report([CATALOGUE[code] for code in ("unknown-fin", "certificate-renew", "secret-pem")])
+    assert [line.split(":")[0].strip() for line in text.splitlines()[2::3]] == ["error", "warning", "unchecked"]
+    assert [line[0] for line in text.splitlines()[::3]] == ["✗", "!", "?"]
