@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fin_messenger_auth.diagnosis import CATALOGUE, Level, check_environment, check_key_directory, examine, make_pair
-from fin_messenger_auth.diagnosis.report import report, summary
+from fin_messenger_auth.diagnosis.report import as_json, report, summary
 from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthError
 from fin_messenger_auth.keys import StringKeySource
 from fin_messenger_auth.onboarding import make_key_directory
@@ -158,3 +159,19 @@ def test_a_report_says_the_level_in_a_word_and_lists_errors_first() -> None:
     text = report([CATALOGUE[code] for code in ("unknown-fin", "certificate-renew", "secret-pem")])
     assert [line.split(":")[0].strip() for line in text.splitlines()[2::3]] == ["error", "warning", "unchecked"]
     assert [line[0] for line in text.splitlines()[::3]] == ["✗", "!", "?"]
+
+
+def test_the_json_holds_every_field_and_the_counts() -> None:
+    entry = CATALOGUE["certificate-renew"]
+    document = json.loads(as_json([entry, entry], token="x"))
+    assert document["token"] == "x"
+    assert document["summary"] == {"error": 0, "warning": 2, "unchecked": 0}
+    assert document["findings"][0] == {
+        "code": "certificate-renew",
+        "check": entry.check,
+        "level": "warning",
+        "message": entry.message,
+        "fix": entry.fix,
+        "evidence": str(entry.evidence),
+        "url": entry.url,
+    }

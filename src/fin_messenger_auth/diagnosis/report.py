@@ -77,13 +77,15 @@ def summary(findings: Iterable[Finding]) -> str:
 
 
 def as_json(findings: Iterable[Finding], **beside: Any) -> str:  # noqa: ANN401 - any JSON
-    """Return findings as a JSON document.
+    """Return findings as a JSON document: ``summary`` counts them by level, ``findings`` holds every field of each.
 
     Args:
         findings: What was found.
         **beside: What else stands in the document.
     """
-    return json.dumps({**beside, "findings": [asdict(each) for each in findings]}, indent=2)
+    found = [asdict(each) for each in findings]
+    count = Counter(each["level"] for each in found)
+    return json.dumps({**beside, "summary": {level: count[level] for level in Level}, "findings": found}, indent=2)
 
 
 def _lines(finding: Finding) -> list[str]:
