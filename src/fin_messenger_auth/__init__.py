@@ -15,7 +15,8 @@ from .keys import EnvKeySource, FileKeySource, KeySource, StringKeySource
 from .pair import TokenPair, TokenPairBuilder, abuild_settings, build_settings, default_builder
 from .salesforce import SalesforceMinter
 from .settings import PublicSettings
-from .signers import AsyncSigner, HMACSigner, RSASigner, Signer, in_thread
+from .signers import AsyncSigner, HMACSigner, RSASigner, Signer
+from .threads import in_thread
 from .users import Company, MessengerUser, identify
 
 __all__ = [

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _PACKAGE = __name__.partition(".")[0]
 
 
-class _Coded:
+class _Coded(Exception):
     """What the errors and the warning have in common: a message, and the code of a finding.
 
     Args:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .csp import checked_nonce
 from .errors import ConfigurationError, InvalidClaimError
-from .json_values import configured_text
+from .json_values import configured_string
 from .settings import API_BASES
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def render_snippet(settings: Mapping[str, object], *, nonce: object = None, widg
     """
     if not isinstance(settings, Mapping):
         raise ConfigurationError(f"render_snippet takes the settings as a mapping, not {type(settings).__name__}.")
-    configured_text(settings.get("app_id"), "app_id")
+    configured_string(settings.get("app_id"), "app_id")
     if not (widget_base.startswith("https://") or _LOOPBACK.match(widget_base)):
         raise ConfigurationError("widget_base must start with https://, or be the sandbox on this machine.")
     return _script("loader.js", nonce, dict(settings), widget_base, cookie_names(str(settings["app_id"])))
@@ -99,7 +99,7 @@ def render_sign_out(app_id: str, *, nonce: object = None) -> Snippet:
     Raises:
         ConfigurationError: ``app_id`` is blank; the nonce is no base64 text.
     """
-    return _script("sign-out.js", nonce, configured_text(app_id, "app_id"), cookie_names(app_id), _PERSONAL)
+    return _script("sign-out.js", nonce, configured_string(app_id, "app_id"), cookie_names(app_id), _PERSONAL)
 
 
 def render_renewal(module_url: str, endpoint: str, *, nonce: object = None) -> Snippet:

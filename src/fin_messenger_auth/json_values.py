@@ -1,4 +1,4 @@
-"""Values as people pass them, checked once: configured texts and plain JSON values."""
+"""Values as people pass them, checked once: configured strings, ids and plain JSON values."""
 
 from __future__ import annotations
 
@@ -19,27 +19,61 @@ MAX_DEPTH = 64
 MAX_VALUES = 100_000
 """How many values one attribute or setting may hold in all."""
 
-_MAX_INTEGER_BITS = 1023  # the largest a JSON reader can hold that keeps numbers as doubles (RFC 8259 §6)
+MAX_SAFE_INTEGER = 2**53 - 1
+"""The largest integer that a browser reads without rounding it (RFC 8259 §6)."""
+
+_MAX_INTEGER_BITS = 1023  # the largest that a reader can hold that keeps numbers as doubles (RFC 8259 §6)
+
+_QUOTES = "\"'`"
+
+# What null, a missing value or nobody becomes when it is converted to a string, in lower case.
+_LOST = frozenset({"", "none", "null", "undefined", "nan", "nil", "anonymoususer", "[object object]"})
+
+_INVISIBLE_LETTERS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"  # printable to Python, blank to everybody
 
 
-def configured_text(value: object, name: str) -> str:
-    """Return ``value``, checked to be a text that is not blank.
+def configured_string(value: object, name: str) -> str:
+    """Return ``value``, checked to be a string that can be compared byte for byte.
 
     Args:
-        value: What the application was configured with. It is taken byte for byte, never trimmed.
+        value: What the application was configured with: a key ID, an issuer, an audience, an app id.
         name: What to call it in the error.
 
     Raises:
-        ConfigurationError: It is no ``str``, blank, or holds a lone surrogate.
+        ConfigurationError: It is not a ``str`` or not valid Unicode; it is blank; whitespace, a newline or a quote
+            is around it, which both platforms would compare too.
     """
     if not isinstance(value, str):
-        raise ConfigurationError(f"{name} must be a str, not {type(value).__name__}.")
+        raise ConfigurationError(f"{name}: expected a str, got {type(value).__name__}.")
     plain = str.__str__(value[:])
     if not plain.strip():
-        raise ConfigurationError(f"{name} is blank.")
+        raise ConfigurationError(f"{name} is blank.", "value-blank")
     if not _is_unicode(plain):
-        raise ConfigurationError(f"{name} holds bytes that are not UTF-8.")
+        raise ConfigurationError(f"{name} contains bytes that are not UTF-8.")
+    if is_wrapped(plain):
+        raise ConfigurationError(
+            f"{name} has whitespace, a newline or a quote around it, which would count as part of it; remove it.",
+            "value-wrapped",
+        )
     return plain
+
+
+def is_wrapped(value: str) -> bool:
+    """Tell whether whitespace, an invisible character or a quote stands at one end of a string."""
+    return any(not each.isprintable() or each in " " + _QUOTES for each in (value[:1], value[-1:]))
+
+
+def is_lost(value: str) -> bool:
+    """Tell whether an id is one that was lost on its way: blank, invisible, or null converted to a string."""
+    if not (value.isascii() and value.isprintable()):
+        value = "".join(each for each in value if each.isprintable() and each not in _INVISIBLE_LETTERS)
+    return value.strip().lower() in _LOST
+
+
+def looks_like_email(value: str) -> bool:
+    """Tell whether a string has the shape of an e-mail address."""
+    local, _, domain = value.rpartition("@")
+    return bool(local) and "." in domain[1:-1] and not any(each.isspace() for each in value)
 
 
 def json_value(value: object, name: str) -> Any:  # noqa: ANN401 - JSON is what its reader makes of it
@@ -54,7 +88,7 @@ def json_value(value: object, name: str) -> Any:  # noqa: ANN401 - JSON is what 
 
     Raises:
         InvalidClaimError: JSON has no such value (NaN, infinity, sets, bytes, objects, keys that are
-            no strings), or no reader could be trusted with it: lone surrogates, integers beyond the
+            not strings), or a reader would not restore it: lone surrogates, integers beyond the
             range of a double, naive datetimes, cycles, nesting deeper than :data:`MAX_DEPTH`, more
             than :data:`MAX_VALUES` values.
     """
@@ -66,36 +100,74 @@ def json_value(value: object, name: str) -> Any:  # noqa: ANN401 - JSON is what 
         raise _unreadable(name) from error
 
 
-def json_text(value: str, name: str) -> str:
-    """Return a text as a plain ``str``: what :func:`json_value` does with one, and quicker.
+def json_string(value: str, name: str) -> str:
+    """Return a string as a plain ``str``: what :func:`json_value` does with one, but faster.
 
     Raises:
-        InvalidClaimError: It holds a lone surrogate.
+        InvalidClaimError: It contains a lone surrogate.
     """
     plain = str.__str__(value[:])
     if not _is_unicode(plain):
-        raise InvalidClaimError(name, "the text holds a lone surrogate, which UTF-8 cannot carry.")
+        raise InvalidClaimError(name, "the string contains a lone surrogate, which UTF-8 cannot encode.")
     return plain
 
 
 def json_items(values: object, name: str) -> list[tuple[str, object]]:
-    """Return the items of a mapping from names to values, the names checked to be plain text.
+    """Return the items of a mapping from names to values, the names checked to be plain strings.
 
     Args:
         values: What was passed as ``attributes=`` or ``extra=``.
         name: What to call it in the error.
 
     Raises:
-        InvalidClaimError: It is no mapping, cannot be read, or a name is no text.
+        InvalidClaimError: It is not a mapping, cannot be read, or a name is not a string.
     """
     if not isinstance(values, Mapping):
-        raise InvalidClaimError(name, f"must be a mapping of names to values, not {type(values).__name__}.")
+        raise InvalidClaimError(name, f"expected a mapping of names to values, got {type(values).__name__}.")
     try:
         return [(_key(key, name), value) for key, value in values.items()]
     except InvalidClaimError:
         raise
     except Exception as error:
         raise _unreadable(name) from error
+
+
+class FrozenDict(dict[str, Any]):
+    """A dict that refuses to be changed, so that what was checked is what is signed."""
+
+    __slots__ = ()
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("This mapping is immutable; make a new MessengerUser or Company instead.")
+
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> tuple[type[FrozenDict], tuple[dict[str, Any]]]:
+        """Copy and pickle by its items, since they cannot be set one by one."""
+        return type(self), (dict(self),)
+
+
+def frozen(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Return a plain JSON value with its lists as tuples and its dicts as :class:`FrozenDict`, all the way down."""
+    if isinstance(value, dict):
+        return FrozenDict({name: frozen(item) for name, item in value.items()})
+    return tuple(map(frozen, value)) if isinstance(value, list) else value
+
+
+def thawed(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Return what :func:`frozen` was given: fresh, plain lists and dicts."""
+    if isinstance(value, FrozenDict):
+        return {name: thawed(item) for name, item in value.items()}
+    return list(map(thawed, value)) if isinstance(value, tuple) else value
+
+
+def has_unsafe_integer(value: object) -> bool:
+    """Tell whether a plain JSON value contains an integer that a browser would round."""
+    if isinstance(value, int):
+        return abs(value) > MAX_SAFE_INTEGER
+    if isinstance(value, dict):
+        return any(map(has_unsafe_integer, value.values()))
+    return isinstance(value, list | tuple) and any(map(has_unsafe_integer, value))
 
 
 class _Walk:
@@ -115,18 +187,18 @@ class _Walk:
         if len(self.inside) == MAX_DEPTH:
             self.refuse(f"is nested deeper than {MAX_DEPTH} levels")
         if self.seen > MAX_VALUES:
-            self.refuse(f"holds over {MAX_VALUES} values")
+            self.refuse(f"has more than {MAX_VALUES} values")
         self.inside.append(id(container))
 
     def leave(self) -> None:
         self.inside.pop()
 
     def refuse(self, what: str) -> NoReturn:
-        raise InvalidClaimError(self.name, f"the value {what}; send less, and flat.")
+        raise InvalidClaimError(self.name, f"the value {what}; send fewer, flat values.")
 
 
 def _unreadable(name: str) -> InvalidClaimError:
-    return InvalidClaimError(name, "the value cannot be read as JSON; convert it to plain Python values first.")
+    return InvalidClaimError(name, "the value cannot be converted to JSON; convert it to plain Python values first.")
 
 
 def _is_unicode(text: str) -> bool:
@@ -147,7 +219,7 @@ def _is_unicode(text: str) -> bool:
 def _plain(value: object, walk: _Walk) -> Any:  # noqa: ANN401
     raise InvalidClaimError(
         walk.name,
-        f"{type(value).__name__} is no JSON value; convert it to a str, int, float, bool, list or dict first.",
+        f"{type(value).__name__} is not a JSON type; convert it to a str, int, float, bool, list or dict first.",
     )
 
 
@@ -163,14 +235,14 @@ def _(value: bool, _walk: _Walk) -> bool:  # noqa: FBT001
 
 @_plain.register(str)
 def _(value: str, walk: _Walk) -> str:
-    return json_text(value, walk.name)
+    return json_string(value, walk.name)
 
 
 @_plain.register(int)
 def _(value: int, walk: _Walk) -> int:
     plain = int.__int__(value.__int__())
     if plain.bit_length() > _MAX_INTEGER_BITS:
-        raise InvalidClaimError(walk.name, "the integer is too large for a JSON reader; send it as a str.")
+        raise InvalidClaimError(walk.name, "the integer is too large for JSON readers; send it as a str.")
     return plain
 
 
@@ -178,7 +250,7 @@ def _(value: int, walk: _Walk) -> int:
 def _(value: float, walk: _Walk) -> float:
     plain = float.__float__(value.__float__())
     if not math.isfinite(plain):
-        raise InvalidClaimError(walk.name, "JSON has no NaN and no infinity.")
+        raise InvalidClaimError(walk.name, "JSON has no NaN or infinity.")
     return plain
 
 
@@ -187,7 +259,7 @@ def _(value: datetime, walk: _Walk) -> int:
     if value.utcoffset() is None:
         raise InvalidClaimError(
             walk.name,
-            "a naive datetime would be off by the machine's time zone; use an aware one, as datetime.now(UTC).",
+            "a naive datetime depends on the machine's time zone; use an aware one, such as datetime.now(UTC).",
         )
     return math.floor(value.timestamp())
 
@@ -211,5 +283,5 @@ def _(value: list[object] | tuple[object, ...], walk: _Walk) -> list[Any]:
 
 def _key(key: object, name: str) -> str:
     if not isinstance(key, str):
-        raise InvalidClaimError(name, f"names are str, not {type(key).__name__}.")
-    return json_text(key, name)
+        raise InvalidClaimError(name, f"expected names of type str, got {type(key).__name__}.")
+    return json_string(key, name)

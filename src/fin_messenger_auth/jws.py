@@ -6,32 +6,27 @@ private numbers into a dict. The tests hold it to the RFC's vectors and to joser
 
 from __future__ import annotations
 
-import warnings
 from binascii import b2a_base64
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import lru_cache
 from json import JSONEncoder
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .errors import ConfigurationError, FinMessengerAuthWarning, InvalidClaimError, SigningError
-from .signers import signs_async, signs_at_once
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from .signers import AsyncSigner, Signer
+from .errors import ConfigurationError, InvalidClaimError, SigningError, warn
+from .signers import AsyncSigner, Signer, signs_async, signs_at_once
 
 DEFAULT_LIFETIME = timedelta(hours=1)
 """How long a token is valid, as in Intercom's article."""
 
 RECOMMENDED_LIFETIME = timedelta(minutes=5)
-"""A token that lives shorter may expire while a page loads or a clock is off."""
+"""A token with a shorter lifetime may expire while a page loads or a clock is off."""
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 _header_json = JSONEncoder(separators=(",", ":"))
-# Without its own search for cycles: the values were searched when they came in, and one that came in by another
-# way ends as a RecursionError.
+# Without its own search for cycles: the values were checked when they came in, and a cycle that came in another
+# way raises RecursionError.
 _claims_json = JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False)
 
 
@@ -48,12 +43,12 @@ def signing_input(claims: Mapping[str, Any], signer: Signer | AsyncSigner) -> by
         signer: Says ``alg`` and ``kid`` for the header; a ``kid`` of ``None`` is left out.
 
     Raises:
-        InvalidClaimError: A claim is no JSON value.
+        InvalidClaimError: A claim is not a JSON value.
     """
     try:
         payload = _claims_json.encode(claims).encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidClaimError(_culprit(claims), "the value has no JSON form.") from error
+        raise InvalidClaimError(_offending_claim(claims), "the value is not a JSON value.") from error
     return _protected_header(signer.alg, signer.kid) + base64url(payload)
 
 
@@ -61,13 +56,14 @@ def encode(claims: Mapping[str, Any], signer: Signer | AsyncSigner) -> str:
     """Sign ``claims`` into a compact JWS.
 
     Raises:
-        ConfigurationError: The signer can only be awaited.
-        InvalidClaimError: A claim is no JSON value.
-        SigningError: The signer raised, or returned something that is no signature.
+        ConfigurationError: The signer has ``asign`` only.
+        InvalidClaimError: A claim is not a JSON value.
+        SigningError: The signer raised, or did not return a signature.
     """
     if not signs_at_once(signer):
         raise ConfigurationError(
-            f"{type(signer).__name__} signs asynchronously only; await abuild or abuild_settings instead."
+            f"{type(signer).__name__} signs asynchronously only; await abuild or abuild_settings instead.",
+            "signer-async-only",
         )
     try:
         message = signing_input(claims, signer)
@@ -83,8 +79,8 @@ async def aencode(claims: Mapping[str, Any], signer: Signer | AsyncSigner) -> st
     """Sign ``claims`` into a compact JWS, awaiting ``asign`` where the signer has it.
 
     Raises:
-        InvalidClaimError: A claim is no JSON value.
-        SigningError: The signer raised, or returned something that is no signature.
+        InvalidClaimError: A claim is not a JSON value.
+        SigningError: The signer raised, or did not return a signature.
     """
     if not signs_async(signer):
         return encode(claims, signer)
@@ -98,50 +94,26 @@ async def aencode(claims: Mapping[str, Any], signer: Signer | AsyncSigner) -> st
     return _compact(message, signature, signer)
 
 
-async def aencode_all(work: Sequence[tuple[Mapping[str, Any], Signer | AsyncSigner]]) -> list[str]:
-    """Sign several claims sets, at the same time where more than one signer has to be awaited.
-
-    If one fails or the caller is cancelled, the others are cancelled too and none is left running.
-
-    Raises:
-        InvalidClaimError: A claim is no JSON value.
-        SigningError: A signer raised, or returned something that is no signature.
-    """
-    if sum(signs_async(signer) for _, signer in work) < 2:  # noqa: PLR2004 - one cannot wait for another
-        return [await aencode(claims, signer) for claims, signer in work]
-    from asyncio import TaskGroup, sleep  # noqa: PLC0415 - 25 ms that a synchronous application need not pay
-
-    await sleep(0)  # a burst of pages makes its claims in one turn of the loop, and encodes them in the next
-    try:
-        async with TaskGroup() as group:
-            tasks = [group.create_task(aencode(claims, signer)) for claims, signer in work[1:]]
-            first = await aencode(*work[0])
-    except ExceptionGroup as failures:
-        raise failures.exceptions[0] from failures.exceptions[0].__cause__
-    return [first, *(task.result() for task in tasks)]
-
-
 def whole_seconds(lifetime: timedelta, token: str) -> int:
     """Return the lifetime of ``token`` in seconds, checked at start-up (``exp``, RFC 7519 §4.1.4).
 
     Raises:
-        TypeError: It is no ``timedelta``; a bare number could be seconds or milliseconds.
+        TypeError: It is not a ``timedelta``; a bare number could be seconds or milliseconds.
         ConfigurationError: It is under one second.
 
     Warns:
         FinMessengerAuthWarning: It is under :data:`RECOMMENDED_LIFETIME`.
     """
     if not isinstance(lifetime, timedelta):
-        raise TypeError(f"lifetime must be a datetime.timedelta, not {type(lifetime).__name__}.")
+        raise TypeError(f"lifetime: expected a datetime.timedelta, got {type(lifetime).__name__}.")
     seconds = lifetime // timedelta(seconds=1)
     if seconds < 1:
-        raise ConfigurationError(f"The lifetime of {token} must be at least one second, or it is made expired.")
+        raise ConfigurationError(f"The lifetime of {token} must be at least one second.", "lifetime-invalid")
     if lifetime < RECOMMENDED_LIFETIME:
-        warnings.warn(
+        warn(
             f"The lifetime of {token} is {seconds} s, under {RECOMMENDED_LIFETIME // timedelta(minutes=1)} minutes: "
             "it may expire while a page loads or a clock is off.",
-            FinMessengerAuthWarning,
-            stacklevel=4,
+            "lifetime-short",
         )
     return seconds
 
@@ -156,12 +128,12 @@ def _protected_header(alg: str, kid: str | None) -> bytes:
 
 def _compact(message: bytes, signature: bytes, signer: Signer | AsyncSigner) -> str:
     if not isinstance(signature, bytes) or not signature:
-        got = "no bytes" if signature == b"" else type(signature).__name__
-        raise SigningError(f"{type(signer).__name__} must return the signature as bytes; it returned {got}.")
+        got = "b''" if signature == b"" else type(signature).__name__
+        raise SigningError(f"{type(signer).__name__}: expected a signature as bytes, got {got}.")
     return (message + b"." + base64url(signature)).decode("ascii")
 
 
-def _culprit(claims: Mapping[str, Any]) -> str:
+def _offending_claim(claims: Mapping[str, Any]) -> str:
     return next((str(name) for name, value in claims.items() if not _has_json_form({name: value})), "claims")
 
 

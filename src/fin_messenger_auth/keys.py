@@ -1,19 +1,17 @@
 """Where a key is read from: an environment variable, a file, or a string already in memory.
 
-A source reads anew at each call and caches nothing; the signers read theirs once, at start-up.
-Write your own by giving any object a ``read`` method that returns bytes.
+A source reads at each call and caches nothing; the signers read theirs once, at start-up.
+Write your own: any object with a ``read`` method that returns bytes.
 """
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from collections.abc import Mapping
+from typing import NoReturn, Protocol
 
 from .errors import ConfigurationError, KeyUnavailableError
 from .json_values import fill
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _PEM_ARMOUR = b"-----BEGIN "
 
@@ -22,7 +20,7 @@ class KeySource(Protocol):
     """Where a key or secret comes from."""
 
     def read(self) -> bytes:
-        """Read the key anew, as the bytes of a PEM document or of a secret.
+        """Read the key now, as the bytes of a PEM document or of a secret.
 
         Raises:
             KeyUnavailableError: It cannot be read.
@@ -31,10 +29,10 @@ class KeySource(Protocol):
 
 
 class MaskedBytes(bytes):
-    """Bytes that show nowhere: tracebacks that print local variables print this instead."""
+    """Bytes whose ``repr`` hides them, as tracebacks with local variables print it."""
 
     def __repr__(self) -> str:
-        """Say that something is here, and nothing about it."""
+        """Say that there is a value, and nothing about it."""
         return "<masked>"
 
     __str__ = __repr__
@@ -63,11 +61,13 @@ class Sealed:
 
     def __delattr__(self, name: str) -> NoReturn:
         """Refuse to be changed."""
-        raise AttributeError(f"{type(self).__name__} is immutable; {name} stays.")
+        raise AttributeError(f"{type(self).__name__} is immutable; {name} cannot be deleted.")
 
     def __reduce__(self) -> NoReturn:
-        """Refuse to be pickled, which would write the key out."""
-        raise TypeError(f"{type(self).__name__} holds a key and refuses to be pickled; make it where it is used.")
+        """Refuse to be pickled: a pickle would contain the key."""
+        raise TypeError(
+            f"{type(self).__name__} holds a key and refuses to be pickled; create it in the process that uses it."
+        )
 
     def __copy__(self) -> Sealed:
         """Return the object itself: it is immutable."""
@@ -81,8 +81,8 @@ class Sealed:
 class EnvKeySource(Sealed):
     r"""A key in an environment variable.
 
-    A PEM document may have its line ends written out as ``\n``, as many deployment tools leave them;
-    they become real ones. A secret is taken as it is.
+    A PEM document may have its newlines written as ``\n``, as many deployment tools leave them; they become
+    newlines. A secret is not changed.
 
     Args:
         name: The variable's name.
@@ -103,14 +103,14 @@ class EnvKeySource(Sealed):
         return f"EnvKeySource({self._name!r})"
 
     def read(self) -> bytes:
-        """Read the variable anew.
+        """Read the variable.
 
         Raises:
-            KeyUnavailableError: It is not set, or empty, which counts as not set.
+            KeyUnavailableError: It is not set, or blank, which counts as not set.
         """
         value = MaskedBytes(os.fsencode(self._environ.get(self._name, "")))
         if not value.strip():
-            raise KeyUnavailableError(f"The environment variable {self._name} is not set, or empty.")
+            raise KeyUnavailableError(f"The environment variable {self._name} is not set or blank.")
         return value.with_line_ends() if value.looks_like_pem() else value
 
 
@@ -121,7 +121,7 @@ class FileKeySource(Sealed):
         path: The file. A relative path is looked up from the working directory at each read.
 
     Raises:
-        ConfigurationError: This is no path, but perhaps the key itself.
+        ConfigurationError: It is not a path, but perhaps the key itself.
     """
 
     __slots__ = ("_path",)
@@ -130,44 +130,48 @@ class FileKeySource(Sealed):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         if not isinstance(path, str | os.PathLike):
-            raise ConfigurationError(f"FileKeySource takes a path, not {type(path).__name__}.")
+            raise ConfigurationError(f"FileKeySource: expected a file path, got {type(path).__name__}.")
         fill(self, "_path", os.fspath(path))
         if _PEM_ARMOUR.decode() in self._path:
-            raise ConfigurationError("A file's path belongs here, and the PEM document itself was given.")
+            raise ConfigurationError(
+                "FileKeySource: expected a file path, got PEM data; pass PEM data to StringKeySource."
+            )
 
     def __repr__(self) -> str:
         """Name the file."""
         return f"FileKeySource({self._shown()})"
 
     def read(self) -> bytes:
-        """Read the file anew.
+        """Read the file.
 
         Raises:
-            KeyUnavailableError: There is no such file, or it cannot be read.
+            KeyUnavailableError: The file does not exist or cannot be read.
         """
         try:
             with open(self._path, "rb") as file:
                 return MaskedBytes(file.read())
         except ValueError as error:
-            raise KeyUnavailableError("The path of the key file holds characters that no path can.") from error
+            raise KeyUnavailableError(
+                "The path of the key file contains characters that are not valid in a path."
+            ) from error
         except OSError as error:
-            error.filename = None  # the message below names the file, or keeps it back
+            error.filename = None  # the message below names the file, unless it could be a secret
             raise KeyUnavailableError(f"The key file {self._shown()} cannot be read: {error.strerror}.") from error
 
     def _shown(self) -> str:
-        """Name the file, unless it could be a secret that was put where its path belongs."""
+        """Name the file, unless it could be a secret in place of a path."""
         is_plainly_a_path = os.path.isabs(self._path) or os.path.splitext(self._path)[1]
         return repr(self._path) if is_plainly_a_path else "<relative path>"
 
 
 class StringKeySource(Sealed):
-    """A key that is in memory already: fetched from a secret manager, or made for a test.
+    """A key that is already in memory: fetched from a secret manager, or made for a test.
 
     Args:
         value: The PEM document or the secret. It shows in no ``repr`` and no traceback.
 
     Raises:
-        ConfigurationError: It is neither ``str`` nor ``bytes``, such as a setting that was ``None``.
+        ConfigurationError: It is neither ``str`` nor ``bytes``, such as a setting that is ``None``.
     """
 
     __slots__ = ("_value",)
@@ -176,7 +180,7 @@ class StringKeySource(Sealed):
 
     def __init__(self, value: str | bytes) -> None:
         if not isinstance(value, str | bytes):
-            raise ConfigurationError(f"StringKeySource takes a str or bytes, not {type(value).__name__}.")
+            raise ConfigurationError(f"StringKeySource: expected a str or bytes, got {type(value).__name__}.")
         fill(self, "_value", MaskedBytes(value.encode(errors="surrogatepass") if isinstance(value, str) else value))
 
     def __repr__(self) -> str:
@@ -189,16 +193,16 @@ class StringKeySource(Sealed):
 
 
 def read_key(source: KeySource) -> MaskedBytes:
-    """Read a source, whoever wrote it, and wrap what goes wrong.
+    """Read a source, whoever wrote it, and wrap its errors.
 
     Raises:
-        KeyUnavailableError: The source raised, or returned something else than bytes.
-        ConfigurationError: This is no source, but perhaps the key or path itself.
+        KeyUnavailableError: The source raised, or did not return bytes.
+        ConfigurationError: It is not a source, but perhaps the key or its path.
     """
     if not callable(getattr(source, "read", None)):
         raise ConfigurationError(
-            f"A key is given as a KeySource, not as {type(source).__name__}: "
-            "wrap it in StringKeySource, FileKeySource or EnvKeySource."
+            f"Expected a KeySource, got {type(source).__name__}; "
+            "wrap the key in StringKeySource, FileKeySource or EnvKeySource."
         )
     try:
         value = source.read()
@@ -206,8 +210,8 @@ def read_key(source: KeySource) -> MaskedBytes:
         raise
     except Exception as error:
         raise KeyUnavailableError(
-            f"{type(source).__name__} raised {type(error).__name__} on reading the key."
+            f"{type(source).__name__} raised {type(error).__name__} when it read the key."
         ) from error
     if not isinstance(value, bytes):
-        raise KeyUnavailableError(f"{type(source).__name__}.read() returned {type(value).__name__}, not bytes.")
+        raise KeyUnavailableError(f"{type(source).__name__}.read(): expected bytes, got {type(value).__name__}.")
     return MaskedBytes(value)

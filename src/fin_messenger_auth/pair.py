@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self, Unpack
 
-from . import jws, users
-from .environment import Environment
+from . import users
+from .environment import read_environment
 from .errors import ConfigurationError, InvalidClaimError, SigningError
 from .intercom import IntercomMinter
-from .json_values import configured_text, fill
+from .json_values import configured_string, fill
 from .salesforce import SalesforceMinter
-from .settings import Region, api_base_of, checked_settings
-from .users import MessengerUser
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Unpack
-
-    from .settings import PublicSettings
+from .settings import PublicSettings, Region, api_base_of, checked_settings
+from .signers import signs_async
+from .users import MessengerUser, resolved
 
 Identify = Callable[[Any], MessengerUser | None]
 """The application's user to a :class:`MessengerUser`, or ``None`` for an anonymous visitor."""
 
 OnSigningError = Literal["raise", "anonymous"]
-"""What a failed signature leads to: the error, or the page of an anonymous visitor."""
+"""What happens when signing fails: the error, or the page of an anonymous visitor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +45,11 @@ class TokenPairBuilder:
     """Makes the tokens and the settings. Make one at start-up and share it: it is immutable.
 
     Args:
-        app_id: The id of the Intercom workspace.
-        intercom: What makes ``intercom_user_jwt``.
-        salesforce: What makes ``salesforce_identity_token``; ``None`` where Fin makes it itself.
+        app_id: The ID of the Intercom workspace.
+        intercom: Makes ``intercom_user_jwt``.
+        salesforce: Makes ``salesforce_identity_token``; ``None`` where Fin makes it.
         region: Where Intercom keeps the workspace's data: ``us``, ``eu`` or ``ap``.
-        api_base: An address to use instead of the region's.
+        api_base: An origin to use instead of the region's.
         identify: Turns the application's user into a :class:`MessengerUser`, or ``None`` if nobody
             is signed in.
         clock: The time in Unix seconds. It is read once a pair.
@@ -62,7 +57,7 @@ class TokenPairBuilder:
             write one line to the log.
 
     Raises:
-        ConfigurationError: An argument is missing its point; the message says which and why.
+        ConfigurationError: An argument is invalid; the message says which and why.
     """
 
     app_id: str
@@ -80,14 +75,14 @@ class TokenPairBuilder:
     def __post_init__(self) -> None:
         """Check everything that no user can change, at start-up."""
         if not isinstance(self.intercom, IntercomMinter):
-            raise ConfigurationError("intercom must be an IntercomMinter.")
+            raise ConfigurationError("intercom: expected an IntercomMinter.")
         if not (self.salesforce is None or isinstance(self.salesforce, SalesforceMinter)):
-            raise ConfigurationError("salesforce must be a SalesforceMinter, or None where Fin makes that token.")
+            raise ConfigurationError("salesforce: expected a SalesforceMinter, or None where Fin makes that token.")
         if not (callable(self.identify) and callable(self.clock)):
             raise ConfigurationError("identify and clock must be callable.")
         if self.on_signing_error not in ("raise", "anonymous"):
-            raise ConfigurationError('on_signing_error must be "raise" or "anonymous".')
-        api_base, app_id = api_base_of(self.region, self.api_base), configured_text(self.app_id, "app_id")
+            raise ConfigurationError('on_signing_error: expected "raise" or "anonymous".')
+        api_base, app_id = api_base_of(self.region, self.api_base), configured_string(self.app_id, "app_id")
         minters = (self.intercom,) if self.salesforce is None else (self.intercom, self.salesforce)
         fill(self, "_anonymous", {"api_base": api_base, "app_id": app_id})
         fill(self, "_minters", minters)
@@ -116,9 +111,9 @@ class TokenPairBuilder:
             ConfigurationError: A variable is missing, contradicts another or holds an unusable value.
             KeyUnavailableError: A file that a variable names cannot be read.
         """
-        variables = Environment(environ, prefix)
-        del environ  # or a traceback that prints local variables would print all of it
-        return cls(**variables.builder_arguments(), identify=identify, clock=clock, on_signing_error=on_signing_error)
+        reading = read_environment(environ, prefix=prefix)
+        del environ  # or a traceback with local variables would show all of it
+        return cls(**reading.checked_arguments(), identify=identify, clock=clock, on_signing_error=on_signing_error)
 
     def build(self, user: Any) -> TokenPair | None:  # noqa: ANN401 - every framework has its own user
         """Sign both tokens for ``user``.
@@ -130,9 +125,9 @@ class TokenPairBuilder:
             The tokens; ``None`` for an anonymous visitor.
 
         Raises:
-            InvalidClaimError: The user has no usable id, or a value that cannot be signed.
+            InvalidClaimError: The user has no usable ID, or a value that cannot be signed.
             SigningError: A signer failed, and ``on_signing_error`` is ``raise``.
-            ConfigurationError: A signer can only be awaited.
+            ConfigurationError: A signer has ``asign`` only.
         """
         visitor = self._visitor(user)
         return None if visitor is None else self._sign(visitor)
@@ -156,7 +151,7 @@ class TokenPairBuilder:
 
         Args:
             user: The application's user, or ``None``.
-            extra: Anything that is no documented setting, to become custom attributes. Not signed.
+            extra: Anything that is not a documented setting, to become custom attributes. Not signed.
             **public: Documented settings, see :class:`~fin_messenger_auth.PublicSettings`. Not signed.
 
         Returns:
@@ -164,10 +159,10 @@ class TokenPairBuilder:
             visitor's have neither ``user_id`` nor tokens.
 
         Raises:
-            InvalidClaimError: The user has no usable id; a value is no JSON value.
+            InvalidClaimError: The user has no usable ID; a value is not a JSON value.
             SigningError: A signer failed, and ``on_signing_error`` is ``raise``.
             ConfigurationError: A setting is unknown, of the wrong type, reserved or signed already; a
-                signer can only be awaited.
+                signer has ``asign`` only.
         """
         visitor = self._visitor(user)
         settings = self._unsigned(visitor, public, extra)
@@ -190,27 +185,30 @@ class TokenPairBuilder:
 
     def _visitor(self, user: object) -> MessengerUser | None:
         visitor = self.identify(user)
-        if visitor is None or isinstance(visitor, MessengerUser):
-            return visitor
+        if visitor is None:
+            return None
+        if isinstance(visitor, MessengerUser):
+            return resolved(visitor)
         raise InvalidClaimError(
-            "user_id", f"identify= must return a MessengerUser or None, not {type(visitor).__name__}."
+            "user_id",
+            f"identify=: expected a MessengerUser or None, got {type(visitor).__name__}.",
+            "user-unidentified",
         )
 
     def _sign(self, visitor: MessengerUser) -> TokenPair | None:
         now = int(self.clock())
         try:
-            return self._pair(now, *[jws.encode(mint.claims(visitor, now), mint.signer) for mint in self._minters])
+            return self._pair(now, *[minter.mint(visitor, now) for minter in self._minters])
         except SigningError as error:
-            self._go_on_without_tokens(error)
+            self._handle(error)
             return None
 
     async def _asign(self, visitor: MessengerUser) -> TokenPair | None:
         now = int(self.clock())
         try:
-            tokens = await jws.aencode_all([(mint.claims(visitor, now), mint.signer) for mint in self._minters])
-            return self._pair(now, *tokens)
+            return self._pair(now, *await _mint_all(self._minters, visitor, now))
         except SigningError as error:
-            self._go_on_without_tokens(error)
+            self._handle(error)
             return None
 
     def _pair(self, now: int, intercom_user_jwt: str, salesforce_identity_token: str | None = None) -> TokenPair:
@@ -220,20 +218,43 @@ class TokenPairBuilder:
             expires_at=now + self._seconds,
         )
 
-    def _go_on_without_tokens(self, error: SigningError) -> None:
+    def _handle(self, error: SigningError) -> None:
         if self.on_signing_error == "raise":
             raise error
-        from logging import getLogger  # noqa: PLC0415 - 4 ms that a page in good health need not pay
+        from logging import getLogger  # noqa: PLC0415 - 7 ms that a working page need not pay
 
-        getLogger("fin_messenger_auth").error("The visitor is shown as anonymous, because signing failed: %s", error)
+        getLogger("fin_messenger_auth").error("Signing failed; the visitor is shown as anonymous: %s", error)
 
     def _unsigned(
         self, visitor: MessengerUser | None, public: Mapping[str, object], extra: Mapping[str, object] | None
     ) -> dict[str, Any]:
         if not public and extra is None:
             return dict(self._anonymous)
-        signed = () if visitor is None else self.intercom.claims(visitor, 0)
-        return {**self._anonymous, **checked_settings(public, extra, signed)}
+        return {**self._anonymous, **checked_settings(public, extra, lambda name: self._is_signed(visitor, name))}
+
+    def _is_signed(self, visitor: MessengerUser | None, name: str) -> bool:
+        return visitor is not None and self.intercom.signs(visitor, name)
+
+
+async def _mint_all(
+    minters: tuple[IntercomMinter | SalesforceMinter, ...], visitor: MessengerUser, now: int
+) -> list[str]:
+    """Mint the tokens, at the same time where both signers have to be awaited.
+
+    If one fails or the caller is cancelled, the other is cancelled too and none is left running.
+    """
+    if sum(signs_async(minter.signer) for minter in minters) < 2:  # noqa: PLR2004 - one cannot wait for another
+        return [await minter.amint(visitor, now) for minter in minters]
+    from asyncio import TaskGroup, sleep  # noqa: PLC0415 - 25 ms that a synchronous application need not pay
+
+    await sleep(0)  # a burst of pages finds its visitors in one turn of the loop, and signs in the next
+    try:
+        async with TaskGroup() as group:
+            others = [group.create_task(minter.amint(visitor, now)) for minter in minters[1:]]
+            first = await minters[0].amint(visitor, now)
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from failures.exceptions[0].__cause__
+    return [first, *(task.result() for task in others)]
 
 
 def _with_tokens(settings: dict[str, Any], visitor: MessengerUser, pair: TokenPair | None) -> dict[str, Any]:

@@ -1,41 +1,99 @@
-"""The rules of ``salesforce_identity_token``: who the user is, told to Salesforce Enhanced Chat."""
+"""The rules of ``salesforce_identity_token``: who the user is, for Salesforce Enhanced Chat."""
 
 from __future__ import annotations
 
 import re
-import warnings
 from dataclasses import KW_ONLY, dataclass, field
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import Any
 
-from .errors import FinMessengerAuthWarning
-from .json_values import configured_text, fill
-from .jws import DEFAULT_LIFETIME, whole_seconds
-from .signers import RSA_HASHES, check_fit
-
-if TYPE_CHECKING:
-    from datetime import timedelta
-
-    from .signers import AsyncSigner, Signer
-    from .users import MessengerUser
+from .errors import ConfigurationError, warn
+from .json_values import configured_string, fill
+from .jws import DEFAULT_LIFETIME, aencode, encode, whole_seconds
+from .signers import RSA_HASHES, AsyncSigner, Signer, check_signer_for
+from .users import MessengerUser
 
 TOKEN = "salesforce_identity_token"  # noqa: S105 - its name
 """The setting that carries the token."""
 
 ALGORITHMS = tuple(RSA_HASHES)
-"""What Salesforce takes: RS256 and RS512."""
+"""What Salesforce accepts: RS256 and RS512."""
 
 FIN_ISSUER = "fin.ai"
 """The issuer of the tokens that Fin makes itself, with its own key."""
 
-AUDIENCE_PATTERN = re.compile(r"https://[A-Za-z0-9.-]+\.my\.salesforce-scrt\.com")
-"""The origin of an org's messaging service, as in the article: no path and no slash behind it."""
+AUDIENCE_PLACEHOLDER = "https://YOUR-SUBDOMAIN.my.salesforce-scrt.com"
+"""What ``keygen`` prints for the audience, to be replaced."""
+
+_AUDIENCE = re.compile(r"https://[A-Za-z0-9.-]+\.my\.salesforce-scrt\.com")
+
+
+def checked_issuer(issuer: object, name: str = "issuer") -> str:
+    """Return an issuer, checked.
+
+    Args:
+        issuer: The keyset's *JWT Issuer* in Salesforce.
+        name: What to call it in the error.
+
+    Raises:
+        ConfigurationError: It is not a string, blank, or has whitespace or a quote around it.
+
+    Warns:
+        FinMessengerAuthWarning: It is Fin's own.
+    """
+    plain = configured_string(issuer, name)
+    if is_fin_issuer(plain):
+        warn(
+            f"{name} is {FIN_ISSUER}, the issuer of the tokens that Fin makes with its own key. With your own key, use "
+            "the issuer of your own keyset; if Fin makes the token, pass salesforce=None or set "
+            "SALESFORCE_IDENTITY=fin-managed.",
+            "issuer-fin",
+        )
+    return plain
+
+
+def checked_audience(audience: object, name: str = "audience") -> str:
+    """Return an audience, checked.
+
+    Args:
+        audience: ``https://<subdomain>.my.salesforce-scrt.com``.
+        name: What to call it in the error.
+
+    Raises:
+        ConfigurationError: It is not a string, blank, has whitespace or a quote around it, or is the placeholder that
+            ``keygen`` prints.
+
+    Warns:
+        FinMessengerAuthWarning: It does not have that form.
+    """
+    plain = configured_string(audience, name)
+    if plain == AUDIENCE_PLACEHOLDER:
+        raise ConfigurationError(
+            f"{name} is still the placeholder that keygen printed; replace YOUR-SUBDOMAIN.", "placeholder"
+        )
+    if not is_scrt_origin(plain):
+        warn(
+            f"{name}: expected https://<subdomain>.my.salesforce-scrt.com, without a path or a final slash.",
+            "salesforce-audience",
+        )
+    return plain
+
+
+def is_fin_issuer(issuer: str) -> bool:
+    """Tell whether an issuer is the one of the tokens that Fin makes itself."""
+    return issuer.lower() == FIN_ISSUER
+
+
+def is_scrt_origin(audience: str) -> bool:
+    """Tell whether an audience is the origin of an org's messaging service, as in the article."""
+    return _AUDIENCE.fullmatch(audience) is not None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SalesforceMinter:
-    """What makes the claims of ``salesforce_identity_token``.
+    """Makes ``salesforce_identity_token``.
 
-    Only for your own key: where Fin makes this token (the keyset's issuer is ``fin.ai``), there is none.
+    Only for your own key: where Fin makes this token (the keyset's issuer is ``fin.ai``), pass ``salesforce=None``.
 
     Args:
         signer: Signs with RS256 or RS512; its ``kid`` is exactly the one of the JWK uploaded to Salesforce.
@@ -47,12 +105,12 @@ class SalesforceMinter:
         seconds: The lifetime in whole seconds.
 
     Raises:
-        ConfigurationError: The signer's ``alg`` is another one or its ``kid`` is missing; issuer or
-            audience is blank; the lifetime is under one second.
-        TypeError: The lifetime is no ``timedelta``.
+        ConfigurationError: The signer's ``alg`` is not supported or its ``kid`` is missing; issuer or
+            audience is blank or has whitespace or a quote around it; the lifetime is under one second.
+        TypeError: The lifetime is not a ``timedelta``.
 
     Warns:
-        FinMessengerAuthWarning: The issuer is Fin's own; the audience is not such an origin; the
+        FinMessengerAuthWarning: The issuer is Fin's own; the audience does not have that form; the
             lifetime is under five minutes.
     """
 
@@ -64,25 +122,11 @@ class SalesforceMinter:
     seconds: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Check what signs, for whom and for how long, at start-up."""
-        check_fit(self.signer, token=TOKEN, algorithms=ALGORITHMS, kid_required=True)
-        configured_text(self.issuer, "issuer")
-        configured_text(self.audience, "audience")
+        """Check the signer, the issuer, the audience and the lifetime at start-up."""
+        check_signer_for(TOKEN, self.signer, ALGORITHMS, kid_required=True)
+        fill(self, "issuer", checked_issuer(self.issuer))
+        fill(self, "audience", checked_audience(self.audience))
         fill(self, "seconds", whole_seconds(self.lifetime, TOKEN))
-        if self.issuer == FIN_ISSUER:
-            warnings.warn(
-                f"The issuer {FIN_ISSUER} belongs to tokens that Fin makes with its own key. "
-                "With your own key, use the issuer of your own keyset; if Fin makes the token, pass salesforce=None, "
-                "or set SALESFORCE_IDENTITY=fin-managed.",
-                FinMessengerAuthWarning,
-                stacklevel=3,
-            )
-        if not AUDIENCE_PATTERN.fullmatch(self.audience):
-            warnings.warn(
-                "The audience is not of the form https://<subdomain>.my.salesforce-scrt.com, with nothing behind it.",
-                FinMessengerAuthWarning,
-                stacklevel=3,
-            )
 
     def claims(self, user: MessengerUser, now: int) -> dict[str, Any]:
         """Return the claims for ``user``: pure, the same for the same arguments.
@@ -101,3 +145,23 @@ class SalesforceMinter:
             "exp": now + self.seconds,
             "iat": now,
         }
+
+    def mint(self, user: MessengerUser, now: int) -> str:
+        """Return the token for ``user``: the claims, signed.
+
+        Args:
+            user: The signed-in user.
+            now: The time, in Unix seconds.
+
+        Raises:
+            ConfigurationError: The signer has ``asign`` only.
+            SigningError: The signer failed.
+        """
+        return encode(self.claims(user, now), self.signer)
+
+    async def amint(self, user: MessengerUser, now: int) -> str:
+        """Return the token for ``user``, awaiting ``asign`` where the signer has it.
+
+        Arguments, result and errors are those of :meth:`mint`.
+        """
+        return await aencode(self.claims(user, now), self.signer)

@@ -1,10 +1,11 @@
 """The rules of ``window.intercomSettings``: regions, and the public settings that go beside the tokens."""
 
-from collections.abc import Callable, Collection, Mapping
-from typing import Any, Literal, NamedTuple, TypedDict
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from typing import Any, Literal, NamedTuple, TypedDict, get_args
 
-from .errors import ConfigurationError
-from .json_values import configured_text, json_items, json_value
+from .errors import ConfigurationError, InvalidClaimError
+from .json_values import configured_string, has_unsafe_integer, json_items, json_value
 
 Region = Literal["us", "eu", "ap", "au"]
 """Where Intercom keeps the workspace's data. ``au`` is another name for ``ap``."""
@@ -21,8 +22,8 @@ API_BASES: dict[str, str] = {
 class PublicSettings(TypedDict, total=False):
     """The documented settings that are not signed. The visitor can read and change all of them.
 
-    Everything that Intercom does not know becomes a custom attribute, so a name that is not here is
-    an error; pass such a value on purpose through ``extra=``.
+    Intercom makes a custom attribute of every name that it does not know, so a name that is not here is an
+    error; to set a custom attribute on purpose, pass it in ``extra=``.
     """
 
     action_color: str
@@ -51,7 +52,7 @@ class PublicSettings(TypedDict, total=False):
 
 
 class _Rule(NamedTuple):
-    wanted: str
+    expected: str
     holds: Callable[[Any], bool]
 
 
@@ -65,40 +66,40 @@ def _is_company(value: object) -> bool:
     return isinstance(value, dict) and {"id", "name"} <= value.keys()
 
 
-def _is_texts(value: object) -> bool:
-    return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
+def _is_strings(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
 
 
-_TEXT = _Rule("a str", lambda value: isinstance(value, str))
+_STRING = _Rule("a str", lambda value: isinstance(value, str))
 _FLAG = _Rule("True or False", lambda value: isinstance(value, bool))
 _PADDING = _integer(least=20)  # pixels
 
 RULES: dict[str, _Rule] = {
-    "action_color": _TEXT,
+    "action_color": _STRING,
     "alignment": _Rule('"left" or "right"', lambda value: value in ("left", "right")),
-    "auth_tokens": _Rule("an object of names and tokens", _is_texts),
+    "auth_tokens": _Rule("an object of names and tokens", _is_strings),
     "avatar": _Rule(
         'an object of "type": "avatar" and "image_url"',
-        lambda value: _is_texts(value) and value.get("type") == "avatar" and "image_url" in value,
+        lambda value: _is_strings(value) and value.get("type") == "avatar" and "image_url" in value,
     ),
-    "background_color": _TEXT,
+    "background_color": _STRING,
     "companies": _Rule(
         'a list of objects with "id" and "name"',
         lambda value: isinstance(value, list) and all(map(_is_company, value)),
     ),
     "company": _Rule('an object with "id" and "name"', _is_company),
     "created_at": _integer(),  # Unix seconds
-    "custom_launcher_selector": _TEXT,
-    "email": _TEXT,
+    "custom_launcher_selector": _STRING,
+    "email": _STRING,
     "hide_default_launcher": _FLAG,
     "hide_notifications": _FLAG,
     "horizontal_padding": _PADDING,
-    "installation_type": _TEXT,
-    "language_override": _TEXT,
-    "link_color": _TEXT,
-    "name": _TEXT,
-    "page_title": _TEXT,
-    "phone": _TEXT,
+    "installation_type": _STRING,
+    "language_override": _STRING,
+    "link_color": _STRING,
+    "name": _STRING,
+    "page_title": _STRING,
+    "phone": _STRING,
     "session_duration": _integer(least=300_000),  # milliseconds
     "unsubscribed_from_emails": _FLAG,
     "vertical_padding": _PADDING,
@@ -106,84 +107,90 @@ RULES: dict[str, _Rule] = {
 }
 """What each public setting must be, by Intercom's list of Messenger attributes."""
 
-_NOT_YOURS = {
+_RESERVED = {
     "api_base": "it follows from the builder's region=",
     "app_id": "it is the builder's app_id=",
-    "intercom_user_jwt": "it is made for the user who is signed in",
-    "salesforce_identity_token": "it is made for the user who is signed in",
-    "user_hash": "it is deprecated and must not stand beside a token",
-    "user_id": "it comes from the user who is signed in",
+    "intercom_user_jwt": "the builder makes it for the signed-in user",
+    "salesforce_identity_token": "the builder makes it for the signed-in user",
+    "user_hash": "it is deprecated, and not allowed beside a token",
+    "user_id": "it comes from the signed-in user",
 }
 
 
-def api_base_of(region: str, override: str | None = None) -> str:
+def api_base_of(region: str, override: str | None = None, name: str = "region") -> str:
     """Return the ``api_base`` of a region.
 
     Args:
         region: ``us``, ``eu`` or ``ap``.
-        override: An address to use instead, for a region that is newer than this library.
+        override: An origin to use instead, for a region that is newer than this library.
+        name: What to call the region in the error.
 
     Raises:
-        ConfigurationError: There is no such region, or the override is no ``https`` address.
+        ConfigurationError: The region is unknown, or the override is not an ``https`` URL.
     """
     if region not in tuple(API_BASES):
-        raise ConfigurationError("The region must be one of us, eu and ap.")
+        raise ConfigurationError(f"{name}: expected {', '.join(get_args(Region)[:3])} or au.", "region-unknown")
     if override is None:
         return API_BASES[region]
-    if not configured_text(override, "api_base").startswith("https://"):
-        raise ConfigurationError("api_base must be an address that starts with https://.")
+    if not configured_string(override, "api_base").startswith("https://"):
+        raise ConfigurationError("api_base: expected a URL that starts with https://.")
     return override
 
 
 def checked_settings(
-    public: Mapping[str, object], extra: Mapping[str, object] | None, signed: Collection[str] = ()
+    public: Mapping[str, object], extra: Mapping[str, object] | None, is_signed: Callable[[str], bool]
 ) -> dict[str, Any]:
     """Return a fresh dict of ``public`` and ``extra``, checked.
 
     Args:
-        public: Documented settings; each is held to its type and range.
-        extra: Anything else, passed through as it is, to become custom attributes.
-        signed: The names that the user's token carries already: a second, unsigned value beside it
-            could be changed by the visitor.
+        public: Documented settings; each is checked for its type and range.
+        extra: Anything else, passed on unchanged, to become custom attributes.
+        is_signed: Tells which names the user's token carries: the visitor could change a second, unsigned value
+            beside it.
 
     Raises:
         ConfigurationError: A setting is unknown, of the wrong type, reserved, signed already, or given twice.
-        InvalidClaimError: A value is no JSON value; ``extra`` is no mapping of names.
+        InvalidClaimError: A value is not a JSON value, or an integer that a browser would round; ``extra`` is not a
+            mapping of names.
     """
     settings: dict[str, Any] = {}
     for name, value in public.items():
-        _check_name(name, signed)
+        _check_name(name, is_signed)
         settings[name] = _checked_value(name, value)
     if extra is None:
         return settings
     for name, value in json_items(extra, "extra"):
-        _check_name(name, signed)
+        _check_name(name, is_signed)
         if name in settings:
-            raise ConfigurationError(f"{name} is given twice, by name and in extra=.")
-        settings[name] = json_value(value, name)
+            raise ConfigurationError(f"{name} is given twice, by name and in extra=.", "setting-reserved")
+        settings[name] = _exact(name, value)
     return settings
 
 
-def _check_name(name: str, signed: Collection[str]) -> None:
-    if name in _NOT_YOURS:
-        raise ConfigurationError(f"{name} cannot be set here: {_NOT_YOURS[name]}.")
-    if name in signed:
-        raise ConfigurationError(f"{name} is signed in intercom_user_jwt already; the visitor could change it here.")
-
-
-def _checked_value(name: str, value: object) -> Any:  # noqa: ANN401 - JSON is what its reader makes of it
-    if name not in RULES:
+def _check_name(name: str, is_signed: Callable[[str], bool]) -> None:
+    if name in _RESERVED:
+        raise ConfigurationError(f"{name} cannot be set here: {_RESERVED[name]}.", "setting-reserved")
+    if is_signed(name):
         raise ConfigurationError(
-            f"There is no setting {name!r}; {_nearest(name)}others are passed in extra=, on purpose."
+            f"{name} is already signed in intercom_user_jwt; here, the visitor could change it.", "setting-reserved"
         )
-    plain = json_value(value, name)
+
+
+def _checked_value(name: str, value: object) -> Any:  # noqa: ANN401 - any JSON
+    if name not in RULES:
+        close = get_close_matches(name, RULES, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise ConfigurationError(
+            f"Unknown setting {name!r}; {hint}To set a custom attribute, pass it in extra=.", "setting-unknown"
+        )
+    plain = _exact(name, value)
     if not RULES[name].holds(plain):
-        raise ConfigurationError(f"{name} must be {RULES[name].wanted}.")
+        raise ConfigurationError(f"{name}: expected {RULES[name].expected}.", "setting-invalid")
     return plain
 
 
-def _nearest(name: str) -> str:
-    from difflib import get_close_matches  # noqa: PLC0415 - needed only to word an error
-
-    close = get_close_matches(name, RULES, n=1)
-    return f"did you mean {close[0]!r}? " if close else ""
+def _exact(name: str, value: object) -> Any:  # noqa: ANN401 - any JSON
+    plain = json_value(value, name)
+    if has_unsafe_integer(plain):
+        raise InvalidClaimError(name, "browsers round integers beyond 2^53; send a str.", "integer-unsafe")
+    return plain

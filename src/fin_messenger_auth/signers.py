@@ -3,33 +3,26 @@
 A signer takes the *message* (the JWS signing input, RFC 7515 §2), not a digest, and returns the raw
 signature that RFC 7518 §3 defines for its ``alg``. ``alg`` and ``kid`` stand on the signer, so that a
 token's header always matches the key that signs it. A signer is one immutable value: rotation is a
-new signer. Anything with these three members plugs in; nothing is inherited and nothing registered.
+new signer. Any object with these three members is a signer; there is no base class and no registry.
 """
 
 from __future__ import annotations
 
 import re
-import warnings
+from collections.abc import Collection
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Literal, Protocol, TypeGuard
+from typing import Literal, Protocol, TypeGuard
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256, SHA512
 from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from .errors import ConfigurationError, FinMessengerAuthWarning, InvalidKeyError
-from .json_values import configured_text, fill
-from .keys import MaskedBytes, Sealed, read_key
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-
-    from .keys import KeySource
+from .errors import ConfigurationError, InvalidKeyError, warn
+from .json_values import configured_string, fill, is_wrapped
+from .keys import KeySource, MaskedBytes, Sealed, read_key
 
 MIN_SECRET_BYTES = 16
 """A shorter HMAC secret is refused."""
@@ -41,16 +34,17 @@ MIN_RSA_BITS = 2048
 """The least that RFC 7518 §3.3 allows."""
 
 RSA_HASHES: dict[str, SHA256 | SHA512] = {"RS256": SHA256(), "RS512": SHA512()}
-"""The RSA algorithms that Salesforce takes, with their hash (RFC 7518 §3.3)."""
+"""The RSA algorithms that Salesforce accepts, with their hash (RFC 7518 §3.3)."""
 
+_INVALID = "signer-invalid"
 _PKCS1V15 = PKCS1v15()
 
 
 class Signer(Protocol):
     """Signs at once, in the calling thread.
 
-    What it raises becomes the cause of a ``SigningError``, whose message names the kind of error and does not
-    repeat its text. A ``SigningError`` of its own is passed on as it is.
+    What it raises becomes the cause of a ``SigningError``, whose message names the error's type only. A
+    ``SigningError`` of its own is passed on unchanged.
     """
 
     @property
@@ -69,7 +63,7 @@ class Signer(Protocol):
 
 
 class AsyncSigner(Protocol):
-    """Signs where waiting must not block the event loop. What it raises is treated as a :class:`Signer`'s is."""
+    """Signs where waiting must not block the event loop. Its errors are handled like those of a :class:`Signer`."""
 
     @property
     def alg(self) -> str:
@@ -89,8 +83,8 @@ class AsyncSigner(Protocol):
 class HMACSigner(Sealed):
     """HS256 with a secret: what ``intercom_user_jwt`` needs.
 
-    The secret is read once, here, and used as the raw bytes of its text, as Intercom does: no base64
-    and no hex is decoded. One trailing line end is dropped.
+    The secret is read once, here, and used as the raw bytes of the string, as Intercom does: neither base64
+    nor hex is decoded. One trailing newline is dropped.
 
     Args:
         source: Where the Messenger API Secret comes from.
@@ -102,7 +96,8 @@ class HMACSigner(Sealed):
 
     Raises:
         KeyUnavailableError: The secret cannot be read.
-        InvalidKeyError: It is blank, a PEM document, or shorter than 16 bytes.
+        InvalidKeyError: It is blank, a PEM document, shorter than 16 bytes, or has whitespace or a quote around
+            it.
 
     Warns:
         FinMessengerAuthWarning: It is shorter than the 32 bytes of Intercom's own secrets.
@@ -118,7 +113,7 @@ class HMACSigner(Sealed):
         fill(self, "alg", "HS256")
         fill(self, "kid", kid)
         check_kid(kid)
-        fill(self, "_keyed", HMAC(_checked_secret(read_key(source).without_line_end()), SHA256()))
+        fill(self, "_keyed", HMAC(checked_secret(read_key(source).without_line_end()), SHA256()))
 
     def __repr__(self) -> str:
         """Show the key id, and nothing of the secret."""
@@ -126,7 +121,7 @@ class HMACSigner(Sealed):
 
     def sign(self, signing_input: bytes, /) -> bytes:
         """Return HMAC-SHA256 of the message (RFC 7518 §3.2)."""
-        mac = self._keyed.copy()  # the secret is worked in already, once
+        mac = self._keyed.copy()  # keyed with the secret once, in __init__
         mac.update(signing_input)
         return mac.finalize()
 
@@ -135,13 +130,13 @@ class RSASigner(Sealed):
     """RS256 or RS512 with an RSA private key: what ``salesforce_identity_token`` needs.
 
     The key is read, parsed and checked once, here; that costs tens of milliseconds, a signature a
-    fraction of one. PKCS#1 and PKCS#8 PEM are taken, encrypted or not.
+    fraction of one. PKCS#1 and PKCS#8 PEM are supported, encrypted or not.
 
     Args:
         source: Where the private key comes from, as PEM.
         kid: The key id for the header. Salesforce needs it: exactly the ``kid`` of the uploaded JWK.
         alg: ``RS256`` or ``RS512``, the same as in the uploaded JWK.
-        password: Where the password of an encrypted key comes from. One trailing line end is dropped.
+        password: Where the password of an encrypted key comes from. One trailing newline is dropped.
 
     Attributes:
         alg: ``RS256`` or ``RS512``.
@@ -151,8 +146,8 @@ class RSASigner(Sealed):
     Raises:
         KeyUnavailableError: The key or its password cannot be read.
         InvalidKeyError: It is not an RSA private key of at least 2048 bits in PEM; the password is
-            wrong, missing or superfluous.
-        ConfigurationError: ``alg`` or ``kid`` is not what it must be.
+            wrong, missing or not needed.
+        ConfigurationError: ``alg`` or ``kid`` is not valid.
     """
 
     __slots__ = ("_hash", "_key", "alg", "kid", "public_key")
@@ -175,7 +170,9 @@ class RSASigner(Sealed):
         fill(self, "alg", alg)
         fill(self, "kid", kid)
         if alg not in tuple(RSA_HASHES):
-            raise ConfigurationError(f"alg must be one of {', '.join(RSA_HASHES)} (what Salesforce takes).")
+            raise ConfigurationError(
+                f"alg: expected {' or '.join(RSA_HASHES)}, which Salesforce accepts.", "salesforce-algorithm"
+            )
         check_kid(kid)
         key = _load_rsa_private_key(
             read_key(source).with_line_ends(), None if password is None else read_key(password).without_line_end()
@@ -193,55 +190,6 @@ class RSASigner(Sealed):
         return self._key.sign(signing_input, _PKCS1V15, self._hash)
 
 
-def in_thread(signer: Signer, *, threads: int = 32) -> AsyncSigner:
-    """Make a signer that blocks on a network usable from async code, by running it in threads of its own.
-
-    Of its own, because those that asyncio shares out are few and also look up host names: a service that
-    hangs would take the rest of the application with it. A cancelled task does not wait for its thread, which
-    goes on until the client's time-out.
-
-    Not for :class:`HMACSigner` and :class:`RSASigner`: handing over to a thread costs more than they do.
-
-    Args:
-        signer: What signs. It must be safe to use from several threads at once.
-        threads: How many signatures may be waited for at the same time. Threads are started as they are needed.
-
-    Raises:
-        ConfigurationError: It has no ``sign``.
-    """
-    if not signs_at_once(signer):
-        raise ConfigurationError(f"in_thread needs a signer with sign; {type(signer).__name__} has none.")
-    return _ThreadedSigner(signer, threads)
-
-
-class _ThreadedSigner:
-    __slots__ = ("_pool", "_signer")
-
-    def __init__(self, signer: Signer, threads: int) -> None:
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only who asks for threads pays for them
-
-        self._pool = ThreadPoolExecutor(threads, "fin-messenger-auth")
-        self._signer = signer
-
-    def __repr__(self) -> str:
-        return f"in_thread({self._signer!r})"
-
-    @property
-    def alg(self) -> str:
-        return self._signer.alg
-
-    @property
-    def kid(self) -> str | None:
-        return self._signer.kid
-
-    async def asign(self, signing_input: bytes, /) -> bytes:
-        from asyncio import get_running_loop  # noqa: PLC0415 - 25 ms that a synchronous application need not pay
-        from contextvars import copy_context  # noqa: PLC0415 - the same; traces go with the call
-
-        run, sign = copy_context().run, self._signer.sign
-        return await get_running_loop().run_in_executor(self._pool, lambda: run(sign, signing_input))
-
-
 def signs_at_once(signer: Signer | AsyncSigner) -> TypeGuard[Signer]:
     """Tell whether ``signer`` has ``sign``."""
     return callable(getattr(signer, "sign", None))
@@ -252,60 +200,89 @@ def signs_async(signer: Signer | AsyncSigner) -> TypeGuard[AsyncSigner]:
     return callable(getattr(signer, "asign", None))
 
 
-def check_fit(signer: Signer | AsyncSigner, *, token: str, algorithms: Collection[str], kid_required: bool) -> None:
+def check_signer_for(
+    token: str, signer: Signer | AsyncSigner, algorithms: Collection[str], *, kid_required: bool
+) -> None:
     """Check at start-up that ``signer`` can sign ``token``.
 
+    Args:
+        token: The setting that carries the token.
+        signer: What is going to sign.
+        algorithms: What the platform accepts.
+        kid_required: Whether the header must name the key.
+
     Raises:
-        ConfigurationError: It is no signer, has another algorithm, or lacks a needed ``kid``.
+        ConfigurationError: It is not a signer, has another algorithm, or lacks a required ``kid``.
     """
+    name = type(signer).__name__
     if not (signs_at_once(signer) or signs_async(signer)):
-        raise ConfigurationError(
-            f"The signer of {token} needs alg, kid and sign (or asign); {type(signer).__name__} lacks them."
-        )
+        raise ConfigurationError(f"The signer of {token}: expected alg, kid and sign or asign, got {name}.", _INVALID)
     if signs_at_once(signer) and iscoroutinefunction(signer.sign):
-        raise ConfigurationError(f"The sign of {type(signer).__name__} is a coroutine function; call it asign.")
+        raise ConfigurationError(f"{name}.sign is a coroutine function; rename it to asign.", _INVALID)
     try:
         alg, kid = signer.alg, signer.kid
     except Exception as error:
-        raise ConfigurationError(f"The alg or kid of {type(signer).__name__} cannot be read.") from error
+        raise ConfigurationError(f"The alg or kid of {name} cannot be read.", _INVALID) from error
     if alg not in algorithms:
-        raise ConfigurationError(f"{token} is signed with {' or '.join(algorithms)}; the signer's alg is {alg!r}.")
+        raise ConfigurationError(
+            f"{token} is signed with {' or '.join(algorithms)}; the signer's alg is {alg!r}.",
+            f"{token.partition('_')[0]}-algorithm",
+        )
     check_kid(kid)
     if kid is None and kid_required:
         raise ConfigurationError(
-            f"The signer of {token} has no kid; give it the one of the JWK that was uploaded to Salesforce."
+            f"The signer of {token} has no kid; pass kid=, exactly as in the JWK that was uploaded to Salesforce.",
+            "salesforce-kid-missing",
         )
 
 
 def check_kid(kid: object) -> None:
-    """Check that a key id is a text, or ``None`` for a header without one.
+    """Check that a key ID is a valid string, or ``None`` for a header without one.
 
     Raises:
-        ConfigurationError: It is something else, or blank.
+        ConfigurationError: It is not a string, blank, or has whitespace or a quote around it.
     """
     if kid is not None:
-        configured_text(kid, "kid")
+        configured_string(kid, "kid")
 
 
-def _checked_secret(secret: MaskedBytes) -> MaskedBytes:
+def checked_secret(secret: MaskedBytes) -> MaskedBytes:
+    """Return the Messenger API Secret, checked.
+
+    Args:
+        secret: The secret, without the trailing newline of its file.
+
+    Raises:
+        InvalidKeyError: It is blank, shorter than 16 bytes, a PEM document, or has whitespace or a quote around it.
+
+    Warns:
+        FinMessengerAuthWarning: It is shorter than 32 bytes.
+    """
     if not secret.strip():
-        raise InvalidKeyError("The HMAC secret is blank; copy the Messenger API Secret from Intercom.")
+        raise InvalidKeyError("The HMAC secret is blank; copy the Messenger API Secret from Intercom.", "secret-short")
     if secret.looks_like_pem():
         raise InvalidKeyError(
-            "The HMAC secret is a PEM document; the Messenger API Secret is a short text "
-            "(Intercom: Settings > Messenger > Security)."
+            "The HMAC secret is a PEM document; expected the Messenger API Secret, a short string "
+            "(Intercom: Settings > Messenger > Security).",
+            "secret-pem",
+        )
+    if is_wrapped(secret.decode(errors="replace")):
+        raise InvalidKeyError(
+            "The HMAC secret has whitespace, a newline or a quote around it, which would count as part of it; "
+            "remove it.",
+            "value-wrapped",
         )
     if len(secret) < MIN_SECRET_BYTES:
         raise InvalidKeyError(
             f"The HMAC secret has {len(secret)} bytes, fewer than {MIN_SECRET_BYTES}; "
-            "copy the whole Messenger API Secret from Intercom."
+            "copy the whole Messenger API Secret from Intercom.",
+            "secret-short",
         )
     if len(secret) < RECOMMENDED_SECRET_BYTES:
-        warnings.warn(
-            f"The HMAC secret has {len(secret)} bytes; Intercom's own have {RECOMMENDED_SECRET_BYTES} or more. "
-            "Was it copied whole?",
-            FinMessengerAuthWarning,
-            stacklevel=3,
+        warn(
+            f"The HMAC secret has {len(secret)} bytes; Intercom's have {RECOMMENDED_SECRET_BYTES} or more. "
+            "Check that it was copied whole.",
+            "secret-weak",
         )
     return secret
 

@@ -1,29 +1,39 @@
-"""Who the visitor is: the person whom both tokens speak of, and how to find them in your user object."""
+"""Who the visitor is: the user that both tokens identify, and how to find them in your user object."""
 
 from __future__ import annotations
 
-import sys
-import warnings
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from types import NoneType
-from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard
+from typing import Any, NoReturn, TypeGuard
+from uuid import UUID
 
-from .errors import FinMessengerAuthWarning, InvalidClaimError
-from .json_values import fill, json_items, json_text, json_value
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-    from uuid import UUID
+from .errors import FinMessengerAuthWarning, InvalidClaimError, warn
+from .json_values import (
+    FrozenDict,
+    fill,
+    frozen,
+    has_unsafe_integer,
+    is_lost,
+    json_items,
+    json_string,
+    json_value,
+    looks_like_email,
+    thawed,
+)
 
 MAX_ATTRIBUTES = 250
 """Custom attributes that one Intercom workspace can hold."""
 
-MAX_TEXT_LENGTH = 255
-"""Characters of a custom attribute's text that Intercom was seen to keep."""
+MAX_COMPANY_ATTRIBUTES = 100
+"""Custom attributes of companies that one Intercom workspace can hold."""
 
-# What nobody looks like once made a text: the nothing of Python, JSON and JavaScript, and Django's visitor.
-_NOBODY = frozenset({"None", "null", "undefined", "AnonymousUser"})
+MAX_NAME_LENGTH = 190
+"""Characters in the name of a custom attribute."""
+
+MAX_STRING_LENGTH = 255
+"""Characters in the value of a custom attribute."""
 
 _REGISTERED_CLAIMS = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})  # RFC 7519 §4.1
 
@@ -33,16 +43,16 @@ class Company:
     """The company that the user belongs to, signed into ``intercom_user_jwt``.
 
     Args:
-        company_id: Your own id of the company. Fin matches it to a Salesforce Account.
+        company_id: Your own ID of the company. Fin matches it to a Salesforce Account.
         name: The company's name.
         attributes: Further values, each under its own name beside ``id`` and ``name``.
 
     Raises:
-        InvalidClaimError: An id is no ``str``, ``int`` or ``UUID``, or is blank; a name or an
-            attribute is no JSON value, or is named ``id`` or ``name``.
+        InvalidClaimError: The ID is not a ``str``, ``int`` or ``UUID``, or is blank; the name is not a ``str``; an
+            attribute is not a JSON value, or its name is ``id`` or ``name``.
 
     Warns:
-        FinMessengerAuthWarning: Intercom is likely to cut or drop an attribute.
+        FinMessengerAuthWarning: Intercom is likely to truncate or drop an attribute.
     """
 
     company_id: str
@@ -57,23 +67,24 @@ class Company:
         attributes: Mapping[str, Any] | None = None,
     ) -> None:
         fill(self, "company_id", _identifier(company_id, "company_id"))
-        fill(self, "name", _text(name, "company name"))
-        fill(self, "attributes", _attributes(attributes, "company attribute", frozenset({"id", "name"})))
+        fill(self, "name", _string(name, "company name"))
+        fill(self, "attributes", _attributes(attributes, frozenset({"id", "name"}), MAX_COMPANY_ATTRIBUTES))
 
     def claim(self) -> dict[str, Any]:
-        """Return what stands under ``company`` in the token."""
+        """Return the value of the claim ``company``, a fresh dict."""
         name = {} if self.name is None else {"name": self.name}
-        return {**self.attributes, "id": self.company_id, **name}
+        return {**thawed(self.attributes), "id": self.company_id, **name}
 
 
 @dataclass(frozen=True, slots=True, init=False)
 class MessengerUser:
-    """The signed-in user. Everything here is signed, and so protected from the visitor's own hand.
+    """The signed-in user. Everything here is signed, so the visitor cannot change it.
 
-    On hand-off to Salesforce agents see all of it, so give what they need and no more.
+    On hand-off to Salesforce agents see all of it: pass what they need and no more. It is immutable: nothing done to
+    it or to the values it was made from changes what is signed.
 
     Args:
-        user_id: Your own, stable id of the user. Integers and UUIDs become strings.
+        user_id: Your own, stable ID of the user. Integers and UUIDs become strings.
         email: The e-mail address.
         name: The full name.
         phone: The telephone number.
@@ -83,12 +94,13 @@ class MessengerUser:
         salesforce_subject: The ``sub`` of ``salesforce_identity_token``, where it is not ``user_id``.
 
     Raises:
-        InvalidClaimError: An id is no ``str``, ``int`` or ``UUID``, is blank or reads as ``"None"``,
-            ``"null"`` or ``"undefined"``; a value is no JSON value; an attribute bears a name that is
-            taken: a registered claim (RFC 7519 §4.1), ``user_id`` or another field of this class.
+        InvalidClaimError: An ID is not a ``str``, ``int`` or ``UUID``, is blank or looks like a stringified null
+            (``"None"``, ``"null"``, ``"undefined"``, ``"NaN"``, in any case); a value is not a JSON value; the name of
+            an attribute is reserved: a registered claim (RFC 7519 §4.1), ``user_id`` or another field of this class.
 
     Warns:
-        FinMessengerAuthWarning: The id is an e-mail address; Intercom is likely to cut or drop an attribute.
+        FinMessengerAuthWarning: The ID is an e-mail address; Intercom is likely to truncate or drop an attribute; a
+            browser would round an integer.
     """
 
     user_id: str
@@ -113,46 +125,52 @@ class MessengerUser:
         salesforce_subject: str | int | UUID | None = None,
     ) -> None:
         fill(self, "user_id", _identifier(user_id, "user_id"))
-        fill(self, "email", _text(email, "email"))
-        fill(self, "name", _text(name, "name"))
-        fill(self, "phone", _text(phone, "phone"))
+        fill(self, "email", _string(email, "email"))
+        fill(self, "name", _string(name, "name"))
+        fill(self, "phone", _string(phone, "phone"))
         fill(self, "created_at", None if created_at is None else _unix_seconds(created_at, "created_at"))
         fill(self, "company", _company(company))
-        fill(self, "attributes", _attributes(attributes, "attribute", _TAKEN_NAMES))
+        fill(self, "attributes", _attributes(attributes, _RESERVED_NAMES, MAX_ATTRIBUTES))
         fill(
             self,
             "salesforce_subject",
             None if salesforce_subject is None else _identifier(salesforce_subject, "salesforce_subject"),
         )
-        _warn_of_email(self.user_id)
+        if looks_like_email(self.user_id):
+            warn(
+                "The user_id is an e-mail address: it can change, and it is personal data. Use your own, stable ID.",
+                "user-id-email",
+            )
 
 
-_TAKEN_NAMES = _REGISTERED_CLAIMS | {each.name for each in fields(MessengerUser)}
+_RESERVED_NAMES = _REGISTERED_CLAIMS | {each.name for each in fields(MessengerUser)}
 
 
 def identify(user: Any) -> MessengerUser | None:  # noqa: ANN401 - every framework has its own user
     """Find out who ``user`` is: the default for ``TokenPairBuilder(identify=…)``.
 
     ``None`` and an object whose ``is_authenticated`` is ``False`` are an anonymous visitor. A
-    :class:`MessengerUser` is itself; a ``str``, ``int`` or ``UUID`` is an id; from any other object the
+    :class:`MessengerUser` is itself; a ``str``, ``int`` or ``UUID`` is an ID; from any other object the
     first of ``pk`` and ``id`` is taken. E-mail and name are not: agents will see them, so sending them is your
     own decision, made in an ``identify`` of your own. Works through Django's and Werkzeug's lazy objects.
 
     Args:
-        user: The application's user, as ``request.user`` or ``current_user``.
+        user: The application's user, such as ``request.user`` or ``current_user``.
 
     Returns:
         The user, or ``None`` for an anonymous visitor.
 
     Raises:
-        InvalidClaimError: ``is_authenticated`` is neither ``True`` nor ``False``, or no usable id was found.
+        InvalidClaimError: ``is_authenticated`` is neither ``True`` nor ``False``, or no usable ID was found.
     """
     if isinstance(user, NoneType):
         return None
     if isinstance(user, MessengerUser):
-        return user
+        return resolved(user)
     if _is_id(user):
         return MessengerUser(user)
+    if isinstance(user, type):
+        _cannot_identify(user, "is a class, not a user")
     if not _is_authenticated(user):
         return None
     for name in ("pk", "id"):
@@ -161,12 +179,19 @@ def identify(user: Any) -> MessengerUser | None:  # noqa: ANN401 - every framewo
     return _cannot_identify(user, "has neither pk nor id")
 
 
+def resolved(user: MessengerUser) -> MessengerUser:
+    """Return the user behind a lazy object, read once, so that it cannot change between the two tokens."""
+    if issubclass(type(user), MessengerUser):
+        return user
+    return MessengerUser(**{each.name: getattr(user, each.name) for each in fields(MessengerUser)})
+
+
 def _is_authenticated(user: Any) -> bool:  # noqa: ANN401 - every framework has its own user
     try:
         answer = user.is_authenticated
     except AttributeError:
-        if hasattr(user.__class__, "is_authenticated"):  # it is there and broken: that must not read as signed in
-            _cannot_identify(user, "has an is_authenticated that cannot be read")
+        if hasattr(user.__class__, "is_authenticated"):  # it exists and failed, which must not mean signed in
+            _cannot_identify(user, "has an is_authenticated that raises AttributeError")
         return True
     if answer is not True and answer is not False:
         _cannot_identify(user, "has an is_authenticated that is neither True nor False")
@@ -176,7 +201,7 @@ def _is_authenticated(user: Any) -> bool:  # noqa: ANN401 - every framework has 
 def _from_id(user: object, name: str) -> MessengerUser:
     value = getattr(user, name)
     if not _is_id(value):
-        _cannot_identify(user, f"has {type(value).__name__} as its {name}, not a str, an int or a UUID")
+        _cannot_identify(user, f"has a {name} of type {type(value).__name__}; expected a str, an int or a UUID")
     return MessengerUser(value)
 
 
@@ -184,85 +209,101 @@ def _cannot_identify(user: object, why: str) -> NoReturn:
     raise InvalidClaimError(
         "user_id",
         f"{type(user).__name__} {why}; pass a MessengerUser, or give the builder an identify= that returns one.",
+        "user-unidentified",
     )
 
 
 def _is_id(value: object) -> TypeGuard[str | int | UUID]:
-    if isinstance(value, str | int):
-        return not isinstance(value, bool)
-    uuid = sys.modules.get("uuid")  # whoever holds a UUID has imported it; importing it here would cost all others 3 ms
-    return uuid is not None and isinstance(value, uuid.UUID)
+    return isinstance(value, str | int | UUID) and not isinstance(value, bool)
 
 
 def _identifier(value: object, claim: str) -> str:
     if not _is_id(value):
-        raise InvalidClaimError(claim, f"an id is a str, an int or a UUID, not {type(value).__name__}.")
-    text = json_text(value, claim) if isinstance(value, str) else _number_or_uuid(value, claim)
-    if not text.strip():
-        raise InvalidClaimError(claim, "the id is blank; an anonymous visitor is None.")
-    if text in _NOBODY:
-        raise InvalidClaimError(claim, f"the id reads {text!r}: nobody was turned into a text.")
-    return text
+        raise InvalidClaimError(claim, f"expected an ID of type str, int or UUID, got {type(value).__name__}.")
+    plain = json_string(value, claim) if isinstance(value, str) else _from_number_or_uuid(value, claim)
+    if is_lost(plain):
+        raise InvalidClaimError(
+            claim,
+            "the ID is blank or looks like a stringified null; return None for an anonymous visitor.",
+            "user-id-lost",
+        )
+    return plain
 
 
-def _number_or_uuid(value: int | UUID, claim: str) -> str:
+def _from_number_or_uuid(value: int | UUID, claim: str) -> str:
     return str(json_value(value, claim) if isinstance(value, int) else value)
 
 
-def _text(value: object, claim: str) -> str | None:
+def _string(value: object, claim: str) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise InvalidClaimError(claim, f"must be a str, not {type(value).__name__}.")
-    return json_text(value, claim)
+        raise InvalidClaimError(claim, f"expected a str, got {type(value).__name__}.")
+    return json_string(value, claim)
 
 
 def _unix_seconds(value: object, claim: str) -> int:
     plain = json_value(value, claim)
     if type(plain) is not int:
-        raise InvalidClaimError(claim, f"must be Unix seconds or an aware datetime, not {type(value).__name__}.")
+        raise InvalidClaimError(claim, f"expected Unix seconds or an aware datetime, got {type(value).__name__}.")
     return plain
 
 
 def _company(value: object) -> Company | None:
     if value is None or isinstance(value, Company):
         return value
-    raise InvalidClaimError("company", f"must be a Company, not {type(value).__name__}.")
+    raise InvalidClaimError("company", f"expected a Company, got {type(value).__name__}.")
 
 
-def _attributes(values: object, what: str, taken: frozenset[str]) -> dict[str, Any]:
+def _attributes(values: object, reserved: frozenset[str], limit: int) -> FrozenDict:
     if values is None:
-        return {}
+        return _NO_ATTRIBUTES
     plain: dict[str, Any] = {}
     for name, value in json_items(values, "attributes"):
-        if name in taken:
-            raise InvalidClaimError(name, f"the name is taken; give the {what} another one.")
+        if name in reserved:
+            raise InvalidClaimError(name, "the name is reserved; rename the attribute.", "claim-reserved")
         plain[name] = json_value(value, name)
-    for complaint in _complaints(plain):
-        warnings.warn(f"{what} {complaint}", FinMessengerAuthWarning, stacklevel=3)
-    return plain
+    for problem in attribute_problems(plain, limit):
+        warn(problem.message, problem.code)
+    return FrozenDict({name: frozen(value) for name, value in plain.items()})
 
 
-def _complaints(attributes: Mapping[str, Any]) -> list[str]:
-    """What Intercom was seen to cut or drop: a field report, so no reason to refuse."""
-    complaints = []
+_NO_ATTRIBUTES = FrozenDict()
+
+
+def attribute_problems(attributes: Mapping[str, Any], limit: int = MAX_ATTRIBUTES) -> Iterator[FinMessengerAuthWarning]:
+    """Say which custom attributes Intercom is likely to truncate or drop.
+
+    The limits are documented for Intercom's REST API; that the Messenger applies them too is an inference, so nothing
+    is refused.
+
+    Args:
+        attributes: The custom attributes of a user or a company, as plain JSON values.
+        limit: How many attributes a workspace can hold.
+    """
     for name, value in attributes.items():
-        if "." in name or "$" in name:
-            complaints.append(f"{name!r}: Intercom takes no '.' and no '$' in a name.")
+        if "." in name or "$" in name or len(name) > MAX_NAME_LENGTH:
+            yield FinMessengerAuthWarning(
+                f"The attribute {name[:40]!r}: Intercom accepts names of up to {MAX_NAME_LENGTH} characters, without "
+                "'.' and '$'.",
+                "attribute-name",
+            )
         if isinstance(value, dict | list):
-            complaints.append(f"{name!r}: Intercom takes single values, no lists and no objects.")
-        if isinstance(value, str) and len(value) > MAX_TEXT_LENGTH:
-            complaints.append(f"{name!r}: Intercom cuts texts over {MAX_TEXT_LENGTH} characters.")
-    if len(attributes) > MAX_ATTRIBUTES:
-        complaints.append(f"number {MAX_ATTRIBUTES + 1}: an Intercom workspace holds {MAX_ATTRIBUTES}.")
-    return complaints
-
-
-def _warn_of_email(user_id: str) -> None:
-    local, _, domain = user_id.rpartition("@")
-    if local and "." in domain:
-        warnings.warn(
-            "The user_id is an e-mail address: it changes, and it is personal data. Use your own id.",
-            FinMessengerAuthWarning,
-            stacklevel=3,
+            yield FinMessengerAuthWarning(
+                f"The attribute {name[:40]!r} is a list or an object; Intercom accepts single values.",
+                "attribute-value",
+            )
+        if isinstance(value, str) and len(value) > MAX_STRING_LENGTH:
+            yield FinMessengerAuthWarning(
+                f"The attribute {name[:40]!r} has more than {MAX_STRING_LENGTH} characters; Intercom truncates it.",
+                "attribute-value",
+            )
+        if has_unsafe_integer(value):
+            yield FinMessengerAuthWarning(
+                f"The attribute {name[:40]!r} has an integer beyond 2^53, which many JSON readers round; send a str.",
+                "integer-unsafe",
+            )
+    if len(attributes) > limit:
+        yield FinMessengerAuthWarning(
+            f"{len(attributes)} attributes: an Intercom workspace holds {limit}.", "attribute-count"
         )

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError, KeyUnavailableError, SigningError
-from fin_messenger_auth.json_values import configured_text, fill
+from fin_messenger_auth.json_values import configured_string, fill
 from fin_messenger_auth.keys import Sealed
 from fin_messenger_auth.signers import MIN_RSA_BITS, RSA_HASHES
 
@@ -99,7 +99,7 @@ def check_names(*, kid: str, alg: str) -> None:
     """
     if alg not in tuple(RSA_HASHES):
         raise ConfigurationError(f"alg must be one of {', '.join(RSA_HASHES)} (what Salesforce takes).")
-    configured_text(kid, "kid")
+    configured_string(kid, "kid")
 
 
 def check_that_it_signs(signer: Signer) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from fin_messenger_auth.salesforce import ALGORITHMS, AUDIENCE_PATTERN, FIN_ISSUER
+from fin_messenger_auth.salesforce import ALGORITHMS, FIN_ISSUER, is_scrt_origin
 
 from .compact import INTERCOM, LOST, SALESFORCE, kind_of, read_token, shown
 from .findings import finding
@@ -162,6 +162,6 @@ def _check_audience(claims: dict[str, Any], wanted: str | None) -> list[Finding]
         return [finding("salesforce-audience-missing")]
     if wanted is not None and got != wanted:
         return [finding("salesforce-audience-differs", got=shown(got), wanted=shown(wanted))]
-    if not (isinstance(got, str) and AUDIENCE_PATTERN.fullmatch(got)):
+    if not (isinstance(got, str) and is_scrt_origin(got)):
         return [finding("salesforce-audience-shape", got=shown(got))]
     return []

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA512
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError, SigningError
-from fin_messenger_auth.json_values import configured_text
+from fin_messenger_auth.json_values import configured_string
 from fin_messenger_auth.signers import MIN_RSA_BITS, RSA_HASHES
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _builder(public_key: rsa.RSAPublicKey, days: int, common_name: str, now: dat
     if days <= MIN_DAYS_LEFT:
         raise ConfigurationError(f"A certificate must be valid for over {MIN_DAYS_LEFT} days; Salesforce asks for it.")
     try:
-        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, configured_text(common_name, "common_name"))])
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, configured_string(common_name, "common_name"))])
         return (
             x509.CertificateBuilder()
             .subject_name(name)

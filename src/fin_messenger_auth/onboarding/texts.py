@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fin_messenger_auth.errors import ConfigurationError
-from fin_messenger_auth.json_values import configured_text
+from fin_messenger_auth.json_values import configured_string
 from fin_messenger_auth.salesforce import FIN_ISSUER
 
 
@@ -17,7 +17,7 @@ def checked_kid(kid: object, name: str = "kid") -> str:
     Raises:
         ConfigurationError: It is no text, blank, or has blanks at an end, where nobody sees them.
     """
-    text = configured_text(kid, name)
+    text = configured_string(kid, name)
     if text != text.strip():
         raise ConfigurationError(f"{name} has blanks or a line end around it, and they would count; take them off.")
     return text

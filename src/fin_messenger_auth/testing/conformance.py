@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from fin_messenger_auth import intercom, salesforce
 from fin_messenger_auth.errors import ConfigurationError
-from fin_messenger_auth.json_values import configured_text
+from fin_messenger_auth.json_values import configured_string
 from fin_messenger_auth.signers import MIN_RSA_BITS
 
 from .symptoms import diagnose_hmac, diagnose_rsa
@@ -298,7 +298,7 @@ def _check_text(value: object, name: str) -> str:
     if isinstance(value, _Unreadable):
         return f"{name} {value.problem}."
     try:
-        configured_text(value, name)
+        configured_string(value, name)
     except ConfigurationError as error:
         return str(error)
     return ""
