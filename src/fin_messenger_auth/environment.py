@@ -213,8 +213,8 @@ class Reading:
             self._note(f"{self._prefix}{name}: expected a whole number of seconds, such as 3600.", "lifetime-invalid")
             return DEFAULT_LIFETIME
         lifetime = timedelta(seconds=int(digits))
-        self._attempt(lambda: whole_seconds(lifetime, token), self._prefix + name)
-        return lifetime
+        valid = self._attempt(lambda: whole_seconds(lifetime, token), self._prefix + name)
+        return lifetime if valid else DEFAULT_LIFETIME
 
     def _checked(self, name: str, check: Callable[[object, str], str]) -> str | None:
         value = self.value(name)

@@ -134,7 +134,11 @@ def _check_pair(
 
 def _not_compared(*, key_directory: object, issuer: object) -> list[Finding]:
     if key_directory is None:
-        what = "The key, its kid and the issuer" if issuer is None else "The key and its kid"
-        how = "Give KEY_DIRECTORY and --issuer." if issuer is None else "Give KEY_DIRECTORY."
-        return [finding("unchecked", what=what, how=how)]
-    return [finding("unchecked", what="The issuer", how="Give --issuer.")] if issuer is None else []
+        what, how = "key and kid", "Give KEY_DIRECTORY."
+        if issuer is None:
+            what, how = "key, kid and issuer", "Give KEY_DIRECTORY and --issuer."
+    elif issuer is None:
+        what, how = "the issuer", "Give --issuer."
+    else:
+        return []
+    return [finding("unchecked", what=f"The match of {what} with the keyset", how=how)]

@@ -26,7 +26,7 @@ CONFIG_PATH = "/embeddedservice/v1/embedded-service-config"
 
 _OK = 200
 _ORG, _JWKS = "The org", "The JWKS"
-_NO_TOKEN = "Fix the errors of the configuration. If Fin makes the token, press Verify on Fin's setup page."
+_NOT_MADE = "Fix the errors of the configuration. If Fin makes the token, press Verify on Fin's setup page."
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def check_org(org: Org, token: str | None, *, client: Client | None = None, now:
         if any(each.code == "online-deployment" for each in findings):
             return findings
         if token is None:
-            return [*findings, finding("unchecked", what="The token exchange", how=_NO_TOKEN)]
+            return [*findings, finding("unchecked", what="The token exchange", how=_NOT_MADE)]
         return [*findings, *_check_exchange(org, token, client)]
     except NoAnswerError as error:
         return [finding("online-unreachable", what=_ORG, why=error)]
