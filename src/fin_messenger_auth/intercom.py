@@ -65,10 +65,16 @@ class IntercomMinter:
         claims: dict[str, Any] = thawed(user.attributes)
         claims["user_id"] = user.user_id
         claims["exp"] = now + self.seconds
-        for name in _OPTIONAL:
-            value = getattr(user, name)
-            if value is not None:
-                claims[name] = value if name != "company" else value.claim()
+        if user.email is not None:
+            claims["email"] = user.email
+        if user.name is not None:
+            claims["name"] = user.name
+        if user.phone is not None:
+            claims["phone"] = user.phone
+        if user.created_at is not None:
+            claims["created_at"] = user.created_at
+        if user.company is not None:
+            claims["company"] = user.company.claim()
         return claims
 
     def signs(self, user: MessengerUser, name: str) -> bool:

@@ -156,9 +156,12 @@ def frozen(value: Any) -> Any:  # noqa: ANN401 - any JSON
 
 def thawed(value: Any) -> Any:  # noqa: ANN401 - any JSON
     """Return what :func:`frozen` was given: fresh, plain lists and dicts."""
-    if isinstance(value, FrozenDict):
-        return {name: thawed(item) for name, item in value.items()}
-    return list(map(thawed, value)) if isinstance(value, tuple) else value
+    if type(value) is FrozenDict:
+        return {name: thawed(item) if type(item) in _FROZEN else item for name, item in value.items()}
+    return list(map(thawed, value)) if type(value) is tuple else value
+
+
+_FROZEN = (FrozenDict, tuple)
 
 
 def has_unsafe_integer(value: object) -> bool:
