@@ -1,7 +1,7 @@
 """What each platform would say of a token, a key or a configuration, and why.
 
-Every check is a function that returns findings, for your own tests and health check as well as for the
-commands ``inspect`` and ``doctor``.
+Each check is a function that returns findings, for your own tests and health checks and for the commands ``inspect``
+and ``doctor``.
 """
 
 from .certificate import check_certificate

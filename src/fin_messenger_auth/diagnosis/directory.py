@@ -9,7 +9,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fin_messenger_auth.errors import FinMessengerAuthError, InvalidKeyError
+from fin_messenger_auth.errors import FinMessengerAuthError, InvalidKeyError, KeyUnavailableError
 from fin_messenger_auth.keys import FileKeySource, StringKeySource
 from fin_messenger_auth.onboarding.certificate import read_certificate, rsa_key_of
 from fin_messenger_auth.onboarding.directory import CERTIFICATE, JWK, JWKS, PRIVATE_KEY
@@ -83,7 +83,7 @@ def _check_private_key(path: Path, password: bytes | None) -> tuple[list[Finding
     findings = [] if mode is None else [finding("file-permissions", file=PRIVATE_KEY, mode=mode)]
     try:
         signer = RSASigner(FileKeySource(path), password=None if password is None else StringKeySource(password))
-    except FinMessengerAuthError as error:
+    except (InvalidKeyError, KeyUnavailableError) as error:
         return [*findings, finding_of(error)], None
     return findings, signer.public_key
 

@@ -61,7 +61,8 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
     pair = _make_pair(reading, moment)
     findings: list[Finding] = []
     if org is not None:
-        findings += check_org(org, pair and pair.salesforce_identity_token, client=client, now=now)
+        token = None if pair is None else pair.salesforce_identity_token
+        findings += check_org(org, token, client=client, now=now)
     if jwks_url is not None:
         kid = reading.value("SALESFORCE_KEY_ID") or None
         findings += check_published_jwks(jwks_url, kid=kid, client=client, now=now)
