@@ -44,7 +44,7 @@ def user(**arguments: Any) -> MessengerUser:
     return MessengerUser("42", **arguments)
 
 
-def build_settings(**settings: Any) -> object:  # noqa: ANN401 - whatever a case tries
+def build_settings(**settings: Any) -> object:
     return BUILDER.build_settings(user(), **settings)
 
 

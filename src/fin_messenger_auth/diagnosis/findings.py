@@ -103,7 +103,7 @@ def _read(part: str) -> dict[str, Any]:
 
 
 def _entries() -> Iterable[Finding]:
-    urls: dict[str | None, str | None] = {None: None, **_read("sources")}
+    urls: dict[Any, Any] = {None: None, **_read("sources")}
     for entry in [each for part in _PARTS for each in _read(part)["finding"]]:
         url = urls[entry.pop("source", None)]
         yield Finding(**{**entry, "level": Level(entry["level"]), "evidence": Evidence(entry["evidence"])}, url=url)
