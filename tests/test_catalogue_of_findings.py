@@ -10,7 +10,6 @@ import pytest
 from fin_messenger_auth.diagnosis import CATALOGUE, Level
 from tests import broken_keys, broken_setups, broken_tokens
 
-
 BROKEN = [
     *(case.codes for case in (*broken_tokens.BROKEN_INTERCOM, *broken_tokens.BROKEN_SALESFORCE)),
     *(case.codes for case in broken_tokens.BROKEN_PAGES),

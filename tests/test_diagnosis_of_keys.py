@@ -28,8 +28,7 @@ def test_the_certificate_is_judged_by_the_clock_of_the_machine_if_no_time_is_giv
     made = certificate(days=11)  # some months ahead of every clock that this can run under, or years behind
     assert {each.code for each in check_certificate(certificate_pem(made))} <= {
         "certificate-not-yet-valid",
-        "certificate-expired",
-        "certificate-ends-soon",
+        "certificate-validity",
         "certificate-renew",
     }
 
@@ -39,12 +38,12 @@ def test_a_file_of_keys_is_checked_for_what_it_is() -> None:
     moment = made.not_valid_after_utc.timestamp() + 86_400
     jwk = {"kty": "RSA", "kid": "key-1", "alg": "RS256", "n": "AQAB", "e": "AQAB", "x5c": []}
     for document, code in [
-        (certificate_pem(made), "certificate-expired"),
-        (made.public_bytes(Encoding.DER), "certificate-expired"),
+        (certificate_pem(made), "certificate-validity"),
+        (made.public_bytes(Encoding.DER), "certificate-validity"),
         (json.dumps(jwk).encode(), "jwk-x5c-missing"),
         (json.dumps({"keys": [jwk]}).encode(), "jwk-x5c-missing"),
-        (json.dumps([jwk]).encode(), "jwk-several"),
-        (b"{", "jwk-not-json"),
+        (json.dumps([jwk]).encode(), "jwk-document"),
+        (b"{", "jwk-document"),
     ]:
         assert code in {each.code for each in check_key_file(document, now=moment)}
     assert check_key_file(PUBLIC_PEM) == check_key_file(PEM) == []

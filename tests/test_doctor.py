@@ -81,9 +81,9 @@ def test_it_says_what_it_had_nothing_to_compare_with(given: set[str], message: s
 def test_a_certificate_at_fault_is_named_with_its_file(setup: Setup) -> None:
     findings = check_key_directory(setup.directory, now=time.time() + 725 * 86_400)
     assert [(each.code, each.message.split(":")[0]) for each in findings] == [
-        ("certificate-ends-soon", "jwk.json"),
-        ("certificate-ends-soon", "certificate.pem"),
-        ("certificate-ends-soon", "jwks.json"),
+        ("certificate-validity", "jwk.json"),
+        ("certificate-validity", "certificate.pem"),
+        ("certificate-validity", "jwks.json"),
     ]
 
 

@@ -19,6 +19,8 @@ MAX_DEPTH = 64
 MAX_VALUES = 100_000
 """How many values one attribute or setting may hold in all."""
 
+_QUOTES = "\"'`"
+
 _MAX_INTEGER_BITS = 1023  # the largest a JSON reader can hold that keeps numbers as doubles (RFC 8259 §6)
 
 
@@ -40,6 +42,37 @@ def configured_text(value: object, name: str) -> str:
     if not _is_unicode(plain):
         raise ConfigurationError(f"{name} holds bytes that are not UTF-8.")
     return plain
+
+
+def configured_string(value: object, name: str) -> str:
+    """Return ``value``, checked to be a string that can be compared byte for byte.
+
+    Args:
+        value: What the application was configured with: a key ID, an issuer, an audience, an app id.
+        name: What to call it in the error.
+
+    Raises:
+        ConfigurationError: It is not a ``str`` or not valid Unicode; it is blank; whitespace, a newline or a quote
+            is around it, which both platforms would compare too.
+    """
+    if not isinstance(value, str):
+        raise ConfigurationError(f"{name}: expected a str, got {type(value).__name__}.")
+    plain = str.__str__(value[:])
+    if not plain.strip():
+        raise ConfigurationError(f"{name} is blank.", "value-blank")
+    if not _is_unicode(plain):
+        raise ConfigurationError(f"{name} contains bytes that are not UTF-8.")
+    if is_wrapped(plain):
+        raise ConfigurationError(
+            f"{name} has whitespace, a newline or a quote around it, which would count as part of it; remove it.",
+            "value-wrapped",
+        )
+    return plain
+
+
+def is_wrapped(value: str) -> bool:
+    """Tell whether whitespace, an invisible character or a quote stands at one end of a string."""
+    return any(not each.isprintable() or each in " " + _QUOTES for each in (value[:1], value[-1:]))
 
 
 def json_value(value: object, name: str) -> Any:  # noqa: ANN401 - JSON is what its reader makes of it

@@ -8,21 +8,18 @@ new signer. Anything with these three members plugs in; nothing is inherited and
 
 from __future__ import annotations
 
-import re
-import warnings
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Literal, Protocol, TypeGuard
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256, SHA512
 from cryptography.hazmat.primitives.hmac import HMAC
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from .errors import ConfigurationError, FinMessengerAuthWarning, InvalidKeyError
-from .json_values import configured_text, fill
+from .errors import ConfigurationError, InvalidKeyError, warn
+from .json_values import configured_string, fill, is_wrapped
 from .keys import MaskedBytes, Sealed, read_key
+from .pem import read_private_key
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -36,9 +33,6 @@ MIN_SECRET_BYTES = 16
 
 RECOMMENDED_SECRET_BYTES = 32
 """Intercom's secrets have this length, the least that RFC 7518 §3.2 allows with HS256."""
-
-MIN_RSA_BITS = 2048
-"""The least that RFC 7518 §3.3 allows."""
 
 RSA_HASHES: dict[str, SHA256 | SHA512] = {"RS256": SHA256(), "RS512": SHA512()}
 """The RSA algorithms that Salesforce takes, with their hash (RFC 7518 §3.3)."""
@@ -118,7 +112,7 @@ class HMACSigner(Sealed):
         fill(self, "alg", "HS256")
         fill(self, "kid", kid)
         check_kid(kid)
-        fill(self, "_keyed", HMAC(_checked_secret(read_key(source).without_line_end()), SHA256()))
+        fill(self, "_keyed", HMAC(checked_secret(read_key(source).without_line_end()), SHA256()))
 
     def __repr__(self) -> str:
         """Show the key id, and nothing of the secret."""
@@ -174,14 +168,10 @@ class RSASigner(Sealed):
     ) -> None:
         fill(self, "alg", alg)
         fill(self, "kid", kid)
-        if alg not in tuple(RSA_HASHES):
-            raise ConfigurationError(f"alg must be one of {', '.join(RSA_HASHES)} (what Salesforce takes).")
+        fill(self, "_hash", rsa_hash(alg))
         check_kid(kid)
-        key = _load_rsa_private_key(
-            read_key(source).with_line_ends(), None if password is None else read_key(password).without_line_end()
-        )
+        key = read_private_key(read_key(source), None if password is None else read_key(password))
         fill(self, "public_key", key.public_key())
-        fill(self, "_hash", RSA_HASHES[alg])
         fill(self, "_key", key)
 
     def __repr__(self) -> str:
@@ -284,84 +274,58 @@ def check_kid(kid: object) -> None:
         ConfigurationError: It is something else, or blank.
     """
     if kid is not None:
-        configured_text(kid, "kid")
+        configured_string(kid, "kid")
 
 
-def _checked_secret(secret: MaskedBytes) -> MaskedBytes:
+def checked_secret(secret: MaskedBytes) -> MaskedBytes:
+    """Return the Messenger API Secret, checked.
+
+    Args:
+        secret: The secret, without the trailing newline of its file.
+
+    Raises:
+        InvalidKeyError: It is blank, shorter than 16 bytes, a PEM document, or has whitespace or a quote around it.
+
+    Warns:
+        FinMessengerAuthWarning: It is shorter than 32 bytes.
+    """
     if not secret.strip():
-        raise InvalidKeyError("The HMAC secret is blank; copy the Messenger API Secret from Intercom.")
+        raise InvalidKeyError("The HMAC secret is blank; copy the Messenger API Secret from Intercom.", "secret-short")
     if secret.looks_like_pem():
         raise InvalidKeyError(
-            "The HMAC secret is a PEM document; the Messenger API Secret is a short text "
-            "(Intercom: Settings > Messenger > Security)."
+            "The HMAC secret is a PEM document; expected the Messenger API Secret, a short string "
+            "(Intercom: Settings > Messenger > Security).",
+            "secret-pem",
+        )
+    if is_wrapped(secret.decode(errors="replace")):
+        raise InvalidKeyError(
+            "The HMAC secret has whitespace, a newline or a quote around it, which would count as part of it; "
+            "remove it.",
+            "value-wrapped",
         )
     if len(secret) < MIN_SECRET_BYTES:
         raise InvalidKeyError(
             f"The HMAC secret has {len(secret)} bytes, fewer than {MIN_SECRET_BYTES}; "
-            "copy the whole Messenger API Secret from Intercom."
+            "copy the whole Messenger API Secret from Intercom.",
+            "secret-short",
         )
     if len(secret) < RECOMMENDED_SECRET_BYTES:
-        warnings.warn(
-            f"The HMAC secret has {len(secret)} bytes; Intercom's own have {RECOMMENDED_SECRET_BYTES} or more. "
-            "Was it copied whole?",
-            FinMessengerAuthWarning,
-            stacklevel=3,
+        warn(
+            f"The HMAC secret has {len(secret)} bytes; Intercom's have {RECOMMENDED_SECRET_BYTES} or more. "
+            "Check that it was copied whole.",
+            "secret-weak",
         )
     return secret
 
 
-# What a PEM document without an RSA private key may hold instead, by its label (RFC 7468).
-_OTHER_PEM = {
-    "CERTIFICATE": "a certificate; the private key that belongs to it is needed",
-    "PUBLIC KEY": "a public key; the private key that belongs to it is needed",
-    "RSA PUBLIC KEY": "a public key; the private key that belongs to it is needed",
-    "OPENSSH PRIVATE KEY": "a key in OpenSSH's own format; convert a copy with: ssh-keygen -p -m PKCS8 -f COPY",
-    "EC PRIVATE KEY": "an EC key; Salesforce needs RSA",
-    "DSA PRIVATE KEY": "a DSA key; Salesforce needs RSA",
-}
+def rsa_hash(alg: str) -> SHA256 | SHA512:
+    """Return the hash of an RSA algorithm that Salesforce accepts.
 
-
-def _load_rsa_private_key(pem: MaskedBytes, password: MaskedBytes | None) -> RSAPrivateKey:
-    _check_pem(pem)
-    if password is not None and not password:
-        raise InvalidKeyError("The password of the private key is blank; give it, or leave it out altogether.")
-    try:
-        key = load_pem_private_key(pem, password)
-    except TypeError as error:  # how cryptography says that password and encryption do not go together
-        raise InvalidKeyError(
-            "The private key is encrypted and no password was given: password=, or SALESFORCE_PRIVATE_KEY_PASSWORD."
-            if password is None
-            else "A password was given and the private key is not encrypted; leave it out, or encrypt the key."
-        ) from error
-    except UnsupportedAlgorithm as error:
-        raise InvalidKeyError("The private key is of a kind that is not supported; Salesforce needs RSA.") from error
-    except ValueError as error:
-        raise InvalidKeyError(
-            "The private key cannot be decrypted: the password is wrong, or the PEM document is damaged."
-            if password
-            else "The private key cannot be parsed: the PEM document is damaged; copy it again, whole."
-        ) from error
-    if not isinstance(key, RSAPrivateKey):
-        kind = type(key).__name__.removesuffix("PrivateKey")
-        raise InvalidKeyError(f"The private key is of the kind {kind}; Salesforce needs RSA.")
-    if key.key_size < MIN_RSA_BITS:
-        raise InvalidKeyError(
-            f"The RSA key has {key.key_size} bits; at least {MIN_RSA_BITS} are needed. Make a new one."
+    Raises:
+        ConfigurationError: It is another algorithm.
+    """
+    if alg not in tuple(RSA_HASHES):
+        raise ConfigurationError(
+            f"alg: expected {' or '.join(RSA_HASHES)}, which Salesforce accepts.", "salesforce-algorithm"
         )
-    return key
-
-
-def _check_pem(pem: MaskedBytes) -> None:
-    labels = [label.decode() for label in re.findall(rb"-----BEGIN ([A-Z0-9 ]+)-----", pem)]
-    if not labels:
-        raise InvalidKeyError(
-            "The private key is no PEM document: it has no -----BEGIN … PRIVATE KEY----- line. "
-            "Is it empty, the Intercom secret, a path, a JWK, a DER file or base64 of the PEM document?"
-        )
-    rsa = [label for label in labels if label.endswith("PRIVATE KEY") and label not in _OTHER_PEM]
-    if not rsa:
-        known = next((label for label in labels if label in _OTHER_PEM), None)
-        got = _OTHER_PEM[known] if known else "no private key"
-        raise InvalidKeyError(f"The PEM document holds {got}.")
-    if pem.find(f"-----END {rsa[0]}-----".encode()) < 0:
-        raise InvalidKeyError("The PEM document is truncated: its -----END line is missing. Copy it again, whole.")
+    return RSA_HASHES[alg]

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 
 from fin_messenger_auth.errors import FinMessengerAuthError, InvalidKeyError
 from fin_messenger_auth.onboarding.certificate import read_certificate, rsa_key_of
-from fin_messenger_auth.onboarding.directory import CERTIFICATE, JWK, JWKS, PRIVATE_KEY
 from fin_messenger_auth.onboarding.jwk import certificate_in
+from fin_messenger_auth.onboarding.key_directory import CERTIFICATE, JWK, JWKS, PRIVATE_KEY
+from fin_messenger_auth.pem import read_private_key
 
-from .certificate import check_certificate
 from .findings import finding
-from .jwk import check_jwk, check_jwks
-from .private_key import check_private_key, open_private_key, open_to_others
-from .verifying import VerifyingKey, read_verifying_keys
+from .key_checks import check_certificate, check_jwk, check_jwks, check_private_key, mode_for_others
+from .verifying_key import VerifyingKey, read_verifying_keys
 
 if TYPE_CHECKING:
     import os
@@ -89,8 +88,8 @@ def _check_private_key(path: Path, password: bytes | None) -> tuple[list[Finding
     if pem is None:
         return [], None
     findings = check_private_key(pem, password=password)
-    public_key = None if findings else open_private_key(pem, password).public_key
-    mode = open_to_others(path)
+    public_key = None if findings else read_private_key(pem, password).public_key()
+    mode = mode_for_others(path)
     if mode is not None:
         findings.append(finding("directory-permissions", mode=mode))
     return findings, public_key

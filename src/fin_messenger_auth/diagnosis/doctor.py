@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 from fin_messenger_auth.errors import FinMessengerAuthError, FinMessengerAuthWarning
 from fin_messenger_auth.keys import MaskedBytes
-from fin_messenger_auth.onboarding.directory import JWK
+from fin_messenger_auth.onboarding.key_directory import JWK
 from fin_messenger_auth.pair import TokenPair, TokenPairBuilder
+from fin_messenger_auth.pem import read_private_key
 
 from .directory import check_key_directory, keys_in_directory, without_repetition
 from .environment import PASSWORD, SECRET, Variables, check_environment
 from .findings import finding
 from .intercom_token import check_intercom_token
-from .private_key import open_private_key
 from .salesforce_token import check_pair, check_salesforce_token, compare_issuers
-from .verifying import VerifyingKey
+from .verifying_key import VerifyingKey
 
 if TYPE_CHECKING:
     import os
@@ -156,5 +156,5 @@ def _check_pair(
 
 
 def _own_key(variables: Variables) -> VerifyingKey:
-    signer = open_private_key(variables.read("SALESFORCE_PRIVATE_KEY") or b"", variables.read(PASSWORD))
-    return VerifyingKey(signer.public_key, kid=variables.get("SALESFORCE_KEY_ID"))
+    key = read_private_key(variables.read("SALESFORCE_PRIVATE_KEY") or b"", variables.read(PASSWORD))
+    return VerifyingKey(key.public_key(), kid=variables.get("SALESFORCE_KEY_ID"))

@@ -18,8 +18,7 @@ from fin_messenger_auth.salesforce import AUDIENCE_PATTERN, FIN_ISSUER
 from fin_messenger_auth.settings import API_BASES
 
 from .findings import Finding, finding, has_errors
-from .private_key import check_private_key, open_to_others
-from .secret import check_secret
+from .key_checks import check_private_key, check_secret, mode_for_others
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -157,7 +156,7 @@ class Variables:
     def check_permissions(self) -> list[Finding]:
         """Say which files of keys others on this machine can open."""
         paths = {name: Path(self.get(name)) for name in (f"{SECRET}_FILE", f"{KEY}_FILE") if self.get(name)}
-        modes = {name: open_to_others(path) for name, path in paths.items() if path.is_file()}
+        modes = {name: mode_for_others(path) for name, path in paths.items() if path.is_file()}
         return [
             finding("environment-permissions", name=self._prefix + name, mode=mode)
             for name, mode in modes.items()

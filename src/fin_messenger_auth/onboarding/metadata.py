@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
-from fin_messenger_auth.errors import ConfigurationError
+from fin_messenger_auth.errors import ConfigurationError, raise_first
 
+from .jwk import jwk_problems
 from .jwks import make_jwks
-from .texts import checked_issuer
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
+from .steps import checked_issuer
 
 API_VERSION = "62.0"
 """The first version of Salesforce's Metadata API that has these types."""
@@ -33,26 +32,27 @@ def salesforce_metadata(
     """Return the files of a metadata package: a keyset, its keys, and ``package.xml``.
 
     Args:
-        jwks: The JWKs of the keys, each with its certificate. With an ``endpoint`` there are none to deploy.
+        jwks: The JWKs of the keys, each with its certificate. None with an ``endpoint``.
         issuer: The keyset's issuer, byte for byte the ``iss`` of the tokens.
         endpoint: The ``https`` address of a JWKS, for a keyset of type *Endpoint URL*.
         active: Whether the keys are active. Salesforce's own default is no; it is always written out.
 
     Returns:
-        The text of each file by its path in the package.
+        The content of each file by its path in the package.
 
     Raises:
-        ConfigurationError: The issuer is blank, has blanks around it or is Fin's own; neither or both of keys and
-            endpoint are given; the endpoint is no ``https`` address; a JWK lacks a member that Salesforce needs;
-            two have the same ``kid``.
-        InvalidKeyError: A JWK holds a private key.
+        ConfigurationError: The issuer is not a valid string or is Fin's own; neither or both of keys and endpoint are
+            given; the endpoint is not an ``https`` address; two JWKs have the same ``kid``; a JWK has an error that
+            :func:`~fin_messenger_auth.diagnosis.check_jwk` lists.
     """
     keys = list(jwks)
     checked_issuer(issuer)
     if bool(keys) == (endpoint is not None):
-        raise ConfigurationError("A keyset has either keys or an endpoint.")
+        raise ConfigurationError("Expected either jwks or endpoint.")
     if endpoint is not None and not endpoint.startswith("https://"):
-        raise ConfigurationError("The endpoint must be an address that starts with https://.")
+        raise ConfigurationError("endpoint: expected an address that starts with https://.")
+    for key in keys:
+        raise_first(jwk_problems(key))
     named = {_key_name(key): key for key in make_jwks(keys)["keys"]} if keys else {}
     files = {
         f"PublicKeyCertificate/{name}.PublicKeyCertificate": _key_xml(key, active=active) for name, key in named.items()
@@ -62,19 +62,17 @@ def salesforce_metadata(
 
 
 def write_metadata(directory: Path, files: Mapping[str, str]) -> None:
-    """Write the files of a package under ``directory``. A package that is there already is left alone.
+    """Write the files of a package under ``directory``. An existing package is not changed.
 
     Args:
         directory: It is made if it does not exist.
         files: What :func:`salesforce_metadata` returned.
 
     Raises:
-        ConfigurationError: There is a package already; a file cannot be written.
+        ConfigurationError: There is already a package; a file cannot be written.
     """
     if os.path.lexists(directory / _PACKAGE):
-        raise ConfigurationError(
-            f"{directory} holds a package already, which is not overwritten; give another directory."
-        )
+        raise ConfigurationError(f"{directory} already contains a package; choose another directory.")
     for name, text in files.items():
         path = directory / name
         try:
