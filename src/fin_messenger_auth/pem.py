@@ -7,7 +7,6 @@ import than all that signs. The keys in them are checked here.
 from __future__ import annotations
 
 import re
-from typing import TypeVar
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
@@ -36,8 +35,6 @@ _OTHER_LABELS = {
     b"EC PRIVATE KEY": ("an EC key; Salesforce accepts RSA keys only", "key-not-rsa"),
     b"DSA PRIVATE KEY": ("a DSA key; Salesforce accepts RSA keys only", "key-not-rsa"),
 }
-
-_RSAKey = TypeVar("_RSAKey", RSAPrivateKey, RSAPublicKey)
 
 
 def read_private_key(pem: bytes, password: bytes | None = None) -> RSAPrivateKey:
@@ -73,7 +70,10 @@ def read_private_key(pem: bytes, password: bytes | None = None) -> RSAPrivateKey
         raise InvalidKeyError(
             "The private key cannot be decrypted: the password is wrong, or the key is damaged.", "key-password-wrong"
         ) from error
-    return checked_rsa_key(key, RSAPrivateKey, "The private key")
+    if not isinstance(key, RSAPrivateKey):
+        raise _not_rsa(key, "The private key")
+    checked_rsa_key(key.public_key(), "The private key")
+    return key
 
 
 def read_public_key(data: bytes) -> RSAPublicKey:
@@ -89,28 +89,31 @@ def read_public_key(data: bytes) -> RSAPublicKey:
         key = load(data)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise InvalidKeyError("The public key cannot be read: it is neither PEM nor DER, or is damaged.") from error
-    return checked_rsa_key(key, RSAPublicKey, "The public key")
+    return checked_rsa_key(key, "The public key")
 
 
-def checked_rsa_key(key: object, kind: type[_RSAKey], name: str) -> _RSAKey:
-    """Return ``key``, checked to be RSA of at least 2048 bits.
+def checked_rsa_key(key: object, name: str) -> RSAPublicKey:
+    """Return a public key, checked to be RSA of at least 2048 bits.
 
     Args:
         key: A key of cryptography.
-        kind: ``RSAPrivateKey`` or ``RSAPublicKey``.
         name: What to call it in the error.
 
     Raises:
         InvalidKeyError: It is another kind of key, or shorter.
     """
-    if not isinstance(key, kind):
-        got = type(key).__name__.removesuffix("PrivateKey").removesuffix("PublicKey")
-        raise InvalidKeyError(f"{name} is {got}; Salesforce accepts RSA keys only.", "key-not-rsa")
+    if not isinstance(key, RSAPublicKey):
+        raise _not_rsa(key, name)
     if key.key_size < MIN_RSA_BITS:
         raise InvalidKeyError(
             f"{name} has {key.key_size} bits; at least {MIN_RSA_BITS} are required. Make a new key.", "key-weak"
         )
     return key
+
+
+def _not_rsa(key: object, name: str) -> InvalidKeyError:
+    kind = type(key).__name__.removesuffix("PrivateKey").removesuffix("PublicKey")
+    return InvalidKeyError(f"{name} is {kind}; Salesforce accepts RSA keys only.", "key-not-rsa")
 
 
 def _check_label(pem: MaskedBytes) -> None:

@@ -51,7 +51,7 @@ class RemoteKey(Sealed):
         check_names(kid=kid, alg=alg)
         fill(self, "alg", alg)
         fill(self, "kid", kid)
-        fill(self, "public_key", checked_rsa_key(public_key, RSAPublicKey, "The remote key"))
+        fill(self, "public_key", checked_rsa_key(public_key, "The remote key"))
         fill(self, "_prehashed", Prehashed(rsa_hash(alg)))
 
     def __repr__(self) -> str:

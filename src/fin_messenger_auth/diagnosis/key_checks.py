@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthWarning, InvalidKeyError, Problem, problems_of
+from fin_messenger_auth.errors import FinMessengerAuthWarning, InvalidKeyError, Problem, problems_of
 from fin_messenger_auth.keys import MaskedBytes
 from fin_messenger_auth.onboarding.certificate import certificate_problems, read_certificate
-from fin_messenger_auth.onboarding.jwk import jwk_problems, parse_jwk
-from fin_messenger_auth.onboarding.jwks import jwks_problems
+from fin_messenger_auth.onboarding.jwk import jwk_problems, jwks_problems, parse_json, parse_jwk, parse_jwks
 from fin_messenger_auth.pem import read_private_key
 from fin_messenger_auth.signers import checked_secret
 
@@ -29,7 +27,7 @@ def check_secret(secret: bytes) -> list[Finding]:
     Args:
         secret: The secret, as its variable or file contains it. One trailing newline is not part of it.
     """
-    return _findings(problems_of(lambda: checked_secret(MaskedBytes(secret).without_line_end())))
+    return _findings(lambda: problems_of(lambda: checked_secret(MaskedBytes(secret).without_line_end())))
 
 
 def check_private_key(pem: bytes, *, password: bytes | None = None) -> list[Finding]:
@@ -39,7 +37,7 @@ def check_private_key(pem: bytes, *, password: bytes | None = None) -> list[Find
         pem: The PEM document.
         password: What it is encrypted with.
     """
-    return _findings(problems_of(lambda: read_private_key(pem, password)))
+    return _findings(lambda: problems_of(lambda: read_private_key(pem, password)))
 
 
 def check_certificate(
@@ -52,11 +50,7 @@ def check_certificate(
         public_key: The public half of the private key, to be compared.
         now: The time, in Unix seconds; the machine's if left out.
     """
-    try:
-        certificate = read_certificate(document)
-    except InvalidKeyError as error:
-        return _findings([error])
-    return _findings(certificate_problems(certificate, public_key=public_key, now=_moment(now)))
+    return _findings(lambda: certificate_problems(read_certificate(document), public_key=public_key, now=_moment(now)))
 
 
 def check_jwk(
@@ -71,11 +65,7 @@ def check_jwk(
         public_key: The public half of the private key, to be compared.
         now: The time, in Unix seconds; the machine's if left out.
     """
-    try:
-        jwk = parse_jwk(document)
-    except InvalidKeyError as error:
-        return _findings([error])
-    return _findings(jwk_problems(jwk, public_key=public_key, now=_moment(now)))
+    return _findings(lambda: jwk_problems(parse_jwk(document), public_key=public_key, now=_moment(now)))
 
 
 def check_jwks(
@@ -90,12 +80,7 @@ def check_jwks(
         public_key: The public half of the private key; one key of the set must be it.
         now: The time, in Unix seconds; the machine's if left out.
     """
-    value = _parsed(document)
-    keys = value.get("keys") if isinstance(value, dict) else None
-    if not isinstance(keys, list) or not all(isinstance(key, dict) for key in keys):
-        message = 'Expected a key set: a JSON object with a list of JWKs in "keys".'
-        return _findings([ConfigurationError(message, "jwks-empty")])
-    return _findings(jwks_problems(keys, public_key=public_key, now=_moment(now)))
+    return _findings(lambda: jwks_problems(parse_jwks(document), public_key=public_key, now=_moment(now)))
 
 
 def check_key_file(document: bytes, *, now: float | None = None) -> list[Finding]:
@@ -106,7 +91,7 @@ def check_key_file(document: bytes, *, now: float | None = None) -> list[Finding
         now: The time, in Unix seconds; the machine's if left out.
     """
     if document.lstrip()[:1] in (b"{", b"["):
-        value = _parsed(document)
+        value = parse_json(document)
         check = check_jwks if isinstance(value, dict) and "keys" in value else check_jwk
         return check(document, now=now)
     findings = check_certificate(document, now=now)
@@ -119,20 +104,17 @@ def mode_for_others(path: Path) -> str | None:
     return f"{mode:04o}" if os.name == "posix" and mode & 0o077 else None
 
 
-def _findings(problems: Iterable[Problem]) -> list[Finding]:
-    """Return each problem as a finding; what is raised elsewhere may be only a warning here."""
+def _findings(problems: Callable[[], Iterable[Problem]]) -> list[Finding]:
+    """Return each problem as a finding. What is an error in one place may be only a warning in another."""
+    try:
+        found = list(problems())
+    except InvalidKeyError as error:  # it cannot even be read
+        found = [error]
     return [
         replace(finding_of(each), level=Level.WARNING if isinstance(each, FinMessengerAuthWarning) else Level.ERROR)
-        for each in problems
+        for each in found
     ]
 
 
 def _moment(now: float | None) -> datetime | None:
     return None if now is None else datetime.fromtimestamp(now, UTC)
-
-
-def _parsed(document: str | bytes) -> object:
-    try:
-        return json.loads(document)
-    except (ValueError, RecursionError):
-        return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from fin_messenger_auth.errors import InvalidKeyError
 from fin_messenger_auth.onboarding.certificate import read_certificate, rsa_key_of
-from fin_messenger_auth.onboarding.jwk import rsa_key_in, without_dummies
+from fin_messenger_auth.onboarding.jwk import parse_json, rsa_key_in, without_dummies
 from fin_messenger_auth.pem import read_private_key, read_public_key
 from fin_messenger_auth.signers import rsa_hash
 
@@ -66,23 +65,14 @@ def read_verifying_keys(document: bytes) -> list[VerifyingKey]:
         return [VerifyingKey(rsa_key_of(read_certificate(document)))]
 
 
-def _jwks_in(document: bytes) -> list[Any]:
-    try:
-        value = json.loads(document)
-    except (ValueError, RecursionError) as error:
-        raise InvalidKeyError("The key is not valid JSON.", "jwk-document") from error
+def _from_jwk(jwk: dict[str, Any]) -> VerifyingKey:
+    kid, alg = (each if isinstance(each, str) else None for each in (jwk.get("kid"), jwk.get("alg")))
+    return VerifyingKey(rsa_key_in(without_dummies(jwk)), kid=kid, alg=alg)
+
+
+def _jwks_in(document: bytes) -> list[dict[str, Any]]:
+    value = parse_json(document)
     found = value.get("keys", [value]) if isinstance(value, dict) else value
-    if not isinstance(found, list) or not found:
-        raise InvalidKeyError("The key set has no keys.", "jwks-empty")
+    if not isinstance(found, list) or not found or not all(isinstance(each, dict) for each in found):
+        raise InvalidKeyError("Expected a JWK or a JWKS with at least one key.", "jwk-document")
     return found
-
-
-def _from_jwk(jwk: Any) -> VerifyingKey:  # noqa: ANN401 - whatever the JSON holds
-    if not isinstance(jwk, dict):
-        raise InvalidKeyError("The key set contains a value that is not a JWK.", "jwk-document")
-    public = without_dummies(jwk)
-    return VerifyingKey(rsa_key_in(public), kid=_string(public.get("kid")), alg=_string(public.get("alg")))
-
-
-def _string(value: object) -> str | None:
-    return value if isinstance(value, str) else None

@@ -64,7 +64,7 @@ def self_signed_certificate(
         SigningError: The signer failed, or signs with another key.
     """
     algorithm = rsa_hash(signer.alg)
-    checked_rsa_key(public_key, RSAPublicKey, "The public key")
+    checked_rsa_key(public_key, "The public key")
     template = _builder(public_key, days, common_name, now or datetime.now(UTC)).sign(_placeholder_key(), algorithm)
     try:
         signature = signer.sign(template.tbs_certificate_bytes)
@@ -111,7 +111,7 @@ def rsa_key_of(certificate: x509.Certificate) -> RSAPublicKey:
     Raises:
         InvalidKeyError: It is not RSA of at least 2048 bits.
     """
-    return checked_rsa_key(certificate.public_key(), RSAPublicKey, "The key of the certificate")
+    return checked_rsa_key(certificate.public_key(), "The key of the certificate")
 
 
 def days_left(certificate: x509.Certificate, now: datetime | None = None) -> float:

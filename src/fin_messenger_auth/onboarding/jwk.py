@@ -1,29 +1,41 @@
-"""The JWK that is uploaded to Salesforce: a public key and its certificate in one JSON object (RFC 7517)."""
+"""The JWK that is uploaded to Salesforce, a public key with its certificate, and the JWKS that is served (RFC 7517)."""
 
 from __future__ import annotations
 
 import json
 import re
 from base64 import b64decode, b64encode, urlsafe_b64decode
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import Certificate
 
-from fin_messenger_auth.errors import FinMessengerAuthWarning, InvalidKeyError, Problem, problems_of, raise_first
+from fin_messenger_auth.errors import (
+    ConfigurationError,
+    FinMessengerAuthWarning,
+    InvalidKeyError,
+    Problem,
+    problems_of,
+    raise_first,
+)
 from fin_messenger_auth.json_values import configured_string
 from fin_messenger_auth.pem import checked_rsa_key
 from fin_messenger_auth.signers import RSA_HASHES
 
 from .certificate import certificate_problems, read_certificate
 
+_T = TypeVar("_T")
+
 _PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")  # RFC 7518 §6.3.2 and §6.4
 _DUMMIES = ("y", "crv", "d", "k")  # Salesforce's own tool fills them with their own name, as "d": "d"
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
+
+# What Salesforce asks of an uploaded certificate. Served key sets without any are reported to work.
+_ONLY_FOR_UPLOADS = {"jwk-x5c-missing", "certificate-validity", "certificate-not-yet-valid"}
 
 
 def make_jwk(
@@ -52,7 +64,7 @@ def make_jwk(
     Warns:
         FinMessengerAuthWarning: The certificate is valid for under 30 more days.
     """
-    key = _joserfc_key(checked_rsa_key(public_key, RSAPublicKey, "The public key"))
+    key = _joserfc_key(checked_rsa_key(public_key, "The public key"))
     members = key.as_dict(private=False)
     jwk = {
         "kty": "RSA",
@@ -65,6 +77,26 @@ def make_jwk(
     }
     raise_first(jwk_problems(jwk, now=now))
     return jwk
+
+
+def make_jwks(keys: Iterable[Mapping[str, Any]], *, now: datetime | None = None) -> dict[str, list[dict[str, Any]]]:
+    """Return a JWKS of public keys in the order given, to be served for a keyset of type *Endpoint URL*.
+
+    During a rotation it holds the old key and the new one, each with a ``kid`` of its own.
+
+    Args:
+        keys: JWKs, as :func:`make_jwk` makes them.
+        now: The time, as an aware ``datetime``; the present if left out.
+
+    Raises:
+        ConfigurationError: It has an error that :func:`~fin_messenger_auth.diagnosis.check_jwks` lists.
+
+    Warns:
+        FinMessengerAuthWarning: A key has no certificate, or one that could not be uploaded.
+    """
+    given = list(keys)
+    raise_first(jwks_problems(given, now=now))
+    return {"keys": [without_dummies(key) for key in given]}
 
 
 def thumbprint(public_key: RSAPublicKey) -> str:
@@ -104,15 +136,35 @@ def parse_jwk(document: str | bytes) -> dict[str, Any]:
         raise InvalidKeyError("This is a private key, not a JWK. Do not upload it.", "jwk-private")
     if text.lstrip().startswith("-----BEGIN CERTIFICATE"):
         raise InvalidKeyError("This is a certificate, not a JWK; make a JWK of it with `jwk`.", "jwk-document")
-    try:
-        jwk = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InvalidKeyError("The JWK is not valid JSON; make it again with `jwk`.", "jwk-document") from error
+    jwk = parse_json(document)
+    if jwk is None:
+        raise InvalidKeyError("The JWK is not valid JSON; make it again with `jwk`.", "jwk-document")
     if not isinstance(jwk, dict) or "keys" in jwk:
         raise InvalidKeyError(
             "Expected one JWK, got a list or a key set; Salesforce accepts one JSON object per file.", "jwk-document"
         )
     return jwk
+
+
+def parse_jwks(document: str | bytes) -> list[dict[str, Any]]:
+    """Parse a key set, without a check of its keys.
+
+    Raises:
+        InvalidKeyError: It is not a JSON object with a list of JWKs.
+    """
+    value = parse_json(document)
+    keys = value.get("keys") if isinstance(value, dict) else None
+    if not isinstance(keys, list) or not all(isinstance(key, dict) for key in keys):
+        raise InvalidKeyError('Expected a key set: a JSON object with a list of JWKs in "keys".', "jwks-empty")
+    return keys
+
+
+def parse_json(document: str | bytes) -> Any:  # noqa: ANN401 - any JSON
+    """Return what a JSON document contains, or ``None`` if it is not valid."""
+    try:
+        return json.loads(document)
+    except (ValueError, RecursionError):
+        return None
 
 
 def without_dummies(jwk: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,8 +173,15 @@ def without_dummies(jwk: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InvalidKeyError: It contains a private key.
     """
-    raise_first(_private_problems(jwk))
-    return {name: value for name, value in jwk.items() if not _is_dummy(name, value)}
+    kept = {name: value for name, value in jwk.items() if not (name in _DUMMIES and value == name)}
+    private = [name for name in _PRIVATE if name in kept]
+    if private:
+        raise InvalidKeyError(
+            f"The JWK contains a private key (its member {private[0]}). Do not upload it; if it has left this machine, "
+            "make a new key. Make the public JWK with `jwk`.",
+            "jwk-private",
+        )
+    return kept
 
 
 def rsa_key_in(jwk: Mapping[str, Any]) -> RSAPublicKey:
@@ -144,7 +203,7 @@ def rsa_key_in(jwk: Mapping[str, Any]) -> RSAPublicKey:
         key = RSAPublicNumbers(e, n).public_key()
     except ValueError as error:
         raise _member("n", "an RSA key, together with e") from error
-    return checked_rsa_key(key, RSAPublicKey, "The key of the JWK")
+    return checked_rsa_key(key, "The key of the JWK")
 
 
 def certificate_in(jwk: Mapping[str, Any]) -> Certificate:
@@ -176,7 +235,7 @@ def jwk_problems(
         public_key: The public half of the private key, to be compared.
         now: The time, as an aware ``datetime``; the present if left out.
     """
-    yield from _private_problems(jwk)
+    yield from problems_of(lambda: without_dummies(jwk))
     kid = jwk.get("kid")
     if not isinstance(kid, str) or not kid.strip():
         yield _member("kid", "a string that is not blank")
@@ -186,38 +245,15 @@ def jwk_problems(
         yield _member("alg", " or ".join(RSA_HASHES))
     if jwk.get("use", "sig") != "sig":
         yield FinMessengerAuthWarning("use of the JWK: expected sig, or no member of this name.", "jwk-use")
-    key = None
-    try:
-        key = rsa_key_in(jwk)
-    except InvalidKeyError as error:
-        yield error
-    if None not in (key, public_key) and key != public_key:
+    yield from problems_of(lambda: rsa_key_in(jwk))
+    yield from problems_of(lambda: certificate_in(jwk))
+    key, certificate = _or_none(rsa_key_in, jwk), _or_none(certificate_in, jwk)
+    if key is not None and public_key is not None and key != public_key:
         yield InvalidKeyError(
             "The JWK is for another key than the private key; make it again from the private key with `jwk`.",
             "key-differs",
         )
-    yield from _chain_problems(jwk, key, now)
-
-
-def _private_problems(jwk: Mapping[str, Any]) -> Iterator[Problem]:
-    private = [name for name in _PRIVATE if name in jwk and not _is_dummy(name, jwk[name])]
-    if private:
-        yield InvalidKeyError(
-            f"The JWK contains a private key (its member {private[0]}). Do not upload it; if it has left this machine, "
-            "make a new key. Make the public JWK with `jwk`.",
-            "jwk-private",
-        )
-
-
-def _is_dummy(name: str, value: object) -> bool:
-    return name in _DUMMIES and value == name
-
-
-def _chain_problems(jwk: Mapping[str, Any], key: RSAPublicKey | None, now: datetime | None) -> Iterator[Problem]:
-    try:
-        certificate = certificate_in(jwk)
-    except InvalidKeyError as error:
-        yield error
+    if certificate is None:
         return
     if key is not None and certificate.public_key() != key:
         yield InvalidKeyError(
@@ -230,6 +266,36 @@ def _chain_problems(jwk: Mapping[str, Any], key: RSAPublicKey | None, now: datet
             f"x5c contains {len(jwk['x5c'])} certificates; Salesforce documents one. Keep the self-signed one only.",
             "jwk-x5c-several",
         )
+
+
+def jwks_problems(
+    keys: Sequence[Mapping[str, Any]], *, public_key: RSAPublicKey | None = None, now: datetime | None = None
+) -> Iterator[Problem]:
+    """Yield what is wrong with the keys of a set that is to be served: the one list of its rules.
+
+    Args:
+        keys: The JWKs.
+        public_key: The public half of the private key; one key of the set must be it.
+        now: The time, as an aware ``datetime``; the present if left out.
+    """
+    if not keys:
+        yield ConfigurationError("The key set has no keys; make it with `jwks`.", "jwks-empty")
+    for problem in (each for key in keys for each in jwk_problems(key, now=now)):
+        only_unwise = problem.code in _ONLY_FOR_UPLOADS
+        yield FinMessengerAuthWarning(problem.message, problem.code) if only_unwise else problem
+    if len({str(key.get("kid")) for key in keys}) < len(keys):
+        yield ConfigurationError("Two keys of the set have the same kid; give each key its own.", "jwks-kid-twice")
+    if public_key is not None and keys and public_key not in [_or_none(rsa_key_in, key) for key in keys]:
+        yield InvalidKeyError(
+            "The key set does not contain the key of the private key; make it again with `jwks`.", "key-differs"
+        )
+
+
+def _or_none(read: Callable[[Mapping[str, Any]], _T], jwk: Mapping[str, Any]) -> _T | None:
+    try:
+        return read(jwk)
+    except InvalidKeyError:
+        return None
 
 
 def _wrong_with_format(chain: object) -> str | None:

@@ -12,8 +12,7 @@ from xml.etree import ElementTree as ET
 
 from fin_messenger_auth.errors import ConfigurationError, raise_first
 
-from .jwk import jwk_problems
-from .jwks import make_jwks
+from .jwk import jwk_problems, make_jwks
 from .steps import checked_issuer
 
 API_VERSION = "62.0"
@@ -23,7 +22,7 @@ KEYSET_NAME = "FinMessengerKeyset"
 """The developer name of the keyset."""
 
 _PACKAGE = "package.xml"
-_NAMESPACE = "http://soap.sforce.com/2006/04/metadata"
+_Fields = Sequence[tuple[str, Any]]  # elements in order, each with its text or the elements in it
 
 
 def salesforce_metadata(
@@ -88,47 +87,34 @@ def _key_name(jwk: Mapping[str, Any]) -> str:
 
 
 def _key_xml(jwk: Mapping[str, Any], *, active: bool) -> str:
-    root = _root("PublicKeyCertificate")
-    _add(root, "isActive", str(active).lower())
-    _add(root, "jsonWebKey", json.dumps(jwk))
-    _add(root, "masterLabel", _key_name(jwk))
-    return _text(root)
+    fields = [("isActive", str(active).lower()), ("jsonWebKey", json.dumps(jwk)), ("masterLabel", _key_name(jwk))]
+    return _xml("PublicKeyCertificate", fields)
 
 
 def _keyset_xml(key_names: Sequence[str], issuer: str, endpoint: str | None) -> str:
-    root = _root("PublicKeyCertificateSet")
-    if endpoint is not None:
-        _add(root, "jwksEndPoint", endpoint)
-    _add(root, "jwtIssuer", issuer)
-    _add(root, "masterLabel", KEYSET_NAME)
-    for name in key_names:
-        _add(_add(root, "publicKeyCertificateSetKeys"), "publicKeyCertificate", name)
-    _add(root, "type", "JWKS" if endpoint is None else "JWKS_URL")
-    return _text(root)
+    fields: list[tuple[str, Any]] = [] if endpoint is None else [("jwksEndPoint", endpoint)]
+    fields += [("jwtIssuer", issuer), ("masterLabel", KEYSET_NAME)]
+    fields += [("publicKeyCertificateSetKeys", [("publicKeyCertificate", name)]) for name in key_names]
+    return _xml("PublicKeyCertificateSet", [*fields, ("type", "JWKS" if endpoint is None else "JWKS_URL")])
 
 
 def _package_xml(key_names: Sequence[str]) -> str:
-    root = _root("Package")
-    for kind, members in (("PublicKeyCertificate", key_names), ("PublicKeyCertificateSet", [KEYSET_NAME])):
-        if members:
-            types = _add(root, "types")
-            for member in members:
-                _add(types, "members", member)
-            _add(types, "name", kind)
-    _add(root, "version", API_VERSION)
-    return _text(root)
+    kinds = (("PublicKeyCertificate", key_names), ("PublicKeyCertificateSet", [KEYSET_NAME]))
+    types = [("types", [*(("members", name) for name in names), ("name", kind)]) for kind, names in kinds if names]
+    return _xml("Package", [*types, ("version", API_VERSION)])
 
 
-def _root(name: str) -> ET.Element:
-    return ET.Element(name, xmlns=_NAMESPACE)
-
-
-def _add(parent: ET.Element, name: str, text: str | None = None) -> ET.Element:
-    child = ET.SubElement(parent, name)
-    child.text = text
-    return child
-
-
-def _text(root: ET.Element) -> str:
+def _xml(name: str, fields: _Fields) -> str:
+    root = ET.Element(name, xmlns="http://soap.sforce.com/2006/04/metadata")
+    _add(root, fields)
     ET.indent(root, "    ")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+
+
+def _add(parent: ET.Element, fields: _Fields) -> None:
+    for name, value in fields:
+        child = ET.SubElement(parent, name)
+        if isinstance(value, str):
+            child.text = value
+        else:
+            _add(child, value)
