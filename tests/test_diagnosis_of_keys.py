@@ -8,13 +8,13 @@ import warnings
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from fin_messenger_auth.diagnosis import check_certificate, check_key_file, check_private_key, check_secret
+from fin_messenger_auth.diagnosis import check_certificate, check_jwk, check_key_file, check_private_key, check_secret
 from fin_messenger_auth.errors import FinMessengerAuthError, FinMessengerAuthWarning
 from fin_messenger_auth.keys import StringKeySource
 from fin_messenger_auth.onboarding import certificate_pem
 from fin_messenger_auth.signers import HMACSigner, RSASigner
-from tests.broken_keys import BROKEN, HEALTHY, PEM, PUBLIC_PEM, KeyCase, certificate, encrypted
-from tests.broken_tokens import KEY, SECRET
+from tests.broken_keys import BROKEN, HEALTHY, JWK, PEM, PUBLIC_PEM, X5C, KeyCase, certificate, encrypted
+from tests.broken_tokens import KEY, NOW, SECRET
 
 ENCRYPTED = encrypted(KEY, b"x")
 
@@ -31,6 +31,29 @@ def test_the_certificate_is_judged_by_the_clock_of_the_machine_if_no_time_is_giv
         "certificate-validity",
         "certificate-renew",
     }
+
+
+@pytest.mark.parametrize(
+    ("x5c", "hint"),
+    [
+        (X5C, "must be a list"),
+        (["-----BEGIN CERTIFICATE-----"], "PEM lines"),
+        ([X5C[:64] + "\n" + X5C[64:]], "newlines"),
+        (["-_" + X5C], "Base64URL"),
+        ([X5C + "A"], "not standard Base64"),
+        (["AAAA" + X5C], "certificate cannot be read"),
+    ],
+    ids=["string", "PEM", "newline", "Base64URL", "cut", "no certificate"],
+)
+def test_the_message_says_what_is_wrong_with_x5c(x5c: object, hint: str) -> None:
+    [found] = check_jwk(json.dumps({**JWK, "x5c": x5c}), now=NOW)
+    assert hint in found.message
+
+
+@pytest.mark.parametrize("member", ["kty", "kid", "alg", "n", "e"])
+def test_the_message_names_the_member(member: str) -> None:
+    [found] = check_jwk(json.dumps({**JWK, member: 7}), now=NOW)
+    assert (found.code, found.message.split()[0]) == ("jwk-member", member)
 
 
 def test_a_file_of_keys_is_checked_for_what_it_is() -> None:

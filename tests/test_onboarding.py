@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc.jwk import KeySet, RSAKey
 
 from fin_messenger_auth import jws, onboarding
-from fin_messenger_auth.diagnosis import check_jwk, check_jwks
+from fin_messenger_auth.diagnosis import Level, check_jwk, check_jwks
 from fin_messenger_auth.errors import (
     ConfigurationError,
     FinMessengerAuthWarning,
@@ -389,6 +389,22 @@ class TestJWKS:
         jwks = onboarding.make_jwks([JWK, {**second, "d": "d"}])
         assert jwks == {"keys": [JWK, second]}
         assert check_jwks(json.dumps(jwks)) == []
+
+    @pytest.mark.parametrize(
+        ("jwk", "code"),
+        [({**JWK, "x5c": []}, "jwk-x5c-missing"), (JWK, "certificate-validity")],
+        ids=["no certificate", "expired"],
+    )
+    def test_the_rules_of_uploads_are_warnings_for_a_served_set(self, jwk: dict[str, Any], code: str) -> None:
+        now = CERTIFICATE.not_valid_after_utc + timedelta(days=1)
+        with pytest.warns(FinMessengerAuthWarning) as caught:
+            jwks = onboarding.make_jwks([jwk], now=now)
+        assert [each.message.code for each in caught] == [code]
+        findings = check_jwks(json.dumps(jwks), now=now.timestamp())
+        assert [(each.code, each.level) for each in findings] == [(code, Level.WARNING)]
+        with pytest.raises(InvalidKeyError) as refused:
+            onboarding.read_jwk(json.dumps(jwk), now=now)
+        assert refused.value.code == code
 
     def test_what_would_not_work_is_refused(self) -> None:
         with pytest.raises(ConfigurationError, match=r"no keys"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError, KeyUnavailableError, SigningError
-from fin_messenger_auth.json_values import configured_text, fill
+from fin_messenger_auth.json_values import configured_string, fill
 from fin_messenger_auth.keys import Sealed
 
 from .remote import RemoteKey, check_names, check_that_it_signs, missing_extra
@@ -87,7 +87,7 @@ class AWSKMSSigner(Sealed):
         client: Any = None,  # noqa: ANN401 - boto3 makes the classes of its clients at run time
     ) -> None:
         check_names(kid=kid, alg=alg)
-        if _ALIAS.search(configured_text(key_id, "key_id")):
+        if _ALIAS.search(configured_string(key_id, "key_id")):
             raise ConfigurationError(
                 "key_id is an alias, which can be pointed at another key while kid stays; give the key's id or ARN."
             )
