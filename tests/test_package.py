@@ -63,6 +63,7 @@ FLOORS = [
         "errors",
         "json_values",
         "keys",
+        "pem",
         "signers",
         "jws",
         "users",

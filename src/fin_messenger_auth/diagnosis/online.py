@@ -12,7 +12,7 @@ from uuid import uuid4
 from .compact import SALESFORCE, read_token, shown
 from .findings import finding
 from .http_client import Answer, Client, NoAnswerError, is_allowed
-from .jwk import check_jwks
+from .key_checks import check_jwks
 from .validity import LEEWAY_SECONDS, duration
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .compact import ReadToken
     from .findings import Finding
-    from .verifying import VerifyingKey
+    from .verifying_key import VerifyingKey
 
 
 def check_salesforce_token(
@@ -88,7 +88,7 @@ def _check_signature(token: ReadToken, keys: Sequence[VerifyingKey]) -> list[Fin
         for key in named
         if key.alg not in (None, alg)
     ]
-    makers = [key for key in keys if key.made(token)]
+    makers = [key for key in keys if key.verifies(token)]
     if not makers:
         findings.append(finding("salesforce-signature"))
     elif named and not any(key in named for key in makers):
