@@ -3,6 +3,7 @@
 import re
 from importlib.metadata import version as version_of
 from pathlib import Path
+from string import Formatter
 
 from sphinx.application import Sphinx
 
@@ -51,7 +52,8 @@ _PLATFORMS = {"intercom": "Intercom: ", "salesforce": "Salesforce: ", "online": 
 
 def _markdown(text: str) -> str:
     """Show placeholders as ``[name]``, and what looks like HTML as it stands, outside of code."""
-    parts = re.sub(r"\{(\w+)\}", r"[\1]", text).split("`")
+    names = [name for _, name, _, _ in Formatter().parse(text) if name]
+    parts = text.format(**{name: f"[{name}]" for name in names}).split("`")
     return "`".join(part if place % 2 else re.sub(r"([<\[])", r"\\\1", part) for place, part in enumerate(parts))
 
 

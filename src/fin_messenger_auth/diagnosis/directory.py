@@ -78,7 +78,7 @@ def _check_private_key(path: Path, password: bytes | None) -> tuple[list[Finding
     if not path.is_file():
         return [], None
     mode = mode_for_others(path)
-    findings = [] if mode is None else [finding("file-permissions", file=PRIVATE_KEY, mode=mode)]
+    findings = [] if mode is None else [finding("file-permissions", file=path, mode=mode)]
     try:
         signer = RSASigner(FileKeySource(path), password=None if password is None else StringKeySource(password))
     except (InvalidKeyError, KeyUnavailableError) as error:
