@@ -75,7 +75,7 @@ FLOORS = [
         "environment",
         "pair",
     ),
-    *("csp", "html", "endpoint", "backends", "onboarding", "diagnosis", "testing", "sandbox", "commands", "cli"),
+    *("page", "backends", "onboarding", "diagnosis", "testing", "sandbox", "commands", "cli"),
 ]
 ROOMS = [path for path in sorted(SOURCE.rglob("*.py")) if path.name != "__main__.py" and path != SOURCE / "__init__.py"]
 
