@@ -1,4 +1,4 @@
-"""Set-ups, of environment and key directory, with one fault or two, and the codes that must be found."""
+"""Environments and key directories with one or two faults, and the codes that must be found."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fin_messenger_auth.keys import StringKeySource
 from fin_messenger_auth.onboarding import certificate_pem, make_jwk, make_jwks, self_signed_certificate
-from fin_messenger_auth.onboarding.steps import AUDIENCE_PLACEHOLDER
+from fin_messenger_auth.salesforce import AUDIENCE_PLACEHOLDER
 from fin_messenger_auth.signers import RSASigner
 from fin_messenger_auth.testing.throwaway import pem_of
 from tests.broken_tokens import AUDIENCE, ISSUER, OTHER_KEY, SECRET
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Setup:
-    """The arguments of ``examine``, healthy until a case changes them. The directory is a copy of its own."""
+    """The arguments of ``run_checks``, healthy until a case changes them. The directory is a copy."""
 
     directory: Path
     environ: dict[str, str]
@@ -93,7 +93,7 @@ def password_file(setup: Setup) -> None:
     setup.environ["SALESFORCE_PRIVATE_KEY_PASSWORD_FILE"] = str(path)
 
 
-def pem_with_written_line_ends(setup: Setup) -> None:
+def pem_with_escaped_newlines(setup: Setup) -> None:
     pem = (setup.directory / "private-key.pem").read_text()
     setup.lose("SALESFORCE_PRIVATE_KEY_FILE").environ["SALESFORCE_PRIVATE_KEY"] = pem.replace("\n", "\\n")
 
@@ -112,7 +112,7 @@ def sign_with_another_key(setup: Setup) -> None:
 
 
 def open_directory(setup: Setup) -> None:
-    pem_with_written_line_ends(setup)
+    pem_with_escaped_newlines(setup)
     (setup.directory / "private-key.pem").chmod(0o604)
 
 
@@ -143,86 +143,89 @@ HEALTHY = [
     SetupCase(set(), lambda setup: setup.options.pop("issuer")),
     SetupCase(set(), lambda setup: (setup.directory / "private-key.pem").chmod(0o400)),
     SetupCase(set(), fin_managed),
-    SetupCase(set(), pem_with_written_line_ends),
+    SetupCase(set(), pem_with_escaped_newlines),
     environment(INTERCOM_REGION="eu", INTERCOM_TOKEN_LIFETIME="900", SALESFORCE_TOKEN_LIFETIME="900"),
 ]
 
 BROKEN = [
-    lost("INTERCOM_APP_ID", codes=("environment-incomplete",)),
-    environment("environment-incomplete", INTERCOM_MESSENGER_SECRET=" "),
-    lost("SALESFORCE_KEY_ID", codes=("environment-incomplete",)),
-    lost("SALESFORCE_AUDIENCE", "SALESFORCE_PRIVATE_KEY_FILE", codes=("environment-incomplete",)),
-    SetupCase({"environment-nobody-signs"}, lambda setup: setup.fin_managed().lose("SALESFORCE_IDENTITY")),
-    environment("environment-both-sign", SALESFORCE_IDENTITY="fin-managed"),
+    lost("INTERCOM_APP_ID", codes=("variable-missing",)),
+    environment("variable-missing", INTERCOM_MESSENGER_SECRET=" "),
+    lost("SALESFORCE_KEY_ID", codes=("variable-missing",)),
+    lost("SALESFORCE_AUDIENCE", "SALESFORCE_PRIVATE_KEY_FILE", codes=("variable-missing",)),
+    SetupCase({"salesforce-signer-unset"}, lambda setup: setup.fin_managed().lose("SALESFORCE_IDENTITY")),
+    environment("salesforce-signer-ambiguous", SALESFORCE_IDENTITY="fin-managed"),
     SetupCase(
-        {"environment-identity"}, lambda setup: setup.fin_managed().environ.update(SALESFORCE_IDENTITY="salesforce")
+        {"salesforce-signer-ambiguous"},
+        lambda setup: setup.fin_managed().environ.update(SALESFORCE_IDENTITY="salesforce"),
     ),
-    environment("environment-identity", SALESFORCE_IDENTITY="fin_managed"),
-    environment("environment-region", INTERCOM_REGION="us-east-1"),
-    environment("environment-lifetime", INTERCOM_TOKEN_LIFETIME="1h"),
-    environment("environment-lifetime", SALESFORCE_TOKEN_LIFETIME="0"),
-    environment("environment-lifetime-short", SALESFORCE_TOKEN_LIFETIME="60"),
-    environment("environment-key-twice", SALESFORCE_PRIVATE_KEY="-----BEGIN PRIVATE KEY-----"),
-    environment("environment-file", SALESFORCE_PRIVATE_KEY_FILE="/nowhere/private-key.pem"),
-    environment("environment-file", SALESFORCE_PRIVATE_KEY_PASSWORD_FILE="/nowhere/password"),
-    environment("environment-blanks", INTERCOM_APP_ID="abc\n"),
-    environment("environment-blanks", INTERCOM_APP_ID='"abc"'),
-    environment("environment-blanks", SALESFORCE_AUDIENCE=f"'{AUDIENCE}'"),
-    environment("environment-blanks", "salesforce-issuer-differs", SALESFORCE_ISSUER=f'"{ISSUER}"'),
-    environment("environment-blanks", "salesforce-kid-differs", SALESFORCE_KEY_ID="`WebAppKey1`"),
-    environment("environment-placeholder", SALESFORCE_AUDIENCE=AUDIENCE_PLACEHOLDER),
-    environment("environment-audience", SALESFORCE_AUDIENCE=AUDIENCE + "/"),
+    environment("salesforce-signer-ambiguous", SALESFORCE_IDENTITY="fin_managed"),
+    environment("region-unknown", INTERCOM_REGION="us-east-1"),
+    environment("lifetime-invalid", INTERCOM_TOKEN_LIFETIME="1h"),
+    environment("lifetime-invalid", SALESFORCE_TOKEN_LIFETIME="0"),
+    environment("lifetime-short", SALESFORCE_TOKEN_LIFETIME="60"),
+    environment("variable-and-file", SALESFORCE_PRIVATE_KEY="-----BEGIN PRIVATE KEY-----"),
+    environment("key-unavailable", SALESFORCE_PRIVATE_KEY_FILE="/nowhere/private-key.pem"),
+    environment("key-unavailable", SALESFORCE_PRIVATE_KEY_PASSWORD_FILE="/nowhere/password"),
+    environment("value-wrapped", INTERCOM_APP_ID="abc\n"),
+    environment("value-wrapped", INTERCOM_APP_ID='"abc"'),
+    environment("value-wrapped", SALESFORCE_AUDIENCE=f"'{AUDIENCE}'"),
+    environment("value-wrapped", "salesforce-issuer-differs", SALESFORCE_ISSUER=f'"{ISSUER}"'),
+    environment("value-wrapped", SALESFORCE_KEY_ID="`WebAppKey1`"),
+    environment("value-wrapped", INTERCOM_APP_ID=" abc"),
+    environment("value-wrapped", SALESFORCE_KEY_ID="key-1\n"),
+    environment("placeholder", SALESFORCE_AUDIENCE=AUDIENCE_PLACEHOLDER),
+    environment("salesforce-audience", SALESFORCE_AUDIENCE=AUDIENCE + "/"),
     SetupCase(
-        {"environment-issuer-fin"},
+        {"issuer-fin"},
         lambda setup: (setup.environ.update(SALESFORCE_ISSUER="fin.ai"), setup.options.update(issuer="fin.ai")),
     ),
-    environment("environment-refused", INTERCOM_APP_ID="abc\udcff"),
+    environment("argument-invalid", INTERCOM_APP_ID="abc\udcff"),
     environment("secret-short", INTERCOM_MESSENGER_SECRET="tooshort"),
     environment("secret-weak", INTERCOM_MESSENGER_SECRET="x" * 24),
-    environment("secret-wrapped", INTERCOM_MESSENGER_SECRET=f'"{SECRET}"'),
-    SetupCase({"key-password-superfluous"}, password_file),
-    environment("salesforce-issuer-slash", SALESFORCE_ISSUER=ISSUER + "/"),
-    environment("salesforce-issuer-case", SALESFORCE_ISSUER=ISSUER.upper()),
+    environment("value-wrapped", INTERCOM_MESSENGER_SECRET=f'"{SECRET}"'),
+    SetupCase({"key-password-unneeded"}, password_file),
+    environment("salesforce-issuer-differs", SALESFORCE_ISSUER=ISSUER + "/"),
+    environment("salesforce-issuer-differs", SALESFORCE_ISSUER=ISSUER.upper()),
     environment("salesforce-kid-differs", SALESFORCE_KEY_ID="WebAppKey1"),
     SetupCase({"salesforce-kid-differs"}, rename_kid),
     SetupCase({"salesforce-signature"}, sign_with_another_key),
-    SetupCase({"clock-implausible", "certificate-not-yet-valid"}, lambda setup: setup.options.update(now=0)),
-    SetupCase({"directory-missing"}, lambda setup: setup.options.update(key_directory="/nowhere")),
+    SetupCase({"clock-wrong", "certificate-not-yet-valid"}, lambda setup: setup.options.update(now=0)),
+    SetupCase({"directory-incomplete"}, lambda setup: setup.options.update(key_directory="/nowhere")),
     SetupCase({"directory-incomplete"}, lambda setup: (setup.directory / "jwk.json").unlink()),
-    SetupCase({"directory-permissions"}, open_directory),
-    SetupCase({"environment-permissions"}, open_secret),
+    SetupCase({"file-permissions"}, open_directory),
+    SetupCase({"file-permissions"}, open_secret),
     SetupCase(
-        {"directory-permissions", "environment-permissions"},
+        {"file-permissions"},
         lambda setup: (setup.directory / "private-key.pem").chmod(0o640),
     ),
-    SetupCase({"directory-certificate-differs"}, lambda setup: renew(setup, "certificate.pem")),
-    SetupCase({"directory-certificate-differs"}, lambda setup: renew(setup, "jwk.json")),
-    SetupCase({"directory-certificate-differs"}, lambda setup: renew(setup, "jwks.json")),
-    SetupCase({"directory-certificate-differs"}, lambda setup: renew(setup, "jwk.json", "jwks.json")),
-    write("jwks.json", '{"keys": 7}', "jwks-not-a-set", "directory-jwks-differs"),
-    write("certificate.pem", certificate_pem(OTHER_CERTIFICATE), "certificate-key-differs"),
-    write("jwk.json", json.dumps(OTHER_JWK), "jwk-key-differs", "directory-jwks-differs"),
-    write("jwks.json", json.dumps(make_jwks([OTHER_JWK])), "directory-jwks-differs"),
-    write("jwk.json", "{", "jwk-not-json"),
+    SetupCase({"directory-differs"}, lambda setup: renew(setup, "certificate.pem")),
+    SetupCase({"directory-differs"}, lambda setup: renew(setup, "jwk.json")),
+    SetupCase({"directory-differs"}, lambda setup: renew(setup, "jwks.json")),
+    SetupCase({"directory-differs"}, lambda setup: renew(setup, "jwk.json", "jwks.json")),
+    write("jwks.json", '{"keys": 7}', "jwk-document", "directory-differs"),
+    write("certificate.pem", certificate_pem(OTHER_CERTIFICATE), "key-differs"),
+    write("jwk.json", json.dumps(OTHER_JWK), "key-differs", "directory-differs"),
+    write("jwks.json", json.dumps(make_jwks([OTHER_JWK])), "directory-differs"),
+    write("jwk.json", "{", "jwk-document"),
     # Two at once.
     several(
-        environment("environment-region", INTERCOM_REGION="de"),
-        environment("environment-lifetime", INTERCOM_TOKEN_LIFETIME="-1"),
+        environment("region-unknown", INTERCOM_REGION="de"),
+        environment("lifetime-invalid", INTERCOM_TOKEN_LIFETIME="-1"),
     ),
     several(
         environment("salesforce-kid-differs", SALESFORCE_KEY_ID="WebAppKey1"),
-        environment("salesforce-issuer-slash", SALESFORCE_ISSUER=ISSUER + "/"),
+        environment("salesforce-issuer-differs", SALESFORCE_ISSUER=ISSUER + "/"),
     ),
     several(
-        environment("environment-audience", SALESFORCE_AUDIENCE="acme"),
+        environment("salesforce-audience", SALESFORCE_AUDIENCE="acme"),
         SetupCase({"salesforce-signature"}, sign_with_another_key),
     ),
     several(
-        SetupCase({"directory-permissions"}, open_directory),
+        SetupCase({"file-permissions"}, open_directory),
         write("certificate.pem", "rubbish", "certificate-unreadable"),
     ),
     several(
-        lost("INTERCOM_APP_ID", codes=("environment-incomplete",)),
-        environment("environment-file", SALESFORCE_PRIVATE_KEY_FILE="/nowhere/private-key.pem"),
+        lost("INTERCOM_APP_ID", codes=("variable-missing",)),
+        environment("key-unavailable", SALESFORCE_PRIVATE_KEY_FILE="/nowhere/private-key.pem"),
     ),
 ]

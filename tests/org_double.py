@@ -18,19 +18,23 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from fin_messenger_auth.diagnosis.online import CONFIG_PATH, TOKEN_PATH
+from fin_messenger_auth.diagnosis.transcript import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
     from typing import Self
 
-    from fin_messenger_auth.diagnosis.transcript import Exchange
-
 ORG_ID = "00D000000000001AAA"
 DEPLOYMENT = "Fin_Custom_Client"
 JWKS_PATH = "/jwks.json"
 
 Reply = tuple[int, Any]
+
+
+def read_transcript(document: str) -> list[Exchange]:
+    """Read what ``to_json`` wrote, to be replayed."""
+    return [Exchange(**each) for each in json.loads(document)["exchanges"]]
 
 
 @dataclass

@@ -1,52 +1,158 @@
-"""The catalogue as a whole: every code can be raised, and is documented as it is."""
+"""The catalogue as a whole: each entry can be formatted, and a test triggers it."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from string import Formatter
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fin_messenger_auth.diagnosis import CATALOGUE, Level
+from fin_messenger_auth import IntercomMinter, MessengerUser, RSASigner, StringKeySource, identify, render_snippet
+from fin_messenger_auth.diagnosis import (
+    CATALOGUE,
+    Level,
+    check_environment,
+    check_intercom_token,
+    check_salesforce_token,
+)
+from fin_messenger_auth.errors import (
+    ConfigurationError,
+    InvalidClaimError,
+    KeyUnavailableError,
+    collect_warnings,
+)
+from fin_messenger_auth.keys import FileKeySource, read_key
+from fin_messenger_auth.testing import throwaway_builder
 from tests import broken_keys, broken_setups, broken_tokens
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-BROKEN = [
-    *(case.codes for case in (*broken_tokens.BROKEN_INTERCOM, *broken_tokens.BROKEN_SALESFORCE)),
-    *(case.codes for case in broken_tokens.BROKEN_PAGES),
-    *(case.codes for case in broken_keys.BROKEN),
-    *(case.codes for case in broken_setups.BROKEN),
-]
-
-# Raised by tests of their own: what is left unchecked, and what an org says.
-ELSEWHERE = re.compile(r"online-|unknown-|pair-|.*-unchecked$|intercom-secret-unusable$")
+BUILDER = throwaway_builder()
 
 
-def test_every_code_is_raised_alone_by_a_broken_set_up() -> None:
-    # A clock that is wrong by years makes a certificate look wrong too.
-    alone = {code for codes in BROKEN if len(codes) == 1 for code in codes}
-    assert {code for code in CATALOGUE if not ELSEWHERE.match(code)} - alone == {"clock-implausible"}
+class AsyncOnly:
+    alg, kid = "HS256", None
+
+    async def asign(self, _signing_input: bytes, /) -> bytes:
+        return b""
 
 
-def test_what_an_org_says_is_raised_too() -> None:
-    tests = Path(__file__).with_name("test_doctor_online.py").read_text(encoding="utf-8")
-    assert [code for code in CATALOGUE if code.startswith("online-") and f'"{code}"' not in tests] == []
+def user(**arguments: Any) -> MessengerUser:
+    return MessengerUser("42", **arguments)
 
 
-def test_pairs_of_faults_are_among_them() -> None:
-    assert sum(len(codes) > 1 for codes in BROKEN) >= 15
-    assert len({code for codes in BROKEN for code in codes}) >= 40
+# What the core raises or warns of, outside an environment: one small case for each code.
+CORE: dict[str, Callable[[], object]] = {
+    "argument-invalid": lambda: StringKeySource(None),  # type: ignore[arg-type]
+    "value-blank": lambda: RSASigner(StringKeySource(broken_keys.PEM), kid=" "),
+    "value-wrapped": lambda: RSASigner(StringKeySource(broken_keys.PEM), kid="key-1\n"),
+    "key-unavailable": lambda: read_key(FileKeySource("/nowhere/key.pem")),
+    "signer-invalid": lambda: IntercomMinter(object()),  # type: ignore[arg-type]
+    "signer-async-only": lambda: IntercomMinter(AsyncOnly()).mint(user(), 0),
+    "user-unidentified": lambda: identify(object()),
+    "user-id-lost": lambda: MessengerUser("null"),
+    "user-id-email": lambda: MessengerUser("ada@example.com"),
+    "claim-invalid": lambda: user(attributes={"plan": object()}),
+    "claim-reserved": lambda: user(attributes={"exp": 1}),
+    "integer-unsafe": lambda: user(attributes={"seats": 2**53}),
+    "attribute-name": lambda: user(attributes={"plan.name": "pro"}),
+    "attribute-value": lambda: user(attributes={"note": "x" * 256}),
+    "attribute-count": lambda: user(attributes={f"plan{number}": number for number in range(251)}),
+    "setting-unknown": lambda: BUILDER.build_settings(user(), colour="red"),  # type: ignore[call-arg]
+    "setting-invalid": lambda: BUILDER.build_settings(user(), z_index="1"),  # type: ignore[typeddict-item]
+    "setting-reserved": lambda: BUILDER.build_settings(user(), extra={"user_hash": "x"}),
+    "nonce-invalid": lambda: render_snippet({}, nonce="a b"),
+}
+
+TABLES = {
+    *(code for case in (*broken_tokens.BROKEN_INTERCOM, *broken_tokens.BROKEN_SALESFORCE) for code in case.codes),
+    *(code for case in broken_tokens.BROKEN_PAGES for code in case.codes),
+    *(code for case in broken_keys.BROKEN for code in case.codes),
+    *(code for case in broken_setups.BROKEN for code in case.codes),
+}
+"""The codes that a row of a table triggers: other tests run each row, and require exactly its codes."""
+
+ELSEWHERE = {
+    "test_doctor_online.py": re.compile(r"online-"),
+    "test_doctor.py": re.compile(r"unknown-|unchecked$"),
+    "test_diagnosis_of_tokens.py": re.compile(r"pair-"),
+}
+"""The codes that a test of a file names."""
 
 
-def test_what_is_left_unchecked_is_neither_error_nor_warning() -> None:
-    for code, entry in CATALOGUE.items():
-        assert (entry.level is Level.UNCHECKED) == bool(re.match(r"unknown-|.*-unchecked$|.*-unusable$", code))
+def codes_of(case: Callable[[], object]) -> list[str]:
+    """The code of the error that ``case`` raises, or else of its warnings."""
+    with collect_warnings() as problems:
+        try:
+            case()
+        except (ConfigurationError, InvalidClaimError, KeyUnavailableError) as error:
+            return [error.code]
+    return [each.code for each in problems]
+
+
+@pytest.mark.parametrize("code", CORE)
+def test_the_core_raises_or_warns_of_it(code: str) -> None:
+    assert codes_of(CORE[code]) == [code]
+    assert code in CATALOGUE
 
 
 @pytest.mark.parametrize("code", CATALOGUE)
-def test_an_entry_reads_well(code: str) -> None:
+def test_a_test_triggers_it(code: str) -> None:
+    if code in CORE or code in TABLES:
+        return
+    [file] = [name for name, pattern in ELSEWHERE.items() if pattern.match(code)]
+    assert f'"{code}"' in Path(__file__).with_name(file).read_text(encoding="utf-8")
+
+
+def test_the_tables_name_no_code_that_does_not_exist() -> None:
+    assert TABLES | set(CORE) <= set(CATALOGUE)
+
+
+def test_the_tables_hold_pairs_of_faults() -> None:
+    cases = (*broken_tokens.BROKEN_INTERCOM, *broken_tokens.BROKEN_SALESFORCE, *broken_keys.BROKEN)
+    assert sum(len(case.codes) > 1 for case in (*cases, *broken_setups.BROKEN)) >= 15
+
+
+def test_there_is_one_code_for_one_cause_and_fix() -> None:
+    assert len(CATALOGUE) <= 115
+    texts = [(entry.message, entry.fix) for entry in CATALOGUE.values()]
+    assert len(set(texts)) == len(texts)
+
+
+@pytest.mark.parametrize("code", CATALOGUE)
+def test_an_entry_can_be_formatted_and_reads_well(code: str) -> None:
     entry = CATALOGUE[code]
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", code)
-    assert entry.message.endswith((".", "}"))
-    assert entry.fix.endswith((".", "?"))
+    assert (entry.level is Level.UNCHECKED) == bool(re.match(r"unknown-|unchecked$", code))
     assert entry.url is None or entry.url.startswith("https://")
+    for template in (entry.message, entry.fix):
+        names = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+        text = template.format(**dict.fromkeys(names, "x"))
+        assert template.endswith((".", "?", "}"))
+        assert not re.search(r"[{}]|  |(?<!There )\bis no\b|\banew\b|\bmend|\bblanks\b|line end|truth value", text)
+
+
+TOKENS = [
+    *((check_intercom_token, case) for case in broken_tokens.BROKEN_INTERCOM),
+    *((check_salesforce_token, case) for case in broken_tokens.BROKEN_SALESFORCE),
+]
+
+
+def test_each_placeholder_is_filled_in() -> None:
+    """A placeholder that a check does not give raises ``KeyError``; one in the fix of a core error would be shown."""
+    found = [each for case in broken_keys.BROKEN for each in case.find()]
+    for check, case in TOKENS:
+        found += check(case.token, **{"now": broken_tokens.NOW, **case.options})
+    assert len({each.code for each in found}) >= 40
+    assert [each for each in found if re.search(r"\{[a-z]+\}", each.message + each.fix)] == []
+
+
+def test_what_the_core_raises_has_no_placeholder_in_its_fix() -> None:
+    """The message of an error replaces the catalogue's; its fix is shown as it stands."""
+    raised = set(CORE) | {
+        each.code for environ in ({}, {"SALESFORCE_IDENTITY": "x"}) for each in check_environment(environ)
+    }
+    assert {code: CATALOGUE[code].fix for code in raised if "{" in CATALOGUE[code].fix} == {}

@@ -180,7 +180,7 @@ class TestInspect:
         assert "✗ issuer: " in text
         assert "the token has a slash too many" in text
         assert "salesforce-issuer-slash (documented: https://" in text
-        assert "1 errors" in text
+        assert "1 error," in text
 
     def test_an_intercom_token_from_standard_input(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -198,7 +198,7 @@ class TestInspect:
         text = output(capsys, "inspect", identity_token(keys))
         assert "? signature: Signature and kid were not checked" in text
         assert "✓ key id" not in text
-        assert "2 that cannot be checked from here" in text
+        assert "2 unchecked" in text
 
     def test_the_key_is_looked_at_too(self, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         jwk = json.loads((keys / "jwk.json").read_text())
@@ -208,7 +208,7 @@ class TestInspect:
         text = output(capsys, "inspect", identity_token(keys), *options, str(tmp_path / "jwk.json"), status=1)
         assert "✓ signature" in text
         assert "jwk-x5c-missing" in text
-        assert "1 errors" in text
+        assert "1 error," in text
         assert "jwk-several" in output(
             capsys, "inspect", identity_token(keys), *options, str(tmp_path / "list.json"), status=1
         )
@@ -249,7 +249,7 @@ class TestInspect:
 class TestDoctor:
     def test_a_healthy_set_up(self, keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
         text = output(capsys, "doctor", str(keys), "--issuer", ISSUER, "--attribute", "plan")
-        assert "0 errors, 0 warnings, 6 that cannot be checked from here" in text
+        assert "0 errors, 0 warnings, 5 unchecked" in text
         assert "plan" in text
 
     def test_a_fault_is_the_first_thing_said(
@@ -259,7 +259,7 @@ class TestDoctor:
         environ.setenv("SALESFORCE_TOKEN_LIFETIME", "60")
         text = output(capsys, "doctor", str(keys), status=1)
         assert text.startswith("✗ key id: ")
-        assert text.index("! configuration") < text.index("? not from here")
+        assert text.index("! configuration") < text.index("? remote settings")
 
     def test_json_for_machines(self, keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
         found = json.loads(output(capsys, "doctor", str(keys), "--json"))
@@ -298,8 +298,8 @@ class TestDoctor:
         with OrgDouble(jwks={"keys": []}, issuer=ISSUER) as org:
             options = ("--online", org.url, "--org-id", ORG_ID, "--deployment", DEPLOYMENT)
             text = output(capsys, "doctor", *options, status=1)
-        assert "online-token-not-made" in text
-        assert "environment-incomplete" in text
+        assert "The token exchange was not checked." in text
+        assert "variable-missing" in text
 
     @pytest.mark.parametrize("arguments", [["--online", "https://x"], ["--record", "file"]])
     def test_half_a_question_is_wrong_usage(self, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,15 +1,17 @@
-"""What ``examine`` says of an environment and a key directory."""
+"""What ``run_checks`` finds in an environment and a key directory, and how it is reported."""
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from pathlib import Path
 
 import pytest
 
-from fin_messenger_auth.diagnosis import Level, check_environment, check_key_directory, examine, make_pair
-from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthError
+from fin_messenger_auth.diagnosis import CATALOGUE, Level, check_environment, check_key_directory, run_checks
+from fin_messenger_auth.diagnosis.report import as_json, report, summary
+from fin_messenger_auth.errors import ConfigurationError, KeyUnavailableError
 from fin_messenger_auth.keys import StringKeySource
 from fin_messenger_auth.onboarding import make_key_directory
 from fin_messenger_auth.pair import TokenPairBuilder
@@ -28,7 +30,7 @@ def setup(made_directory: Path, tmp_path: Path) -> Setup:
 
 
 def codes(setup: Setup) -> set[str]:
-    findings = examine(setup.environ, **{"key_directory": setup.directory, **setup.options})
+    findings = run_checks(setup.environ, **{"key_directory": setup.directory, **setup.options})
     return {each.code for each in findings if each.level is not Level.UNCHECKED}
 
 
@@ -38,23 +40,28 @@ def test_each_fault_has_its_own_code(case: SetupCase, setup: Setup) -> None:
     assert codes(setup) == case.codes
 
 
-@pytest.mark.parametrize("case", BROKEN, ids=str)
-@pytest.mark.filterwarnings("ignore::fin_messenger_auth.errors.FinMessengerAuthWarning")
-def test_what_the_builder_refuses_is_an_error_here(case: SetupCase, setup: Setup) -> None:
-    case.change(setup)
+def refusal(environ: dict[str, str]) -> list[str]:
     try:
-        TokenPairBuilder.from_env(setup.environ)
-    except FinMessengerAuthError:
-        assert any(each.level is Level.ERROR for each in check_environment(setup.environ))
+        TokenPairBuilder.from_env(environ)
+    except (ConfigurationError, KeyUnavailableError) as error:
+        return [error.code]
+    return []
+
+
+@pytest.mark.parametrize("case", [*HEALTHY, *BROKEN], ids=str)
+@pytest.mark.filterwarnings("ignore::fin_messenger_auth.errors.FinMessengerAuthWarning")
+def test_the_builder_refuses_exactly_what_is_an_error_here(case: SetupCase, setup: Setup) -> None:
+    case.change(setup)
+    errors = [each.code for each in check_environment(setup.environ) if each.level is Level.ERROR]
+    assert errors[:1] == refusal(setup.environ)
 
 
 def test_it_ends_with_what_cannot_be_seen_and_where_to_look(setup: Setup) -> None:
-    findings = examine(setup.environ, key_directory=setup.directory, attributes=["plan", "email"], **setup.options)
+    findings = run_checks(setup.environ, key_directory=setup.directory, attributes=["plan", "email"], **setup.options)
     assert {each.code for each in findings} == {
         "unknown-secret",
         "unknown-enforcement",
         "unknown-verified-updates",
-        "unknown-trusted-domains",
         "unknown-keyset",
         "unknown-fin",
     }
@@ -65,45 +72,45 @@ def test_it_ends_with_what_cannot_be_seen_and_where_to_look(setup: Setup) -> Non
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (set(), "Key, kid and issuer were compared with nothing. Give KEY_DIRECTORY and --issuer."),
-        ({"issuer"}, "Key and kid were compared with nothing. Give KEY_DIRECTORY."),
-        ({"key_directory"}, "The issuer was compared with nothing. Give --issuer."),
+        (set(), "The match of key, kid and issuer with the keyset was not checked. Give KEY_DIRECTORY and --issuer."),
+        ({"issuer"}, "The match of key and kid with the keyset was not checked. Give KEY_DIRECTORY."),
+        ({"key_directory"}, "The match of the issuer with the keyset was not checked. Give --issuer."),
         ({"issuer", "key_directory"}, None),
     ],
 )
 def test_it_says_what_it_had_nothing_to_compare_with(given: set[str], message: str | None, setup: Setup) -> None:
     options = {"issuer": setup.options["issuer"], "key_directory": setup.directory}
-    findings = examine(setup.environ, **{name: options[name] for name in given})
-    said = [f"{each.message} {each.fix}" for each in findings if each.code == "configuration-unchecked"]
+    findings = run_checks(setup.environ, **{name: options[name] for name in given})
+    said = [f"{each.message} {each.fix}" for each in findings if each.code == "unchecked"]
     assert said == ([] if message is None else [message])
 
 
 def test_a_certificate_at_fault_is_named_with_its_file(setup: Setup) -> None:
     findings = check_key_directory(setup.directory, now=time.time() + 725 * 86_400)
     assert [(each.code, each.message.split(":")[0]) for each in findings] == [
-        ("certificate-ends-soon", "jwk.json"),
-        ("certificate-ends-soon", "certificate.pem"),
-        ("certificate-ends-soon", "jwks.json"),
+        ("certificate-validity", "jwk.json"),
+        ("certificate-validity", "certificate.pem"),
+        ("certificate-validity", "jwks.json"),
     ]
 
 
 def test_a_key_that_is_not_the_directorys_is_named_with_the_file(setup: Setup) -> None:
     sign_with_another_key(setup)
-    [found] = [each for each in examine(setup.environ, key_directory=setup.directory) if each.level is Level.ERROR]
-    assert found.message == f"SALESFORCE_PRIVATE_KEY is not the key of {setup.directory / 'jwk.json'}."
+    [found] = [each for each in run_checks(setup.environ, key_directory=setup.directory) if each.level is Level.ERROR]
+    assert found.message == f"The private key of the environment is not the key of {setup.directory / 'jwk.json'}."
 
 
 def test_where_fin_makes_the_token_there_is_no_keyset_to_look_at(setup: Setup) -> None:
-    findings = examine(setup.fin_managed().environ)
+    findings = run_checks(setup.fin_managed().environ)
     assert "unknown-keyset" not in {each.code for each in findings}
 
 
 def test_variables_may_have_a_prefix(setup: Setup) -> None:
     environ = {f"ACME_{name}": value for name, value in setup.environ.items()}
-    findings = examine(environ, prefix="ACME_", key_directory=setup.directory)
+    findings = run_checks(environ, prefix="ACME_", key_directory=setup.directory)
     assert all(each.level is Level.UNCHECKED for each in findings)
     del environ["ACME_SALESFORCE_KEY_ID"]
-    assert "ACME_SALESFORCE_KEY_ID" in examine(environ, prefix="ACME_")[0].message
+    assert "ACME_SALESFORCE_KEY_ID" in run_checks(environ, prefix="ACME_")[0].message
 
 
 def test_an_encrypted_key_is_opened_with_the_password_of_the_environment(setup: Setup, tmp_path: Path) -> None:
@@ -124,16 +131,45 @@ def test_a_directory_may_hold_what_is_public_only(setup: Setup) -> None:
     assert check_key_directory(setup.directory) == []
 
 
-def test_the_pair_is_made_for_the_doctor_alone(setup: Setup) -> None:
-    pair = make_pair(setup.environ)
-    assert pair.expires_at > time.time()
-    with pytest.raises(ConfigurationError):
-        make_pair({})
-
-
 def test_no_finding_holds_a_key_or_a_secret(setup: Setup) -> None:
     body = (setup.directory / "private-key.pem").read_text().splitlines()[3]
     setup.environ |= {"SALESFORCE_PRIVATE_KEY": "-----BEGIN PRIVATE KEY-----" + body, "SALESFORCE_KEY_ID": "x"}
-    text = repr(examine(setup.environ, key_directory=setup.directory))
+    text = repr(run_checks(setup.environ, key_directory=setup.directory))
     assert body not in text
     assert SECRET not in text
+
+
+@pytest.mark.parametrize(
+    ("codes_found", "expected"),
+    [
+        ((), "0 errors, 0 warnings, 0 unchecked"),
+        (("secret-pem",), "1 error, 0 warnings, 0 unchecked"),
+        (("secret-pem", "key-not-pem", "certificate-renew"), "2 errors, 1 warning, 0 unchecked"),
+        (("certificate-renew", "secret-weak", "unknown-fin"), "0 errors, 2 warnings, 1 unchecked"),
+    ],
+    ids=["none", "error", "errors", "warnings"],
+)
+def test_the_summary_counts_in_english(codes_found: tuple[str, ...], expected: str) -> None:
+    assert summary([CATALOGUE[code] for code in codes_found]) == expected
+
+
+def test_a_report_says_the_level_in_a_word_and_lists_errors_first() -> None:
+    text = report([CATALOGUE[code] for code in ("unknown-fin", "certificate-renew", "secret-pem")])
+    assert [line.split(":")[0].strip() for line in text.splitlines()[2::3]] == ["error", "warning", "unchecked"]
+    assert [line[0] for line in text.splitlines()[::3]] == ["✗", "!", "?"]
+
+
+def test_the_json_holds_every_field_and_the_counts() -> None:
+    entry = CATALOGUE["certificate-renew"]
+    document = json.loads(as_json([entry, entry], token="x"))
+    assert document["token"] == "x"
+    assert document["summary"] == {"error": 0, "warning": 2, "unchecked": 0}
+    assert document["findings"][0] == {
+        "code": "certificate-renew",
+        "check": entry.check,
+        "level": "warning",
+        "message": entry.message,
+        "fix": entry.fix,
+        "evidence": str(entry.evidence),
+        "url": entry.url,
+    }

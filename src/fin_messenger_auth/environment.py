@@ -82,6 +82,7 @@ class Reading:
         problems: What is wrong, in the order of reading. The builder raises the first error.
         arguments: The builder's arguments; ``None`` if there is an error.
         secret: The Messenger API Secret; ``None`` if it is missing or cannot be read.
+        password: The password of the private key; ``None`` likewise.
         salesforce_signer: What signs the second token; ``None`` if Fin makes it or the key cannot be used.
         key_files: The files that hold a secret or a key, by the variable that names them.
     """
@@ -90,6 +91,7 @@ class Reading:
         self._environ, self._prefix = environ, prefix
         self.problems: list[Problem] = []
         self.secret: MaskedBytes | None = None
+        self.password: MaskedBytes | None = None
         self.salesforce_signer: RSASigner | None = None
         self.key_files: dict[str, str] = {}
         self.arguments = self._read()
@@ -183,10 +185,10 @@ class Reading:
         return _quietly(lambda: SalesforceMinter(signer, issuer=issuer, audience=audience, lifetime=lifetime))
 
     def _rsa_signer(self, kid: str | None) -> RSASigner | None:
-        (variable, key), (_, password) = self._key(KEY), self._key(PASSWORD)
-        if key is None or (password is None and self._is_set(PASSWORD)):
+        (variable, key), (_, self.password) = self._key(KEY), self._key(PASSWORD)
+        if key is None or (self.password is None and self._is_set(PASSWORD)):
             return None
-        source, opener = StringKeySource(key), None if password is None else StringKeySource(password)
+        source, opener = StringKeySource(key), None if self.password is None else StringKeySource(self.password)
         return self._attempt(lambda: RSASigner(source, kid=kid, password=opener), variable)
 
     def _key(self, name: str) -> tuple[str, MaskedBytes | None]:
@@ -211,8 +213,8 @@ class Reading:
             self._note(f"{self._prefix}{name}: expected a whole number of seconds, such as 3600.", "lifetime-invalid")
             return DEFAULT_LIFETIME
         lifetime = timedelta(seconds=int(digits))
-        self._attempt(lambda: whole_seconds(lifetime, token), self._prefix + name)
-        return lifetime
+        valid = self._attempt(lambda: whole_seconds(lifetime, token), self._prefix + name)
+        return lifetime if valid else DEFAULT_LIFETIME
 
     def _checked(self, name: str, check: Callable[[object, str], str]) -> str | None:
         value = self.value(name)

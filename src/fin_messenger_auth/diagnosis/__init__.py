@@ -4,12 +4,12 @@ Every check is a function that returns findings, for your own tests and health c
 commands ``inspect`` and ``doctor``.
 """
 
-from .asking import Client
 from .certificate import check_certificate
 from .directory import check_key_directory
-from .doctor import examine, make_pair
+from .doctor import manual_checks, run_checks
 from .environment import check_environment
 from .findings import CATALOGUE, Evidence, Finding, Level, has_errors
+from .http_client import Client
 from .intercom_token import check_intercom_token
 from .jwk import check_jwk, check_jwks
 from .key_file import check_key_file, read_sound_jwk
@@ -42,9 +42,9 @@ __all__ = [
     "check_salesforce_token",
     "check_secret",
     "check_settings",
-    "examine",
     "has_errors",
-    "make_pair",
+    "manual_checks",
     "read_sound_jwk",
     "read_verifying_keys",
+    "run_checks",
 ]

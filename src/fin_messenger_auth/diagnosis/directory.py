@@ -1,52 +1,52 @@
-"""What is wrong with a directory of keys, as ``keygen`` writes it."""
+"""Checks of a directory of keys, as ``keygen`` writes it."""
 
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fin_messenger_auth.errors import FinMessengerAuthError, InvalidKeyError
+from fin_messenger_auth.keys import FileKeySource, StringKeySource
 from fin_messenger_auth.onboarding.certificate import read_certificate, rsa_key_of
 from fin_messenger_auth.onboarding.directory import CERTIFICATE, JWK, JWKS, PRIVATE_KEY
 from fin_messenger_auth.onboarding.jwk import certificate_in
+from fin_messenger_auth.signers import RSASigner
 
 from .certificate import check_certificate
-from .findings import finding
+from .environment import mode_open_to_others
+from .findings import Finding, finding, finding_of
 from .jwk import check_jwk, check_jwks
-from .private_key import check_private_key, open_private_key, open_to_others
 from .verifying import VerifyingKey, read_verifying_keys
 
 if TYPE_CHECKING:
-    import os
-
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.x509 import Certificate
-
-    from .findings import Finding
 
 
 def check_key_directory(
     path: str | os.PathLike[str], *, password: bytes | None = None, now: float | None = None
 ) -> list[Finding]:
-    """Say what is wrong with the files of a key directory, each by itself and together.
+    """Check the files of a key directory, each by itself and together.
 
-    Only ``jwk.json`` must be there: a directory may hold what is public only, and a key set is not for everybody.
+    Only ``jwk.json`` must exist: a directory may hold public files only, and not every setup needs a JWKS.
 
     Args:
         path: The directory.
-        password: What the private key is encrypted with.
+        password: The password of the private key, if it is encrypted.
         now: The time, in Unix seconds; the machine's if left out.
     """
     directory = Path(path)
     if not directory.is_dir():
-        return [finding("directory-missing")]
+        return [finding("directory-incomplete", path=directory)]
     findings, public_key = _check_private_key(directory / PRIVATE_KEY, password)
-    certificate, jwk, jwks = (read_file(directory / name) for name in (CERTIFICATE, JWK, JWKS))
+    files = {name: read_file(directory / name) for name in (CERTIFICATE, JWK, JWKS)}
+    certificate, jwk, jwks = files.values()
     if jwk is None:
-        findings.append(finding("directory-incomplete", name=JWK))
+        findings.append(finding("directory-incomplete", path=directory / JWK))
     else:
         findings += _of_file(JWK, check_jwk(jwk, public_key=public_key, now=now))
     if certificate is not None:
@@ -54,64 +54,55 @@ def check_key_directory(
     if jwks is not None:
         findings += _of_file(JWKS, check_jwks(jwks, now=now))
     if jwk is not None and jwks is not None and any(key not in _keys(jwks) for key in _keys(jwk)):
-        findings.append(finding("directory-jwks-differs"))
-    findings += _compare_certificates({CERTIFICATE: certificate, JWK: jwk, JWKS: jwks})
-    return without_repetition(findings)
+        findings.append(finding("directory-differs", first=JWK, second=JWKS, what="keys"))
+    return list(dict.fromkeys([*findings, *_compare_certificates(files)]))
 
 
 def keys_in_directory(path: str | os.PathLike[str]) -> list[VerifyingKey]:
-    """Return the keys that the directory's JWK and JWKS hold, as far as they can be read.
+    """Return the keys in the directory's JWK and JWKS; a file that cannot be read has none.
 
     Args:
         path: The directory.
     """
-    keys: list[VerifyingKey] = []
-    for name in (JWK, JWKS):
-        keys += [key for key in _keys(read_file(Path(path) / name) or b"") if key not in keys]
-    return keys
+    keys = [key for name in (JWK, JWKS) for key in _keys(read_file(Path(path) / name) or b"")]
+    return [key for place, key in enumerate(keys) if key not in keys[:place]]
 
 
 def read_file(path: Path) -> bytes | None:
-    """Return what a file holds, or ``None`` if it cannot be read."""
+    """Return the content of a file, or ``None`` if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError:
         return None
 
 
-def without_repetition(findings: list[Finding]) -> list[Finding]:
-    """Return ``findings`` in their order, each once."""
-    return list(dict.fromkeys(findings))
-
-
 def _check_private_key(path: Path, password: bytes | None) -> tuple[list[Finding], RSAPublicKey | None]:
-    pem = read_file(path)
-    if pem is None:
+    if not path.is_file():
         return [], None
-    findings = check_private_key(pem, password=password)
-    public_key = None if findings else open_private_key(pem, password).public_key
-    mode = open_to_others(path)
-    if mode is not None:
-        findings.append(finding("directory-permissions", mode=mode))
-    return findings, public_key
+    mode = mode_open_to_others(path)
+    findings = [] if mode is None else [finding("file-permissions", file=PRIVATE_KEY, mode=mode)]
+    try:
+        signer = RSASigner(FileKeySource(path), password=None if password is None else StringKeySource(password))
+    except FinMessengerAuthError as error:
+        return [*findings, finding_of(error)], None
+    return findings, signer.public_key
 
 
 def _of_file(name: str, findings: list[Finding]) -> list[Finding]:
-    """Name the file where a certificate is at fault: there are three that hold one."""
+    """Add the name of the file to what is found of its certificate: three files hold one."""
     return [
         replace(each, message=f"{name}: {each.message}") if each.check == "certificate" else each for each in findings
     ]
 
 
 def _compare_certificates(files: dict[str, bytes | None]) -> list[Finding]:
-    """Compare the certificates that are for the same key, in files of which some may be older than others."""
+    """Find the first two files with different certificates for the same key, as an unfinished renewal leaves them."""
     held = [(name, each) for name, document in files.items() for each in _certificates(document or b"")]
-    differing = [
-        (first, second)
-        for (first, one), (second, other) in combinations(held, 2)
-        if first != second and one != other and rsa_key_of(one) == rsa_key_of(other)
-    ]
-    return [finding("directory-certificate-differs", first=first, second=second) for first, second in differing[:1]]
+    for (first, one), (second, other) in combinations(held, 2):
+        if first != second and one != other and rsa_key_of(one) == rsa_key_of(other):
+            what = "certificates for the same key (an unfinished renewal)"
+            return [finding("directory-differs", first=first, second=second, what=what)]
+    return []
 
 
 def _certificates(document: bytes) -> list[Certificate]:

@@ -1,160 +1,144 @@
-"""Everything that can be known from here: the environment, the key directory, a pair made and verified, the clock."""
+"""All checks at once: the environment, the key directory, a pair made and verified, the clock, and the org if asked."""
 
 from __future__ import annotations
 
+import os
 import time
-import warnings
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from fin_messenger_auth.errors import FinMessengerAuthError, FinMessengerAuthWarning
-from fin_messenger_auth.keys import MaskedBytes
+from fin_messenger_auth.environment import Reading, read_environment
 from fin_messenger_auth.onboarding.directory import JWK
 from fin_messenger_auth.pair import TokenPair, TokenPairBuilder
 
-from .directory import check_key_directory, keys_in_directory, without_repetition
-from .environment import PASSWORD, SECRET, Variables, check_environment
-from .findings import finding
+from .directory import check_key_directory, keys_in_directory
+from .environment import check_reading
+from .findings import Finding, finding
+from .http_client import Client
 from .intercom_token import check_intercom_token
-from .private_key import open_private_key
+from .online import Org, check_org, check_published_jwks
 from .salesforce_token import check_pair, check_salesforce_token, compare_issuers
 from .verifying import VerifyingKey
 
-if TYPE_CHECKING:
-    import os
-    from collections.abc import Collection, Mapping
-
-    from .findings import Finding
-
 USER_ID = "fin-messenger-auth-doctor"
-"""The user whom the doctor makes tokens for."""
+"""The user ID in the tokens that the doctor makes."""
 
-_SAID_OF_THE_VARIABLE = {"salesforce-issuer-fin", "salesforce-audience-shape", "token-lifetime-short"}
-
-_CLOCK = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))  # when this may run
+_CLOCK = (datetime(2026, 1, 1, tzinfo=UTC).timestamp(), datetime(2100, 1, 1, tzinfo=UTC).timestamp())
 
 
-def examine(  # noqa: PLR0913 - one for each choice, all but the first by name
+def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by name
     environ: Mapping[str, str] | None = None,
     *,
     prefix: str = "",
     key_directory: str | os.PathLike[str] | None = None,
     issuer: str | None = None,
     attributes: Collection[str] = (),
+    org: Org | None = None,
+    jwks_url: str | None = None,
+    client: Client | None = None,
     now: float | None = None,
 ) -> list[Finding]:
-    """Examine a set-up without leaving the machine.
+    """Check a whole configuration. Without ``org`` and ``jwks_url`` nothing leaves the machine.
 
     Args:
         environ: The variables that ``TokenPairBuilder.from_env`` reads; the process's own if left out.
         prefix: What stands before each variable's name.
-        key_directory: Where ``keygen`` wrote the key.
+        key_directory: The directory that ``keygen`` wrote.
         issuer: The keyset's issuer, to be compared with ``SALESFORCE_ISSUER``.
-        attributes: The names of the attributes that the application signs, to be reminded of them.
+        attributes: The names of the attributes that the application signs, to be named in the result.
+        org: The deployment to send a token to.
+        jwks_url: The *Endpoint URL* of the keyset.
+        client: What sends the requests; keep it to read its transcript.
         now: The time, in Unix seconds; the machine's if left out.
 
     Returns:
-        What was found, and at the end, as ``unchecked``, what can only be seen elsewhere.
+        What was found, and at the end, as ``unchecked``, what only the platforms can tell.
     """
     moment = time.time() if now is None else now
-    variables = Variables(environ, prefix)
-    findings = [*_check_clock(moment), *check_environment(environ, prefix=prefix)]
-    if issuer is not None and variables.get("SALESFORCE_ISSUER") not in ("", issuer):
-        findings.append(compare_issuers(variables.get("SALESFORCE_ISSUER"), issuer))
+    reading = read_environment(environ, prefix=prefix)
+    pair = _make_pair(reading, moment)
+    findings: list[Finding] = []
+    if org is not None:
+        findings += check_org(org, pair and pair.salesforce_identity_token, client=client, now=now)
+    if jwks_url is not None:
+        kid = reading.value("SALESFORCE_KEY_ID") or None
+        findings += check_published_jwks(jwks_url, kid=kid, client=client, now=now)
+    findings += [*_check_clock(moment), *check_reading(reading)]
+    configured = reading.value("SALESFORCE_ISSUER")
+    if issuer is not None and configured not in ("", issuer):
+        findings.append(compare_issuers(configured, issuer))
     if key_directory is not None:
-        findings += check_key_directory(key_directory, password=variables.read(PASSWORD), now=moment)
-    findings += _check_pair(environ, prefix, key_directory, moment)
-    findings += _not_compared(variables, key_directory=key_directory, issuer=issuer)
-    return [*without_repetition(findings), *out_of_sight(variables, attributes)]
+        findings += check_key_directory(key_directory, password=reading.password, now=moment)
+    if pair is not None:
+        said = {each.code for each in reading.problems}
+        findings += [each for each in _check_pair(pair, reading, key_directory, moment) if each.code not in said]
+    if not reading.fin_managed:
+        findings += _not_compared(key_directory=key_directory, issuer=issuer)
+    return [*dict.fromkeys(findings), *manual_checks(fin_managed=reading.fin_managed, attributes=attributes)]
 
 
-def make_pair(environ: Mapping[str, str] | None = None, *, prefix: str = "", now: float | None = None) -> TokenPair:
-    """Make the two tokens for the doctor's own user, from the environment.
-
-    Args:
-        environ: The variables; the process's own if left out.
-        prefix: What stands before each variable's name.
-        now: The time, in Unix seconds; the machine's if left out.
-
-    Raises:
-        FinMessengerAuthError: They cannot be made.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FinMessengerAuthWarning)  # the checks say it
-        builder = TokenPairBuilder.from_env(environ, prefix=prefix, clock=time.time if now is None else lambda: now)
-    pair = builder.build(USER_ID)
-    assert pair is not None  # noqa: S101 - there is a user
-    return pair
-
-
-def out_of_sight(variables: Variables, attributes: Collection[str] = ()) -> list[Finding]:
-    """Say what cannot be seen from here, and where to look.
+def manual_checks(*, fin_managed: bool = False, attributes: Collection[str] = ()) -> list[Finding]:
+    """List what only the platforms can tell, and where to look.
 
     Args:
-        variables: The environment.
+        fin_managed: Whether Fin makes the Salesforce token, so that there is no keyset of yours.
         attributes: The names of the attributes that the application signs.
     """
     signed = ", ".join(sorted(attributes)) or "email, name, phone, company and your own"
-    findings = [
+    return [
         finding("unknown-secret"),
         finding("unknown-enforcement"),
         finding("unknown-verified-updates", attributes=signed),
-        finding("unknown-trusted-domains"),
+        *([] if fin_managed else [finding("unknown-keyset")]),
+        finding("unknown-fin"),
     ]
-    if not variables.fin_managed:
-        findings.append(finding("unknown-keyset"))
-    return [*findings, finding("unknown-fin")]
 
 
-def _not_compared(
-    variables: Variables, *, key_directory: str | os.PathLike[str] | None, issuer: str | None
-) -> list[Finding]:
-    if variables.fin_managed or (key_directory is not None and issuer is not None):
-        return []
-    if key_directory is not None:
-        return [finding("configuration-unchecked", what="The issuer was", how="--issuer")]
-    if issuer is not None:
-        return [finding("configuration-unchecked", what="Key and kid were", how="KEY_DIRECTORY")]
-    return [finding("configuration-unchecked", what="Key, kid and issuer were", how="KEY_DIRECTORY and --issuer")]
+def _make_pair(reading: Reading, now: float) -> TokenPair | None:
+    if reading.arguments is None:
+        return None
+    return TokenPairBuilder(**reading.arguments, clock=lambda: now).build(USER_ID)
 
 
 def _check_clock(now: float) -> list[Finding]:
     earliest, latest = _CLOCK
-    if earliest.timestamp() <= now < latest.timestamp():
+    if earliest <= now < latest:
         return []
-    return [finding("clock-implausible", date=time.strftime("%Y-%m-%d", time.gmtime(now)))]
+    return [finding("clock-wrong", how=f"it says {time.strftime('%Y-%m-%d', time.gmtime(now))}")]
 
 
 def _check_pair(
-    environ: Mapping[str, str] | None, prefix: str, key_directory: str | os.PathLike[str] | None, now: float
+    pair: TokenPair, reading: Reading, key_directory: str | os.PathLike[str] | None, now: float
 ) -> list[Finding]:
-    variables = Variables(environ, prefix)
-    try:
-        pair = make_pair(environ, prefix=prefix, now=now)
-    except FinMessengerAuthError:
-        return []  # check_environment has said why
-    secret = MaskedBytes(variables.read(SECRET) or b"").without_line_end()
+    secret = reading.secret and reading.secret.without_line_end()
     findings = check_intercom_token(pair.intercom_user_jwt, secret=secret, user_id=USER_ID, now=now)
-    if pair.salesforce_identity_token is None:
+    signer = reading.salesforce_signer
+    if pair.salesforce_identity_token is None or signer is None:
         return findings
     keys = [] if key_directory is None else keys_in_directory(key_directory)
     findings += check_salesforce_token(
         pair.salesforce_identity_token,
-        keys=keys or [_own_key(variables)],
-        issuer=variables.get("SALESFORCE_ISSUER"),
-        audience=variables.get("SALESFORCE_AUDIENCE"),
+        keys=keys or [VerifyingKey(signer.public_key, kid=signer.kid)],
+        issuer=reading.value("SALESFORCE_ISSUER"),
+        audience=reading.value("SALESFORCE_AUDIENCE"),
         now=now,
     )
     findings += check_pair(pair.intercom_user_jwt, pair.salesforce_identity_token)
-    findings = [each for each in findings if each.code not in _SAID_OF_THE_VARIABLE]
     if key_directory is None:
         return findings
-    message = f"{prefix}SALESFORCE_PRIVATE_KEY is not the key of {Path(key_directory) / JWK}."
+    message = f"The private key of the environment is not the key of {Path(key_directory) / JWK}."
     return [replace(each, message=message) if each.code == "salesforce-signature" else each for each in findings]
 
 
-def _own_key(variables: Variables) -> VerifyingKey:
-    signer = open_private_key(variables.read("SALESFORCE_PRIVATE_KEY") or b"", variables.read(PASSWORD))
-    return VerifyingKey(signer.public_key, kid=variables.get("SALESFORCE_KEY_ID"))
+def _not_compared(*, key_directory: object, issuer: object) -> list[Finding]:
+    if key_directory is None:
+        what, how = "key and kid", "Give KEY_DIRECTORY."
+        if issuer is None:
+            what, how = "key, kid and issuer", "Give KEY_DIRECTORY and --issuer."
+    elif issuer is None:
+        what, how = "the issuer", "Give --issuer."
+    else:
+        return []
+    return [finding("unchecked", what=f"The match of {what} with the keyset", how=how)]

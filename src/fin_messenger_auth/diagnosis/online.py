@@ -1,4 +1,4 @@
-"""What an org says of a token, and whether a JWKS can be fetched: the probes that leave the machine."""
+"""What an org answers to a token, and whether a JWKS can be fetched: the checks that leave the machine."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 from uuid import uuid4
 
-from .asking import Answer, Client, NoAnswerError, is_allowed
 from .compact import SALESFORCE, read_token, shown
 from .findings import finding
+from .http_client import Answer, Client, NoAnswerError, is_allowed
 from .jwk import check_jwks
 from .validity import LEEWAY_SECONDS, duration
 
@@ -22,10 +22,11 @@ TOKEN_PATH = "/iamessage/api/v2/authorization/authenticated/access-token"  # noq
 """Where an identity token is exchanged for an access token."""
 
 CONFIG_PATH = "/embeddedservice/v1/embedded-service-config"
-"""Where a deployment says how it is set up, without a token."""
+"""Where a deployment describes its configuration, without a token."""
 
 _OK = 200
 _ORG, _JWKS = "The org", "The JWKS"
+_NOT_MADE = "Fix the errors of the configuration. If Fin makes the token, press Verify on Fin's setup page."
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Org:
 
     Args:
         url: The origin of the org's messaging service: ``https://<subdomain>.my.salesforce-scrt.com``.
-        org_id: The id of the org, ``00D…``.
+        org_id: The ID of the org, ``00D…``.
         deployment: The API name of the Embedded Service deployment of type *Custom Client*.
     """
 
@@ -44,27 +45,27 @@ class Org:
 
 
 def check_org(org: Org, token: str | None, *, client: Client | None = None, now: float | None = None) -> list[Finding]:
-    """Ask an org how its channel is set up, and what it makes of a token.
+    """Ask an org how its channel is configured, and exchange a token.
 
     Args:
         org: The deployment.
-        token: A ``salesforce_identity_token``, made for a user of its own; ``None`` if none can be made.
-        client: What asks; keep it to read its transcript.
+        token: A ``salesforce_identity_token``, made for a user of its own; ``None`` if there is none.
+        client: What sends the requests; keep it to read its transcript.
         now: The time, in Unix seconds; the machine's if left out.
     """
     if not is_allowed(org.url):
-        return [finding("online-address", why="it does not begin with https://")]
+        return [finding("online-address", what="the org", why="it does not begin with https://")]
     parts = urlsplit(org.url)
     if parts.path.strip("/") or parts.query:
-        return [finding("online-address", why="it has a path behind the host")]
-    asker = client or Client()
+        return [finding("online-address", what="the org", why="it has a path or query after the host")]
+    client = client or Client()
     try:
-        findings = _check_channel(org, asker, time.time() if now is None else now)
+        findings = _check_channel(org, client, time.time() if now is None else now)
         if any(each.code == "online-deployment" for each in findings):
             return findings
         if token is None:
-            return [*findings, finding("online-token-not-made")]
-        return [*findings, *_check_exchange(org, token, asker)]
+            return [*findings, finding("unchecked", what="The token exchange", how=_NOT_MADE)]
+        return [*findings, *_check_exchange(org, token, client)]
     except NoAnswerError as error:
         return [finding("online-unreachable", what=_ORG, why=error)]
 
@@ -72,24 +73,22 @@ def check_org(org: Org, token: str | None, *, client: Client | None = None, now:
 def check_published_jwks(
     url: str, *, kid: str | None = None, client: Client | None = None, now: float | None = None
 ) -> list[Finding]:
-    """Fetch a JWKS as Salesforce would, and say what is wrong with it.
+    """Fetch a JWKS as Salesforce does, and check it.
 
     Args:
-        url: Its address, the *Endpoint URL* of the keyset.
-        kid: The key id of the tokens, which must be in it.
-        client: What asks; keep it to read its transcript.
+        url: Its URL, the *Endpoint URL* of the keyset.
+        kid: The key ID of the tokens, which must be in it.
+        client: What sends the request; keep it to read its transcript.
         now: The time, in Unix seconds; the machine's if left out.
     """
     if not is_allowed(url):
-        return [finding("online-jwks-address")]
+        return [finding("online-address", what="the JWKS", why="it does not begin with https://")]
     try:
-        answer = (client or Client()).ask(url)
+        answer = (client or Client()).send(url)
     except NoAnswerError as error:
         return [finding("online-unreachable", what=_JWKS, why=error)]
-    if answer.status != _OK:
-        return [finding("online-status", what=_JWKS, status=answer.status)]
-    if answer.json is None:
-        return [finding("online-not-json", what=_JWKS)]
+    if answer.status != _OK or answer.json is None:
+        return [_unexpected(_JWKS, answer)]
     findings = check_jwks(answer.body, now=now)
     keys = answer.json.get("keys")
     if kid is not None and kid not in [_member(key, "kid") for key in (keys if isinstance(keys, list) else ())]:
@@ -101,24 +100,22 @@ def check_published_jwks(
 
 def _check_channel(org: Org, client: Client, now: float) -> list[Finding]:
     query = urlencode({"orgId": org.org_id, "esConfigName": org.deployment, "language": "en_US"})
-    answer = client.ask(f"{org.url.rstrip('/')}{CONFIG_PATH}?{query}")
+    answer = client.send(f"{org.url.rstrip('/')}{CONFIG_PATH}?{query}")
     findings = []
     if answer.date is not None and abs(answer.date - now) > LEEWAY_SECONDS:
-        findings.append(finding("online-clock", off=duration(abs(answer.date - now))))
+        findings.append(finding("clock-wrong", how=f"it is {duration(abs(answer.date - now))} away from the org's"))
     if answer.status in (400, 404):
         return [*findings, finding("online-deployment")]
-    if answer.status != _OK:
-        return [*findings, finding("online-status", what=_ORG, status=answer.status)]
-    if answer.json is None:
-        return [*findings, finding("online-not-json", what=_ORG)]
+    if answer.status != _OK or answer.json is None:
+        return [*findings, _unexpected(_ORG, answer)]
     mode = _member(answer.json, "embeddedServiceConfig", "embeddedServiceMessagingChannel", "authMode")
     if mode != "Auth":
-        findings.append(finding("online-channel-mode", got=shown(mode)))
+        findings.append(finding("online-channel-mode", got=f"authMode is {shown(mode)}, expected Auth"))
     return findings
 
 
 def _check_exchange(org: Org, token: str, client: Client) -> list[Finding]:
-    answer = client.ask(
+    answer = client.send(
         f"{org.url.rstrip('/')}{TOKEN_PATH}",
         {
             "orgId": org.org_id,
@@ -135,26 +132,31 @@ def _check_exchange(org: Org, token: str, client: Client) -> list[Finding]:
     if "no active authschemes" in said:
         return [finding("online-no-scheme")]
     if "user verification isn't enabled" in said or "user verification is not enabled" in said:
-        return [finding("online-not-enabled")]
+        return [finding("online-channel-mode", got="it answers that User Verification is not enabled")]
     if answer.status in (400, 401, 403):
-        return [finding("online-refused", status=answer.status)]
-    if answer.status != _OK:
-        return [finding("online-status", what=_ORG, status=answer.status)]
-    return _check_subject(answer, token)
+        return [finding("online-guest", answer=f"it refused the token with status {answer.status}")]
+    if answer.status != _OK or answer.json is None:
+        return [_unexpected(_ORG, answer)]
+    return _check_subject(answer.json, token)
 
 
-def _check_subject(answer: Answer, token: str) -> list[Finding]:
-    if answer.json is None:
-        return [finding("online-not-json", what=_ORG)]
-    subject = _member(answer.json, "context", "endUser", "subject")
+def _check_subject(answer: dict[str, Any], token: str) -> list[Finding]:
+    subject = _member(answer, "context", "endUser", "subject")
     if not isinstance(subject, str):
-        return [finding("online-subject")]
+        return [finding("online-answer", what=_ORG, got="no subject", wanted="context.endUser.subject")]
     if "/AUTH/" not in subject:
-        return [finding("online-guest" if "/UNAUTH/" in subject else "online-subject")]
+        return [finding("online-guest", answer="it accepted the token, but its subject is a guest (no /AUTH/)")]
     read, _ = read_token(token, SALESFORCE)
     if read is not None and not subject.endswith((str(read.claims.get("sub")), "<redacted>")):
         return [finding("online-subject-differs")]
     return []
+
+
+def _unexpected(what: str, answer: Answer) -> Finding:
+    got, wanted = f"status {answer.status}", f"status {_OK}"
+    if answer.status == _OK:
+        got, wanted = "something that is not a JSON object", "a JSON object"
+    return finding("online-answer", what=what, got=got, wanted=wanted)
 
 
 def _member(value: Any, *names: str) -> Any:  # noqa: ANN401 - any JSON

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from .compact import INTERCOM, SALESFORCE
+from fin_messenger_auth.intercom import TOKEN as INTERCOM
+from fin_messenger_auth.salesforce import TOKEN as SALESFORCE
+
 from .findings import Level
 
 if TYPE_CHECKING:
@@ -15,35 +18,25 @@ if TYPE_CHECKING:
     from .findings import Finding
 
 MARKS = {Level.ERROR: "✗", Level.WARNING: "!", Level.UNCHECKED: "?"}
-"""What stands before a finding. ``✓`` stands before a check that found nothing."""
+"""What stands before a finding, most serious first. ``✓`` stands before a check that found nothing."""
 
+_FIRST_CHECKS = ("form", "wrapping", "header", "algorithm", "signature")
 TOKEN_CHECKS: dict[str, tuple[str, ...]] = {
-    INTERCOM: ("form", "wrapping", "header", "algorithm", "signature", "user", "times", "attributes"),
-    SALESFORCE: (
-        "form",
-        "wrapping",
-        "header",
-        "algorithm",
-        "signature",
-        "key id",
-        "issuer",
-        "user",
-        "times",
-        "audience",
-    ),
+    INTERCOM: (*_FIRST_CHECKS, "user", "times", "attributes"),
+    SALESFORCE: (*_FIRST_CHECKS, "key id", "issuer", "user", "times", "audience"),
 }
 """The checks of each token, in the order in which they are shown."""
 
-# If the check on the left found something, those on the right were not made, or not to the end.
+# If the check on the left found something, those on the right did not run, or not to the end.
 _ENDED_BY = {
-    "form": tuple(dict.fromkeys(check for checks in TOKEN_CHECKS.values() for check in checks)),
-    "algorithm": ("signature", "key id"),
-    "signature": ("key id",),
+    "form": {check for checks in TOKEN_CHECKS.values() for check in checks},
+    "algorithm": {"signature", "key id"},
+    "signature": {"key id"},
 }
 
 
 def token_report(name: str, findings: Sequence[Finding]) -> str:
-    """Return what the platform would say of a token, check by check, those passed included.
+    """Return what the platform would say of a token, check by check, including the checks that it passed.
 
     Args:
         name: ``intercom_user_jwt`` or ``salesforce_identity_token``.
@@ -61,7 +54,7 @@ def token_report(name: str, findings: Sequence[Finding]) -> str:
 
 
 def report(findings: Iterable[Finding]) -> str:
-    """Return findings as a table: errors first, then warnings, then what could not be seen.
+    """Return findings as lines: errors first, then warnings, then what could not be checked.
 
     Args:
         findings: What was found.
@@ -70,27 +63,29 @@ def report(findings: Iterable[Finding]) -> str:
     return "\n".join(line for each in ordered for line in _lines(each))
 
 
-def summary(findings: Sequence[Finding]) -> str:
-    """Return how many findings there are of each weight, in a line.
+def summary(findings: Iterable[Finding]) -> str:
+    """Return in one line how many findings there are of each level.
 
     Args:
         findings: What was found.
     """
-    count = {level: sum(each.level is level for each in findings) for level in Level}
-    return (
-        f"{count[Level.ERROR]} errors, {count[Level.WARNING]} warnings, "
-        f"{count[Level.UNCHECKED]} that cannot be checked from here"
+    count = Counter(each.level for each in findings)
+    errors, warnings = (
+        f"{count[level]} {level}{'' if count[level] == 1 else 's'}" for level in (Level.ERROR, Level.WARNING)
     )
+    return f"{errors}, {warnings}, {count[Level.UNCHECKED]} unchecked"
 
 
 def as_json(findings: Iterable[Finding], **beside: Any) -> str:  # noqa: ANN401 - any JSON
-    """Return findings as a JSON document.
+    """Return findings as a JSON document: ``summary`` counts them by level, ``findings`` holds every field of each.
 
     Args:
         findings: What was found.
         **beside: What else stands in the document.
     """
-    return json.dumps({**beside, "findings": [asdict(each) for each in findings]}, indent=2)
+    found = [asdict(each) for each in findings]
+    count = Counter(each["level"] for each in found)
+    return json.dumps({**beside, "summary": {level: count[level] for level in Level}, "findings": found}, indent=2)
 
 
 def _lines(finding: Finding) -> list[str]:
@@ -98,5 +93,5 @@ def _lines(finding: Finding) -> list[str]:
     return [
         f"{MARKS[finding.level]} {finding.check}: {finding.message}",
         f"    → {finding.fix}",
-        f"    {finding.code} ({source})",
+        f"    {finding.level}: {finding.code} ({source})",
     ]

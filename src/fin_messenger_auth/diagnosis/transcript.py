@@ -1,4 +1,4 @@
-"""What was asked of an org and answered, written down without anything that could be used or that names anybody."""
+"""A transcript of what an org was asked and answered, without secrets and without anything that names a person."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# The members whose text tells faults apart. The text of every other member is kept back.
-_TELLING = frozenset(
+# The members whose strings tell one failure from another. The string of every other member is dropped.
+_KEPT = frozenset(
     {"authMode", "authorizationType", "capabilitiesVersion", "code", "error", "errorCode", "message", "platform"}
 )
 
-_HEADERS = frozenset({"cache-control", "content-type"})
+_KEPT_HEADERS = frozenset({"cache-control", "content-type"})
 
-_SCRUBBED = (
+_REDACTED = (
     (re.compile(r"eyJ[\w-]+(\.[\w-]*)*"), "<token>"),
     (re.compile(r"[^\s@\"']+@[^\s@\"']+\.[^\s@\"']+"), "<e-mail address>"),
     (re.compile(r"https?://[^\s\"']+"), "<address>"),
@@ -31,11 +31,11 @@ class Exchange:
 
     Attributes:
         method: The method of the request.
-        path: The path of its address, without the query.
-        request: What was sent, as JSON; ``None`` for nothing.
-        status: The status of the answer.
-        headers: The headers of the answer that matter.
-        answer: What came back, as JSON, or a note of what it was.
+        path: The path of its URL, without the query.
+        request: The JSON that was sent; ``None`` without a body.
+        status: The status code of the answer.
+        headers: ``cache-control`` and ``content-type`` of the answer.
+        answer: The JSON of the answer, or its length if it is not JSON.
     """
 
     method: str
@@ -46,63 +46,43 @@ class Exchange:
     answer: Any
 
 
-def redacted(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Return a JSON value with the same shape, keeping back every text but those that tell faults apart.
+def redacted(value: Any, name: str = "") -> Any:  # noqa: ANN401 - any JSON
+    """Return a JSON value of the same shape, keeping only the strings that tell one failure from another.
 
-    Of a subject its kind is kept (``/AUTH/`` or ``/UNAUTH/``), not whom it names.
+    Of a subject only its kind is kept (``/AUTH/`` or ``/UNAUTH/``).
 
     Args:
         value: The value.
+        name: The name of the member that holds it.
     """
-    return _redacted(value, "")
+    if isinstance(value, dict):
+        return {key: redacted(item, key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [redacted(item, name) for item in value]
+    if not isinstance(value, str):
+        return value
+    if name == "subject":
+        return next((f"v2/iamessage{kind}<redacted>" for kind in ("/UNAUTH/", "/AUTH/") if kind in value), "<redacted>")
+    if name not in _KEPT:
+        return f"<string of {len(value)} characters>"
+    for pattern, replacement in _REDACTED:
+        value = pattern.sub(replacement, value)
+    return value
 
 
 def redacted_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers that matter, by their names in lower case.
+    """Return the headers that a transcript keeps.
 
     Args:
-        headers: All of them.
+        headers: All headers, by their names in lower case.
     """
-    return {name.lower(): value for name, value in headers.items() if name.lower() in _HEADERS}
+    return {name: value for name, value in headers.items() if name in _KEPT_HEADERS}
 
 
 def to_json(exchanges: Sequence[Exchange]) -> str:
     """Return a transcript as a JSON document.
 
     Args:
-        exchanges: What was asked and answered, in order.
+        exchanges: The requests and answers, in order.
     """
     return json.dumps({"version": 1, "exchanges": [asdict(each) for each in exchanges]}, indent=2) + "\n"
-
-
-def from_json(document: str) -> list[Exchange]:
-    """Read a transcript.
-
-    Args:
-        document: What :func:`to_json` returned.
-
-    Raises:
-        ValueError: It is no such document.
-    """
-    try:
-        return [Exchange(**each) for each in json.loads(document)["exchanges"]]
-    except (TypeError, KeyError) as error:
-        raise ValueError("This is no transcript.") from error
-
-
-def _redacted(value: Any, name: str) -> Any:  # noqa: ANN401 - any JSON
-    if isinstance(value, dict):
-        return {key: _redacted(item, key) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_redacted(item, name) for item in value]
-    if not isinstance(value, str):
-        return value
-    if name == "subject":
-        return next((f"v2/iamessage{kind}<redacted>" for kind in ("/UNAUTH/", "/AUTH/") if kind in value), "<redacted>")
-    return _scrubbed(value) if name in _TELLING else f"<text of {len(value)} characters>"
-
-
-def _scrubbed(text: str) -> str:
-    for pattern, instead in _SCRUBBED:
-        text = pattern.sub(instead, text)
-    return text

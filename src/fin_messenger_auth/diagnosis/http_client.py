@@ -1,4 +1,4 @@
-"""One request over the network, by the standard library: with a time limit, without redirects, and written down."""
+"""One HTTP request with the standard library: with a time limit, without redirects, and kept in a transcript."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import ssl
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
@@ -16,27 +16,26 @@ from .transcript import Exchange, redacted, redacted_headers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from http.client import HTTPMessage
 
 TIMEOUT_SECONDS = 10
 """How long to wait for an answer."""
 
-_LARGEST_ANSWER = 1_000_000
+_MAX_ANSWER_BYTES = 1_000_000
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class NoAnswerError(Exception):
-    """Nothing answered. The text says why, and holds nothing that was sent."""
+    """There was no HTTP answer. The message says why, and holds nothing that was sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back.
+    """An HTTP answer.
 
     Attributes:
-        status: The status.
+        status: The status code.
         headers: The headers, by their names in lower case.
-        body: The body.
+        body: The body, up to one megabyte.
     """
 
     status: int
@@ -45,7 +44,7 @@ class Answer:
 
     @property
     def json(self) -> dict[str, Any] | None:
-        """The body as a JSON object; ``None`` if it is none."""
+        """The body as a JSON object; ``None`` if it is anything else."""
         try:
             value = json.loads(self.body)
         except (ValueError, RecursionError):
@@ -54,7 +53,7 @@ class Answer:
 
     @property
     def date(self) -> float | None:
-        """The server's clock, in Unix seconds, if it told."""
+        """The server's time in Unix seconds, by its ``Date`` header; ``None`` without a valid one."""
         try:
             return parsedate_to_datetime(self.headers["date"]).timestamp()
         except (KeyError, ValueError):
@@ -63,55 +62,55 @@ class Answer:
 
 @dataclass(slots=True)
 class Client:
-    """What asks, and keeps a transcript.
+    """Sends requests and keeps a transcript of them.
 
     Attributes:
-        exchanges: What was asked and answered so far, redacted.
+        exchanges: The requests and answers so far, redacted.
     """
 
     exchanges: list[Exchange] = field(default_factory=list)
 
-    def ask(self, address: str, body: Mapping[str, Any] | None = None) -> Answer:
+    def send(self, url: str, body: Mapping[str, Any] | None = None) -> Answer:
         """Send one request: a ``POST`` of ``body`` as JSON, or a ``GET`` without one.
 
         Args:
-            address: An address that :func:`is_allowed` allows.
-            body: What to send.
+            url: A URL that :func:`is_allowed` allows.
+            body: The JSON object to send.
 
         Raises:
-            NoAnswerError: Nothing answered.
+            NoAnswerError: There was no HTTP answer.
         """
         data = None if body is None else json.dumps(body).encode()
-        request = Request(  # noqa: S310 - is_allowed has seen the address
-            address, data=data, headers={"Accept": "application/json", "Content-Type": "application/json"}
+        request = Request(  # noqa: S310 - is_allowed has checked the URL
+            url, data=data, headers={"Accept": "application/json", "Content-Type": "application/json"}
         )
         try:
             answer = _open(request)
         except URLError as error:
             raise NoAnswerError(_reason(error.reason)) from error
-        except (OSError, HTTPException, ValueError) as error:  # ValueError: an address that HTTP cannot carry
+        except (OSError, HTTPException, ValueError) as error:  # ValueError: a URL that HTTP cannot carry
             raise NoAnswerError(_reason(error)) from error
         self.exchanges.append(
             Exchange(
                 method=request.get_method(),
-                path=urlsplit(address).path,
+                path=urlsplit(url).path,
                 request=redacted(body),
                 status=answer.status,
                 headers=redacted_headers(answer.headers),
-                answer=f"<{len(answer.body)} bytes, no JSON object>" if answer.json is None else redacted(answer.json),
+                answer=f"<{len(answer.body)} bytes, not JSON>" if answer.json is None else redacted(answer.json),
             )
         )
         return answer
 
 
-def is_allowed(address: str) -> bool:
-    """Tell whether a token may be sent to an address: over ``https``, or to this machine itself.
+def is_allowed(url: str) -> bool:
+    """Tell whether a token may be sent to a URL: over ``https``, or to this machine itself.
 
     Args:
-        address: The address.
+        url: The URL.
     """
     try:
-        parts = urlsplit(address)
+        parts = urlsplit(url)
         host = parts.hostname
     except ValueError:
         return False
@@ -119,17 +118,9 @@ def is_allowed(address: str) -> bool:
 
 
 class _NoRedirect(HTTPRedirectHandler):
-    """Leaves a redirect as an answer: a token goes nowhere but where it was sent."""
+    """Returns a redirect as the answer: a token goes only to the URL that it was sent to."""
 
-    def redirect_request(  # noqa: PLR0913, PLR0917 - the shape that urllib calls
-        self,
-        req: Request,  # noqa: ARG002
-        fp: IO[bytes],  # noqa: ARG002
-        code: int,  # noqa: ARG002
-        msg: str,  # noqa: ARG002
-        headers: HTTPMessage,  # noqa: ARG002
-        newurl: str,  # noqa: ARG002
-    ) -> None:
+    def redirect_request(self, *_args: object, **_kwargs: object) -> None:
         return None
 
 
@@ -144,7 +135,7 @@ def _open(request: Request) -> Answer:
 
 def _answer(status: int, response: Any) -> Answer:  # noqa: ANN401 - HTTPResponse and HTTPError share no type
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(status=status, headers=headers, body=response.read(_LARGEST_ANSWER))
+    return Answer(status=status, headers=headers, body=response.read(_MAX_ANSWER_BYTES))
 
 
 def _reason(error: object) -> str:
@@ -152,4 +143,4 @@ def _reason(error: object) -> str:
         return f"no answer within {TIMEOUT_SECONDS} seconds"
     if isinstance(error, ssl.SSLCertVerificationError):
         return "its TLS certificate cannot be verified"
-    return f"{type(error).__name__}"
+    return type(error).__name__
