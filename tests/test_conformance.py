@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 
 from fin_messenger_auth import HMACSigner, RSASigner, StringKeySource, in_thread
 from fin_messenger_auth.testing import acheck_signer, check_signer, throwaway_rsa_key, throwaway_secret
-from fin_messenger_auth.testing.symptoms import diagnose_rsa
+from fin_messenger_auth.testing.signature_errors import diagnose_rsa
 from fin_messenger_auth.testing.throwaway import pem_of
 
 KEY = throwaway_rsa_key()

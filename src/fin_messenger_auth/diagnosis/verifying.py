@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-    from .compact import ReadToken
+    from fin_messenger_auth.token_parser import ParsedToken
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class VerifyingKey:
     kid: str | None = None
     alg: str | None = None
 
-    def made(self, token: ReadToken) -> bool:
+    def made(self, token: ParsedToken) -> bool:
         """Tell whether this key's private half made the signature (RFC 7518 §3.3).
 
         Verified by cryptography and not by joserfc, which warns of a short key where a finding is wanted.
