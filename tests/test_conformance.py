@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 
 from fin_messenger_auth import HMACSigner, RSASigner, StringKeySource, in_thread
 from fin_messenger_auth.testing import acheck_signer, check_signer, throwaway_rsa_key, throwaway_secret
-from fin_messenger_auth.testing.symptoms import diagnose_rsa
+from fin_messenger_auth.testing.signature_errors import diagnose_rsa
 from fin_messenger_auth.testing.throwaway import pem_of
 
 KEY = throwaway_rsa_key()
@@ -120,22 +120,25 @@ BROKEN_RSA: dict[str, tuple[Callable[[bytes], Any], str]] = {
     "hashed three times": (lambda m: right(digest_of(digest_of(m))), "the message is hashed three times"),
     "hex digest": (lambda m: right(digest_of(m).hex().encode()), "the hexadecimal digest is signed"),
     "digest without DigestInfo": (lambda m: raw_padded(digest_of(m)), "padded without its DigestInfo"),
-    "foreign DigestInfo": (lambda m: raw_padded(b"\x30\x20" + digest_of(m)), "not that of RFC 8017"),
+    "foreign DigestInfo": (lambda m: raw_padded(b"\x30\x20" + digest_of(m)), "not as in RFC 8017"),
     "not hashed": (lambda m: raw_padded(m[:200]), "padded and not hashed"),
-    "something else": (lambda _: right(b"something else"), "the right key signed something else"),
+    "something else": (lambda _: right(b"something else"), "the right key signed something other"),
     "wrong hash": (
         lambda m: KEY.sign(m, PADDING, SHA384()),
-        "the hash is SHA-384 where RS256 has SHA-256",
+        "the hash: expected SHA-256, got SHA-384",
     ),
-    "RS512 under the name of RS256": (lambda m: KEY.sign(m, PADDING, SHA512()), "the hash is SHA-512"),
-    "PSS": (lambda m: KEY.sign(m, PSS(MGF1(SHA256()), 32), SHA256()), "the padding is PSS where PKCS#1 v1.5 is due"),
+    "RS512 under the name of RS256": (
+        lambda m: KEY.sign(m, PADDING, SHA512()),
+        "the hash: expected SHA-256, got SHA-512",
+    ),
+    "PSS": (lambda m: KEY.sign(m, PSS(MGF1(SHA256()), 32), SHA256()), "the padding: expected PKCS#1 v1.5, got PSS"),
     "PSS over SHA-512": (
         lambda m: KEY.sign(m, PSS(MGF1(SHA512()), 64), SHA512()),
-        "PSS where PKCS#1 v1.5 is due; the hash is SHA-512",
+        "expected PKCS#1 v1.5, got PSS; the hash: expected SHA-256, got SHA-512",
     ),
     "PSS over the digest": (
         lambda m: KEY.sign(digest_of(digest_of(m)), PSS(MGF1(SHA256()), 32), Prehashed(SHA256())),
-        "PSS where PKCS#1 v1.5 is due; the digest is signed",
+        "expected PKCS#1 v1.5, got PSS; the digest is signed",
     ),
     "DER around it": (lambda m: b"\x04\x82\x01\x00" + right(m), "wrapped in DER"),
     "Base64": (lambda m: b64encode(right(m)), "encoded as Base64; return its raw bytes"),
@@ -144,26 +147,26 @@ BROKEN_RSA: dict[str, tuple[Callable[[bytes], Any], str]] = {
     "hexadecimal": (lambda m: right(m).hex().encode(), "in hexadecimal digits"),
     "little-endian": (lambda m: right(m)[::-1], "in reverse byte order"),
     "the whole token": (lambda m: m + b"." + urlsafe_b64encode(right(m)).rstrip(b"="), "a whole token is returned"),
-    "a line end behind it": (lambda m: right(m) + b"\n", "bytes follow the signature"),
-    "cut short": (lambda m: right(m)[:255], "the signature has 255 bytes where 256 are due"),
-    "nothing": (lambda _: b"", "the signature has 0 bytes where 256 are due"),
-    "noise": (lambda _: secrets.token_bytes(256), "another key made the signature, or it is none"),
-    "another key": (lambda m: OTHER_KEY.sign(m, PADDING, SHA256()), "another key made the signature"),
+    "a newline after it": (lambda m: right(m) + b"\n", "bytes follow the signature"),
+    "cut short": (lambda m: right(m)[:255], "the signature: expected 256 bytes, got 255"),
+    "nothing": (lambda _: b"", "the signature: expected 256 bytes, got 0"),
+    "noise": (lambda _: secrets.token_bytes(256), "made with another key, or is not a signature"),
+    "another key": (lambda m: OTHER_KEY.sign(m, PADDING, SHA256()), "made with another key"),
     "message reversed": (lambda m: right(m[::-1]), "signed in reverse byte order"),
     "message without its header": (lambda m: right(m.rpartition(b".")[2]), "without its header"),
-    "message with a line end": (lambda m: right(m + b"\n"), "with a line end behind it"),
+    "message with a newline": (lambda m: right(m + b"\n"), "with a newline after it"),
     "empty message": (lambda _: right(b""), "an empty message is signed"),
     "cut at 4096": (lambda m: right(m[:4096]), "with a message of 4097 and 100000 bytes: only the first 4096 bytes"),
     "refuses a byte": (refusing(2, 10**6), "with a message of 1 bytes: it raises ValueError"),
     "refuses 4097": (refusing(1, 4096), "with a message of 4097 and 100000 bytes: it raises ValueError"),
     "refuses 100 000": (refusing(1, 65_536), "with a message of 100000 bytes: it raises ValueError"),
     "raises": (lambda _: {"a": b""}["key"], "sign: it raises KeyError"),
-    "str": (lambda m: right(m).hex(), "it returns str where bytes are due"),
-    "memoryview": (lambda m: memoryview(right(m)), "it returns memoryview where bytes are due"),
-    "bytearray": (lambda m: bytearray(right(m)), "it returns bytearray where bytes are due"),
-    "None": (lambda _: None, "it returns NoneType where bytes are due"),
-    "a coroutine": (coroutine, "it returns a coroutine; a signer to be awaited has asign"),
-    "sometimes wrong": (sometimes_wrong(), "only sometimes right, in 6 of 32 calls: another key"),
+    "str": (lambda m: right(m).hex(), "expected bytes, got str"),
+    "memoryview": (lambda m: memoryview(right(m)), "expected bytes, got memoryview"),
+    "bytearray": (lambda m: bytearray(right(m)), "expected bytes, got bytearray"),
+    "None": (lambda _: None, "expected bytes, got NoneType"),
+    "a coroutine": (coroutine, "it returns a coroutine; rename it to asign"),
+    "sometimes wrong": (sometimes_wrong(), "wrong in 6 of 32 calls: the signature was made with another key"),
     "shared state": (sharing_state(), "not safe under 8 threads"),
     "one thread only": (one_thread_only(), "not safe under 8 threads"),
 }
@@ -183,18 +186,21 @@ def test_another_calls_message_is_told_from_a_wrong_key() -> None:
 
 BROKEN_HMAC: dict[str, tuple[Callable[[bytes], Any], str]] = {
     "digest instead of message": (lambda m: hmac.digest(SECRET, digest_of(m), "sha256"), TWICE),
-    "wrong hash": (lambda m: hmac.digest(SECRET, m, "sha512"), "the hash is SHA-512 where HS256 has SHA-256"),
+    "wrong hash": (lambda m: hmac.digest(SECRET, m, "sha512"), "the hash: expected SHA-256, got SHA-512"),
     "secret decoded": (
         lambda m: hmac.digest(bytes.fromhex(SECRET.decode()), m, "sha256"),
-        "the secret is decoded from hexadecimal first",
+        "the secret is decoded from hexadecimal; use it as it is written",
     ),
-    "secret with a line end": (lambda m: hmac.digest(SECRET + b"\n", m, "sha256"), "a line end too many"),
-    "secret hashed": (lambda m: hmac.digest(digest_of(SECRET), m, "sha256"), "the secret is hashed first"),
+    "secret with a newline": (
+        lambda m: hmac.digest(SECRET + b"\n", m, "sha256"),
+        "the secret is followed by a newline",
+    ),
+    "secret hashed": (lambda m: hmac.digest(digest_of(SECRET), m, "sha256"), "the secret is hashed with SHA-256"),
     "empty secret": (lambda m: hmac.digest(b"", m, "sha256"), "the secret is empty"),
     "no secret": (digest_of, "the message is hashed without the secret"),
-    "another secret": (lambda m: hmac.digest(b"x" * 32, m, "sha256"), "another secret made the signature"),
+    "another secret": (lambda m: hmac.digest(b"x" * 32, m, "sha256"), "made with another secret"),
     "hexadecimal": (lambda m: hmac.digest(SECRET, m, "sha256").hex().encode(), "in hexadecimal digits"),
-    "truncated": (lambda m: hmac.digest(SECRET, m, "sha256")[:16], "the signature has 16 bytes where 32 are due"),
+    "truncated": (lambda m: hmac.digest(SECRET, m, "sha256")[:16], "the signature: expected 32 bytes, got 16"),
 }
 
 
@@ -239,21 +245,21 @@ def failing() -> Any:
 @pytest.mark.parametrize(
     ("signer", "expected"),
     [
-        (Custom(right, alg="RS384"), "alg is 'RS384'; with this key it must be RS256 or RS512"),
-        (Custom(right, alg="HS256"), "alg is 'HS256'; with this key"),
-        (Custom(right, alg="none"), "alg is 'none'; with this key"),
+        (Custom(right, alg="RS384"), "alg: expected RS256 or RS512 with this key, got 'RS384'"),
+        (Custom(right, alg="HS256"), "with this key, got 'HS256'"),
+        (Custom(right, alg="none"), "with this key, got 'none'"),
         (Custom(right, alg=""), "alg is blank"),
-        (Custom(right, alg=b"RS256"), "alg must be a str, not bytes"),
-        (Custom(right, alg=None), "alg must be a str, not NoneType"),
+        (Custom(right, alg=b"RS256"), "alg: expected a str, got bytes"),
+        (Custom(right, alg=None), "alg: expected a str, got NoneType"),
         (Custom(right, kid=" "), "kid is blank"),
-        (Custom(right, kid=7), "kid must be a str, not int"),
-        (Custom(right, kid="\ud800"), "kid holds bytes that are not UTF-8"),
+        (Custom(right, kid=7), "kid: expected a str, got int"),
+        (Custom(right, kid="\ud800"), "kid contains bytes that are not UTF-8"),
         (Changing(alg=unset), "alg is missing"),
         (Changing(kid=unset), "kid is missing"),
         (Changing(kid=failing), "kid raises OSError"),
         (Changing(kid=alternating("a", "b")), "kid changes; a signer is one immutable value"),
         (Changing(alg=alternating("RS256", "RS512")), "alg changes; a signer is one immutable value"),
-        (Changing(public_key=OTHER_KEY.public_key), "public_key is not the key that must verify"),
+        (Changing(public_key=OTHER_KEY.public_key), "public_key is not the key in verify_with"),
     ],
 )
 def test_what_a_signer_says_of_itself_is_checked(signer: Custom, expected: str) -> None:
@@ -267,14 +273,14 @@ def test_one_error_reports_every_violation() -> None:
     report = complaint(signer)
     assert report.startswith("Custom breaks the contract:")
     assert report.count("\n- ") == 4
-    for expected in ("alg is", "kid is blank", "hexadecimal digits", "4096 bytes of the message"):
+    for expected in ("alg: expected", "kid is blank", "hexadecimal digits", "4096 bytes of the message"):
         assert expected in report
 
 
 def test_a_key_that_is_too_short_is_a_violation() -> None:
     short = rsa.generate_private_key(public_exponent=65537, key_size=1024)
     signer = Custom(lambda m: short.sign(m, PADDING, SHA256()))
-    assert "The key has 1024 bits; at least 2048 are needed." in complaint(signer, short.public_key())
+    assert "The key has 1024 bits; the minimum is 2048." in complaint(signer, short.public_key())
 
 
 def test_a_secret_in_the_repr_is_a_violation() -> None:
@@ -304,7 +310,7 @@ def test_the_wrong_twin_is_named() -> None:
 
 @pytest.mark.parametrize("wrong", [throwaway_secret(), None, KEY], ids=lambda wrong: type(wrong).__name__)
 def test_a_wrong_verify_with_is_the_callers_mistake(wrong: Any) -> None:
-    with pytest.raises(TypeError, match=r"^verify_with must be an RSA public key or bytes, not \w+\.$") as caught:
+    with pytest.raises(TypeError, match=r"^verify_with: expected an RSA public key or bytes, got \w+\.$") as caught:
         check_signer(Custom(right), wrong)
     assert throwaway_secret() not in "".join(traceback.format_exception(caught.value))
 
@@ -355,7 +361,7 @@ class NotAsync(AsyncCustom):
 @pytest.mark.parametrize(
     ("signer", "expected"),
     [
-        (AsyncCustom(BROKEN_RSA["PSS"][0]), "asign: the padding is PSS"),
+        (AsyncCustom(BROKEN_RSA["PSS"][0]), "asign: the padding: expected PKCS#1 v1.5, got PSS"),
         (AsyncCustom(refusing(1, 4096)), "asign: with a message of 4097 and 100000 bytes: it raises ValueError"),
         (AsyncSharingState(right), "not safe under 8 tasks"),
         (NotAsync(right), "asign: it raises TypeError"),

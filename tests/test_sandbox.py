@@ -153,7 +153,7 @@ def ask(url: str, body: bytes | None = None, **headers: str) -> tuple[int, str]:
 def test_it_serves_the_widget_the_verdicts_and_the_status(judge: Sandbox, messenger_builder: TokenPairBuilder) -> None:
     with running(judge) as server:
         assert ask(f"{server.url}widget/any") == (200, widget_script())
-        assert "No page has asked yet" in ask(server.url)[1]
+        assert "No page has sent its settings yet" in ask(server.url)[1]
         settings = messenger_builder.build_settings(42)
         status, body = ask(f"{server.url}sandbox/verdict", json.dumps(settings).encode())
         assert (status, json.loads(body)["intercom"]) == (200, "Verified as 42")
@@ -226,7 +226,7 @@ def test_what_is_no_port_is_wrong_usage(port: str, capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit) as caught:
         main(["sandbox", "--port", port])
     assert caught.value.code == 2
-    assert "a port is a number from 0 to 65535" in capsys.readouterr().err
+    assert "expected a port from 0 to 65535" in capsys.readouterr().err
 
 
 def test_variables_may_have_a_prefix_and_a_busy_port_is_named(
@@ -240,4 +240,4 @@ def test_variables_may_have_a_prefix_and_a_busy_port_is_named(
     with sandbox.SandboxServer(judge, 0) as server:
         port = server.server_port
         assert main(["sandbox", "--prefix", "ACME_", "--port", str(port)]) == 1
-    assert f"Port {port} cannot be listened on: Address already in use. Give another" in capsys.readouterr().err
+    assert f"Cannot listen on port {port}: Address already in use. Choose another" in capsys.readouterr().err

@@ -66,7 +66,7 @@ def test_decode_takes_settings_apart(messenger_builder: TokenPairBuilder) -> Non
     assert decoded.intercom == decode_token(settings["intercom_user_jwt"])
     assert decoded.salesforce == decode_token(settings["salesforce_identity_token"])
     assert decode(messenger_builder.build_settings(None)).intercom is None
-    with pytest.raises(ValueError, match="no compact JWS"):
+    with pytest.raises(ValueError, match="not a compact JWS"):
         decode_token("not a token")
 
 
@@ -92,7 +92,7 @@ REJECTED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "anonymous": (lambda s: s.pop("intercom_user_jwt"), {}, "no intercom_user_jwt"),
     "Intercom's signature": (spoil("intercom_user_jwt"), {}, "intercom_user_jwt would be rejected: BadSignature"),
     "Salesforce's signature": (spoil("salesforce_identity_token"), {}, "salesforce_identity_token would be rejected"),
-    "no token at all": (lambda s: s.update(intercom_user_jwt=7), {}, "no compact JWS"),
+    "no token at all": (lambda s: s.update(intercom_user_jwt=7), {}, "not a compact JWS"),
     "another secret": (lambda _: None, {"secret": "x" * 32}, "intercom_user_jwt would be rejected"),
     "another key": (
         lambda _: None,

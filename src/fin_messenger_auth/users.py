@@ -130,7 +130,7 @@ class MessengerUser:
         fill(self, "phone", _string(phone, "phone"))
         fill(self, "created_at", None if created_at is None else _unix_seconds(created_at, "created_at"))
         fill(self, "company", _company(company))
-        fill(self, "attributes", _attributes(attributes, _RESERVED_NAMES, MAX_ATTRIBUTES))
+        fill(self, "attributes", _attributes(attributes, RESERVED_NAMES, MAX_ATTRIBUTES))
         fill(
             self,
             "salesforce_subject",
@@ -143,7 +143,8 @@ class MessengerUser:
             )
 
 
-_RESERVED_NAMES = _REGISTERED_CLAIMS | {each.name for each in fields(MessengerUser)}
+RESERVED_NAMES = _REGISTERED_CLAIMS | {each.name for each in fields(MessengerUser)}
+"""Names that no custom attribute of a user may have."""
 
 
 def identify(user: Any) -> MessengerUser | None:  # noqa: ANN401 - every framework has its own user

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fin_messenger_auth import testing
 from fin_messenger_auth.users import Company, MessengerUser
 
-if TYPE_CHECKING:
-    import argparse
-
-    from fin_messenger_auth.testing import DecodedToken
-
 _WIDTH = 88
-_SHOWN = 24  # characters of a token: enough to see that it is one, too few to use
+_MAX_LENGTH = 24  # characters of a token: too few to use it
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -40,7 +36,7 @@ def run(_arguments: argparse.Namespace) -> int:
     )
     settings = builder.build_settings(user, hide_default_launcher=False)
     decoded = testing.verify(settings)
-    assert decoded.intercom and decoded.salesforce  # noqa: PT018, S101 - verify has seen both; this tells the type checker
+    assert decoded.intercom and decoded.salesforce  # noqa: PT018, S101 - for the type checker: verify has seen both
 
     _title("1  A signed-in user's page carries: window.intercomSettings")
     _json({name: _shortened(value) for name, value in settings.items()})
@@ -50,7 +46,7 @@ def run(_arguments: argparse.Namespace) -> int:
     _token(decoded.salesforce, "the public half of the RSA key (RS256)")
     _title("4  An anonymous visitor's page carries no token and no user_id")
     _json(builder.build_settings(None, hide_default_launcher=False))
-    print("\nBoth keys were made for this run and are gone now. With your own, in the environment:")
+    print("\nBoth keys were generated for this run only. With your own, in the environment:")
     print("  python -m fin_messenger_auth settings --user 42")
     return 0
 
@@ -65,11 +61,11 @@ def _json(value: dict[str, Any]) -> None:
 
 def _shortened(value: object) -> object:
     if isinstance(value, str) and value.startswith("eyJ"):
-        return f"{value[:_SHOWN]}… ({len(value)} characters)"
+        return f"{value[:_MAX_LENGTH]}… ({len(value)} characters)"
     return value
 
 
-def _token(token: DecodedToken, verified_with: str) -> None:
+def _token(token: testing.DecodedToken, verified_with: str) -> None:
     print("header", json.dumps(token.header, ensure_ascii=False))
     print("claims", json.dumps(token.claims, indent=2, ensure_ascii=False))
     print(f"✓ verified by joserfc with {verified_with}")

@@ -15,14 +15,14 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "sandbox",
         help="a local stand-in for both platforms: would they verify your page?",
         description="Serve a stand-in for the Messenger's widget on 127.0.0.1. It verifies the tokens of the pages "
-        "that load it with the keys of your configuration, and says in the page and on its own status page whom each "
-        "platform would take the visitor for. It knows nothing of what is set in Intercom or in Salesforce.",
+        "that load it with the keys of your configuration, and shows in the page and on its own status page which user "
+        "each platform would identify. It does not know what is configured in Intercom or in Salesforce.",
     )
     parser.add_argument("--port", type=_port, default=8765, metavar="P", help="where to listen (8765)")
     parser.add_argument("--kid", metavar="K", help="the kid of the JWK in Salesforce, if not the configuration's")
     parser.add_argument("--issuer", metavar="I", help="the keyset's issuer in Salesforce, likewise")
-    parser.add_argument("--audience", metavar="A", help="the audience that is expected, likewise")
-    parser.add_argument("--prefix", default="", metavar="P", help="what stands before each variable's name")
+    parser.add_argument("--audience", metavar="A", help="the expected audience, likewise")
+    parser.add_argument("--prefix", default="", metavar="P", help="a prefix of the names of all variables")
     parser.set_defaults(run=run)
 
 
@@ -30,13 +30,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until interrupted."""
     from fin_messenger_auth.sandbox import SandboxServer, sandbox_from_env  # noqa: PLC0415 - a web server, for here only
 
-    known = {name: getattr(arguments, name) for name in ("kid", "issuer", "audience")}
-    sandbox = sandbox_from_env(prefix=arguments.prefix, **known)
+    sandbox = sandbox_from_env(
+        prefix=arguments.prefix, kid=arguments.kid, issuer=arguments.issuer, audience=arguments.audience
+    )
     try:
         server = SandboxServer(sandbox, arguments.port)
     except OSError as error:
         raise ConfigurationError(
-            f"Port {arguments.port} cannot be listened on: {error.strerror}. Give another with --port."
+            f"Cannot listen on port {arguments.port}: {error.strerror}. Choose another with --port."
         ) from error
     with server:
         print(f"A stand-in for Intercom and Salesforce, on this machine only. Status page: {server.url}")
@@ -51,6 +52,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _port(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and int(text) <= _LAST_PORT):
-        raise argparse.ArgumentTypeError(f"a port is a number from 0 to {_LAST_PORT}")
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(_LAST_PORT)) and int(text) <= _LAST_PORT):
+        raise argparse.ArgumentTypeError(f"expected a port from 0 to {_LAST_PORT}")
     return int(text)

@@ -15,19 +15,19 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser = commands.add_parser(
         "settings",
         help="print window.intercomSettings for a user, from the environment",
-        description="Print window.intercomSettings for a user as JSON. Keys and ids come from the environment; "
+        description="Print window.intercomSettings for a user as JSON. Keys and IDs come from the environment; "
         "the README lists the variables. The output holds bearer tokens: treat it like a password.",
     )
-    parser.add_argument("--user", required=True, metavar="ID", help="the signed-in user's id")
+    parser.add_argument("--user", required=True, metavar="ID", help="the signed-in user's ID")
     parser.add_argument(
         "--attribute",
         action="append",
         default=[],
         type=_attribute,
         metavar="NAME=VALUE",
-        help='a signed attribute; VALUE is JSON where it parses (true, 12, "12"), else text; may be repeated',
+        help='a signed attribute; VALUE is JSON where it parses (true, 12, "12"), else a string; may be repeated',
     )
-    parser.add_argument("--prefix", default="", metavar="P", help="what stands before each variable's name")
+    parser.add_argument("--prefix", default="", metavar="P", help="a prefix of the names of all variables")
     parser.set_defaults(run=run)
 
 
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _attribute(text: str) -> tuple[str, Any]:
     name, separator, value = text.partition("=")
     if not (name and separator):
-        raise argparse.ArgumentTypeError("write it as NAME=VALUE")
+        raise argparse.ArgumentTypeError("expected NAME=VALUE")
     try:
         return name, json.loads(value)
     except (ValueError, RecursionError):

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 from uuid import uuid4
 
-from .compact import SALESFORCE, read_token, shown
+from fin_messenger_auth.salesforce import TOKEN as SALESFORCE
+
 from .findings import finding
 from .http_client import Answer, Client, NoAnswerError, is_allowed
 from .key_checks import check_jwks
+from .token_checks import check_form, quoted
 from .validity import LEEWAY_SECONDS, duration
 
 if TYPE_CHECKING:
@@ -92,7 +94,7 @@ def check_published_jwks(
     findings = check_jwks(answer.body, now=now)
     keys = answer.json.get("keys")
     if kid is not None and kid not in [_member(key, "kid") for key in (keys if isinstance(keys, list) else ())]:
-        findings.append(finding("online-jwks-key-missing", kid=shown(kid)))
+        findings.append(finding("online-jwks-key-missing", kid=quoted(kid)))
     if "max-age" not in answer.headers.get("cache-control", ""):
         findings.append(finding("online-jwks-uncached"))
     return findings
@@ -110,7 +112,7 @@ def _check_channel(org: Org, client: Client, now: float) -> list[Finding]:
         return [*findings, _unexpected(_ORG, answer)]
     mode = _member(answer.json, "embeddedServiceConfig", "embeddedServiceMessagingChannel", "authMode")
     if mode != "Auth":
-        findings.append(finding("online-channel-mode", got=f"authMode is {shown(mode)}, expected Auth"))
+        findings.append(finding("online-channel-mode", got=f"authMode is {quoted(mode)}, expected Auth"))
     return findings
 
 
@@ -146,7 +148,7 @@ def _check_subject(answer: dict[str, Any], token: str) -> list[Finding]:
         return [finding("online-answer", what=_ORG, got="no subject", wanted="context.endUser.subject")]
     if "/AUTH/" not in subject:
         return [finding("online-guest", answer="it accepted the token, but its subject is a guest (no /AUTH/)")]
-    read, _ = read_token(token, SALESFORCE)
+    read, _ = check_form(token, SALESFORCE)
     if read is not None and not subject.endswith((str(read.claims.get("sub")), "<redacted>")):
         return [finding("online-subject-differs")]
     return []

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
-from .compact import INTERCOM, read_token
-from .findings import finding
+from fin_messenger_auth.intercom import TOKEN as INTERCOM
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from .findings import Finding
+from .findings import Finding, finding
+from .token_checks import check_form
 
 _JWT = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
 
 
 def check_settings(settings: Mapping[str, object]) -> list[Finding]:
-    """Say what is wrong with the settings of a page, but for the tokens, which have checks of their own.
+    """Check the settings of a page, except for the tokens, which have checks of their own.
 
     Args:
-        settings: What the page carries, as ``build_settings`` returns it or as another program made it.
+        settings: The settings of the page, from ``build_settings`` or from another program.
     """
     token, user_hash = settings.get(INTERCOM), settings.get("user_hash")
     findings = []
@@ -30,8 +27,8 @@ def check_settings(settings: Mapping[str, object]) -> list[Finding]:
         findings.append(finding("settings-token-as-user-hash"))
     elif user_hash is not None and token:
         findings.append(finding("settings-user-hash"))
-    read = read_token(token, INTERCOM)[0] if isinstance(token, str) else None
-    if read is not None:
-        twice = [name for name in settings if name in read.claims and name != "user_id"]
+    parsed = check_form(token, INTERCOM)[0] if isinstance(token, str) else None
+    if parsed is not None:
+        twice = [name for name in settings if name in parsed.claims and name != "user_id"]
         findings += [finding("settings-signed-twice", name=repr(name)) for name in twice]
     return findings

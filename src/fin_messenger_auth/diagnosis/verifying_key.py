@@ -14,8 +14,7 @@ from fin_messenger_auth.onboarding.certificate import read_certificate, rsa_key_
 from fin_messenger_auth.onboarding.jwk import parse_json, rsa_key_in, without_dummies
 from fin_messenger_auth.pem import read_private_key, read_public_key
 from fin_messenger_auth.signers import rsa_hash
-
-from .compact import ReadToken
+from fin_messenger_auth.token_parser import ParsedToken
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class VerifyingKey:
     kid: str | None = None
     alg: str | None = None
 
-    def verifies(self, token: ReadToken) -> bool:
+    def verifies(self, token: ParsedToken) -> bool:
         """Tell whether this key's private half made the signature of a token (RFC 7518 §3.3)."""
         try:
             self.public_key.verify(token.signature, token.message, PKCS1v15(), rsa_hash(token.header["alg"]))

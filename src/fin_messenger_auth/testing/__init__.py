@@ -1,6 +1,6 @@
 """For the tests of applications and of signers: throwaway keys, a frozen clock, tokens decoded and verified.
 
-Nothing here belongs in production: the throwaway keys are made anew in each process and are good for nothing else.
+Not for production: each process generates its own throwaway keys.
 """
 
 from .conformance import acheck_signer, check_signer

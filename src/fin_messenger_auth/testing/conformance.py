@@ -1,10 +1,11 @@
-"""Whether a signer keeps the contract: one call, every violation in one error, each mistake by its name."""
+"""Whether a signer keeps the contract: one call, every violation in one error, each mistake named."""
 
 from __future__ import annotations
 
 import inspect
 import sys
 import warnings
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -16,16 +17,12 @@ from fin_messenger_auth import intercom, salesforce
 from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.json_values import configured_string
 from fin_messenger_auth.pem import MIN_RSA_BITS
+from fin_messenger_auth.signers import AsyncSigner, Signer
 
-from .symptoms import diagnose_hmac, diagnose_rsa
+from .signature_errors import diagnose_hmac, diagnose_rsa
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
     from joserfc.jwk import OctKey, RSAKey
-
-    from fin_messenger_auth.signers import AsyncSigner, Signer
-
 
 _T = TypeVar("_T")
 
@@ -36,15 +33,15 @@ def _message(label: str, size: int) -> bytes:
 
 
 _USUAL = 400  # bytes, as the signing input of a real token
-_CROWD = 8  # threads, or tasks
+_PARALLEL = 8  # threads, or tasks
 
 USUAL_MESSAGES = tuple(_message(f"usual{number}", _USUAL) for number in range(32))
 """Signed one by one, to see whether a signature is right each time."""
 
 SIZED_MESSAGES = tuple(_message("sized", size) for size in (1, 4096, 4097, 100_000))
-"""The least, the most that some APIs take as a message, one more, and a token with many attributes."""
+"""The shortest, the longest that some APIs accept, one byte more, and a token with many attributes."""
 
-CROWD_MESSAGES = tuple(tuple(_message(f"crowd{who}.{number}", _USUAL) for number in range(8)) for who in range(_CROWD))
+PARALLEL_MESSAGES = tuple(tuple(_message(f"{row}.{number}", _USUAL) for number in range(8)) for row in range(_PARALLEL))
 """One row for each of eight threads or tasks that sign at the same time."""
 
 
@@ -63,21 +60,21 @@ def check_signer(signer: Signer, verify_with: RSAPublicKey | bytes) -> None:
             the signer raised is the cause.
         TypeError: ``verify_with`` is neither.
     """
-    exam = _Exam(signer, verify_with)
+    examination = _Examination(signer, verify_with)
 
     def answer(message: bytes) -> object:
         try:
             return signer.sign(message)
-        except Exception as error:  # noqa: BLE001 - whatever it raises is what the report is about
+        except Exception as error:  # noqa: BLE001 - the report is about whatever it raises
             return _Raised(error)
         finally:
-            exam.look()
+            examination.read_properties()
 
-    if exam.finds("sign", "It has asign: check it with acheck_signer."):
-        exam.judge(_one_by_one, USUAL_MESSAGES, map(answer, USUAL_MESSAGES))
-        exam.judge(_by_size, SIZED_MESSAGES, map(answer, SIZED_MESSAGES))
-        exam.judge(_from_eight_threads, _flat(CROWD_MESSAGES), _flat(_in_threads(answer)))
-    exam.report()
+    if examination.has_method("sign", "It has asign: check it with acheck_signer."):
+        examination.judge(_one_by_one, USUAL_MESSAGES, map(answer, USUAL_MESSAGES))
+        examination.judge(_by_size, SIZED_MESSAGES, map(answer, SIZED_MESSAGES))
+        examination.judge(_from_eight_threads, _flat(PARALLEL_MESSAGES), _flat(_in_threads(answer)))
+    examination.report()
 
 
 async def acheck_signer(signer: AsyncSigner, verify_with: RSAPublicKey | bytes) -> None:
@@ -97,32 +94,32 @@ async def acheck_signer(signer: AsyncSigner, verify_with: RSAPublicKey | bytes) 
     """
     from asyncio import gather  # noqa: PLC0415 - 25 ms that a synchronous test need not pay
 
-    exam = _Exam(signer, verify_with)
+    examination = _Examination(signer, verify_with)
 
     async def answer(message: bytes) -> object:
         try:
             return await signer.asign(message)
-        except Exception as error:  # noqa: BLE001 - whatever it raises is what the report is about
+        except Exception as error:  # noqa: BLE001 - the report is about whatever it raises
             return _Raised(error)
         finally:
-            exam.look()
+            examination.read_properties()
 
     async def answers(messages: Sequence[bytes]) -> list[object]:
         return [await answer(message) for message in messages]
 
-    if exam.finds("asign", "It has sign: check it with check_signer, or wrap it in in_thread."):
-        exam.judge(_one_by_one, USUAL_MESSAGES, await answers(USUAL_MESSAGES))
-        exam.judge(_by_size, SIZED_MESSAGES, await answers(SIZED_MESSAGES))
-        crowd = await gather(*map(answers, CROWD_MESSAGES))
-        exam.judge(_from_eight_tasks, _flat(CROWD_MESSAGES), _flat(crowd))
-    exam.report()
+    if examination.has_method("asign", "It has sign: check it with check_signer, or wrap it in in_thread."):
+        examination.judge(_one_by_one, USUAL_MESSAGES, await answers(USUAL_MESSAGES))
+        examination.judge(_by_size, SIZED_MESSAGES, await answers(SIZED_MESSAGES))
+        crowd = await gather(*map(answers, PARALLEL_MESSAGES))
+        examination.judge(_from_eight_tasks, _flat(PARALLEL_MESSAGES), _flat(crowd))
+    examination.report()
 
 
 def _in_threads(answer: Callable[[bytes], object]) -> list[list[object]]:
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - with threading, needed only here
     from threading import Barrier  # noqa: PLC0415 - the same
 
-    together = Barrier(_CROWD)
+    together = Barrier(_PARALLEL)
 
     def answers(messages: Sequence[bytes]) -> list[object]:
         together.wait()
@@ -131,35 +128,35 @@ def _in_threads(answer: Callable[[bytes], object]) -> list[list[object]]:
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)  # threads change places often, so that shared state shows
     try:
-        with ThreadPoolExecutor(_CROWD) as pool:
-            return list(pool.map(answers, CROWD_MESSAGES))
+        with ThreadPoolExecutor(_PARALLEL) as pool:
+            return list(pool.map(answers, PARALLEL_MESSAGES))
     finally:
         sys.setswitchinterval(interval)
 
 
 class _Raised(NamedTuple):
-    """Stands where the signer raised in place of an answer."""
+    """The signer raised this instead of answering."""
 
     error: Exception
 
 
 class _Unreadable(NamedTuple):
-    """Stands where reading ``alg`` or ``kid`` raised."""
+    """Reading ``alg`` or ``kid`` raised."""
 
     problem: str
 
 
 class _Verifier(NamedTuple):
-    """What ``verify_with`` is good for."""
+    """What ``verify_with`` verifies, and how."""
 
     algorithms: Sequence[str]
     verifies: Callable[[str, bytes, bytes], bool]  # alg, message, signature
     diagnose: Callable[..., str]
 
 
-# Each of these describes a group of calls that share one fault, or is empty where it is all of them.
+# Each of these describes the calls that share one fault, or is empty if all of them do.
 def _one_by_one(at: Sequence[bytes], messages: Sequence[bytes]) -> str:
-    return "" if len(at) == len(messages) else f"only sometimes right, in {len(at)} of {len(messages)} calls: "
+    return "" if len(at) == len(messages) else f"wrong in {len(at)} of {len(messages)} calls: "
 
 
 def _by_size(at: Sequence[bytes], messages: Sequence[bytes]) -> str:
@@ -168,15 +165,15 @@ def _by_size(at: Sequence[bytes], messages: Sequence[bytes]) -> str:
 
 
 def _from_eight_threads(at: Sequence[bytes], messages: Sequence[bytes]) -> str:
-    return f"not safe under {_CROWD} threads, in {len(at)} of {len(messages)} calls: "
+    return f"not safe under {_PARALLEL} threads, in {len(at)} of {len(messages)} calls: "
 
 
 def _from_eight_tasks(at: Sequence[bytes], messages: Sequence[bytes]) -> str:
-    return f"not safe under {_CROWD} tasks, in {len(at)} of {len(messages)} calls: "
+    return f"not safe under {_PARALLEL} tasks, in {len(at)} of {len(messages)} calls: "
 
 
-class _Exam:
-    """One signer under examination: what it said of itself, what it answered, and what is wrong with that."""
+class _Examination:
+    """The examination of one signer: its properties, its answers, and what is wrong with them."""
 
     def __init__(self, signer: Signer | AsyncSigner, verify_with: RSAPublicKey | bytes) -> None:
         self._signer = signer
@@ -185,22 +182,22 @@ class _Exam:
         self._seen: dict[str, list[object]] = {"alg": [], "kid": []}
         self._violations: list[str] = []
         self._cause: Exception | None = None
-        self.look()
-        self.look()
+        self.read_properties()
+        self.read_properties()
         alg = self._seen["alg"][0]
         self._alg = next((known for known in self._verifier.algorithms if known == alg), self._verifier.algorithms[0])
         self._note(_check_alg(alg, self._verifier.algorithms), _check_kid(self._seen["kid"][0]))
         self._note(_check_key(signer, verify_with))
 
-    def look(self) -> None:
-        """Read ``alg`` and ``kid`` once more, and remember what is new."""
+    def read_properties(self) -> None:
+        """Read ``alg`` and ``kid`` once more, and remember new values."""
         for name, seen in self._seen.items():
             value = _read(self._signer, name)
             if not any(type(value) is type(known) and value == known for known in seen):
                 seen.append(value)
 
-    def finds(self, method: str, hint: str) -> bool:
-        """Tell whether the method is there to be called."""
+    def has_method(self, method: str, hint: str) -> bool:
+        """Tell whether the signer has the method, and note it if not."""
         self._method = method
         if callable(getattr(self._signer, method, None)):
             return True
@@ -215,7 +212,7 @@ class _Exam:
         messages: Sequence[bytes],
         answers: Iterable[object],
     ) -> None:
-        """Hold each answer to its message, and note each fault once, however often it occurs."""
+        """Check each answer, and note each fault once, however often it occurs."""
         faults: dict[str, list[bytes]] = {}
         for message, answer in zip(messages, answers, strict=True):
             fault = self._fault(message, answer, messages)
@@ -226,7 +223,7 @@ class _Exam:
                 self._note(f"{self._method}: {describe(at, messages)}{fault}.")
 
     def report(self) -> None:
-        """Raise what was found, all of it."""
+        """Raise everything that was found."""
         for name, seen in self._seen.items():
             if len(seen) > 1:
                 self._note(f"{name} changes; a signer is one immutable value, and rotation is a new signer.")
@@ -243,9 +240,9 @@ class _Exam:
             return f"it raises {type(answer.error).__name__}"
         if inspect.iscoroutine(answer):
             answer.close()
-            return "it returns a coroutine; a signer to be awaited has asign"
+            return "it returns a coroutine; rename it to asign"
         if not isinstance(answer, bytes):
-            return f"it returns {type(answer).__name__} where bytes are due"
+            return f"expected bytes, got {type(answer).__name__}"
         if self._verifier.verifies(self._alg, message, answer):
             return ""
         return self._verifier.diagnose(answer, message, alg=self._alg, others=messages)
@@ -259,9 +256,9 @@ def _verifier(verify_with: RSAPublicKey | bytes) -> _Verifier:
     from joserfc.jwk import OctKey, RSAKey  # noqa: PLC0415 - heavy, and needed only here
 
     if not isinstance(verify_with, RSAPublicKey | bytes):
-        raise TypeError(f"verify_with must be an RSA public key or bytes, not {type(verify_with).__name__}.")
+        raise TypeError(f"verify_with: expected an RSA public key or bytes, got {type(verify_with).__name__}.")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of joserfc, on short keys: the report says so itself
+        warnings.simplefilter("ignore")  # joserfc warns of short keys; the report says so itself
         if isinstance(verify_with, bytes):
             secret = OctKey.import_key(verify_with)
             return _Verifier(intercom.ALGORITHMS, _oracle(secret), partial(diagnose_hmac, secret=verify_with))
@@ -280,21 +277,21 @@ def _read(signer: object, name: str) -> object:
         return getattr(signer, name)
     except AttributeError:
         return _Unreadable("is missing")
-    except Exception as error:  # noqa: BLE001 - whatever it raises is what the report is about
+    except Exception as error:  # noqa: BLE001 - the report is about whatever it raises
         return _Unreadable(f"raises {type(error).__name__}")
 
 
 def _check_alg(alg: object, algorithms: Sequence[str]) -> str:
-    return _check_text(alg, "alg") or (
-        "" if alg in algorithms else f"alg is {alg!r}; with this key it must be {' or '.join(algorithms)}."
+    return _check_string(alg, "alg") or (
+        "" if alg in algorithms else f"alg: expected {' or '.join(algorithms)} with this key, got {alg!r}."
     )
 
 
 def _check_kid(kid: object) -> str:
-    return "" if kid is None else _check_text(kid, "kid")
+    return "" if kid is None else _check_string(kid, "kid")
 
 
-def _check_text(value: object, name: str) -> str:
+def _check_string(value: object, name: str) -> str:
     if isinstance(value, _Unreadable):
         return f"{name} {value.problem}."
     try:
@@ -306,11 +303,9 @@ def _check_text(value: object, name: str) -> str:
 
 def _check_key(signer: object, verify_with: RSAPublicKey | bytes) -> str:
     if isinstance(verify_with, bytes):
-        shown = repr(signer)
-        leaks = repr(verify_with)[2:-1] in shown
-        return "repr shows the secret." if leaks else ""
+        return "repr shows the secret." if repr(verify_with)[2:-1] in repr(signer) else ""
     if verify_with.key_size < MIN_RSA_BITS:
-        return f"The key has {verify_with.key_size} bits; at least {MIN_RSA_BITS} are needed."
+        return f"The key has {verify_with.key_size} bits; the minimum is {MIN_RSA_BITS}."
     offered = getattr(signer, "public_key", verify_with)
     same = isinstance(offered, RSAPublicKey) and offered.public_numbers() == verify_with.public_numbers()
-    return "" if same else "public_key is not the key that must verify."
+    return "" if same else "public_key is not the key in verify_with."

@@ -1,4 +1,4 @@
-"""pytest fixtures, taken into a ``conftest.py`` by one line.
+"""pytest fixtures, imported into a ``conftest.py`` by one line.
 
 .. code-block:: python
 
@@ -7,14 +7,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-from .throwaway import FrozenClock, throwaway_builder
+from fin_messenger_auth.pair import TokenPairBuilder
 
-if TYPE_CHECKING:
-    from fin_messenger_auth.pair import TokenPairBuilder
+from .throwaway import FrozenClock, throwaway_builder
 
 __all__ = ["messenger_builder", "messenger_clock"]
 

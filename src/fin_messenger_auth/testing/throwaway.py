@@ -1,11 +1,11 @@
-"""Keys that are made once per process and thrown away, a clock that stands still, and a builder with both."""
+"""Keys that are generated once per process, a clock that stands still, and a builder with both."""
 
 from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -13,14 +13,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from fin_messenger_auth import users
 from fin_messenger_auth.intercom import IntercomMinter
 from fin_messenger_auth.keys import StringKeySource
-from fin_messenger_auth.pair import TokenPairBuilder
+from fin_messenger_auth.pair import Identify, TokenPairBuilder
 from fin_messenger_auth.salesforce import SalesforceMinter
 from fin_messenger_auth.signers import HMACSigner, RSASigner
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from fin_messenger_auth.pair import Identify
 
 THROWAWAY_KID = "throwaway"
 """The ``kid`` of the throwaway builder's RSA signer."""
@@ -33,7 +28,7 @@ THROWAWAY_AUDIENCE = "https://example.my.salesforce-scrt.com"
 
 
 class FrozenClock:
-    """A clock that stands still until it is told to go on.
+    """A clock that stands still until it is advanced.
 
     Args:
         now: The time that it shows, in Unix seconds.
@@ -53,22 +48,22 @@ class FrozenClock:
         return self.now
 
     def advance(self, seconds: float) -> None:
-        """Go on by ``seconds``."""
+        """Advance the clock by ``seconds``."""
         self.now += seconds
 
 
 @cache
 def throwaway_secret() -> str:
-    """Return a Messenger API Secret of the usual strength, made once per process."""
+    """Return a Messenger API Secret of the usual strength, generated once per process."""
     return secrets.token_urlsafe(32)
 
 
 @cache
 def throwaway_rsa_key(bits: int = 2048) -> rsa.RSAPrivateKey:
-    """Return an RSA private key, made once per process and size.
+    """Return an RSA private key, generated once per process and size.
 
     Args:
-        bits: The size of its modulus.
+        bits: The size of its modulus, in bits.
     """
     return rsa.generate_private_key(public_exponent=65537, key_size=bits)
 
@@ -110,7 +105,7 @@ def throwaway_builder(
     """Return a builder on throwaway keys, made in well under a millisecond after the first.
 
     Args:
-        identify: The application's own, to test it.
+        identify: The application's own ``identify``, to test it.
         clock: A :class:`FrozenClock`, to have the same tokens each time.
         fin_managed: Whether Fin makes the second token, as in an application without a Salesforce key.
     """

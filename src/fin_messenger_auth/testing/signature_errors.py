@@ -1,6 +1,6 @@
-"""What a wrong signature tells of the signer that made it.
+"""What is wrong with a signature, and so with the signer that made it.
 
-Tables: how the bytes may be dressed up, what may have been signed in place of the message, with which
+Tables: how the signature may be encoded, what may have been signed instead of the message, with which
 secret. The first combination that explains the signature names the mistake.
 """
 
@@ -8,54 +8,43 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from base64 import b64decode
 from binascii import unhexlify
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+from fin_messenger_auth.altered_secrets import altered_secrets, decode_base64
 
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-
-Digester = Callable[[bytes, str], bytes]
-"""A message and the name of a hash to a digest, keyed or not."""
+_Digester = Callable[[bytes, str], bytes]  # a message and the name of a hash to a digest, keyed or not
 
 _HASHES = {"sha256": hashes.SHA256(), "sha512": hashes.SHA512(), "sha384": hashes.SHA384(), "sha224": hashes.SHA224()}
 
 _CUTS = tuple(2**power for power in range(17))  # where APIs and buffers cut a message short
 
 
-def _unbase64(data: bytes) -> bytes:
-    if not data.isascii():
-        raise ValueError("no Base64")
-    return b64decode(data.translate(bytes.maketrans(b"-_", b"+/")) + b"==")
-
-
 def _whole(data: bytes, size: int) -> bytes:
     if len(data) != size:
-        raise ValueError("another length")
+        raise ValueError("wrong length")
     return data
 
 
-# How the raw signature may be dressed up: a name, and how to get at its `size` bytes.
-_DRESSES: tuple[tuple[str, Callable[[bytes, int], bytes]], ...] = (
+# How the raw signature may be encoded: a name, and how to get its `size` bytes.
+_ENCODINGS: tuple[tuple[str, Callable[[bytes, int], bytes]], ...] = (
     ("", _whole),
     ("leading zero bytes of the signature are dropped; return all of it", lambda got, size: got.rjust(size, b"\0")),
     ("the signature is in reverse byte order (little-endian)", lambda got, _size: got[::-1]),
-    ("the signature is encoded as Base64; return its raw bytes", lambda got, _size: _unbase64(got)),
+    ("the signature is encoded as Base64; return its raw bytes", lambda got, _size: decode_base64(got)),
     ("the signature is in hexadecimal digits; return its raw bytes", lambda got, _size: unhexlify(got)),
-    ("a whole token is returned; return only the signature, raw", lambda got, _size: _unbase64(got.split(b".")[-1])),
+    ("a whole token is returned; return the raw signature", lambda got, _size: decode_base64(got.split(b".")[-1])),
     ("the signature is wrapped in DER, or has a prefix; return it raw", lambda got, size: got[-size:]),
-    ("bytes follow the signature, such as a line end; return it raw", lambda got, size: got[:size]),
+    ("bytes follow the signature, such as a newline; return it raw", lambda got, size: got[:size]),
 )
 
-# What may have been signed in place of the message: a name, and how it is made from message and hash.
+# What may have been signed instead of the message: a name, and how it is made from message and hash.
 _CONTENTS: tuple[tuple[str, Callable[[bytes, Callable[[bytes], bytes]], bytes]], ...] = (
     ("", lambda message, _hash: message),
     (
@@ -66,64 +55,56 @@ _CONTENTS: tuple[tuple[str, Callable[[bytes, Callable[[bytes], bytes]], bytes]],
     ("the hexadecimal digest is signed instead of the message", lambda message, hash_: hash_(message).hex().encode()),
     ("the message is signed in reverse byte order", lambda message, _hash: message[::-1]),
     ("the message is signed without its header", lambda message, _hash: message.rpartition(b".")[2]),
-    ("the message is signed with a line end behind it", lambda message, _hash: message + b"\n"),
+    ("the message is signed with a newline after it", lambda message, _hash: message + b"\n"),
     ("an empty message is signed", lambda _message, _hash: b""),
-)
-
-# What may have been done to an HMAC secret. Intercom takes the bytes of its text as they are.
-_SECRETS: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
-    ("", lambda secret: secret),
-    ("the secret is decoded from Base64 first; use the bytes of its text", _unbase64),
-    ("the secret is decoded from hexadecimal first; use the bytes of its text", unhexlify),
-    ("the secret is hashed first; use the bytes of its text", lambda secret: hashlib.sha256(secret).digest()),
-    ("the secret has a line end too many", lambda secret: secret + b"\n"),
-    ("the secret is empty", lambda _secret: b""),
 )
 
 
 def diagnose_rsa(
     signature: bytes, message: bytes, *, alg: str, key: RSAPublicKey, others: Collection[bytes] = ()
 ) -> str:
-    """Say what is wrong with an RSA signature, in words for a report.
+    """Say in a few words what is wrong with an RSA signature.
 
     Args:
         signature: What the signer returned; not the valid signature of ``message``.
         message: What it was asked to sign.
-        alg: The algorithm that is due: ``RS256`` or ``RS512``.
+        alg: The expected algorithm: ``RS256`` or ``RS512``.
         key: The public key that must verify it.
         others: What else the signer was asked to sign.
     """
-    known = _catalogue(message, alg, [("", _hash)], others)
+    known = _digests(message, alg, [("", _hash)], others)
     size = (key.key_size + 7) // 8
-    for dress, undo in _DRESSES:
+    for encoding, decode in _ENCODINGS:
         try:
-            mistake = _explain_rsa(undo(signature, size), message, alg, key, known)
+            mistake = _explain_rsa(decode(signature, size), message, alg, key, known)
         except ValueError:
             continue
         if mistake is not None:
-            return _joined(dress, mistake) or "the digest's DigestInfo is not that of RFC 8017 §9.2"
+            return _joined(encoding, mistake) or "the DigestInfo of the digest is not as in RFC 8017 §9.2"
     return _unexplained(signature, size, "key")
 
 
 def diagnose_hmac(signature: bytes, message: bytes, *, alg: str, secret: bytes, others: Collection[bytes] = ()) -> str:
-    """Say what is wrong with an HMAC, in words for a report; arguments as for :func:`diagnose_rsa`."""
-    keyed = [(mistake, partial(hmac.digest, treated)) for mistake, treated in _secrets(secret)]
-    known = _catalogue(message, alg, [*keyed, ("the message is hashed without the secret", _hash)], others)
+    """Say in a few words what is wrong with an HMAC; arguments as for :func:`diagnose_rsa`."""
+    altered = [(f"the secret is {how}; use it as it is written", bytes_) for how, bytes_ in altered_secrets(secret)]
+    keys = [("", secret), *altered, ("the secret is empty", b"")]
+    keyed = [(mistake, partial(hmac.digest, key)) for mistake, key in keys]
+    known = _digests(message, alg, [*keyed, ("the message is hashed without the secret", _hash)], others)
     size = int(alg[2:]) // 8
-    for dress, undo in _DRESSES:
+    for encoding, decode in _ENCODINGS:
         try:
-            mistake = known.get(undo(signature, size))
+            mistake = known.get(decode(signature, size))
         except ValueError:
             continue
         if mistake is not None:
-            return _joined(dress, mistake)
+            return _joined(encoding, mistake)
     return _unexplained(signature, size, "secret")
 
 
-def _catalogue(
-    message: bytes, alg: str, digesters: Sequence[tuple[str, Digester]], others: Collection[bytes]
+def _digests(
+    message: bytes, alg: str, digesters: Sequence[tuple[str, _Digester]], others: Collection[bytes]
 ) -> dict[bytes, str]:
-    """Return every digest that a mistake leads to, and that mistake's name; the likelier ones win."""
+    """Return the digests that mistakes lead to, with the mistake; the likelier mistake wins."""
     known: dict[bytes, str] = {}
     for name in _hash_names(alg):
         for how, digest in digesters:
@@ -148,7 +129,7 @@ def _hash_names(alg: str) -> list[str]:
 
 
 def _wrong_hash(name: str, alg: str) -> str:
-    return "" if name[3:] == alg[2:] else f"the hash is SHA-{name[3:]} where {alg} has SHA-{alg[2:]}"
+    return "" if name[3:] == alg[2:] else f"the hash: expected SHA-{alg[2:]}, got SHA-{name[3:]}"
 
 
 def _contents(message: bytes, hash_name: str) -> Iterator[tuple[str, bytes]]:
@@ -159,16 +140,8 @@ def _contents(message: bytes, hash_name: str) -> Iterator[tuple[str, bytes]]:
             yield f"only the first {cut} bytes of the message are signed", message[:cut]
 
 
-def _secrets(secret: bytes) -> Iterator[tuple[str, bytes]]:
-    for mistake, treat in _SECRETS:
-        try:
-            yield mistake, treat(secret)
-        except ValueError:
-            continue
-
-
 def _explain_rsa(raw: bytes, message: bytes, alg: str, key: RSAPublicKey, known: dict[bytes, str]) -> str | None:
-    """Name the mistake behind ``raw``: empty where there is none, ``None`` where it is no signature of this key."""
+    """Name the mistake: empty if there is none, ``None`` if it is not a signature of this key."""
     try:
         padded = key.recover_data_from_signature(raw, PKCS1v15(), None)
     except InvalidSignature:
@@ -181,7 +154,7 @@ def _explain_rsa(raw: bytes, message: bytes, alg: str, key: RSAPublicKey, known:
         mistake = known.get(padded[-_HASHES[name].digest_size :])
         if mistake is not None:
             return mistake
-    return "the right key signed something else than the message"
+    return "the right key signed something other than the message"
 
 
 def _explain_pss(raw: bytes, message: bytes, alg: str, key: RSAPublicKey) -> str | None:
@@ -192,14 +165,14 @@ def _explain_pss(raw: bytes, message: bytes, alg: str, key: RSAPublicKey) -> str
                 key.verify(raw, content, PSS(MGF1(hash_), PSS.AUTO), hash_)
             except InvalidSignature:
                 continue
-            return _joined("the padding is PSS where PKCS#1 v1.5 is due", _wrong_hash(name, alg), mistake)
+            return _joined("the padding: expected PKCS#1 v1.5, got PSS", _wrong_hash(name, alg), mistake)
     return None
 
 
 def _unexplained(signature: bytes, size: int, what: str) -> str:
     if len(signature) != size:
-        return f"the signature has {len(signature)} bytes where {size} are due"
-    return f"another {what} made the signature, or it is none"
+        return f"the signature: expected {size} bytes, got {len(signature)}"
+    return f"the signature was made with another {what}, or is not a signature"
 
 
 def _joined(*mistakes: str) -> str:

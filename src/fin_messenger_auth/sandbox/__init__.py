@@ -1,0 +1,20 @@
+"""A stand-in for both platforms on this machine: would they accept the tokens of a page?
+
+It is a test double, built from what is documented. It verifies what can be verified with the keys that it has, and
+knows nothing about the configuration of an org or a workspace. It listens on the loopback interface only, and keeps
+the last few verdicts in memory, but no token.
+"""
+
+from .judge import Sandbox, Verdict, sandbox_from_env
+from .page import widget_script
+from .server import SandboxServer, start_throwaway, throwaway_sandbox
+
+__all__ = [
+    "Sandbox",
+    "SandboxServer",
+    "Verdict",
+    "sandbox_from_env",
+    "start_throwaway",
+    "throwaway_sandbox",
+    "widget_script",
+]
