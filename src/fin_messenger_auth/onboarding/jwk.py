@@ -85,7 +85,7 @@ def make_jwks(keys: Iterable[Mapping[str, Any]], *, now: datetime | None = None)
     During a rotation it holds the old key and the new one, each with a ``kid`` of its own.
 
     Args:
-        keys: JWKs, as :func:`make_jwk` makes them.
+        keys: JWKs, as :func:`~fin_messenger_auth.onboarding.make_jwk` makes them.
         now: The time, as an aware ``datetime``; the present if left out.
 
     Raises:
