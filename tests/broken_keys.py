@@ -199,7 +199,7 @@ BROKEN = [
     jwks({"keys": [JWK]}, "key-differs", key=OTHER_KEY),
     jwks({"keys": [{**JWK, "n": 7}]}, "jwk-member", "key-differs"),
     # Two at once.
-    secret(f" '{SECRET[:18]}' ", "value-wrapped"),
+    secret(f" '{SECRET[:18]}' ", "value-wrapped", "secret-weak"),
     jwk("jwk-x5c-missing", "jwk-member", leave_out="x5c", alg="none"),
     jwk("jwk-private", "jwk-member", leave_out="kid", d="A" * 342),
     jwk("jwk-certificate-differs", "jwk-use", x5c=chain(certificate_pem(certificate(OTHER_KEY))), use="enc"),

@@ -90,6 +90,7 @@ def fin_managed(setup: Setup) -> None:
 def password_file(setup: Setup) -> None:
     path = setup.directory / "password"
     path.write_text("password\n")
+    path.chmod(0o600)
     setup.environ["SALESFORCE_PRIVATE_KEY_PASSWORD_FILE"] = str(path)
 
 

@@ -168,6 +168,7 @@ class TestKeyDirectory:
         lines = onboarding.environment_lines(made, issuer="Acme & Sons' issuer")
         environ = dict(shlex.split(line)[0].split("=", 1) for line in lines)
         environ |= {"INTERCOM_APP_ID": "abc", "INTERCOM_MESSENGER_SECRET": "s" * 32}
+        environ["SALESFORCE_AUDIENCE"] = environ["SALESFORCE_AUDIENCE"].replace("YOUR-SUBDOMAIN", "acme")
         pair = TokenPairBuilder.from_env(environ).build("42")
         assert pair is not None
         assert pair.salesforce_identity_token is not None

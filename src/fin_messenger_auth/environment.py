@@ -16,7 +16,7 @@ from .keys import EnvKeySource, FileKeySource, MaskedBytes, StringKeySource, rea
 from .salesforce import TOKEN as SALESFORCE_TOKEN
 from .salesforce import SalesforceMinter, checked_audience, checked_issuer
 from .settings import Region, api_base_of
-from .signers import HMACSigner, RSASigner
+from .signers import HMACSigner, RSASigner, configured_secret
 
 FIN_MANAGED = "fin-managed"
 """The value of ``SALESFORCE_IDENTITY`` that says that Fin makes the second token."""
@@ -71,7 +71,7 @@ class Reading:
     Attributes:
         problems: What is wrong, in the order of reading. The builder raises the first error.
         arguments: The builder's arguments; ``None`` if there is an error.
-        secret: The Messenger API Secret; ``None`` if it is missing or cannot be read.
+        secret: The Messenger API Secret; ``None`` if it is missing or cannot be used.
         password: The password of the private key; ``None`` likewise.
         salesforce_signer: What signs the second token; ``None`` if Fin makes it or the key cannot be used.
         key_files: The files that hold a secret or a key, by the variable that names them.
@@ -154,12 +154,11 @@ class Reading:
 
     def _intercom(self) -> IntercomMinter | None:
         lifetime = self._lifetime("INTERCOM_TOKEN_LIFETIME", INTERCOM_TOKEN)
-        variable, self.secret = self._key(SECRET)
-        if self.secret is None:
+        variable, raw = self._key(SECRET)
+        secret = self.secret = None if raw is None else self._attempt(lambda: configured_secret(raw), variable)
+        if secret is None:
             return None
-        source = StringKeySource(self.secret)
-        signer = self._attempt(lambda: HMACSigner(source), variable)
-        return None if signer is None else _quietly(lambda: IntercomMinter(signer, lifetime=lifetime))
+        return _quietly(lambda: IntercomMinter(HMACSigner(StringKeySource(secret)), lifetime=lifetime))
 
     def _salesforce(self) -> SalesforceMinter | None:
         lifetime = self._lifetime("SALESFORCE_TOKEN_LIFETIME", SALESFORCE_TOKEN)

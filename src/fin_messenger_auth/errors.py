@@ -22,12 +22,12 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import ClassVar
+from typing import Any, ClassVar
 
 _PACKAGE = __name__.partition(".")[0]
 
 
-class _Coded(Exception):  # noqa: N818 - a part of errors and of the warning
+class _Coded:
     """What the errors and the warning have in common: a message, and the code of a finding.
 
     Args:
@@ -36,12 +36,12 @@ class _Coded(Exception):  # noqa: N818 - a part of errors and of the warning
     """
 
     default_code: ClassVar[str]
-    code: str
+    args: tuple[Any, ...]
 
     def __init__(self, message: str, code: str | None = None) -> None:
-        self.code = code or self.default_code
-        super().__init__(message, self.code)  # all of it, so that a pickle restores it
         self.message = message
+        self.code = code or self.default_code
+        self.args = (message, self.code)  # all of it, so that a pickle restores it
 
     def __str__(self) -> str:
         return self.message

@@ -1,7 +1,6 @@
 """The rules of ``window.intercomSettings``: regions, and the public settings that go beside the tokens."""
 
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from typing import Any, Literal, NamedTuple, TypedDict, get_args
 
 from .errors import ConfigurationError, InvalidClaimError
@@ -178,6 +177,8 @@ def _check_name(name: str, is_signed: Callable[[str], bool]) -> None:
 
 def _checked_value(name: str, value: object) -> Any:  # noqa: ANN401 - any JSON
     if name not in RULES:
+        from difflib import get_close_matches  # noqa: PLC0415 - needed only to word an error
+
         close = get_close_matches(name, RULES, n=1)
         hint = f"did you mean {close[0]!r}? " if close else ""
         raise ConfigurationError(

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA512
 from cryptography.hazmat.primitives.hmac import HMAC
 
 from .errors import ConfigurationError, InvalidKeyError, warn
-from .json_values import configured_string, fill, is_wrapped
+from .json_values import configured_string, fill
 from .keys import KeySource, MaskedBytes, Sealed, read_key
 from .pem import read_private_key
 
@@ -31,6 +31,7 @@ RECOMMENDED_SECRET_BYTES = 32
 RSA_HASHES: dict[str, SHA256 | SHA512] = {"RS256": SHA256(), "RS512": SHA512()}
 """The RSA algorithms that Salesforce accepts, with their hash (RFC 7518 §3.3)."""
 
+_WHITESPACE_AND_QUOTES = b" \t\r\n\v\f\"'`"
 _INVALID = "signer-invalid"
 _PKCS1V15 = PKCS1v15()
 
@@ -91,8 +92,7 @@ class HMACSigner(Sealed):
 
     Raises:
         KeyUnavailableError: The secret cannot be read.
-        InvalidKeyError: It is blank, a PEM document, shorter than 16 bytes, or has whitespace or a quote around
-            it.
+        InvalidKeyError: It is blank, a PEM document, or shorter than 16 bytes.
 
     Warns:
         FinMessengerAuthWarning: It is shorter than the 32 bytes of Intercom's own secrets.
@@ -235,6 +235,28 @@ def check_kid(kid: object) -> None:
         configured_string(kid, "kid")
 
 
+def configured_secret(value: MaskedBytes) -> MaskedBytes:
+    """Return the Messenger API Secret from a variable or a file, where quotes and whitespace are mistakes.
+
+    Args:
+        value: What the variable or the file contains. One trailing newline is dropped.
+
+    Raises:
+        InvalidKeyError: :func:`checked_secret` refuses it, or whitespace or a quote is around it.
+
+    Warns:
+        FinMessengerAuthWarning: It is shorter than 32 bytes.
+    """
+    secret = checked_secret(value.without_line_end())
+    if secret.strip(_WHITESPACE_AND_QUOTES) != secret:
+        raise InvalidKeyError(
+            "The Messenger API Secret has whitespace, a newline or a quote around it, which would count as part of it; "
+            "remove it.",
+            "value-wrapped",
+        )
+    return secret
+
+
 def checked_secret(secret: MaskedBytes) -> MaskedBytes:
     """Return the Messenger API Secret, checked.
 
@@ -242,7 +264,7 @@ def checked_secret(secret: MaskedBytes) -> MaskedBytes:
         secret: The secret, without the trailing newline of its file.
 
     Raises:
-        InvalidKeyError: It is blank, shorter than 16 bytes, a PEM document, or has whitespace or a quote around it.
+        InvalidKeyError: It is blank, shorter than 16 bytes, or a PEM document.
 
     Warns:
         FinMessengerAuthWarning: It is shorter than 32 bytes.
@@ -254,12 +276,6 @@ def checked_secret(secret: MaskedBytes) -> MaskedBytes:
             "The HMAC secret is a PEM document; expected the Messenger API Secret, a short string "
             "(Intercom: Settings > Messenger > Security).",
             "secret-pem",
-        )
-    if is_wrapped(secret.decode(errors="replace")):
-        raise InvalidKeyError(
-            "The HMAC secret has whitespace, a newline or a quote around it, which would count as part of it; "
-            "remove it.",
-            "value-wrapped",
         )
     if len(secret) < MIN_SECRET_BYTES:
         raise InvalidKeyError(

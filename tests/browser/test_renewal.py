@@ -40,7 +40,8 @@ class Shop:
         context = visitor.context
         context.route(HOME, self._show)
         context.route(
-            f"{HOME}renewal.js", lambda route: route.fulfill(path=renewal_module(), content_type="text/javascript")
+            f"{HOME}renewal.js",
+            lambda route: route.fulfill(path=Path(renewal_module()), content_type="text/javascript"),
         )
         context.route(f"{HOME}settings", self._answer)
         self.page: Page = context.new_page()
@@ -241,8 +242,8 @@ def test_for_nobody_there_is_nothing_to_renew(visitor: Visitor) -> None:
 
 
 def test_what_is_shipped_is_the_minified_source(program: Callable[[str], str], tmp_path: Path) -> None:
-    source = renewal_module().with_name("renewal.js")
+    source = Path(renewal_module()).with_name("renewal.js")
     command = [program("npm"), "exec", "--yes", f"--package={ESBUILD}", "--", "esbuild", "--minify", "--format=esm"]
     made = subprocess.run(command, input=source.read_bytes(), capture_output=True, check=True, cwd=tmp_path).stdout
-    assert made == renewal_module().read_bytes()
+    assert made == Path(renewal_module()).read_bytes()
     assert len(made) < 2048

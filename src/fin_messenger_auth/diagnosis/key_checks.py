@@ -16,7 +16,7 @@ from fin_messenger_auth.keys import MaskedBytes
 from fin_messenger_auth.onboarding.certificate import certificate_problems, read_certificate
 from fin_messenger_auth.onboarding.jwk import jwk_problems, jwks_problems, parse_json, parse_jwk, parse_jwks
 from fin_messenger_auth.pem import read_private_key
-from fin_messenger_auth.signers import checked_secret
+from fin_messenger_auth.signers import configured_secret
 
 from .findings import Finding, Level, finding_of
 
@@ -27,7 +27,7 @@ def check_secret(secret: bytes) -> list[Finding]:
     Args:
         secret: The secret, as its variable or file contains it. One trailing newline is not part of it.
     """
-    return _findings(lambda: problems_of(lambda: checked_secret(MaskedBytes(secret).without_line_end())))
+    return _findings(lambda: problems_of(lambda: configured_secret(MaskedBytes(secret))))
 
 
 def check_private_key(pem: bytes, *, password: bytes | None = None) -> list[Finding]:

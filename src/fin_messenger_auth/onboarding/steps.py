@@ -6,15 +6,12 @@ import shlex
 
 from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.json_values import configured_string
-from fin_messenger_auth.salesforce import FIN_ISSUER
+from fin_messenger_auth.salesforce import AUDIENCE_PLACEHOLDER, FIN_ISSUER, is_fin_issuer
 
 from .key_directory import KeyDirectory
 
 DEFAULT_ISSUER = "fin-messenger-auth"
 """The default issuer. Any string will do: Salesforce only compares it."""
-
-AUDIENCE_PLACEHOLDER = "https://YOUR-SUBDOMAIN.my.salesforce-scrt.com"
-"""What is printed for the audience, to be replaced; it is refused until then."""
 
 PASSWORD_PLACEHOLDER = "/path/to/the/password"  # noqa: S105 - a path, which does not exist
 """What is printed for the path of the password's file, to be replaced."""
@@ -31,7 +28,7 @@ def checked_issuer(issuer: object, name: str = "issuer") -> str:
         ConfigurationError: It is not a valid string, or is Fin's own.
     """
     plain = configured_string(issuer, name)
-    if plain.lower() == FIN_ISSUER:
+    if is_fin_issuer(plain):
         raise ConfigurationError(
             f"{name} is {FIN_ISSUER}, the issuer of the tokens that Fin makes with its own key; choose another.",
             "issuer-fin",
