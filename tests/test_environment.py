@@ -10,7 +10,6 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from fin_messenger_auth import (
     ConfigurationError,
     FinMessengerAuthError,
-    FinMessengerAuthWarning,
     InvalidKeyError,
     KeyUnavailableError,
     MessengerUser,
@@ -127,15 +126,23 @@ MISTAKES: dict[str, tuple[dict[str, str], type[FinMessengerAuthError], str]] = {
         InvalidKeyError,
         "^INTERCOM_MESSENGER_SECRET: The HMAC secret has 7 bytes",
     ),
-    "app id in Latin-1": (OWN_KEY | {"INTERCOM_APP_ID": "\udce4"}, ConfigurationError, "^INTERCOM_APP_ID holds bytes"),
-    "kid in Latin-1": (OWN_KEY | {"SALESFORCE_KEY_ID": "\udce4"}, ConfigurationError, "^SALESFORCE_KEY_ID holds bytes"),
-    "not a str": (OWN_KEY | {"INTERCOM_REGION": 7}, ConfigurationError, "^INTERCOM_REGION must be a str"),  # type: ignore[dict-item]
+    "app id in Latin-1": (
+        OWN_KEY | {"INTERCOM_APP_ID": "\udce4"},
+        ConfigurationError,
+        "^INTERCOM_APP_ID contains bytes",
+    ),
+    "kid in Latin-1": (
+        OWN_KEY | {"SALESFORCE_KEY_ID": "\udce4"},
+        ConfigurationError,
+        "^SALESFORCE_KEY_ID contains bytes",
+    ),
+    "not a str": (OWN_KEY | {"INTERCOM_REGION": 7}, ConfigurationError, "^INTERCOM_REGION: expected a str"),  # type: ignore[dict-item]
     "bad region": (OWN_KEY | {"INTERCOM_REGION": "mars"}, ConfigurationError, "^INTERCOM_REGION: "),
     "no choice": (INTERCOM, ConfigurationError, "SALESFORCE_IDENTITY=fin-managed.*SALESFORCE_PRIVATE_KEY.*AUDIENCE"),
     "other choice": (
         INTERCOM | {"SALESFORCE_IDENTITY": "fin"},
         ConfigurationError,
-        "SALESFORCE_IDENTITY can only be fin-managed",
+        "SALESFORCE_IDENTITY: expected fin-managed",
     ),
     "both choices": (
         FIN_MANAGED | {"SALESFORCE_ISSUER": "x"},
@@ -188,7 +195,7 @@ MISTAKES: dict[str, tuple[dict[str, str], type[FinMessengerAuthError], str]] = {
     "a key for its path": (
         without(OWN_KEY, "SALESFORCE_PRIVATE_KEY") | {"SALESFORCE_PRIVATE_KEY_FILE": PEM},
         ConfigurationError,
-        "^SALESFORCE_PRIVATE_KEY_FILE: .* PEM document",
+        "^SALESFORCE_PRIVATE_KEY_FILE: .* PEM data",
     ),
     **{
         f"{name}={'the secret' if value == SECRET else value[:9]}": (OWN_KEY | {name: value}, ConfigurationError, name)
@@ -207,13 +214,15 @@ def test_the_line_end_that_is_dropped_is_no_blank() -> None:
     [
         ("SALESFORCE_KEY_ID", "k "),
         ("SALESFORCE_ISSUER", "'intercom.com'"),
+        ("SALESFORCE_AUDIENCE", "https://acme.my.salesforce-scrt.com\n"),
+        ("INTERCOM_APP_ID", "\ufeffabc"),
         ("INTERCOM_MESSENGER_SECRET", f'"{"s" * 32}"'),
     ],
 )
-def test_blanks_and_quotes_around_a_value_are_a_warning(name: str, value: str) -> None:
-    with pytest.warns(FinMessengerAuthWarning, match=f"^{name} begins or ends") as caught:
+def test_whitespace_and_quotes_around_a_value_are_refused(name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{name}.* would count as part of it") as caught:
         TokenPairBuilder.from_env(OWN_KEY | {name: value})
-    assert caught[0].filename == __file__
+    assert caught.value.code == "value-wrapped"
 
 
 @pytest.mark.parametrize(("environ", "kind", "said"), MISTAKES.values(), ids=MISTAKES)

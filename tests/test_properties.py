@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fin_messenger_auth import Company, FinMessengerAuthError, FinMessengerAuthWarning, MessengerUser, identify
 from fin_messenger_auth.testing import FrozenClock, throwaway_builder, verify
-from fin_messenger_auth.users import _TAKEN_NAMES
+from fin_messenger_auth.users import RESERVED_NAMES
 
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # machines are noisy
 settings.load_profile("project")
@@ -41,7 +41,7 @@ def attributes(taken: frozenset[str]) -> st.SearchStrategy[dict[str, Any]]:
     user_id=ids,
     subject=st.none() | ids,
     company_id=ids,
-    signed=attributes(_TAKEN_NAMES),
+    signed=attributes(RESERVED_NAMES),
     of_company=attributes(frozenset({"id", "name"})),
 )
 def test_signed_values_come_back_as_they_went_in(

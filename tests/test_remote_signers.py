@@ -222,7 +222,7 @@ def test_a_kms_that_hangs_until_its_time_out_leaves_an_anonymous_page(caplog: py
 
     run(main)
     assert [record.getMessage() for record in caplog.records if record.name == "fin_messenger_auth"] == [
-        "The visitor is shown as anonymous, because signing failed: Remote raised TimeoutError."
+        "Signing failed; the visitor is shown as anonymous: Remote raised TimeoutError."
     ]
 
 

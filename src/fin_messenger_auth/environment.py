@@ -134,9 +134,11 @@ class Reading:
     def _check_completeness(self, own: Sequence[str]) -> None:
         """Check what must be set together; a lost variable must never turn every chat into a guest's."""
         identity, identity_name = self.value("SALESFORCE_IDENTITY"), self._prefix + "SALESFORCE_IDENTITY"
-        required = [*INTERCOM_VARIABLES, *(SALESFORCE_VARIABLES if own and not identity else ())]
-        if missing := [name for name in required if not self._is_set(name)]:
+        if missing := [name for name in INTERCOM_VARIABLES if not self._is_set(name)]:
             self._note(f"{self._names(missing)} must be set.", "variable-missing")
+        if own and not identity and len(own) < len(SALESFORCE_VARIABLES):
+            missing = [name for name in SALESFORCE_VARIABLES if name not in own]
+            self._note(f"{self._names(missing)} must be set too, as all four go together.", "variable-missing")
         if identity and identity != FIN_MANAGED:
             self._note(f"{identity_name}: expected {FIN_MANAGED}.", "salesforce-signer-ambiguous")
         elif identity and own:

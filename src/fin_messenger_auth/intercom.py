@@ -17,6 +17,7 @@ TOKEN = "intercom_user_jwt"  # noqa: S105 - its name
 ALGORITHMS = ("HS256",)
 """What Intercom accepts."""
 
+_ALWAYS = ("user_id", "exp")
 _OPTIONAL = ("email", "name", "phone", "created_at", "company")
 
 
@@ -84,7 +85,7 @@ class IntercomMinter:
             user: The signed-in user.
             name: The name of a setting that could stand beside the token.
         """
-        return name in user.attributes or (name in _OPTIONAL and getattr(user, name) is not None)
+        return name in user.attributes or name in _ALWAYS or (name in _OPTIONAL and getattr(user, name) is not None)
 
     def mint(self, user: MessengerUser, now: int) -> str:
         """Return the token for ``user``: the claims, signed.

@@ -132,36 +132,48 @@ def json_items(values: object, name: str) -> list[tuple[str, object]]:
         raise _unreadable(name) from error
 
 
+def _refuse(*_: object, **__: object) -> NoReturn:
+    raise TypeError("This value is immutable; make a new MessengerUser or Company instead.")
+
+
 class FrozenDict(dict[str, Any]):
     """A dict that refuses to be changed, so that what was checked is what is signed."""
 
     __slots__ = ()
-
-    def _refuse(self, *_: object, **__: object) -> NoReturn:
-        raise TypeError("This mapping is immutable; make a new MessengerUser or Company instead.")
-
     __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
 
     def __reduce__(self) -> tuple[type[FrozenDict], tuple[dict[str, Any]]]:
-        """Copy and pickle by its items, since they cannot be set one by one."""
+        """Copy and pickle as a whole, since items cannot be set one by one."""
         return type(self), (dict(self),)
 
 
+class FrozenList(list[Any]):
+    """A list that refuses to be changed."""
+
+    __slots__ = ()
+    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
+    append = extend = insert = remove = clear = pop = sort = reverse = _refuse
+
+    def __reduce__(self) -> tuple[type[FrozenList], tuple[list[Any]]]:
+        """Copy and pickle as a whole."""
+        return type(self), (list(self),)
+
+
 def frozen(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Return a plain JSON value with its lists as tuples and its dicts as :class:`FrozenDict`, all the way down."""
+    """Return a plain JSON value whose lists and dicts refuse to be changed, all the way down."""
     if isinstance(value, dict):
         return FrozenDict({name: frozen(item) for name, item in value.items()})
-    return tuple(map(frozen, value)) if isinstance(value, list) else value
+    return FrozenList(map(frozen, value)) if isinstance(value, list) else value
 
 
 def thawed(value: Any) -> Any:  # noqa: ANN401 - any JSON
     """Return what :func:`frozen` was given: fresh, plain lists and dicts."""
     if type(value) is FrozenDict:
         return {name: thawed(item) if type(item) in _FROZEN else item for name, item in value.items()}
-    return list(map(thawed, value)) if type(value) is tuple else value
+    return list(map(thawed, value)) if type(value) is FrozenList else value
 
 
-_FROZEN = (FrozenDict, tuple)
+_FROZEN = (FrozenDict, FrozenList)
 
 
 def has_unsafe_integer(value: object) -> bool:
@@ -170,7 +182,7 @@ def has_unsafe_integer(value: object) -> bool:
         return abs(value) > MAX_SAFE_INTEGER
     if isinstance(value, dict):
         return any(map(has_unsafe_integer, value.values()))
-    return isinstance(value, list | tuple) and any(map(has_unsafe_integer, value))
+    return isinstance(value, list) and any(map(has_unsafe_integer, value))
 
 
 class _Walk:

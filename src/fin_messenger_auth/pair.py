@@ -191,7 +191,7 @@ class TokenPairBuilder:
             return resolved(visitor)
         raise InvalidClaimError(
             "user_id",
-            f"identify=: expected a MessengerUser or None, got {type(visitor).__name__}.",
+            f"identify= must return a MessengerUser or None, not {type(visitor).__name__}.",
             "user-unidentified",
         )
 

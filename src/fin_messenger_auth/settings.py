@@ -180,9 +180,9 @@ def _checked_value(name: str, value: object) -> Any:  # noqa: ANN401 - any JSON
         from difflib import get_close_matches  # noqa: PLC0415 - needed only to word an error
 
         close = get_close_matches(name, RULES, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
+        hint = f"; did you mean {close[0]!r}?" if close else "."
         raise ConfigurationError(
-            f"Unknown setting {name!r}; {hint}To set a custom attribute, pass it in extra=.", "setting-unknown"
+            f"Unknown setting {name!r}{hint} To set a custom attribute, pass it in extra=.", "setting-unknown"
         )
     plain = _exact(name, value)
     if not RULES[name].holds(plain):
