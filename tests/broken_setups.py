@@ -202,7 +202,7 @@ BROKEN = [
     SetupCase({"directory-differs"}, lambda setup: renew(setup, "jwk.json")),
     SetupCase({"directory-differs"}, lambda setup: renew(setup, "jwks.json")),
     SetupCase({"directory-differs"}, lambda setup: renew(setup, "jwk.json", "jwks.json")),
-    write("jwks.json", '{"keys": 7}', "jwk-document", "directory-differs"),
+    write("jwks.json", '{"keys": 7}', "jwks-empty", "directory-differs"),
     write("certificate.pem", certificate_pem(OTHER_CERTIFICATE), "key-differs"),
     write("jwk.json", json.dumps(OTHER_JWK), "key-differs", "directory-differs"),
     write("jwks.json", json.dumps(make_jwks([OTHER_JWK])), "directory-differs"),

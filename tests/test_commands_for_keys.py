@@ -105,7 +105,7 @@ class TestKeygen:
 
     def test_it_overwrites_nothing(self, keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["keygen", str(keys)]) == 1
-        assert "is not overwritten" in capsys.readouterr().err
+        assert "already exists" in capsys.readouterr().err
 
 
 class TestKeysThatExist:
@@ -140,7 +140,11 @@ class TestKeysThatExist:
 
     @pytest.mark.parametrize(
         ("x5c", "message"),
-        [("-----BEGIN CERTIFICATE-----", "x5c holds PEM armour"), ("", "There is no x5c"), ("AAAA", "no certificate")],
+        [
+            ("-----BEGIN CERTIFICATE-----", "x5c contains PEM lines"),
+            ("", "The JWK has no x5c"),
+            ("AAAA", "cannot be read"),
+        ],
     )
     def test_what_the_doctor_condemns_is_not_written(
         self, x5c: str, message: str, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -159,7 +163,7 @@ class TestKeysThatExist:
         (tmp_path / "jwk.json").write_text('{"kty": "RSA", "d": "c2VjcmV0"}')
         assert main(["jwks", str(tmp_path / "jwk.json")]) == 1
         error = capsys.readouterr().err
-        assert "holds a private key" in error
+        assert "contains a private key" in error
         assert "c2VjcmV0" not in error
 
 
@@ -209,7 +213,7 @@ class TestInspect:
         assert "✓ signature" in text
         assert "jwk-x5c-missing" in text
         assert "1 error," in text
-        assert "jwk-several" in output(
+        assert "jwk-document" in output(
             capsys, "inspect", identity_token(keys), *options, str(tmp_path / "list.json"), status=1
         )
 

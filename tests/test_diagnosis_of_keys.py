@@ -8,13 +8,13 @@ import warnings
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from fin_messenger_auth.diagnosis import check_certificate, check_key_file, check_private_key, check_secret
+from fin_messenger_auth.diagnosis import check_certificate, check_jwk, check_key_file, check_private_key, check_secret
 from fin_messenger_auth.errors import FinMessengerAuthError, FinMessengerAuthWarning
 from fin_messenger_auth.keys import StringKeySource
 from fin_messenger_auth.onboarding import certificate_pem
 from fin_messenger_auth.signers import HMACSigner, RSASigner
-from tests.broken_keys import BROKEN, HEALTHY, PEM, PUBLIC_PEM, KeyCase, certificate, encrypted
-from tests.broken_tokens import KEY, SECRET
+from tests.broken_keys import BROKEN, HEALTHY, JWK, PEM, PUBLIC_PEM, X5C, KeyCase, certificate, encrypted
+from tests.broken_tokens import KEY, NOW, SECRET
 
 ENCRYPTED = encrypted(KEY, b"x")
 
@@ -28,10 +28,32 @@ def test_the_certificate_is_judged_by_the_clock_of_the_machine_if_no_time_is_giv
     made = certificate(days=11)  # some months ahead of every clock that this can run under, or years behind
     assert {each.code for each in check_certificate(certificate_pem(made))} <= {
         "certificate-not-yet-valid",
-        "certificate-expired",
-        "certificate-ends-soon",
+        "certificate-validity",
         "certificate-renew",
     }
+
+
+@pytest.mark.parametrize(
+    ("x5c", "hint"),
+    [
+        (X5C, "must be a list"),
+        (["-----BEGIN CERTIFICATE-----"], "PEM lines"),
+        ([X5C[:64] + "\n" + X5C[64:]], "newlines"),
+        (["-_" + X5C], "Base64URL"),
+        ([X5C + "A"], "not standard Base64"),
+        (["AAAA" + X5C], "certificate cannot be read"),
+    ],
+    ids=["string", "PEM", "newline", "Base64URL", "cut", "no certificate"],
+)
+def test_the_message_says_what_is_wrong_with_x5c(x5c: object, hint: str) -> None:
+    [found] = check_jwk(json.dumps({**JWK, "x5c": x5c}), now=NOW)
+    assert hint in found.message
+
+
+@pytest.mark.parametrize("member", ["kty", "kid", "alg", "n", "e"])
+def test_the_message_names_the_member(member: str) -> None:
+    [found] = check_jwk(json.dumps({**JWK, member: 7}), now=NOW)
+    assert (found.code, found.message.split()[0]) == ("jwk-member", member)
 
 
 def test_a_file_of_keys_is_checked_for_what_it_is() -> None:
@@ -39,12 +61,12 @@ def test_a_file_of_keys_is_checked_for_what_it_is() -> None:
     moment = made.not_valid_after_utc.timestamp() + 86_400
     jwk = {"kty": "RSA", "kid": "key-1", "alg": "RS256", "n": "AQAB", "e": "AQAB", "x5c": []}
     for document, code in [
-        (certificate_pem(made), "certificate-expired"),
-        (made.public_bytes(Encoding.DER), "certificate-expired"),
+        (certificate_pem(made), "certificate-validity"),
+        (made.public_bytes(Encoding.DER), "certificate-validity"),
         (json.dumps(jwk).encode(), "jwk-x5c-missing"),
         (json.dumps({"keys": [jwk]}).encode(), "jwk-x5c-missing"),
-        (json.dumps([jwk]).encode(), "jwk-several"),
-        (b"{", "jwk-not-json"),
+        (json.dumps([jwk]).encode(), "jwk-document"),
+        (b"{", "jwk-document"),
     ]:
         assert code in {each.code for each in check_key_file(document, now=moment)}
     assert check_key_file(PUBLIC_PEM) == check_key_file(PEM) == []

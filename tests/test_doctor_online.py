@@ -235,11 +235,11 @@ class TestPublishedJWKS:
 
     def test_a_bare_list(self, org: OrgDouble) -> None:
         org.jwks = {"keys": ["key-1"]}
-        assert self.ask(org, kid=KID) == {"jwks-not-a-set", "online-jwks-key-missing"}
+        assert self.ask(org, kid=KID) == {"jwks-empty", "online-jwks-key-missing"}
 
     def test_keys_that_are_no_list(self, org: OrgDouble) -> None:
         org.jwks = {"keys": None}
-        assert self.ask(org, kid=KID) == {"jwks-not-a-set", "online-jwks-key-missing"}
+        assert self.ask(org, kid=KID) == {"jwks-empty", "online-jwks-key-missing"}
 
     def test_not_there(self, org: OrgDouble) -> None:
         assert codes(check_published_jwks(org.url)) == {"online-answer"}

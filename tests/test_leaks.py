@@ -69,7 +69,9 @@ def with_locals(error: BaseException) -> str:
     return "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
 
 
-@pytest.mark.parametrize("key", [PEM[:700], PEM.replace("MII", "QUJ"), SECRET[:15]], ids=["cut off", "damaged", "short"])
+@pytest.mark.parametrize(
+    "key", [PEM[:700], PEM.replace("MII", "QUJ"), SECRET[:15]], ids=["cut off", "damaged", "short"]
+)
 def test_a_traceback_with_local_variables_shows_no_key(key: str) -> None:
     sources = {"source": StringKeySource(key)}
 

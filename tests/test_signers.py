@@ -116,30 +116,30 @@ def test_openssl_s_own_keys_are_taken(program: Any) -> None:
 
 BODY = PKCS8.decode().splitlines()[3]
 UNUSABLE: dict[str, tuple[bytes, bytes | None, str]] = {
-    "certificate": (certificate(), None, "holds a certificate"),
-    "public key": (PUBLIC, None, "holds a public key"),
-    "PKCS#1 public key": (PUBLIC_PKCS1, None, "holds a public key"),
-    "EC key": (EC_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), None, "of the kind EC"),
+    "certificate": (certificate(), None, "is a certificate"),
+    "public key": (PUBLIC, None, "is a public key"),
+    "PKCS#1 public key": (PUBLIC_PKCS1, None, "is a public key"),
+    "EC key": (EC_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), None, "is EC"),
     "SEC1 EC key": (
         EC_KEY.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()),
         None,
-        "holds an EC key",
+        "is an EC key",
     ),
     "Ed25519 key": (
         ed25519.Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
         None,
-        "of the kind Ed25519",
+        "is Ed25519",
     ),
     "DSA key": (
         b"-----BEGIN DSA PRIVATE KEY-----\nAAAA\n-----END DSA PRIVATE KEY-----",
         None,
-        "holds a DSA key",
+        "is a DSA key",
     ),
     "OpenSSH key": (OPENSSH, None, "ssh-keygen"),
     "certificate request": (
         b"-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----",
         None,
-        "holds no private key",
+        "is not a private key",
     ),
     "short RSA key": (pem_of(throwaway_rsa_key(1024)), None, "has 1024 bits"),
     "truncated": (PKCS8[:800], None, "is truncated"),
@@ -150,9 +150,9 @@ UNUSABLE: dict[str, tuple[bytes, bytes | None, str]] = {
     "missing password": (ENCRYPTED_PKCS8, None, "no password was given"),
     "blank password": (ENCRYPTED_PKCS8, b"\n", "password .* is blank"),
     "superfluous password": (PKCS8, PASSWORD, "is not encrypted"),
-    "a secret": (throwaway_secret().encode(), None, "no PEM document"),
-    "DER": (KEY.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()), None, "no PEM document"),
-    "nothing": (b"", None, "no PEM document"),
+    "a secret": (throwaway_secret().encode(), None, "not a PEM document"),
+    "DER": (KEY.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()), None, "not a PEM document"),
+    "nothing": (b"", None, "not a PEM document"),
 }
 
 
@@ -178,13 +178,13 @@ def test_the_sentences_tell_the_kinds_of_mistake_apart() -> None:
 
 def test_a_dsa_key_in_pkcs8_is_named() -> None:
     key = dsa.generate_private_key(2048).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    with pytest.raises(InvalidKeyError, match="of the kind DSA"):
+    with pytest.raises(InvalidKeyError, match="is DSA"):
         rsa_signer(key)
 
 
 @pytest.mark.parametrize("alg", ["HS256", "PS256", "none", None, ["RS256"]])
 def test_rsa_signers_take_salesforce_s_algorithms_only(alg: Any) -> None:
-    with pytest.raises(ConfigurationError, match="RS256, RS512"):
+    with pytest.raises(ConfigurationError, match="RS256 or RS512"):
         RSASigner(StringKeySource(PKCS8), alg=alg)
 
 
@@ -283,7 +283,7 @@ def test_a_key_of_an_unsupported_kind_is_said_to_be_one() -> None:
     der = bytes.fromhex("302e0201003005060301020304220420") + bytes(32)  # PKCS#8 with an algorithm that is none
     pem = b"-----BEGIN PRIVATE KEY-----\n" + base64.b64encode(der) + b"\n-----END PRIVATE KEY-----\n"
     # cryptography 45 does not yet say which of the two it is
-    with pytest.raises(InvalidKeyError, match=r"kind that is not supported|cannot be parsed"):
+    with pytest.raises(InvalidKeyError, match=r"not RSA|cannot be parsed"):
         rsa_signer(pem)
 
 

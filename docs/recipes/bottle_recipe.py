@@ -1,7 +1,7 @@
 from bottle import Bottle, HTTPResponse, request
 
 from fin_messenger_auth import build_settings
-from fin_messenger_auth.endpoint import NO_STORE, is_same_origin
+from fin_messenger_auth.page import NO_STORE, is_same_origin
 
 
 def make_app(user_id_of):

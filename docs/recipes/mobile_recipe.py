@@ -3,7 +3,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from fin_messenger_auth import TokenPairBuilder
-from fin_messenger_auth.endpoint import NO_STORE
+from fin_messenger_auth.page import NO_STORE
 
 
 def make_app(user_id_of):

@@ -1,7 +1,7 @@
 from quart import Quart, request
 
 from fin_messenger_auth import abuild_settings
-from fin_messenger_auth.endpoint import NO_STORE, is_same_origin
+from fin_messenger_auth.page import NO_STORE, is_same_origin
 
 
 def make_app(user_id_of):

@@ -15,9 +15,16 @@ from typing import NamedTuple
 from flask import Flask, Response, abort, g, jsonify, redirect, render_template, request, send_file, session, url_for
 
 from fin_messenger_auth import MessengerUser, TokenPairBuilder, render_snippet
-from fin_messenger_auth.csp import strict_policy
-from fin_messenger_auth.endpoint import NO_STORE, is_same_origin
-from fin_messenger_auth.html import WIDGET_BASE, cookie_names, render_renewal, render_sign_out, renewal_module
+from fin_messenger_auth.page import (
+    NO_STORE,
+    cookie_names,
+    is_same_origin,
+    render_renewal,
+    render_sign_out,
+    renewal_module,
+    strict_policy,
+)
+from fin_messenger_auth.page.snippet import WIDGET_BASE
 from fin_messenger_auth.sandbox import start_throwaway
 
 

@@ -9,9 +9,9 @@ from .errors import (
     KeyUnavailableError,
     SigningError,
 )
-from .html import render_snippet
 from .intercom import IntercomMinter
 from .keys import EnvKeySource, FileKeySource, KeySource, StringKeySource
+from .page import render_snippet
 from .pair import TokenPair, TokenPairBuilder, abuild_settings, build_settings, default_builder
 from .salesforce import SalesforceMinter
 from .settings import PublicSettings

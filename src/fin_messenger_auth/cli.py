@@ -1,4 +1,4 @@
-"""The command line: one parser, one file of ``commands`` behind each name."""
+"""The command line: one parser; each command is a file of ``commands``."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments; the process's own if left out.
 
     Returns:
-        The exit status: 0 fine, 1 the answer is no. Wrong usage leaves with 2, as argparse does.
+        The exit status: 0 success, 1 an error or a negative answer. For wrong usage argparse exits with 2.
     """
     arguments = _parser().parse_args(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal that has no "✓" shows "?"
+        sys.stdout.reconfigure(errors="replace")  # a terminal without "✓" shows "?"
     with warnings.catch_warnings():
         warnings.simplefilter("always", FinMessengerAuthWarning)
         warnings.showwarning = _show_warning
@@ -41,25 +41,25 @@ def main(argv: Sequence[str] | None = None) -> int:
             status: int = arguments.run(arguments)
             sys.stdout.flush()
         except FinMessengerAuthError as error:
-            return _complain(error)
-        except BrokenPipeError:  # whoever read the output has seen enough
+            return _print_error(error)
+        except BrokenPipeError:  # the reader of the output has closed it
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
         except OSError as error:
-            return _complain(error.strerror)
+            return _print_error(error.strerror)
         except KeyboardInterrupt:
-            return 130  # 128 and the signal's number, as shells have it
+            return 130  # 128 plus the number of the signal, as in shells
     return status
 
 
-def _complain(what: object) -> int:
-    sys.stderr.write(f"{PROGRAM}: {what}\n")
+def _print_error(message: object) -> int:
+    sys.stderr.write(f"{PROGRAM}: {message}\n")
     return 1
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=PROGRAM, description="The two tokens that Fin Messenger needs for Salesforce Enhanced Chat."
+        prog=PROGRAM, description="Make and check the two tokens that Fin Messenger needs for Salesforce Enhanced Chat."
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {version(PROGRAM)}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _show_warning(  # noqa: PLR0913, PLR0917 - the shape that the warnings module calls
+def _show_warning(  # noqa: PLR0913, PLR0917 - the signature that the warnings module calls
     message: Warning | str,
     category: type[Warning],
     filename: str,

@@ -7,14 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import TypedDict, TypeVar, cast
 
-from .errors import (
-    ConfigurationError,
-    FinMessengerAuthError,
-    FinMessengerAuthWarning,
-    KeyUnavailableError,
-    collect_warnings,
-    warn,
-)
+from .errors import ConfigurationError, FinMessengerAuthError, Problem, collect_warnings, problems_of, raise_first
 from .intercom import TOKEN as INTERCOM_TOKEN
 from .intercom import IntercomMinter
 from .json_values import configured_string
@@ -38,9 +31,6 @@ SALESFORCE_VARIABLES = (KEY, "SALESFORCE_KEY_ID", "SALESFORCE_ISSUER", "SALESFOR
 
 IN_FILES = (SECRET, KEY, PASSWORD)
 """What may be given as ``…_FILE`` instead, the path of a file that holds it."""
-
-Problem = ConfigurationError | KeyUnavailableError | FinMessengerAuthWarning
-"""One thing that is wrong with the environment. A warning does not keep the builder from being made."""
 
 _ALL_VARIABLES = (
     *INTERCOM_VARIABLES,
@@ -103,10 +93,7 @@ class Reading:
             ConfigurationError: A variable is missing, contradicts another or has an invalid value; the first error.
             KeyUnavailableError: A file that a variable names cannot be read.
         """
-        for problem in self.problems:
-            if isinstance(problem, FinMessengerAuthError):
-                raise problem
-            warn(problem.message, problem.code)
+        raise_first(self.problems)
         assert self.arguments is not None  # noqa: S101 - there is no error
         return self.arguments
 
@@ -222,18 +209,12 @@ class Reading:
 
     def _attempt(self, make: Callable[[], _T], variable: str = "") -> _T | None:
         """Call ``make``; note its error and its warnings, with the name of the variable where they lack it."""
-        made: _T | None = None
-        found: list[Problem] = []
-        with collect_warnings() as warnings:
-            try:
-                made = make()
-            except (ConfigurationError, KeyUnavailableError) as error:
-                found.append(error)
-        for problem in [*warnings, *found]:
+        made: list[_T] = []
+        for problem in problems_of(lambda: made.append(make())):
             named = type(problem)(f"{variable}: {problem.message}", problem.code) if variable else problem
             named.__cause__ = problem.__cause__
             self.problems.append(named)
-        return made
+        return made[0] if made else None
 
     def _note(self, message: str, code: str) -> None:
         self.problems.append(ConfigurationError(message, code))

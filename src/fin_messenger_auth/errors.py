@@ -19,17 +19,15 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, ClassVar
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from typing import ClassVar
 
 _PACKAGE = __name__.partition(".")[0]
 
 
-class _Coded(Exception):
+class _Coded(Exception):  # noqa: N818 - a part of errors and of the warning
     """What the errors and the warning have in common: a message, and the code of a finding.
 
     Args:
@@ -119,6 +117,9 @@ class FinMessengerAuthWarning(_Coded, UserWarning):
     default_code = "argument-invalid"
 
 
+Problem = ConfigurationError | KeyUnavailableError | FinMessengerAuthWarning
+"""What a check lists: what a constructor would raise or warn of."""
+
 _collected: ContextVar[list[FinMessengerAuthWarning] | None] = ContextVar("collected_warnings", default=None)
 
 
@@ -146,6 +147,30 @@ def collect_warnings() -> Iterator[list[FinMessengerAuthWarning]]:
         yield collected
     finally:
         _collected.reset(token)
+
+
+def raise_first(problems: Iterable[Problem]) -> None:
+    """Raise the first error among ``problems``, after issuing the warnings before it.
+
+    Raises:
+        ConfigurationError: It is the first error.
+        KeyUnavailableError: It is the first error.
+    """
+    for problem in problems:
+        if isinstance(problem, FinMessengerAuthError):
+            raise problem
+        warn(problem.message, problem.code)
+
+
+def problems_of(make: Callable[[], object]) -> list[Problem]:
+    """Call ``make``, and return its warnings and its error instead of issuing and raising them."""
+    problems: list[Problem] = []
+    with collect_warnings() as collected:
+        try:
+            make()
+        except (ConfigurationError, KeyUnavailableError) as error:
+            problems.append(error)
+    return [*collected, *problems]
 
 
 def _depth_of_caller() -> int:

@@ -8,30 +8,25 @@ new signer. Any object with these three members is a signer; there is no base cl
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from inspect import iscoroutinefunction
 from typing import Literal, Protocol, TypeGuard
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256, SHA512
 from cryptography.hazmat.primitives.hmac import HMAC
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from .errors import ConfigurationError, InvalidKeyError, warn
 from .json_values import configured_string, fill, is_wrapped
 from .keys import KeySource, MaskedBytes, Sealed, read_key
+from .pem import read_private_key
 
 MIN_SECRET_BYTES = 16
 """A shorter HMAC secret is refused."""
 
 RECOMMENDED_SECRET_BYTES = 32
 """Intercom's secrets have this length, the least that RFC 7518 §3.2 allows with HS256."""
-
-MIN_RSA_BITS = 2048
-"""The least that RFC 7518 §3.3 allows."""
 
 RSA_HASHES: dict[str, SHA256 | SHA512] = {"RS256": SHA256(), "RS512": SHA512()}
 """The RSA algorithms that Salesforce accepts, with their hash (RFC 7518 §3.3)."""
@@ -169,16 +164,10 @@ class RSASigner(Sealed):
     ) -> None:
         fill(self, "alg", alg)
         fill(self, "kid", kid)
-        if alg not in tuple(RSA_HASHES):
-            raise ConfigurationError(
-                f"alg: expected {' or '.join(RSA_HASHES)}, which Salesforce accepts.", "salesforce-algorithm"
-            )
+        fill(self, "_hash", rsa_hash(alg))
         check_kid(kid)
-        key = _load_rsa_private_key(
-            read_key(source).with_line_ends(), None if password is None else read_key(password).without_line_end()
-        )
+        key = read_private_key(read_key(source), None if password is None else read_key(password))
         fill(self, "public_key", key.public_key())
-        fill(self, "_hash", RSA_HASHES[alg])
         fill(self, "_key", key)
 
     def __repr__(self) -> str:
@@ -287,58 +276,14 @@ def checked_secret(secret: MaskedBytes) -> MaskedBytes:
     return secret
 
 
-# What a PEM document without an RSA private key may hold instead, by its label (RFC 7468).
-_OTHER_PEM = {
-    "CERTIFICATE": "a certificate; the private key that belongs to it is needed",
-    "PUBLIC KEY": "a public key; the private key that belongs to it is needed",
-    "RSA PUBLIC KEY": "a public key; the private key that belongs to it is needed",
-    "OPENSSH PRIVATE KEY": "a key in OpenSSH's own format; convert a copy with: ssh-keygen -p -m PKCS8 -f COPY",
-    "EC PRIVATE KEY": "an EC key; Salesforce needs RSA",
-    "DSA PRIVATE KEY": "a DSA key; Salesforce needs RSA",
-}
+def rsa_hash(alg: str) -> SHA256 | SHA512:
+    """Return the hash of an RSA algorithm that Salesforce accepts.
 
-
-def _load_rsa_private_key(pem: MaskedBytes, password: MaskedBytes | None) -> RSAPrivateKey:
-    _check_pem(pem)
-    if password is not None and not password:
-        raise InvalidKeyError("The password of the private key is blank; give it, or leave it out altogether.")
-    try:
-        key = load_pem_private_key(pem, password)
-    except TypeError as error:  # how cryptography says that password and encryption do not go together
-        raise InvalidKeyError(
-            "The private key is encrypted and no password was given: password=, or SALESFORCE_PRIVATE_KEY_PASSWORD."
-            if password is None
-            else "A password was given and the private key is not encrypted; leave it out, or encrypt the key."
-        ) from error
-    except UnsupportedAlgorithm as error:
-        raise InvalidKeyError("The private key is of a kind that is not supported; Salesforce needs RSA.") from error
-    except ValueError as error:
-        raise InvalidKeyError(
-            "The private key cannot be decrypted: the password is wrong, or the PEM document is damaged."
-            if password
-            else "The private key cannot be parsed: the PEM document is damaged; copy it again, whole."
-        ) from error
-    if not isinstance(key, RSAPrivateKey):
-        kind = type(key).__name__.removesuffix("PrivateKey")
-        raise InvalidKeyError(f"The private key is of the kind {kind}; Salesforce needs RSA.")
-    if key.key_size < MIN_RSA_BITS:
-        raise InvalidKeyError(
-            f"The RSA key has {key.key_size} bits; at least {MIN_RSA_BITS} are needed. Make a new one."
+    Raises:
+        ConfigurationError: It is another algorithm.
+    """
+    if alg not in tuple(RSA_HASHES):
+        raise ConfigurationError(
+            f"alg: expected {' or '.join(RSA_HASHES)}, which Salesforce accepts.", "salesforce-algorithm"
         )
-    return key
-
-
-def _check_pem(pem: MaskedBytes) -> None:
-    labels = [label.decode() for label in re.findall(rb"-----BEGIN ([A-Z0-9 ]+)-----", pem)]
-    if not labels:
-        raise InvalidKeyError(
-            "The private key is no PEM document: it has no -----BEGIN … PRIVATE KEY----- line. "
-            "Is it empty, the Intercom secret, a path, a JWK, a DER file or base64 of the PEM document?"
-        )
-    rsa = [label for label in labels if label.endswith("PRIVATE KEY") and label not in _OTHER_PEM]
-    if not rsa:
-        known = next((label for label in labels if label in _OTHER_PEM), None)
-        got = _OTHER_PEM[known] if known else "no private key"
-        raise InvalidKeyError(f"The PEM document holds {got}.")
-    if pem.find(f"-----END {rsa[0]}-----".encode()) < 0:
-        raise InvalidKeyError("The PEM document is truncated: its -----END line is missing. Copy it again, whole.")
+    return RSA_HASHES[alg]

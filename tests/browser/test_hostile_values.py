@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fin_messenger_auth import render_snippet
-from fin_messenger_auth.csp import strict_policy
+from fin_messenger_auth.page import strict_policy
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Visitor

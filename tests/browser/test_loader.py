@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fin_messenger_auth import TokenPairBuilder, render_snippet
-from fin_messenger_auth.html import render_sign_out
+from fin_messenger_auth.page import render_sign_out
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fin_messenger_auth.html import render_renewal, renewal_module, script_json
+from fin_messenger_auth.page import render_renewal, renewal_module, script_json
 from fin_messenger_auth.testing import FrozenClock, throwaway_builder
 
 if TYPE_CHECKING:

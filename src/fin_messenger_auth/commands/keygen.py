@@ -9,8 +9,7 @@ from fin_messenger_auth import onboarding
 from fin_messenger_auth.keys import FileKeySource
 from fin_messenger_auth.onboarding.certificate import DEFAULT_DAYS
 from fin_messenger_auth.onboarding.keypair import KEY_SIZES
-from fin_messenger_auth.onboarding.steps import DEFAULT_ISSUER
-from fin_messenger_auth.onboarding.texts import checked_issuer
+from fin_messenger_auth.onboarding.steps import DEFAULT_ISSUER, checked_issuer
 
 if TYPE_CHECKING:
     import argparse

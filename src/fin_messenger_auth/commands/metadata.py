@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fin_messenger_auth import diagnosis, onboarding
+from fin_messenger_auth import onboarding
 from fin_messenger_auth.keys import FileKeySource, read_key
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def run(arguments: argparse.Namespace) -> int:
     """Write the package, and print its files."""
     directory = Path(arguments.directory)
-    jwks = [diagnosis.read_sound_jwk(read_key(FileKeySource(path))) for path in arguments.jwk]
+    jwks = [onboarding.read_jwk(read_key(FileKeySource(path))) for path in arguments.jwk]
     files = onboarding.salesforce_metadata(jwks, issuer=arguments.issuer)
     onboarding.write_metadata(directory, files)
     for name in files:

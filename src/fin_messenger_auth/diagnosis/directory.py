@@ -9,18 +9,16 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fin_messenger_auth.errors import FinMessengerAuthError, InvalidKeyError
+from fin_messenger_auth.errors import FinMessengerAuthError, InvalidKeyError, KeyUnavailableError
 from fin_messenger_auth.keys import FileKeySource, StringKeySource
 from fin_messenger_auth.onboarding.certificate import read_certificate, rsa_key_of
-from fin_messenger_auth.onboarding.directory import CERTIFICATE, JWK, JWKS, PRIVATE_KEY
 from fin_messenger_auth.onboarding.jwk import certificate_in
+from fin_messenger_auth.onboarding.key_directory import CERTIFICATE, JWK, JWKS, PRIVATE_KEY
 from fin_messenger_auth.signers import RSASigner
 
-from .certificate import check_certificate
-from .environment import mode_open_to_others
 from .findings import Finding, finding, finding_of
-from .jwk import check_jwk, check_jwks
-from .verifying import VerifyingKey, read_verifying_keys
+from .key_checks import check_certificate, check_jwk, check_jwks, mode_for_others
+from .verifying_key import VerifyingKey, read_verifying_keys
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -79,11 +77,11 @@ def read_file(path: Path) -> bytes | None:
 def _check_private_key(path: Path, password: bytes | None) -> tuple[list[Finding], RSAPublicKey | None]:
     if not path.is_file():
         return [], None
-    mode = mode_open_to_others(path)
-    findings = [] if mode is None else [finding("file-permissions", file=PRIVATE_KEY, mode=mode)]
+    mode = mode_for_others(path)
+    findings = [] if mode is None else [finding("file-permissions", file=path, mode=mode)]
     try:
         signer = RSASigner(FileKeySource(path), password=None if password is None else StringKeySource(password))
-    except FinMessengerAuthError as error:
+    except (InvalidKeyError, KeyUnavailableError) as error:
         return [*findings, finding_of(error)], None
     return findings, signer.public_key
 

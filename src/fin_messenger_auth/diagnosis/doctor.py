@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fin_messenger_auth.environment import Reading, read_environment
-from fin_messenger_auth.onboarding.directory import JWK
+from fin_messenger_auth.onboarding.key_directory import JWK
 from fin_messenger_auth.pair import TokenPair, TokenPairBuilder
 
 from .directory import check_key_directory, keys_in_directory
@@ -20,7 +20,7 @@ from .http_client import Client
 from .intercom_token import check_intercom_token
 from .online import Org, check_org, check_published_jwks
 from .salesforce_token import check_pair, check_salesforce_token, compare_issuers
-from .verifying import VerifyingKey
+from .verifying_key import VerifyingKey
 
 USER_ID = "fin-messenger-auth-doctor"
 """The user ID in the tokens that the doctor makes."""
@@ -61,7 +61,8 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
     pair = _make_pair(reading, moment)
     findings: list[Finding] = []
     if org is not None:
-        findings += check_org(org, pair and pair.salesforce_identity_token, client=client, now=now)
+        token = None if pair is None else pair.salesforce_identity_token
+        findings += check_org(org, token, client=client, now=now)
     if jwks_url is not None:
         kid = reading.value("SALESFORCE_KEY_ID") or None
         findings += check_published_jwks(jwks_url, kid=kid, client=client, now=now)

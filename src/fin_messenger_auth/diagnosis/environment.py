@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 
 from fin_messenger_auth.environment import Reading, read_environment
 
 from .findings import Finding, finding, finding_of
+from .key_checks import mode_for_others
 
 
 def check_environment(environ: Mapping[str, str] | None = None, *, prefix: str = "") -> list[Finding]:
@@ -31,21 +30,8 @@ def check_reading(reading: Reading) -> list[Finding]:
     Args:
         reading: What :func:`~fin_messenger_auth.environment.read_environment` returned.
     """
-    modes = {variable: mode_open_to_others(Path(path)) for variable, path in reading.key_files.items()}
+    modes = {variable: mode_for_others(Path(path)) for variable, path in reading.key_files.items()}
     return [
         *map(finding_of, reading.problems),
         *(finding("file-permissions", file=name, mode=mode) for name, mode in modes.items() if mode is not None),
     ]
-
-
-def mode_open_to_others(path: Path) -> str | None:
-    """Return the mode of a file if others on this machine can open it, else ``None``.
-
-    Args:
-        path: The file; it need not exist.
-    """
-    try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-    except (OSError, ValueError):
-        return None
-    return f"{mode:04o}" if os.name == "posix" and mode & 0o077 else None

@@ -1,6 +1,6 @@
-"""What a check finds: a code that stays, what is wrong, the fix, and on whose word it rests.
+"""What a check finds: a stable code, what is wrong, the fix, and the evidence for it.
 
-The texts are data, in the TOML files of ``catalogue/``; this module is their only reader.
+The texts are data, in the TOML files of ``catalogue/``; only this module reads them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthWarning, KeyUnavailableError
+    from fin_messenger_auth.environment import Problem
 
 _PARTS = ("tokens", "keys", "setup")
 
@@ -33,7 +33,7 @@ class Level(StrEnum):
 
 
 class Evidence(StrEnum):
-    """On whose word a finding rests."""
+    """What a finding rests on."""
 
     DOCUMENTED = "documented"
     """A vendor's documentation or a standard."""
@@ -42,25 +42,25 @@ class Evidence(StrEnum):
     """Code that a vendor published."""
 
     REPORT = "field report"
-    """Somebody saw it happen."""
+    """Somebody has seen it happen."""
 
     INFERENCE = "our inference"
-    """It follows from the rest, and nobody has written it down."""
+    """It follows from the rest, but is not documented."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One problem that a check has found, or an entry of the catalogue of all of them.
 
-    A healthy set-up has no error and no warning. No finding holds a key, a secret, a token or personal data.
+    A healthy configuration has no error and no warning. No finding holds a key, a secret, a token or personal data.
 
     Attributes:
-        code: What it is, for machines: it stays the same from version to version.
+        code: What it is, for machines; it keeps its meaning from version to version.
         check: Which check found it.
         level: How serious it is.
-        message: What is wrong. In the catalogue, ``{names}`` stand for what differs from case to case.
-        fix: What to do about it, with the same names.
-        evidence: On whose word it rests.
+        message: What is wrong. In the catalogue, ``{placeholders}`` stand for what differs from case to case.
+        fix: What to do about it, with the same placeholders.
+        evidence: What it rests on.
         url: Where that can be read, or ``None``.
     """
 
@@ -83,17 +83,17 @@ def finding(code: str, /, **details: object) -> Finding:
 
     Args:
         code: Which entry of the catalogue.
-        **details: What the names in its message and fix stand for.
+        **details: The values of the placeholders in its message and fix.
     """
     entry = CATALOGUE[code]
     return replace(entry, message=entry.message.format(**details), fix=entry.fix.format(**details))
 
 
-def finding_of(problem: ConfigurationError | KeyUnavailableError | FinMessengerAuthWarning) -> Finding:
+def finding_of(problem: Problem) -> Finding:
     """Return the finding that says the same as an error or a warning of this library.
 
     Args:
-        problem: The error or the warning; its message becomes the finding's.
+        problem: The error or the warning. Its message becomes the finding's, in place of the catalogue's.
     """
     return replace(CATALOGUE[problem.code], message=problem.message)
 
@@ -103,19 +103,11 @@ def _read(part: str) -> dict[str, Any]:
 
 
 def _entries() -> Iterable[Finding]:
-    sources = _read("sources")
-    for part in _PARTS:
-        for entry in _read(part)["finding"]:
-            yield Finding(
-                code=entry["code"],
-                check=entry["check"],
-                level=Level(entry["level"]),
-                message=entry["message"],
-                fix=entry["fix"],
-                evidence=Evidence(entry["evidence"]),
-                url=sources[entry["source"]] if "source" in entry else None,
-            )
+    urls: dict[Any, Any] = {None: None, **_read("sources")}
+    for entry in [each for part in _PARTS for each in _read(part)["finding"]]:
+        url = urls[entry.pop("source", None)]
+        yield Finding(**{**entry, "level": Level(entry["level"]), "evidence": Evidence(entry["evidence"])}, url=url)
 
 
 CATALOGUE: dict[str, Finding] = {entry.code: entry for entry in _entries()}
-"""Every entry by its code, in the order of the documentation."""
+"""Every entry, by its code."""

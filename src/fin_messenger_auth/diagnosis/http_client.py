@@ -74,11 +74,11 @@ class Client:
         """Send one request: a ``POST`` of ``body`` as JSON, or a ``GET`` without one.
 
         Args:
-            url: A URL that :func:`is_allowed` allows.
+            url: An ``https`` URL, or an ``http`` URL of this machine itself.
             body: The JSON object to send.
 
         Raises:
-            NoAnswerError: There was no HTTP answer.
+            ~fin_messenger_auth.diagnosis.http_client.NoAnswerError: There was no HTTP answer.
         """
         data = None if body is None else json.dumps(body).encode()
         request = Request(  # noqa: S310 - is_allowed has checked the URL

@@ -13,7 +13,7 @@ from fin_messenger_auth.salesforce import TOKEN as SALESFORCE
 
 from .findings import finding
 from .http_client import Answer, Client, NoAnswerError, is_allowed
-from .jwk import check_jwks
+from .key_checks import check_jwks
 from .token_checks import check_form, quoted
 from .validity import LEEWAY_SECONDS, duration
 

@@ -15,7 +15,7 @@ from fin_messenger_auth.token_parser import ParsedToken
 from .findings import Finding, finding
 from .token_checks import check_form, check_swapped, check_user, quoted
 from .validity import check_validity
-from .verifying import VerifyingKey
+from .verifying_key import VerifyingKey
 
 # What can be the only difference between two strings, and a function that removes it.
 _NEAR_MISSES: tuple[tuple[str, Callable[[str], str]], ...] = (
@@ -97,7 +97,7 @@ def _check_signature(token: ParsedToken, keys: Sequence[VerifyingKey]) -> list[F
         how = "Give the uploaded JWK, the certificate or the public key: --key FILE."
         return [*findings, _unchecked("signature", "The match of signature and kid with the keyset", how)]
     named = [key for key in keys if key.kid in (None, kid)]
-    verifying = [key for key in keys if key.made(token)]
+    verifying = [key for key in keys if key.verifies(token)]
     findings += [
         finding("salesforce-algorithm-differs", got=quoted(alg), wanted=quoted(key.alg))
         for key in named

@@ -2,38 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.hashes import SHA256, SHA512
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError, SigningError
+from fin_messenger_auth.errors import (
+    ConfigurationError,
+    FinMessengerAuthWarning,
+    InvalidKeyError,
+    Problem,
+    SigningError,
+)
 from fin_messenger_auth.json_values import configured_string
-from fin_messenger_auth.signers import MIN_RSA_BITS, RSA_HASHES
-
-if TYPE_CHECKING:
-    from fin_messenger_auth.signers import Signer
+from fin_messenger_auth.pem import checked_rsa_key
+from fin_messenger_auth.signers import Signer, rsa_hash
 
 DEFAULT_DAYS = 730
 """How long a certificate is valid: two years."""
 
 MIN_DAYS_LEFT = 10
-"""Salesforce takes no certificate that is valid for less."""
+"""Salesforce refuses a certificate that is valid for less."""
+
+WARN_DAYS_LEFT = 30
+"""A certificate that is valid for less should be renewed."""
 
 COMMON_NAME = "fin-messenger-auth"
-"""The name in the certificate. Nobody looks at it."""
+"""The name in the certificate. Nothing reads it."""
 
 _CLOCKS_DIFFER = timedelta(hours=1)
 
 
 def self_signed_certificate(
     signer: Signer,
-    public_key: rsa.RSAPublicKey,
+    public_key: RSAPublicKey,
     *,
     days: int = DEFAULT_DAYS,
     common_name: str = COMMON_NAME,
@@ -52,31 +58,27 @@ def self_signed_certificate(
         now: When it begins, as an aware ``datetime``; the present if left out.
 
     Raises:
-        ConfigurationError: The signer's ``alg`` is no RSA algorithm; ``days`` is too few or too many; the
-            name is blank or over 64 characters.
+        ConfigurationError: The signer's ``alg`` is not RS256 or RS512; ``days`` is too few or too many; the
+            name is not valid or over 64 characters.
         InvalidKeyError: The key has under 2048 bits.
         SigningError: The signer failed, or signs with another key.
     """
-    if signer.alg not in RSA_HASHES:
-        raise ConfigurationError(f"A certificate is signed with {' or '.join(RSA_HASHES)}, not {signer.alg}.")
-    if public_key.key_size < MIN_RSA_BITS:
-        raise InvalidKeyError(f"The RSA key has {public_key.key_size} bits; at least {MIN_RSA_BITS} are needed.")
-    template = _builder(public_key, days, common_name, now or datetime.now(UTC)).sign(
-        _placeholder_key(), SHA512() if signer.alg == "RS512" else SHA256()
-    )
+    algorithm = rsa_hash(signer.alg)
+    checked_rsa_key(public_key, "The public key")
+    template = _builder(public_key, days, common_name, now or datetime.now(UTC)).sign(_placeholder_key(), algorithm)
     try:
         signature = signer.sign(template.tbs_certificate_bytes)
     except Exception as error:
-        raise SigningError(f"{type(signer).__name__} raised {type(error).__name__} on signing the certificate.") from (
-            error
-        )
+        raise SigningError(
+            f"{type(signer).__name__} raised {type(error).__name__} when it signed the certificate."
+        ) from error
     if not isinstance(signature, bytes):
         raise SigningError(f"{type(signer).__name__} must return the signature as bytes.")
     certificate = x509.load_der_x509_certificate(_with_signature(template, signature))
     try:
         certificate.verify_directly_issued_by(certificate)
     except InvalidSignature as error:
-        raise SigningError("The signer's key is not the one whose public half was given.") from error
+        raise SigningError("The signer's key is not the private half of public_key.") from error
     return certificate
 
 
@@ -84,16 +86,17 @@ def read_certificate(data: bytes) -> x509.Certificate:
     """Read a certificate from PEM or DER; of several in PEM, the first.
 
     Raises:
-        InvalidKeyError: It is none, or its key is not RSA.
+        InvalidKeyError: It is not a certificate, or its key is not RSA of at least 2048 bits.
     """
     load = x509.load_pem_x509_certificate if b"-----BEGIN " in data else x509.load_der_x509_certificate
     try:
         certificate = load(data)
-        rsa_key_of(certificate)
-    except InvalidKeyError:
-        raise
-    except Exception as error:  # cryptography raises ValueError, and others of its own for what it does not know
-        raise InvalidKeyError("The certificate cannot be read: it is neither PEM nor DER, or is damaged.") from error
+        certificate.public_key()
+    except Exception as error:  # cryptography raises ValueError, and its own errors for what it does not support
+        raise InvalidKeyError(
+            "The certificate cannot be read: it is neither PEM nor DER, or is damaged.", "certificate-unreadable"
+        ) from error
+    rsa_key_of(certificate)
     return certificate
 
 
@@ -102,16 +105,13 @@ def certificate_pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(Encoding.PEM)
 
 
-def rsa_key_of(certificate: x509.Certificate) -> rsa.RSAPublicKey:
+def rsa_key_of(certificate: x509.Certificate) -> RSAPublicKey:
     """Return the public key in a certificate.
 
     Raises:
-        InvalidKeyError: It is not RSA.
+        InvalidKeyError: It is not RSA of at least 2048 bits.
     """
-    key = certificate.public_key()
-    if not isinstance(key, rsa.RSAPublicKey):
-        raise InvalidKeyError("The certificate's key is not RSA; Salesforce needs RSA.")
-    return key
+    return checked_rsa_key(certificate.public_key(), "The key of the certificate")
 
 
 def days_left(certificate: x509.Certificate, now: datetime | None = None) -> float:
@@ -124,9 +124,47 @@ def days_left(certificate: x509.Certificate, now: datetime | None = None) -> flo
     return (certificate.not_valid_after_utc - (now or datetime.now(UTC))) / timedelta(days=1)
 
 
-def _builder(public_key: rsa.RSAPublicKey, days: int, common_name: str, now: datetime) -> x509.CertificateBuilder:
+def certificate_problems(
+    certificate: x509.Certificate, *, public_key: RSAPublicKey | None = None, now: datetime | None = None
+) -> Iterator[Problem]:
+    """Yield what is wrong with a certificate: the one list of its rules.
+
+    Args:
+        certificate: The certificate.
+        public_key: The public half of the private key, to be compared.
+        now: The time, as an aware ``datetime``; the present if left out.
+    """
+    now = now or datetime.now(UTC)
+    left, end = days_left(certificate, now), certificate.not_valid_after_utc.date()
+    renew = "make a new one from the same key with `certificate`."
+    if left < 0:
+        yield InvalidKeyError(f"The certificate expired on {end}; {renew}", "certificate-validity")
+    elif certificate.not_valid_before_utc > now:
+        begin = certificate.not_valid_before_utc.date()
+        yield InvalidKeyError(
+            f"The certificate is not valid before {begin}; check the clock of this machine.",
+            "certificate-not-yet-valid",
+        )
+    elif left < MIN_DAYS_LEFT:
+        yield InvalidKeyError(
+            f"The certificate ends on {end}, in under {MIN_DAYS_LEFT} days, and Salesforce refuses it; {renew}",
+            "certificate-validity",
+        )
+    elif left < WARN_DAYS_LEFT:
+        yield FinMessengerAuthWarning(
+            f"The certificate ends on {end}, in under {WARN_DAYS_LEFT} days; {renew}", "certificate-renew"
+        )
+    if public_key is not None and certificate.public_key() != public_key:
+        yield InvalidKeyError(
+            "The certificate is for another key than the private key; make one from the private key with "
+            "`certificate`.",
+            "key-differs",
+        )
+
+
+def _builder(public_key: RSAPublicKey, days: int, common_name: str, now: datetime) -> x509.CertificateBuilder:
     if days <= MIN_DAYS_LEFT:
-        raise ConfigurationError(f"A certificate must be valid for over {MIN_DAYS_LEFT} days; Salesforce asks for it.")
+        raise ConfigurationError(f"days: expected over {MIN_DAYS_LEFT}, which Salesforce requires.")
     try:
         name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, configured_string(common_name, "common_name"))])
         return (
@@ -143,13 +181,13 @@ def _builder(public_key: rsa.RSAPublicKey, days: int, common_name: str, now: dat
     except ConfigurationError:
         raise
     except (ValueError, OverflowError) as error:
-        raise ConfigurationError(f"There can be no such certificate: {error}.") from error
+        raise ConfigurationError(f"The certificate cannot be made: {error}.") from error
 
 
 @cache
-def _placeholder_key() -> rsa.RSAPrivateKey:
-    """Return a key that signs only so that cryptography writes out what there is to sign."""
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+def _placeholder_key() -> RSAPrivateKey:
+    """Return a key that signs only so that cryptography encodes what is to be signed."""
+    return generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def _with_signature(template: x509.Certificate, signature: bytes) -> bytes:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
-from fin_messenger_auth.errors import ConfigurationError
+from fin_messenger_auth.errors import ConfigurationError, raise_first
 
-from .jwks import make_jwks
-from .texts import checked_issuer
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
+from .jwk import jwk_problems, make_jwks
+from .steps import checked_issuer
 
 API_VERSION = "62.0"
 """The first version of Salesforce's Metadata API that has these types."""
@@ -24,7 +22,7 @@ KEYSET_NAME = "FinMessengerKeyset"
 """The developer name of the keyset."""
 
 _PACKAGE = "package.xml"
-_NAMESPACE = "http://soap.sforce.com/2006/04/metadata"
+_Fields = Sequence[tuple[str, Any]]  # elements in order, each with its text or the elements in it
 
 
 def salesforce_metadata(
@@ -33,26 +31,27 @@ def salesforce_metadata(
     """Return the files of a metadata package: a keyset, its keys, and ``package.xml``.
 
     Args:
-        jwks: The JWKs of the keys, each with its certificate. With an ``endpoint`` there are none to deploy.
+        jwks: The JWKs of the keys, each with its certificate. None with an ``endpoint``.
         issuer: The keyset's issuer, byte for byte the ``iss`` of the tokens.
         endpoint: The ``https`` address of a JWKS, for a keyset of type *Endpoint URL*.
         active: Whether the keys are active. Salesforce's own default is no; it is always written out.
 
     Returns:
-        The text of each file by its path in the package.
+        The content of each file by its path in the package.
 
     Raises:
-        ConfigurationError: The issuer is blank, has blanks around it or is Fin's own; neither or both of keys and
-            endpoint are given; the endpoint is no ``https`` address; a JWK lacks a member that Salesforce needs;
-            two have the same ``kid``.
-        InvalidKeyError: A JWK holds a private key.
+        ConfigurationError: The issuer is not a valid string or is Fin's own; neither or both of keys and endpoint are
+            given; the endpoint is not an ``https`` address; two JWKs have the same ``kid``; a JWK has an error that
+            :func:`~fin_messenger_auth.diagnosis.check_jwk` lists.
     """
     keys = list(jwks)
     checked_issuer(issuer)
     if bool(keys) == (endpoint is not None):
-        raise ConfigurationError("A keyset has either keys or an endpoint.")
+        raise ConfigurationError("Expected either jwks or endpoint.")
     if endpoint is not None and not endpoint.startswith("https://"):
-        raise ConfigurationError("The endpoint must be an address that starts with https://.")
+        raise ConfigurationError("endpoint: expected an address that starts with https://.")
+    for key in keys:
+        raise_first(jwk_problems(key))
     named = {_key_name(key): key for key in make_jwks(keys)["keys"]} if keys else {}
     files = {
         f"PublicKeyCertificate/{name}.PublicKeyCertificate": _key_xml(key, active=active) for name, key in named.items()
@@ -62,19 +61,17 @@ def salesforce_metadata(
 
 
 def write_metadata(directory: Path, files: Mapping[str, str]) -> None:
-    """Write the files of a package under ``directory``. A package that is there already is left alone.
+    """Write the files of a package under ``directory``. An existing package is not changed.
 
     Args:
         directory: It is made if it does not exist.
         files: What :func:`salesforce_metadata` returned.
 
     Raises:
-        ConfigurationError: There is a package already; a file cannot be written.
+        ConfigurationError: There is already a package; a file cannot be written.
     """
     if os.path.lexists(directory / _PACKAGE):
-        raise ConfigurationError(
-            f"{directory} holds a package already, which is not overwritten; give another directory."
-        )
+        raise ConfigurationError(f"{directory} already contains a package; choose another directory.")
     for name, text in files.items():
         path = directory / name
         try:
@@ -90,47 +87,34 @@ def _key_name(jwk: Mapping[str, Any]) -> str:
 
 
 def _key_xml(jwk: Mapping[str, Any], *, active: bool) -> str:
-    root = _root("PublicKeyCertificate")
-    _add(root, "isActive", str(active).lower())
-    _add(root, "jsonWebKey", json.dumps(jwk))
-    _add(root, "masterLabel", _key_name(jwk))
-    return _text(root)
+    fields = [("isActive", str(active).lower()), ("jsonWebKey", json.dumps(jwk)), ("masterLabel", _key_name(jwk))]
+    return _xml("PublicKeyCertificate", fields)
 
 
 def _keyset_xml(key_names: Sequence[str], issuer: str, endpoint: str | None) -> str:
-    root = _root("PublicKeyCertificateSet")
-    if endpoint is not None:
-        _add(root, "jwksEndPoint", endpoint)
-    _add(root, "jwtIssuer", issuer)
-    _add(root, "masterLabel", KEYSET_NAME)
-    for name in key_names:
-        _add(_add(root, "publicKeyCertificateSetKeys"), "publicKeyCertificate", name)
-    _add(root, "type", "JWKS" if endpoint is None else "JWKS_URL")
-    return _text(root)
+    fields: list[tuple[str, Any]] = [] if endpoint is None else [("jwksEndPoint", endpoint)]
+    fields += [("jwtIssuer", issuer), ("masterLabel", KEYSET_NAME)]
+    fields += [("publicKeyCertificateSetKeys", [("publicKeyCertificate", name)]) for name in key_names]
+    return _xml("PublicKeyCertificateSet", [*fields, ("type", "JWKS" if endpoint is None else "JWKS_URL")])
 
 
 def _package_xml(key_names: Sequence[str]) -> str:
-    root = _root("Package")
-    for kind, members in (("PublicKeyCertificate", key_names), ("PublicKeyCertificateSet", [KEYSET_NAME])):
-        if members:
-            types = _add(root, "types")
-            for member in members:
-                _add(types, "members", member)
-            _add(types, "name", kind)
-    _add(root, "version", API_VERSION)
-    return _text(root)
+    kinds = (("PublicKeyCertificate", key_names), ("PublicKeyCertificateSet", [KEYSET_NAME]))
+    types = [("types", [*(("members", name) for name in names), ("name", kind)]) for kind, names in kinds if names]
+    return _xml("Package", [*types, ("version", API_VERSION)])
 
 
-def _root(name: str) -> ET.Element:
-    return ET.Element(name, xmlns=_NAMESPACE)
-
-
-def _add(parent: ET.Element, name: str, text: str | None = None) -> ET.Element:
-    child = ET.SubElement(parent, name)
-    child.text = text
-    return child
-
-
-def _text(root: ET.Element) -> str:
+def _xml(name: str, fields: _Fields) -> str:
+    root = ET.Element(name, xmlns="http://soap.sforce.com/2006/04/metadata")
+    _add(root, fields)
     ET.indent(root, "    ")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+
+
+def _add(parent: ET.Element, fields: _Fields) -> None:
+    for name, value in fields:
+        child = ET.SubElement(parent, name)
+        if isinstance(value, str):
+            child.text = value
+        else:
+            _add(child, value)

@@ -1,23 +1,42 @@
-"""What is left to do by hand: the environment variables to set, and the way through Salesforce's Setup."""
+"""What is left to do by hand: the environment variables to set, and the steps in Salesforce's Setup."""
 
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
 
-from .texts import checked_issuer
+from fin_messenger_auth.errors import ConfigurationError
+from fin_messenger_auth.json_values import configured_string
+from fin_messenger_auth.salesforce import FIN_ISSUER
 
-if TYPE_CHECKING:
-    from .directory import KeyDirectory
+from .key_directory import KeyDirectory
 
 DEFAULT_ISSUER = "fin-messenger-auth"
-"""The issuer that is suggested. Any text will do: Salesforce only compares it."""
+"""The default issuer. Any string will do: Salesforce only compares it."""
 
 AUDIENCE_PLACEHOLDER = "https://YOUR-SUBDOMAIN.my.salesforce-scrt.com"
-"""What stands for the audience until it is replaced; ``doctor`` complains of it."""
+"""What is printed for the audience, to be replaced; it is refused until then."""
 
-PASSWORD_PLACEHOLDER = "/path/to/the/password"  # noqa: S105 - a path, and none that exists
-"""What stands for the path of the password's file until it is replaced."""
+PASSWORD_PLACEHOLDER = "/path/to/the/password"  # noqa: S105 - a path, which does not exist
+"""What is printed for the path of the password's file, to be replaced."""
+
+
+def checked_issuer(issuer: object, name: str = "issuer") -> str:
+    """Return the issuer of a new keyset, checked.
+
+    Args:
+        issuer: The issuer.
+        name: What to call it in the error.
+
+    Raises:
+        ConfigurationError: It is not a valid string, or is Fin's own.
+    """
+    plain = configured_string(issuer, name)
+    if plain.lower() == FIN_ISSUER:
+        raise ConfigurationError(
+            f"{name} is {FIN_ISSUER}, the issuer of the tokens that Fin makes with its own key; choose another.",
+            "issuer-fin",
+        )
+    return plain
 
 
 def environment_lines(directory: KeyDirectory, *, issuer: str = DEFAULT_ISSUER) -> list[str]:

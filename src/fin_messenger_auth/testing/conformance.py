@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fin_messenger_auth import intercom, salesforce
 from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.json_values import configured_string
-from fin_messenger_auth.signers import MIN_RSA_BITS, AsyncSigner, Signer
+from fin_messenger_auth.pem import MIN_RSA_BITS
+from fin_messenger_auth.signers import AsyncSigner, Signer
 
 from .signature_errors import diagnose_hmac, diagnose_rsa
 

@@ -9,16 +9,13 @@ read from their names.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
-from .errors import ConfigurationError
+from fin_messenger_auth.errors import ConfigurationError
+from fin_messenger_auth.json_values import is_lost
+from fin_messenger_auth.settings import Region
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from .settings import Region
-
-# Host by host, in the order of the articles. An empty region means: needed in every region.
+# Host by host, in the order of the articles. An empty region stands for all regions.
 _SOURCES: dict[str, dict[str, tuple[str, ...]]] = {
     "script-src": {
         "": ("https://app.intercom.io", "https://widget.intercom.io", "https://js.intercomcdn.com"),
@@ -86,7 +83,7 @@ _SOURCES: dict[str, dict[str, tuple[str, ...]]] = {
             "https://uploads.intercomusercontent.com",
             "https://gifs.intercomcdn.com",
             "https://video-messages.intercomcdn.com",
-            # Their names tell no region, so they are allowed in each: too many rather than a broken picture.
+            # Their names do not tell the region, so they are allowed in each.
             *[f"https://*.intercom-attachments-{number}.com" for number in range(1, 10)],
         ),
         "us": (
@@ -112,7 +109,7 @@ _SOURCES: dict[str, dict[str, tuple[str, ...]]] = {
 
 _REGIONS = {"us": ("us",), "eu": ("eu",), "ap": ("ap",), "au": ("ap",), None: ("us", "eu", "ap")}
 
-_NONCE = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")  # base64-value, Content Security Policy Level 3 §2.3.1
+_NONCE = re.compile(r"[A-Za-z0-9+/_-]{3,}={0,2}")  # base64-value, Content Security Policy Level 3 §2.3.1
 _DIRECTIVE = re.compile(r"[a-z]+(-[a-z]+)+")
 _SOURCE = re.compile(r"[!-+\--:<-~]+")  # visible ASCII, but for the comma and the semicolon, which end a source
 
@@ -120,17 +117,17 @@ _SOURCE = re.compile(r"[!-+\--:<-~]+")  # visible ASCII, but for the comma and t
 def csp_sources(region: Region | None = None) -> dict[str, tuple[str, ...]]:
     """Return the sources that the Messenger needs, by directive.
 
-    They come on top of the page's own. Where ``script-src`` has a nonce and ``'strict-dynamic'`` its hosts are
-    ignored by the browser, and the nonce on the snippet is enough.
+    Add them to the page's own. Where ``script-src`` has a nonce and ``'strict-dynamic'``, browsers ignore its hosts,
+    and the nonce of the snippet is enough.
 
     Args:
         region: Where Intercom keeps the workspace's data; all regions if left out.
 
     Raises:
-        ConfigurationError: There is no such region.
+        ConfigurationError: The region is unknown.
     """
     if region not in _REGIONS:
-        raise ConfigurationError("The region must be one of us, eu, ap, au, or None for all of them.")
+        raise ConfigurationError("region: expected us, eu, ap or au, or None for all of them.", "region-unknown")
     return {
         directive: tuple(source for each in ("", *_REGIONS[region]) for source in by_region.get(each, ()))
         for directive, by_region in _SOURCES.items()
@@ -148,8 +145,7 @@ def strict_policy(
         also: Further sources of the page's own, by directive. ``'self'`` is in every list but ``script-src``.
 
     Raises:
-        ConfigurationError: The nonce is no base64 text; there is no such region; a directive or a source
-            of ``also`` is none.
+        ConfigurationError: The nonce, the region, or a directive or a source of ``also`` is not valid.
     """
     directives = {
         "default-src": ["'none'"],
@@ -169,24 +165,26 @@ def strict_policy(
 
 def _checked_sources(directive: str, sources: Sequence[str]) -> Sequence[str]:
     if not _DIRECTIVE.fullmatch(directive):
-        raise ConfigurationError("A directive of the policy is a word such as img-src.")
+        raise ConfigurationError("also: expected a directive such as img-src.")
     if isinstance(sources, str) or not all(_SOURCE.fullmatch(each) for each in sources):
-        raise ConfigurationError(f"The sources of {directive} are a list of texts without blanks, ',' and ';'.")
+        raise ConfigurationError(f"{directive}: expected a list of sources without whitespace, ',' and ';'.")
     return sources
 
 
 def checked_nonce(nonce: object) -> str:
-    """Return ``nonce`` as a text that can stand in an attribute and in the policy.
+    """Return ``nonce`` as a string for an attribute and for the policy.
 
     Args:
         nonce: The nonce of this response; a lazy object, as Django's, is evaluated.
 
     Raises:
-        ConfigurationError: It is no base64 text, as the policy's grammar wants it.
+        ConfigurationError: It is not a base64 string of three characters or more (Content Security Policy Level 3
+            §2.3.1), or looks like a stringified null.
     """
     text = str(nonce)
-    if not (isinstance(nonce, str) and _NONCE.fullmatch(text)):
+    if not (isinstance(nonce, str) and _NONCE.fullmatch(text)) or is_lost(text):
         raise ConfigurationError(
-            "A nonce is base64 text, made anew for each response, as secrets.token_urlsafe makes it."
+            "nonce: expected a base64 string, new for each response, such as secrets.token_urlsafe() returns.",
+            "nonce-invalid",
         )
     return text

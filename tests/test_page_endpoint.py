@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fin_messenger_auth.endpoint import NO_STORE, is_same_origin
+from fin_messenger_auth.page import NO_STORE, is_same_origin
 
 
 @pytest.mark.parametrize(

@@ -1,37 +1,32 @@
 """The settings in the page: a ``<script>`` that no value can break out of, and what goes with it.
 
-The scripts themselves lie in ``static/``. The loader boots the Messenger, and never shows one person's chats
-to the next: an identified boot leaves a marker in ``localStorage``, and a page for somebody else, or for
-nobody, that finds it shuts the Messenger down before it boots anew.
+The scripts are in ``static/``. The loader boots the Messenger, and never shows one person's chats to the next: an
+identified boot leaves a marker in ``localStorage``, and a page for another user, or for an anonymous visitor, that
+finds it shuts the Messenger down before it boots again.
 """
 
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Mapping
 from functools import cache
-from json import JSONEncoder
-from typing import TYPE_CHECKING, Any
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from fin_messenger_auth.errors import ConfigurationError
+from fin_messenger_auth.json_values import configured_string
+from fin_messenger_auth.settings import API_BASES
 
 from .csp import checked_nonce
-from .errors import ConfigurationError, InvalidClaimError
-from .json_values import configured_string
-from .settings import API_BASES
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from .script_json import script_json
 
 WIDGET_BASE = "https://widget.intercom.io/widget/"
-"""Where the widget's script lies; the app id follows."""
+"""The URL of the widget's script, without the app id that follows."""
 
-# What a person leaves in window.intercomSettings.
+# What a signed-in user leaves in window.intercomSettings.
 _PERSONAL = ("user_id", "email", "intercom_user_jwt", "salesforce_identity_token", "auth_tokens")
-
-_json = JSONEncoder(separators=(",", ":"), allow_nan=False)
-
-# Harmless to JavaScript, which reads back the same text, and to everything that looks at the page before it:
-# the HTML parser (< > &), and template engines that see the page a second time ({{ {% {#).
-_UNSAFE = re.compile(r"[<>&]|\{(?=[{%#])|(?<=\{)\{")
 
 _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?/")
 
@@ -45,7 +40,7 @@ class Snippet(str):
     __slots__ = ()
 
     def __html__(self) -> str:
-        """Return the markup: what tells template engines that it is escaped already."""
+        """Return the markup: template engines insert it unchanged."""
         return str(self)
 
     def __repr__(self) -> str:
@@ -54,10 +49,7 @@ class Snippet(str):
 
     @property
     def csp_source(self) -> str:
-        """The SHA-256 source that allows this very script, for ``script-src`` where there are no nonces."""
-        from base64 import b64encode  # noqa: PLC0415 - not needed where there are nonces
-        from hashlib import sha256  # noqa: PLC0415 - as above
-
+        """The SHA-256 source that allows this very script, for a ``script-src`` without nonces."""
         script = self[self.index(">") + 1 : self.rindex("<")]
         return f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'"
 
@@ -68,21 +60,22 @@ def render_snippet(settings: Mapping[str, object], *, nonce: object = None, widg
     Put it at the end of ``<body>``. A page with tokens in it must not be cached: send ``Cache-Control: no-store``.
 
     Args:
-        settings: What ``build_settings`` returned. Any other mapping of JSON values is as safe, lone
-            surrogates included.
+        settings: What ``build_settings`` returned, or any other mapping of JSON values.
         nonce: The nonce of this response's Content-Security-Policy.
         widget_base: Where the widget's script is loaded from. For the sandbox: ``http://127.0.0.1:…/widget/``.
 
     Raises:
-        ConfigurationError: There is no ``app_id``; the nonce is no base64 text; the widget would be
+        ConfigurationError: ``app_id`` is missing; the nonce is not valid; the widget would be
             loaded over plain HTTP from another machine.
-        InvalidClaimError: A value is no JSON value.
+        InvalidClaimError: A value is not a JSON value, or an integer that a browser would round.
     """
     if not isinstance(settings, Mapping):
-        raise ConfigurationError(f"render_snippet takes the settings as a mapping, not {type(settings).__name__}.")
+        raise ConfigurationError(f"render_snippet: expected a mapping of settings, got {type(settings).__name__}.")
     configured_string(settings.get("app_id"), "app_id")
     if not (widget_base.startswith("https://") or _LOOPBACK.match(widget_base)):
-        raise ConfigurationError("widget_base must start with https://, or be the sandbox on this machine.")
+        raise ConfigurationError(
+            "widget_base: expected an https:// URL, or the sandbox on this machine (http://127.0.0.1:…/)."
+        )
     return _script("loader.js", nonce, dict(settings), widget_base, cookie_names(str(settings["app_id"])))
 
 
@@ -97,7 +90,7 @@ def render_sign_out(app_id: str, *, nonce: object = None) -> Snippet:
         nonce: The nonce of this response's Content-Security-Policy.
 
     Raises:
-        ConfigurationError: ``app_id`` is blank; the nonce is no base64 text.
+        ConfigurationError: ``app_id`` is not valid; the nonce is not valid.
     """
     return _script("sign-out.js", nonce, configured_string(app_id, "app_id"), cookie_names(app_id), _PERSONAL)
 
@@ -111,13 +104,13 @@ def render_renewal(module_url: str, endpoint: str, *, nonce: object = None) -> S
         nonce: The nonce of this response's Content-Security-Policy.
 
     Raises:
-        ConfigurationError: The nonce is no base64 text.
+        ConfigurationError: The nonce is not valid.
     """
     return _element(f"import{{renew}}from{script_json(module_url)};renew({script_json(endpoint)});", nonce, "module")
 
 
 def renewal_module() -> Path:
-    """Return where the renewal module lies, to be served as a static file. It holds nothing personal."""
+    """Return the path of the renewal module, to be served as a static file. It contains nothing personal."""
     return _static("renewal.min.js")
 
 
@@ -129,34 +122,19 @@ def cookie_names(app_id: str) -> tuple[str, ...]:
 def npm_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``settings`` as the npm package ``@intercom/messenger-js-sdk`` takes them.
 
-    The package overwrites any ``api_base`` with the one of its own ``region``, which is the United States
-    if left out. So ``region`` stands here in place of ``api_base``.
+    The package overwrites ``api_base`` with the one of its own ``region``, which is the United States if left out. So
+    the result has ``region`` in place of ``api_base``.
 
     Raises:
-        ConfigurationError: ``api_base`` is no region's.
+        ConfigurationError: ``api_base`` matches no known region.
     """
     regions = {api_base: region for region, api_base in API_BASES.items() if region != "au"}
     region = regions.get(str(settings.get("api_base")))
     if region is None:
-        raise ConfigurationError("api_base is no region's; the npm package takes nothing else.")
+        raise ConfigurationError(
+            "api_base matches no known region; the npm package supports no other.", "region-unknown"
+        )
     return {"region": region, **{name: value for name, value in settings.items() if name != "api_base"}}
-
-
-def script_json(value: object) -> str:
-    """Return ``value`` as a JavaScript expression that is safe inside a ``<script>``.
-
-    It is ASCII, so lone surrogates, U+2028 and U+2029 are escaped too, and the browser reads back the very value.
-
-    Raises:
-        InvalidClaimError: A value is no JSON value.
-    """
-    try:
-        text = _json.encode(value)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidClaimError("settings", "a value has no JSON form; convert it first.") from error
-    safe = _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-    # In an object literal this one key would set the prototype instead of a property.
-    return f"JSON.parse({script_json(safe)})" if '"__proto__"' in safe and not isinstance(value, str) else safe
 
 
 def _script(name: str, nonce: object, *arguments: object) -> Snippet:
@@ -178,6 +156,4 @@ def _source(name: str) -> str:
 
 
 def _static(name: str) -> Path:
-    from pathlib import Path  # noqa: PLC0415 - importing it takes longer than all of this library
-
-    return Path(__file__).with_name("static") / name
+    return Path(__file__).parents[1] / "static" / name

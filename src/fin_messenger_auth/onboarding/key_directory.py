@@ -6,19 +6,15 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from fin_messenger_auth.errors import ConfigurationError
-from fin_messenger_auth.keys import StringKeySource
+from fin_messenger_auth.keys import KeySource, StringKeySource
 from fin_messenger_auth.signers import RSASigner
 
 from .certificate import DEFAULT_DAYS, certificate_pem, self_signed_certificate
-from .jwk import make_jwk
-from .jwks import make_jwks
+from .jwk import make_jwk, make_jwks
 from .keypair import generate_private_key, private_key_pem
-
-if TYPE_CHECKING:
-    from fin_messenger_auth.keys import KeySource
 
 PRIVATE_KEY = "private-key.pem"
 """The private key, PKCS#8; read and written by its owner only."""
@@ -31,9 +27,6 @@ JWK = "jwk.json"
 
 JWKS = "jwks.json"
 """What is served for a keyset of type *Endpoint URL*."""
-
-_OWNER_ONLY, _EVERYBODY = 0o600, 0o644
-_NOT_OVERWRITTEN = "exists and is not overwritten; give another directory."
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,60 +67,51 @@ def make_key_directory(  # noqa: PLR0913 - one for each choice, all but the firs
 ) -> KeyDirectory:
     """Make a key and write it, its certificate, its JWK and its JWKS into a directory.
 
-    Nothing is ever overwritten. The private key is created readable by its owner only; there is no moment
-    at which others could open it.
+    No file is ever overwritten. The private key is created readable by its owner only; at no moment can others
+    open it.
 
     Args:
-        path: The directory; it is made if it does not exist.
-        kid: The key id; the RFC 7638 thumbprint if left out.
+        path: The directory; it is created if it does not exist.
+        kid: The key ID; the RFC 7638 thumbprint if left out.
         bits: 2048, 3072 or 4096.
         days: How long the certificate is valid.
         alg: ``RS256`` or ``RS512``.
         password: What to encrypt the private key with.
 
     Raises:
-        ConfigurationError: There is such a file already; a file cannot be written; an argument is not what it
-            must be.
+        ConfigurationError: A file already exists or cannot be written; an argument is not valid.
         KeyUnavailableError: The password cannot be read.
     """
     directory = Path(path)
     for name in (PRIVATE_KEY, CERTIFICATE, JWK, JWKS):
-        _refuse_to_overwrite(directory / name)
+        if os.path.lexists(directory / name):
+            raise _already_exists(directory / name)
     key = generate_private_key(bits)
     signer = RSASigner(StringKeySource(private_key_pem(key)), alg=alg)
     certificate = self_signed_certificate(signer, signer.public_key, days=days)
     jwk = make_jwk(signer.public_key, certificate, kid=kid, alg=alg)
-    _make_directory(directory)
-    _write_new(directory / PRIVATE_KEY, private_key_pem(key, password=password), _OWNER_ONLY)
-    _write_new(directory / CERTIFICATE, certificate_pem(certificate), _EVERYBODY)
-    _write_new(directory / JWK, _json(jwk), _EVERYBODY)
-    _write_new(directory / JWKS, _json(make_jwks([jwk])), _EVERYBODY)
-    return KeyDirectory(path=directory, kid=jwk["kid"], alg=alg, encrypted=password is not None)
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(value, indent=2).encode() + b"\n"
-
-
-def _make_directory(directory: Path) -> None:
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigurationError(f"{directory} cannot be made: {error.strerror}.") from error
+        raise ConfigurationError(f"{directory} cannot be created: {error.strerror}.") from error
+    _write_new(directory / PRIVATE_KEY, private_key_pem(key, password=password), 0o600)
+    _write_new(directory / CERTIFICATE, certificate_pem(certificate))
+    _write_new(directory / JWK, json.dumps(jwk, indent=2).encode() + b"\n")
+    _write_new(directory / JWKS, json.dumps(make_jwks([jwk]), indent=2).encode() + b"\n")
+    return KeyDirectory(path=directory, kid=jwk["kid"], alg=alg, encrypted=password is not None)
 
 
-def _write_new(path: Path, data: bytes, mode: int) -> None:
-    """Create the file with its mode in one step, so that it is never there with another one."""
+def _write_new(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Create the file with its mode in one step, so that it never exists with another mode."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except FileExistsError as error:
-        raise ConfigurationError(f"{path} {_NOT_OVERWRITTEN}") from error
+        raise _already_exists(path) from error
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be written: {error.strerror}.") from error
-    with open(descriptor, "wb") as file:  # noqa: PTH123 - pathlib opens no descriptor
+    with open(descriptor, "wb") as file:  # noqa: PTH123 - pathlib does not open descriptors
         file.write(data)
 
 
-def _refuse_to_overwrite(path: Path) -> None:
-    if os.path.lexists(path):
-        raise ConfigurationError(f"{path} {_NOT_OVERWRITTEN}")
+def _already_exists(path: Path) -> ConfigurationError:
+    return ConfigurationError(f"{path} already exists and is not overwritten; choose another directory.")

@@ -1,0 +1,20 @@
+"""What goes into a page: the snippet, sign-out, renewal, Content-Security-Policy, and the rules of an endpoint."""
+
+from .csp import csp_sources, strict_policy
+from .endpoint import NO_STORE, is_same_origin
+from .script_json import script_json
+from .snippet import cookie_names, npm_settings, render_renewal, render_sign_out, render_snippet, renewal_module
+
+__all__ = [
+    "NO_STORE",
+    "cookie_names",
+    "csp_sources",
+    "is_same_origin",
+    "npm_settings",
+    "render_renewal",
+    "render_sign_out",
+    "render_snippet",
+    "renewal_module",
+    "script_json",
+    "strict_policy",
+]
