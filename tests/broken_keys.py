@@ -174,6 +174,7 @@ BROKEN = [
     jwk("jwk-member", leave_out="n"),
     jwk("jwk-member", n=JWK["n"] + "=="),
     jwk("jwk-member", e="A" * 600),
+    jwk("jwk-member", n="A"),
     weak_jwk("key-weak"),
     jwk("jwk-x5c-missing", leave_out="x5c"),
     jwk("jwk-x5c-missing", x5c=[]),

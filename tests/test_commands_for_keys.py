@@ -152,12 +152,21 @@ class TestKeysThatExist:
         jwk = {**json.loads((keys / "jwk.json").read_text()), "x5c": [x5c] if x5c else []}
         (tmp_path / "jwk.json").write_text(json.dumps(jwk))
         path = str(tmp_path / "jwk.json")
-        for argv in (["jwks", path], ["metadata", str(tmp_path / "md"), "--jwk", path, "--issuer", ISSUER]):
+        commands = [["metadata", str(tmp_path / "md"), "--jwk", path, "--issuer", ISSUER], ["jwks", path]]
+        for argv in commands if x5c else commands[:1]:  # a key set that is served may lack a certificate
             assert main(argv) == 1
             captured = capsys.readouterr()
             assert message in captured.err
             assert captured.out == ""
         assert not (tmp_path / "md").exists()
+
+    def test_a_warning_is_issued_once(self, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        jwk = {**json.loads((keys / "jwk.json").read_text()), "use": "enc"}
+        (tmp_path / "jwk.json").write_text(json.dumps(jwk))
+        path = str(tmp_path / "jwk.json")
+        for argv in (["jwks", path], ["metadata", str(tmp_path / "md"), "--jwk", path, "--issuer", ISSUER]):
+            assert main(argv) == 0
+            assert capsys.readouterr().err.count("warning: use of the JWK") == 1
 
     def test_a_private_jwk_is_refused(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (tmp_path / "jwk.json").write_text('{"kty": "RSA", "d": "c2VjcmV0"}')

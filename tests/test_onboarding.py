@@ -343,14 +343,14 @@ class TestJWK:
             onboarding.make_jwk(WEAK_KEY.public_key(), CERTIFICATE)
 
     @pytest.mark.parametrize(
-        ("days_ahead", "message"), [(731, "expired"), (721, "under 10 days"), (-2, "not valid before")]
+        ("days_ahead", "message"), [(731, "expired"), (721, "requires 10 more days"), (-2, "not valid before")]
     )
     def test_a_certificate_must_be_valid_long_enough(self, days_ahead: int, message: str) -> None:
         with pytest.raises(InvalidKeyError, match=message):
             onboarding.make_jwk(SIGNER.public_key, CERTIFICATE, now=datetime.now(UTC) + timedelta(days=days_ahead))
 
     def test_a_certificate_that_ends_within_a_month_is_warned_of(self) -> None:
-        with pytest.warns(FinMessengerAuthWarning, match=r"under 30 days"):
+        with pytest.warns(FinMessengerAuthWarning, match=r"The certificate ends on"):
             onboarding.make_jwk(SIGNER.public_key, CERTIFICATE, now=datetime.now(UTC) + timedelta(days=710))
 
     def test_another_algorithm_and_a_blank_kid_are_refused(self) -> None:
@@ -399,7 +399,7 @@ class TestJWKS:
         now = CERTIFICATE.not_valid_after_utc + timedelta(days=1)
         with pytest.warns(FinMessengerAuthWarning) as caught:
             jwks = onboarding.make_jwks([jwk], now=now)
-        assert [each.message.code for each in caught] == [code]
+        assert [str(getattr(each.message, "code", None)) for each in caught] == [code]
         findings = check_jwks(json.dumps(jwks), now=now.timestamp())
         assert [(each.code, each.level) for each in findings] == [(code, Level.WARNING)]
         with pytest.raises(InvalidKeyError) as refused:

@@ -118,7 +118,7 @@ class FinMessengerAuthWarning(_Coded, UserWarning):
 
 
 Problem = ConfigurationError | KeyUnavailableError | FinMessengerAuthWarning
-"""What a check lists: what a constructor would raise or warn of."""
+"""An error or a warning that a check lists, and that a constructor raises or issues."""
 
 _collected: ContextVar[list[FinMessengerAuthWarning] | None] = ContextVar("collected_warnings", default=None)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fin_messenger_auth import onboarding
 from fin_messenger_auth.keys import FileKeySource, read_key
 from fin_messenger_auth.onboarding.certificate import rsa_key_of
+from fin_messenger_auth.onboarding.jwk import parse_jwk
 
 if TYPE_CHECKING:
     import argparse
@@ -34,6 +35,6 @@ def run(arguments: argparse.Namespace) -> int:
 def _jwk_in(path: str) -> dict[str, Any]:
     data = read_key(FileKeySource(path))
     if data.lstrip()[:1] in (b"{", b"["):
-        return onboarding.read_jwk(data)
+        return parse_jwk(data)
     certificate = onboarding.read_certificate(data)
     return onboarding.make_jwk(rsa_key_of(certificate), certificate)

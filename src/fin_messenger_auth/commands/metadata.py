@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fin_messenger_auth import onboarding
 from fin_messenger_auth.keys import FileKeySource, read_key
+from fin_messenger_auth.onboarding.jwk import parse_jwk
 
 if TYPE_CHECKING:
     import argparse
@@ -30,7 +31,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def run(arguments: argparse.Namespace) -> int:
     """Write the package, and print its files."""
     directory = Path(arguments.directory)
-    jwks = [onboarding.read_jwk(read_key(FileKeySource(path))) for path in arguments.jwk]
+    jwks = [parse_jwk(read_key(FileKeySource(path))) for path in arguments.jwk]
     files = onboarding.salesforce_metadata(jwks, issuer=arguments.issuer)
     onboarding.write_metadata(directory, files)
     for name in files:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from fin_messenger_auth.environment import Problem
+    from fin_messenger_auth.errors import Problem
 
 _PARTS = ("tokens", "keys", "setup")
 

@@ -135,25 +135,18 @@ def certificate_problems(
         now: The time, as an aware ``datetime``; the present if left out.
     """
     now = now or datetime.now(UTC)
-    left, end = days_left(certificate, now), certificate.not_valid_after_utc.date()
+    left, begin, end = days_left(certificate, now), certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    ends = f"The certificate {'expired' if left < 0 else 'ends'} on {end.date()}"
     renew = "make a new one from the same key with `certificate`."
-    if left < 0:
-        yield InvalidKeyError(f"The certificate expired on {end}; {renew}", "certificate-validity")
-    elif certificate.not_valid_before_utc > now:
-        begin = certificate.not_valid_before_utc.date()
-        yield InvalidKeyError(
-            f"The certificate is not valid before {begin}; check the clock of this machine.",
-            "certificate-not-yet-valid",
-        )
+    if left >= 0 and begin > now:
+        message = f"The certificate is not valid before {begin.date()}; check the clock of this machine."
+        yield InvalidKeyError(message, "certificate-not-yet-valid")
     elif left < MIN_DAYS_LEFT:
         yield InvalidKeyError(
-            f"The certificate ends on {end}, in under {MIN_DAYS_LEFT} days, and Salesforce refuses it; {renew}",
-            "certificate-validity",
+            f"{ends}, and Salesforce requires {MIN_DAYS_LEFT} more days; {renew}", "certificate-validity"
         )
     elif left < WARN_DAYS_LEFT:
-        yield FinMessengerAuthWarning(
-            f"The certificate ends on {end}, in under {WARN_DAYS_LEFT} days; {renew}", "certificate-renew"
-        )
+        yield FinMessengerAuthWarning(f"{ends}; {renew}", "certificate-renew")
     if public_key is not None and certificate.public_key() != public_key:
         yield InvalidKeyError(
             "The certificate is for another key than the private key; make one from the private key with "

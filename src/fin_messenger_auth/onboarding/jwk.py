@@ -85,7 +85,7 @@ def make_jwks(keys: Iterable[Mapping[str, Any]], *, now: datetime | None = None)
     During a rotation it holds the old key and the new one, each with a ``kid`` of its own.
 
     Args:
-        keys: JWKs, as :func:`make_jwk` makes them.
+        keys: JWKs, as :func:`~fin_messenger_auth.onboarding.make_jwk` makes them.
         now: The time, as an aware ``datetime``; the present if left out.
 
     Raises:
@@ -198,8 +198,8 @@ def rsa_key_in(jwk: Mapping[str, Any]) -> RSAPublicKey:
     for name in ("n", "e"):
         if not isinstance(jwk.get(name), str) or not _BASE64URL.fullmatch(jwk[name]):
             raise _member(name, "Base64URL without padding")
-    e, n = (int.from_bytes(urlsafe_b64decode(jwk[name] + "=" * (-len(jwk[name]) % 4)), "big") for name in ("e", "n"))
     try:
+        e, n = (int.from_bytes(urlsafe_b64decode(f"{jwk[name]}=="), "big") for name in ("e", "n"))
         key = RSAPublicNumbers(e, n).public_key()
     except ValueError as error:
         raise _member("n", "an RSA key, together with e") from error
@@ -269,19 +269,24 @@ def jwk_problems(
 
 
 def jwks_problems(
-    keys: Sequence[Mapping[str, Any]], *, public_key: RSAPublicKey | None = None, now: datetime | None = None
+    keys: Sequence[Mapping[str, Any]],
+    *,
+    public_key: RSAPublicKey | None = None,
+    now: datetime | None = None,
+    served: bool = True,
 ) -> Iterator[Problem]:
-    """Yield what is wrong with the keys of a set that is to be served: the one list of its rules.
+    """Yield what is wrong with the keys of a set: the one list of its rules.
 
     Args:
         keys: The JWKs.
         public_key: The public half of the private key; one key of the set must be it.
         now: The time, as an aware ``datetime``; the present if left out.
+        served: Whether the set is served, so that the rules of uploaded certificates are advice.
     """
     if not keys:
         yield ConfigurationError("The key set has no keys; make it with `jwks`.", "jwks-empty")
     for problem in (each for key in keys for each in jwk_problems(key, now=now)):
-        only_unwise = problem.code in _ONLY_FOR_UPLOADS
+        only_unwise = served and problem.code in _ONLY_FOR_UPLOADS
         yield FinMessengerAuthWarning(problem.message, problem.code) if only_unwise else problem
     if len({str(key.get("kid")) for key in keys}) < len(keys):
         yield ConfigurationError("Two keys of the set have the same kid; give each key its own.", "jwks-kid-twice")

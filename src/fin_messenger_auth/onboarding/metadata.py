@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 
 from fin_messenger_auth.errors import ConfigurationError, raise_first
 
-from .jwk import jwk_problems, make_jwks
+from .jwk import jwks_problems, without_dummies
 from .steps import checked_issuer
 
 API_VERSION = "62.0"
@@ -50,9 +50,8 @@ def salesforce_metadata(
         raise ConfigurationError("Expected either jwks or endpoint.")
     if endpoint is not None and not endpoint.startswith("https://"):
         raise ConfigurationError("endpoint: expected an address that starts with https://.")
-    for key in keys:
-        raise_first(jwk_problems(key))
-    named = {_key_name(key): key for key in make_jwks(keys)["keys"]} if keys else {}
+    raise_first(jwks_problems(keys, served=False) if keys else ())
+    named = {_key_name(key): without_dummies(key) for key in keys}
     files = {
         f"PublicKeyCertificate/{name}.PublicKeyCertificate": _key_xml(key, active=active) for name, key in named.items()
     }
