@@ -126,8 +126,9 @@ def test_it_knows_the_keys_of_the_configuration(tmp_path: Path, messenger_builde
 
 def test_real_tokens_are_judged_without_the_throwaway_keys() -> None:
     code = (
-        "import sys; from fin_messenger_auth import build_settings, sandbox as s;"
-        "print(s.sandbox_from_env().verdict(build_settings(42)).salesforce, 'fin_messenger_auth.testing' in sys.modules)"
+        "import sys; from fin_messenger_auth import build_settings, sandbox;"
+        "verdict = sandbox.sandbox_from_env().verdict(build_settings(42));"
+        "print(verdict.salesforce, 'fin_messenger_auth.testing' in sys.modules)"
     )
     environ = {**os.environ, **throwaway_environ()}
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environ)
