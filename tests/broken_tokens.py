@@ -67,6 +67,10 @@ def intercom(*codes: str, secret: str = SECRET, header: dict[str, Any] | None = 
     return TokenCase(set(codes), token)
 
 
+def attributes(count: int, *, prefix: str = "attribute") -> dict[str, Any]:
+    return {f"{prefix}{number}": number for number in range(count)}
+
+
 def intercom_without(name: str, *codes: str) -> TokenCase:
     return TokenCase(set(codes), signed(INTERCOM_HEADER, without(INTERCOM_CLAIMS, name), SECRET.encode()))
 
@@ -151,9 +155,9 @@ BROKEN_INTERCOM = [
     intercom("attribute-value", tags=["a", "b"]),
     intercom("attribute-value", note="x" * 256),
     intercom("attribute-value", company={"id": "acme-7", "tags": ["a"]}),
-    intercom("attribute-name", **{"x" * 191: 1}),
-    intercom("attribute-count", **{f"attribute{number}": number for number in range(251)}),
-    intercom("attribute-count", company={"id": "acme-7", **{f"attribute{number}": number for number in range(101)}}),
+    intercom("attribute-name", **attributes(1, prefix="x" * 190)),
+    intercom("attribute-count", **attributes(251)),
+    intercom("attribute-count", company={"id": "acme-7", **attributes(101)}),
     intercom("integer-unsafe", seats=2**53),
     # Two at once.
     intercom("intercom-signature", "token-expired", secret="the secret of another workspace altogether", exp=NOW - 9),

@@ -113,12 +113,12 @@ async def coroutine(message: bytes) -> bytes:
     return right(message)
 
 
-TWICE = "the digest is already signed instead of the message, so it is hashed twice"
+TWICE = "the digest is signed instead of the message, so it is hashed twice"
 
 BROKEN_RSA: dict[str, tuple[Callable[[bytes], Any], str]] = {
     "digest instead of message": (lambda m: right(digest_of(m)), TWICE),
     "hashed three times": (lambda m: right(digest_of(digest_of(m))), "the message is hashed three times"),
-    "hex digest": (lambda m: right(digest_of(m).hex().encode()), "the hexadecimal digest is already signed"),
+    "hex digest": (lambda m: right(digest_of(m).hex().encode()), "the hexadecimal digest is signed"),
     "digest without DigestInfo": (lambda m: raw_padded(digest_of(m)), "padded without its DigestInfo"),
     "foreign DigestInfo": (lambda m: raw_padded(b"\x30\x20" + digest_of(m)), "not as in RFC 8017"),
     "not hashed": (lambda m: raw_padded(m[:200]), "padded and not hashed"),
@@ -138,7 +138,7 @@ BROKEN_RSA: dict[str, tuple[Callable[[bytes], Any], str]] = {
     ),
     "PSS over the digest": (
         lambda m: KEY.sign(digest_of(digest_of(m)), PSS(MGF1(SHA256()), 32), Prehashed(SHA256())),
-        "expected PKCS#1 v1.5, got PSS; the digest is already signed",
+        "expected PKCS#1 v1.5, got PSS; the digest is signed",
     ),
     "DER around it": (lambda m: b"\x04\x82\x01\x00" + right(m), "wrapped in DER"),
     "Base64": (lambda m: b64encode(right(m)), "encoded as Base64; return its raw bytes"),
@@ -155,7 +155,7 @@ BROKEN_RSA: dict[str, tuple[Callable[[bytes], Any], str]] = {
     "message reversed": (lambda m: right(m[::-1]), "signed in reverse byte order"),
     "message without its header": (lambda m: right(m.rpartition(b".")[2]), "without its header"),
     "message with a newline": (lambda m: right(m + b"\n"), "with a newline after it"),
-    "empty message": (lambda _: right(b""), "an empty message is already signed"),
+    "empty message": (lambda _: right(b""), "an empty message is signed"),
     "cut at 4096": (lambda m: right(m[:4096]), "with a message of 4097 and 100000 bytes: only the first 4096 bytes"),
     "refuses a byte": (refusing(2, 10**6), "with a message of 1 bytes: it raises ValueError"),
     "refuses 4097": (refusing(1, 4096), "with a message of 4097 and 100000 bytes: it raises ValueError"),

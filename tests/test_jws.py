@@ -144,7 +144,7 @@ def test_a_third_party_signer_plugs_in_by_its_shape() -> None:
 def test_what_is_no_signature_is_a_signing_error(answer: Any, said: str) -> None:
     with pytest.raises(SigningError, match=rf"Returning: expected a signature as bytes, got {said}\."):
         jws.encode({}, Returning(answer))
-    with pytest.raises(SigningError, match=rf"Awaiting expected a signature as bytes, got {said}\."):
+    with pytest.raises(SigningError, match=rf"Awaiting: expected a signature as bytes, got {said}\."):
         asyncio.run(jws.aencode({}, Awaiting(answer)))
 
 

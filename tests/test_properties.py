@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fin_messenger_auth import Company, FinMessengerAuthError, FinMessengerAuthWarning, MessengerUser, identify
+from fin_messenger_auth.json_values import is_lost
 from fin_messenger_auth.testing import FrozenClock, throwaway_builder, verify
 from fin_messenger_auth.users import RESERVED_NAMES
 
@@ -22,7 +23,7 @@ NOW = 1_700_000_000
 BUILDER = throwaway_builder(clock=FrozenClock(NOW))
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
-ids = texts.filter(lambda text: text.strip() and text not in {"None", "null", "undefined", "AnonymousUser"})
+ids = texts.filter(lambda text: not is_lost(text))
 scalars = (
     st.none()
     | st.booleans()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -23,7 +26,13 @@ from fin_messenger_auth.sandbox import (
     throwaway_sandbox,
     widget_script,
 )
-from fin_messenger_auth.testing import FrozenClock, throwaway_builder, throwaway_rsa_key, throwaway_secret
+from fin_messenger_auth.testing import (
+    FrozenClock,
+    throwaway_builder,
+    throwaway_environ,
+    throwaway_rsa_key,
+    throwaway_secret,
+)
 from fin_messenger_auth.testing.throwaway import pem_of
 
 if TYPE_CHECKING:
@@ -113,6 +122,17 @@ def test_it_knows_the_keys_of_the_configuration(tmp_path: Path, messenger_builde
         assert judge.verdict(settings).salesforce == "Verified as 42"
         there = replace(sandbox_from_env(environ, kid="other"), clock=messenger_builder.clock)
         assert there.verdict(settings).salesforce.startswith("Guest: ")
+
+
+def test_real_tokens_are_judged_without_the_throwaway_keys() -> None:
+    code = (
+        "import sys; from fin_messenger_auth import build_settings, sandbox;"
+        "verdict = sandbox.sandbox_from_env().verdict(build_settings(42));"
+        "print(verdict.salesforce, 'fin_messenger_auth.testing' in sys.modules)"
+    )
+    environ = {**os.environ, **throwaway_environ()}
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environ)
+    assert run.stdout == "Verified as 42 False\n"
 
 
 def test_without_a_salesforce_key_there_is_none_to_verify_with() -> None:

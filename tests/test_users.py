@@ -110,7 +110,7 @@ def test_containers_become_plain_lists_and_dicts() -> None:
     made = MessengerUser("42", attributes=given).attributes
 
     assert made == {"a": [1, [2, {"b": {"c": 3}}]]}
-    assert type(made["a"][1][1]) is dict
+    assert isinstance(made["a"][1][1], dict)
 
 
 def _cycle() -> dict[str, Any]:
@@ -237,8 +237,9 @@ def test_no_attribute_takes_the_place_of_a_claim() -> None:
         throwaway_builder().build_settings("42", extra={Sly("app_id"): "x"})
     user = MessengerUser("42", company=Company("7"))
     assert user.company
-    dict.__setitem__(user.attributes, "user_id", "43")  # type: ignore[arg-type]
-    dict.__setitem__(user.company.attributes, "id", "8")  # type: ignore[arg-type]
+    for attributes, name in ((user.attributes, "user_id"), (user.company.attributes, "id")):
+        assert isinstance(attributes, dict)
+        dict.__setitem__(attributes, name, "43")  # what no ordinary code does
     claims = throwaway_builder().intercom.claims(user, 0)
     assert (claims["user_id"], claims["company"]["id"]) == ("42", "7")
 

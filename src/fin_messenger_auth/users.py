@@ -258,7 +258,7 @@ def _company(value: object) -> Company | None:
 
 def _attributes(values: object, reserved: frozenset[str], limit: int) -> FrozenDict:
     if values is None:
-        return _NO_ATTRIBUTES
+        return FrozenDict()
     plain: dict[str, Any] = {}
     for name, value in json_items(values, "attributes"):
         if name in reserved:
@@ -267,9 +267,6 @@ def _attributes(values: object, reserved: frozenset[str], limit: int) -> FrozenD
     for problem in attribute_problems(plain, limit):
         warn(problem.message, problem.code)
     return FrozenDict({name: frozen(value) for name, value in plain.items()})
-
-
-_NO_ATTRIBUTES = FrozenDict()
 
 
 def attribute_problems(attributes: Mapping[str, Any], limit: int = MAX_ATTRIBUTES) -> Iterator[FinMessengerAuthWarning]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from fin_messenger_auth import diagnosis
 from fin_messenger_auth.diagnosis.report import as_json, report, summary, token_report
-from fin_messenger_auth.diagnosis.token_checks import check_form, kind_of_token
+from fin_messenger_auth.diagnosis.token_checks import check_form, token_name
 from fin_messenger_auth.intercom import TOKEN as INTERCOM
 from fin_messenger_auth.keys import FileKeySource, read_key
 from fin_messenger_auth.salesforce import TOKEN as SALESFORCE
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.secret_file or arguments.key or parsed is None:
         name = INTERCOM if arguments.secret_file or not (arguments.key or arguments.issuer) else SALESFORCE
     else:
-        name = kind_of_token(parsed)
+        name = token_name(parsed)
     key = None if arguments.key is None else read_key(FileKeySource(arguments.key))
     of_key = [] if key is None else diagnosis.check_key_file(key)
     of_token = _check(name, token, key, arguments)

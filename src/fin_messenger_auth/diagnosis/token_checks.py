@@ -45,7 +45,7 @@ def check_form(token: str, name: str) -> tuple[ParsedToken | None, list[Finding]
     return parsed, findings
 
 
-def kind_of_token(token: ParsedToken) -> str:
+def token_name(token: ParsedToken) -> str:
     """Tell which of the two tokens this is, by its claims, or by its algorithm if the claims are ambiguous."""
     if ("user_id" in token.claims) != ("sub" in token.claims):
         return INTERCOM if "user_id" in token.claims else SALESFORCE
@@ -60,7 +60,7 @@ def check_swapped(token: ParsedToken, name: str) -> list[Finding]:
         name: Which token belongs there.
     """
     prefix = "RS" if name == INTERCOM else "HS"
-    swapped = kind_of_token(token) != name and str(token.header.get("alg")).startswith(prefix)
+    swapped = token_name(token) != name and str(token.header.get("alg")).startswith(prefix)
     return [finding("token-swapped", token=name)] if swapped else []
 
 

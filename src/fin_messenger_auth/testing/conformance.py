@@ -66,14 +66,14 @@ def check_signer(signer: Signer, verify_with: RSAPublicKey | bytes) -> None:
         try:
             return signer.sign(message)
         except Exception as error:  # noqa: BLE001 - the report is about whatever it raises
-            return _Raised(error)
+            return _Raised(type(error), error)
         finally:
             examination.read_properties()
 
     if examination.has_method("sign", "It has asign: check it with acheck_signer."):
         examination.judge(_one_by_one, USUAL_MESSAGES, map(answer, USUAL_MESSAGES))
         examination.judge(_by_size, SIZED_MESSAGES, map(answer, SIZED_MESSAGES))
-        examination.judge(_from_eight_threads, _flat(PARALLEL_MESSAGES), _flat(_in_threads(answer)))
+        examination.judge(partial(_in_parallel, "threads"), _flat(PARALLEL_MESSAGES), _flat(_in_threads(answer)))
     examination.report()
 
 
@@ -100,7 +100,7 @@ async def acheck_signer(signer: AsyncSigner, verify_with: RSAPublicKey | bytes) 
         try:
             return await signer.asign(message)
         except Exception as error:  # noqa: BLE001 - the report is about whatever it raises
-            return _Raised(error)
+            return _Raised(type(error), error)
         finally:
             examination.read_properties()
 
@@ -111,7 +111,7 @@ async def acheck_signer(signer: AsyncSigner, verify_with: RSAPublicKey | bytes) 
         examination.judge(_one_by_one, USUAL_MESSAGES, await answers(USUAL_MESSAGES))
         examination.judge(_by_size, SIZED_MESSAGES, await answers(SIZED_MESSAGES))
         crowd = await gather(*map(answers, PARALLEL_MESSAGES))
-        examination.judge(_from_eight_tasks, _flat(PARALLEL_MESSAGES), _flat(crowd))
+        examination.judge(partial(_in_parallel, "tasks"), _flat(PARALLEL_MESSAGES), _flat(crowd))
     examination.report()
 
 
@@ -135,15 +135,10 @@ def _in_threads(answer: Callable[[bytes], object]) -> list[list[object]]:
 
 
 class _Raised(NamedTuple):
-    """The signer raised this instead of answering."""
+    """The signer raised this instead of returning a value."""
 
-    error: Exception
-
-
-class _Unreadable(NamedTuple):
-    """Reading ``alg`` or ``kid`` raised."""
-
-    problem: str
+    kind: type[Exception]
+    error: Exception | None = None
 
 
 class _Verifier(NamedTuple):
@@ -164,12 +159,8 @@ def _by_size(at: Sequence[bytes], messages: Sequence[bytes]) -> str:
     return "" if len(at) == len(messages) else f"with a message of {sizes} bytes: "
 
 
-def _from_eight_threads(at: Sequence[bytes], messages: Sequence[bytes]) -> str:
-    return f"not safe under {_PARALLEL} threads, in {len(at)} of {len(messages)} calls: "
-
-
-def _from_eight_tasks(at: Sequence[bytes], messages: Sequence[bytes]) -> str:
-    return f"not safe under {_PARALLEL} tasks, in {len(at)} of {len(messages)} calls: "
+def _in_parallel(units: str, at: Sequence[bytes], messages: Sequence[bytes]) -> str:
+    return f"not safe under {_PARALLEL} {units}, in {len(at)} of {len(messages)} calls: "
 
 
 class _Examination:
@@ -186,7 +177,9 @@ class _Examination:
         self.read_properties()
         alg = self._seen["alg"][0]
         self._alg = next((known for known in self._verifier.algorithms if known == alg), self._verifier.algorithms[0])
-        self._note(_check_alg(alg, self._verifier.algorithms), _check_kid(self._seen["kid"][0]))
+        expected, kid = " or ".join(self._verifier.algorithms), self._seen["kid"][0]
+        wrong_alg = "" if alg in self._verifier.algorithms else f"alg: expected {expected} with this key, got {alg!r}."
+        self._note(_check_string(alg, "alg") or wrong_alg, "" if kid is None else _check_string(kid, "kid"))
         self._note(_check_key(signer, verify_with))
 
     def read_properties(self) -> None:
@@ -201,9 +194,8 @@ class _Examination:
         self._method = method
         if callable(getattr(self._signer, method, None)):
             return True
-        other = "sign" if method == "asign" else "asign"
-        has_other = callable(getattr(self._signer, other, None))
-        self._note(f"{method} is missing. {hint}" if has_other else f"{method} is missing.")
+        other = getattr(self._signer, "sign" if method == "asign" else "asign", None)
+        self._note(f"{method} is missing. {hint}" if callable(other) else f"{method} is missing.")
         return False
 
     def judge(
@@ -237,7 +229,7 @@ class _Examination:
     def _fault(self, message: bytes, answer: object, messages: Sequence[bytes]) -> str:
         if isinstance(answer, _Raised):
             self._cause = self._cause or answer.error
-            return f"it raises {type(answer.error).__name__}"
+            return f"it raises {answer.kind.__name__}"
         if inspect.iscoroutine(answer):
             answer.close()
             return "it returns a coroutine; rename it to asign"
@@ -275,25 +267,13 @@ def _oracle(key: OctKey | RSAKey) -> Callable[[str, bytes, bytes], bool]:
 def _read(signer: object, name: str) -> object:
     try:
         return getattr(signer, name)
-    except AttributeError:
-        return _Unreadable("is missing")
     except Exception as error:  # noqa: BLE001 - the report is about whatever it raises
-        return _Unreadable(f"raises {type(error).__name__}")
-
-
-def _check_alg(alg: object, algorithms: Sequence[str]) -> str:
-    return _check_string(alg, "alg") or (
-        "" if alg in algorithms else f"alg: expected {' or '.join(algorithms)} with this key, got {alg!r}."
-    )
-
-
-def _check_kid(kid: object) -> str:
-    return "" if kid is None else _check_string(kid, "kid")
+        return _Raised(type(error))
 
 
 def _check_string(value: object, name: str) -> str:
-    if isinstance(value, _Unreadable):
-        return f"{name} {value.problem}."
+    if isinstance(value, _Raised):
+        return f"{name} is missing." if value.kind is AttributeError else f"{name} raises {value.kind.__name__}."
     try:
         configured_string(value, name)
     except ConfigurationError as error:

@@ -23,6 +23,7 @@ _Digester = Callable[[bytes, str], bytes]  # a message and the name of a hash to
 
 _HASHES = {"sha256": hashes.SHA256(), "sha512": hashes.SHA512(), "sha384": hashes.SHA384(), "sha224": hashes.SHA224()}
 
+_OTHER_INFO = "the DigestInfo of the digest is not as in RFC 8017 §9.2"
 _CUTS = tuple(2**power for power in range(17))  # where APIs and buffers cut a message short
 
 
@@ -73,15 +74,12 @@ def diagnose_rsa(
         others: What else the signer was asked to sign.
     """
     known = _digests(message, alg, [("", _hash)], others)
-    size = (key.key_size + 7) // 8
-    for encoding, decode in _ENCODINGS:
-        try:
-            mistake = _explain_rsa(decode(signature, size), message, alg, key, known)
-        except ValueError:
-            continue
-        if mistake is not None:
-            return _joined(encoding, mistake) or "the DigestInfo of the digest is not as in RFC 8017 §9.2"
-    return _unexplained(signature, size, "key")
+    mistake = _first_mistake(
+        signature, (key.key_size + 7) // 8, lambda raw: _explain_rsa(raw, message, alg, key, known)
+    )
+    return (
+        "the signature was made with another key, or is not a signature" if mistake is None else mistake or _OTHER_INFO
+    )
 
 
 def diagnose_hmac(signature: bytes, message: bytes, *, alg: str, secret: bytes, others: Collection[bytes] = ()) -> str:
@@ -90,15 +88,20 @@ def diagnose_hmac(signature: bytes, message: bytes, *, alg: str, secret: bytes, 
     keys = [("", secret), *altered, ("the secret is empty", b"")]
     keyed = [(mistake, partial(hmac.digest, key)) for mistake, key in keys]
     known = _digests(message, alg, [*keyed, ("the message is hashed without the secret", _hash)], others)
-    size = int(alg[2:]) // 8
+    mistake = _first_mistake(signature, int(alg[2:]) // 8, known.get)
+    return mistake or "the signature was made with another secret, or is not a signature"
+
+
+def _first_mistake(signature: bytes, size: int, explain: Callable[[bytes], str | None]) -> str | None:
+    """Name the mistake, with the encoding: empty if there is none, ``None`` if nothing explains the signature."""
     for encoding, decode in _ENCODINGS:
         try:
-            mistake = known.get(decode(signature, size))
+            mistake = explain(decode(signature, size))
         except ValueError:
             continue
         if mistake is not None:
             return _joined(encoding, mistake)
-    return _unexplained(signature, size, "secret")
+    return None if len(signature) == size else f"the signature: expected {size} bytes, got {len(signature)}"
 
 
 def _digests(
@@ -167,12 +170,6 @@ def _explain_pss(raw: bytes, message: bytes, alg: str, key: RSAPublicKey) -> str
                 continue
             return _joined("the padding: expected PKCS#1 v1.5, got PSS", _wrong_hash(name, alg), mistake)
     return None
-
-
-def _unexplained(signature: bytes, size: int, what: str) -> str:
-    if len(signature) != size:
-        return f"the signature: expected {size} bytes, got {len(signature)}"
-    return f"the signature was made with another {what}, or is not a signature"
 
 
 def _joined(*mistakes: str) -> str:
