@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import argparse
 
 from fin_messenger_auth import onboarding
 from fin_messenger_auth.keys import FileKeySource
 from fin_messenger_auth.onboarding.certificate import DEFAULT_DAYS
 from fin_messenger_auth.signers import RSASigner
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
