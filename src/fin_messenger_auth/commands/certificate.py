@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import argparse
 
 from fin_messenger_auth import onboarding
 from fin_messenger_auth.errors import ConfigurationError
@@ -10,9 +10,6 @@ from fin_messenger_auth.onboarding.certificate import DEFAULT_DAYS
 from fin_messenger_auth.signers import signs_at_once
 
 from .signing_key import add_key_options, given_public_key, given_signer
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

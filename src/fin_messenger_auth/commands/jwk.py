@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import json
-from typing import TYPE_CHECKING
 
 from fin_messenger_auth import onboarding
 from fin_messenger_auth.keys import FileKeySource, read_key
 
 from .signing_key import add_key_options, given_public_key, given_signer
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
