@@ -51,7 +51,7 @@ _T = TypeVar("_T")
 
 
 class SignerFactory(Protocol):
-    """What an entry point of the group ``fin_messenger_auth.signers`` is: it makes the signer of the Salesforce token."""
+    """An entry point of the group ``fin_messenger_auth.signers``: it makes the signer of the Salesforce token."""
 
     def __call__(self, environ: Mapping[str, str], prefix: str, kid: str, /) -> Signer | AsyncSigner:
         """Make the signer, and check here, at start-up, that it signs.

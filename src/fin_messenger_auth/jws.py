@@ -76,9 +76,11 @@ def encode(claims: Mapping[str, Any], signer: Signer | AsyncSigner, token: str |
         return _compact(message, signer.sign(message), signer)
     except InvalidClaimError:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever it raises
-        failure, cause = _failure(error, signer, token)
-        raise failure from cause
+    except SigningError as error:
+        raise _described(error, signer, token)  # noqa: B904 - it is the same error
+    except Exception as error:
+        name = type(unwrapped(signer)).__name__
+        raise _described(SigningError(f"{name} raised {type(error).__name__}."), signer, token) from error
 
 
 async def aencode(claims: Mapping[str, Any], signer: Signer | AsyncSigner, token: str | None = None) -> str:
@@ -95,9 +97,11 @@ async def aencode(claims: Mapping[str, Any], signer: Signer | AsyncSigner, token
         return _compact(message, await signer.asign(message), signer)
     except InvalidClaimError:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever it raises
-        failure, cause = _failure(error, signer, token)
-        raise failure from cause
+    except SigningError as error:
+        raise _described(error, signer, token)  # noqa: B904 - it is the same error
+    except Exception as error:
+        name = type(unwrapped(signer)).__name__
+        raise _described(SigningError(f"{name} raised {type(error).__name__}."), signer, token) from error
 
 
 def whole_seconds(lifetime: timedelta, token: str) -> int:
@@ -139,17 +143,12 @@ def _compact(message: bytes, signature: bytes, signer: Signer | AsyncSigner) -> 
     return (message + b"." + base64url(signature)).decode("ascii")
 
 
-def _failure(
-    error: Exception, signer: Signer | AsyncSigner, token: str | None
-) -> tuple[SigningError, BaseException | None]:
-    """Return the error to raise, which says what failed, and its cause."""
-    real = unwrapped(signer)
-    own = isinstance(error, SigningError)
-    failure = error if own else SigningError(f"{type(real).__name__} raised {type(error).__name__}.")
-    failure.token, failure.signer = token, real
+def _described(error: SigningError, signer: Signer | AsyncSigner, token: str | None) -> SigningError:
+    """Return the error, told what failed."""
+    error.token, error.signer = token, unwrapped(signer)
     with suppress(Exception):  # reading it may be what failed
-        failure.kid = signer.kid
-    return failure, error.__cause__ if own else error
+        error.kid = signer.kid
+    return error
 
 
 def _offending_claim(claims: Mapping[str, Any]) -> str:

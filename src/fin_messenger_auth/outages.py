@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from copy import copy
 from inspect import iscoroutinefunction
 from threading import Lock
 from typing import Literal, cast
@@ -74,24 +75,35 @@ class OutageLog:
             if now < self._due:
                 return
             failures, self._failures, self._due = self._failures, 0, now + SECONDS_BETWEEN_RECORDS
-        from logging import getLogger  # noqa: PLC0415 - 7 ms that a working page need not pay
-
-        shown = _without_foreign_messages(error)
-        getLogger("fin_messenger_auth").error(
+        log_error(
             "Signing %s with kid %r failed (%s): %s Failures since the last record: %d.",
+            error,
             *(error.token, error.kid, outcome, error, failures),
-            exc_info=(type(shown), shown, shown.__traceback__),
         )
 
 
-def _without_foreign_messages(error: BaseException) -> BaseException:
-    """Return the chain of errors with types and tracebacks; only our own keep their message.
+def log_error(message: str, error: BaseException, *arguments: object) -> None:
+    """Write a record to the log ``fin_messenger_auth``, with the tracebacks of an error and its causes.
 
-    The message of a client's error is a service's, and may hold a credential or the signing input.
+    Args:
+        message: The message, with placeholders for ``arguments``.
+        error: What happened. Only our own errors are shown with their message: that of a client's error is a
+            service's, and may hold a credential or the signing input.
+        *arguments: The values of the placeholders.
     """
-    kind, own = type(error), type(error) is SigningError
-    name = {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
-    shown = SigningError(str(error)) if own else cast("type[Exception]", type(kind.__name__, (Exception,), name))()
+    from logging import getLogger  # noqa: PLC0415 - 7 ms that a working page need not pay
+
+    shown = _without_foreign_messages(error)
+    getLogger("fin_messenger_auth").error(message, *arguments, exc_info=(type(shown), shown, shown.__traceback__))
+
+
+def _without_foreign_messages(error: BaseException) -> BaseException:
+    kind = type(error)
+    if kind.__module__ == SigningError.__module__:
+        shown: BaseException = copy(error)
+    else:
+        name = {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
+        shown = type(kind.__name__, (Exception,), name)()
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     shown.__cause__ = None if cause is None else _without_foreign_messages(cause)
     return shown.with_traceback(error.__traceback__)

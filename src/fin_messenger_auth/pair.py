@@ -90,7 +90,7 @@ class TokenPairBuilder:
         fill(self, "_seconds", min(minter.seconds for minter in minters))
 
     @classmethod
-    def from_env(
+    def from_env(  # noqa: PLR0913 - each by its name
         cls,
         environ: Mapping[str, str] | None = None,
         *,
@@ -238,15 +238,17 @@ class TokenPairBuilder:
         try:
             return minter.mint(visitor, now)
         except SigningError as error:
-            return self._without(minter, error)
+            self._do_without(minter, error)
+            return None
 
     async def _amint(self, minter: IntercomMinter | SalesforceMinter, visitor: MessengerUser, now: int) -> str | None:
         try:
             return await minter.amint(visitor, now)
         except SigningError as error:
-            return self._without(minter, error)
+            self._do_without(minter, error)
+            return None
 
-    def _without(self, minter: IntercomMinter | SalesforceMinter, error: SigningError) -> None:
+    def _do_without(self, minter: IntercomMinter | SalesforceMinter, error: SigningError) -> None:
         """Return if the page can do without this token; else raise what ends the pair."""
         outcome = outcome_of(self.on_signing_error, error)
         if outcome == "raise":

@@ -16,8 +16,6 @@ from fin_messenger_auth.variables import PIN, Variables
 from .aws_kms import AWSKMSSigner
 from .pkcs11 import PKCS11Signer
 
-__all__ = ["aws_kms", "pkcs11"]
-
 _KMS_KEY_ID = "SALESFORCE_AWS_KMS_KEY_ID"
 _MODULE, _TOKEN, _KEY = "SALESFORCE_PKCS11_MODULE", "SALESFORCE_PKCS11_TOKEN", "SALESFORCE_PKCS11_KEY"
 

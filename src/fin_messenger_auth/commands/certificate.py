@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the certificate."""
     signer = given_signer(arguments)
     if not signs_at_once(signer):
-        raise ConfigurationError(f"{type(signer).__name__} has no sign, which a certificate needs.", "signer-async-only")
+        raise ConfigurationError(f"{type(signer).__name__} has asign only; expected sign.", "signer-async-only")
     public_key = given_public_key(arguments, signer)
     certificate = onboarding.self_signed_certificate(signer, public_key, days=arguments.days)
     print(onboarding.certificate_pem(certificate).decode(), end="")

@@ -28,7 +28,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def run(arguments: argparse.Namespace) -> int:
     """Print the JWK."""
     signer = None if arguments.public_key else given_signer(arguments)
-    public_key, kid = given_public_key(arguments, signer), signer and signer.kid
+    public_key, kid = given_public_key(arguments, signer), None if signer is None else signer.kid
     certificate = onboarding.read_certificate(read_key(FileKeySource(arguments.certificate)))
     print(json.dumps(onboarding.make_jwk(public_key, certificate, kid=arguments.kid or kid), indent=2))
     return 0

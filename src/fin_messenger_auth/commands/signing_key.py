@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-__all__ = ["add_key_options", "given_public_key", "given_signer"]
-
 
 def add_key_options(parser: argparse.ArgumentParser, *, needs_signer: bool) -> None:
     """Add the options that say where the key is.
@@ -52,7 +50,7 @@ def given_public_key(arguments: argparse.Namespace, signer: Signer | AsyncSigner
     """
     if arguments.public_key is not None:
         return onboarding.read_public_key(read_key(FileKeySource(arguments.public_key)))
-    public_key = signer and public_key_of(signer)
+    public_key = None if signer is None else public_key_of(signer)
     if public_key is None:
         raise ConfigurationError(f"{type(signer).__name__} has no public_key; give the key with --public-key.")
     return public_key

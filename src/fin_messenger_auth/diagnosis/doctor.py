@@ -101,7 +101,7 @@ def manual_checks(*, fin_managed: bool = False, attributes: Collection[str] = ()
 def _make_pair(reading: Reading, now: float) -> tuple[TokenPair | None, list[Finding]]:
     if reading.arguments is None:
         return None, []
-    builder = TokenPairBuilder(**{**reading.arguments, "on_signing_error": "raise"}, clock=lambda: now)
+    builder = replace(TokenPairBuilder(**reading.arguments, clock=lambda: now), on_signing_error="raise")
     signer = reading.salesforce_signer
     try:
         if signer is None or signs_at_once(signer):
