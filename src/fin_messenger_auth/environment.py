@@ -84,7 +84,7 @@ class Reading:
         self.password: MaskedBytes | None = None
         self.salesforce_signer: RSASigner | None = None
         self.key_files: dict[str, str] = {}
-        self.arguments = self._read()
+        self.arguments: BuilderArguments | None = self._read()
 
     def checked_arguments(self) -> BuilderArguments:
         """Return the builder's arguments, after issuing the warnings.

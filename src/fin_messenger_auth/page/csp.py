@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from functools import cache
 
 from fin_messenger_auth.errors import ConfigurationError
-from fin_messenger_auth.json_values import is_lost
 from fin_messenger_auth.settings import Region
 
 _REGIONS = {"us": ("us",), "eu": ("eu",), "ap": ("ap",), "au": ("ap",), None: ("us", "eu", "ap")}
 
-_NONCE = re.compile(r"[A-Za-z0-9+/_-]{3,}={0,2}")  # base64-value, Content Security Policy Level 3 §2.3.1
+# base64-value of Content Security Policy Level 3 §2.3.1, which asks for 128 bits: 22 characters. A stringified null is
+# shorter than 16.
+_NONCE = re.compile(r"(?=.{16})[A-Za-z0-9+/_-]+={0,2}")
 _DIRECTIVE = re.compile(r"[a-z]+(-[a-z]+)+")
 _SOURCE = re.compile(r"[!-+\--:<-~]+")  # visible ASCII, but for the comma and the semicolon, which end a source
 
@@ -29,7 +30,7 @@ def csp_sources(region: Region | None = None) -> dict[str, tuple[str, ...]]:
     Raises:
         ConfigurationError: The region is unknown.
     """
-    if region not in _REGIONS:
+    if region not in tuple(_REGIONS):
         raise ConfigurationError("region: expected us, eu, ap or au, or None for all of them.", "region-unknown")
     return {
         directive: tuple(source for each in ("all", *_REGIONS[region]) for source in by_region.get(each, ()))
@@ -46,7 +47,7 @@ def _sources() -> dict[str, dict[str, list[str]]]:
 
 
 def strict_policy(
-    nonce: object, *, region: Region | None = None, also: Mapping[str, Sequence[str]] | None = None
+    nonce: object, *, region: Region | None = None, also: Mapping[str, Collection[str]] | None = None
 ) -> str:
     """Return a whole Content-Security-Policy for a page with the Messenger: scripts by nonce, the rest by source.
 
@@ -66,6 +67,8 @@ def strict_policy(
     }
     for directive, sources in csp_sources(region).items():
         directives.setdefault(directive, ["'self'", *sources])
+    if not isinstance(also, Mapping | None):
+        raise ConfigurationError(f"also: expected a mapping of directives to sources, got {type(also).__name__}.")
     for directive, more in (also or {}).items():
         allowed = directives.setdefault(directive, [])
         allowed.extend(_checked_sources(directive, more))
@@ -74,12 +77,16 @@ def strict_policy(
     return "; ".join(f"{directive} {' '.join(sources)}" for directive, sources in directives.items())
 
 
-def _checked_sources(directive: str, sources: Sequence[str]) -> Sequence[str]:
-    if not _DIRECTIVE.fullmatch(directive):
+def _checked_sources(directive: str, sources: Collection[str]) -> Collection[str]:
+    if not _DIRECTIVE.fullmatch(str(directive)):
         raise ConfigurationError("also: expected a directive such as img-src.")
-    if isinstance(sources, str) or not all(_SOURCE.fullmatch(each) for each in sources):
+    if isinstance(sources, str) or not isinstance(sources, Collection) or not all(map(_is_source, sources)):
         raise ConfigurationError(f"{directive}: expected a list of sources without whitespace, ',' and ';'.")
     return sources
+
+
+def _is_source(source: object) -> bool:
+    return isinstance(source, str) and _SOURCE.fullmatch(source) is not None
 
 
 def checked_nonce(nonce: object) -> str:
@@ -89,13 +96,13 @@ def checked_nonce(nonce: object) -> str:
         nonce: The nonce of this response; a lazy object, as Django's, is evaluated.
 
     Raises:
-        ConfigurationError: It is not a base64 string of three characters or more (Content Security Policy Level 3
-            §2.3.1), or looks like a stringified null.
+        ConfigurationError: It is not a base64 string (Content Security Policy Level 3 §2.3.1), or shorter than 16
+            characters.
     """
     text = str(nonce)
-    if not (isinstance(nonce, str) and _NONCE.fullmatch(text)) or is_lost(text):
+    if not (isinstance(nonce, str) and _NONCE.fullmatch(text)):
         raise ConfigurationError(
-            "nonce: expected a base64 string, new for each response, such as secrets.token_urlsafe() returns.",
+            "nonce: expected a base64 string of 16 characters or more; call secrets.token_urlsafe(16) per response.",
             "nonce-invalid",
         )
     return text
