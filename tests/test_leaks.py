@@ -100,6 +100,41 @@ def test_a_traceback_of_a_bad_environment_shows_no_key(name: str, monkeypatch: p
     assert PEM_LINE not in with_locals(error)
 
 
+FAULTS: dict[str, dict[str, Any]] = {
+    "no app id": {"INTERCOM_APP_ID": ""},
+    "an app id in Latin-1": {"INTERCOM_APP_ID": "\udce4"},
+    "an issuer with a newline": {"SALESFORCE_ISSUER": "intercom.com\n"},
+    "a secret in quotes": {"INTERCOM_MESSENGER_SECRET": f"'{SECRET}'"},
+    "a secret that cannot be encoded": {"INTERCOM_MESSENGER_SECRET": f"{SECRET}\ud800"},
+    "a secret for a lifetime": {"INTERCOM_TOKEN_LIFETIME": SECRET},
+    "a secret for a region": {"INTERCOM_REGION": SECRET},
+    "a secret for a path": {"INTERCOM_MESSENGER_SECRET": "", "INTERCOM_MESSENGER_SECRET_FILE": SECRET},
+    "a secret with NUL for a path": {"INTERCOM_MESSENGER_SECRET": "", "INTERCOM_MESSENGER_SECRET_FILE": f"{SECRET}\0"},
+    "a damaged key": {"SALESFORCE_PRIVATE_KEY": PEM.replace("MII", "QUJ")},
+    "a key cut off": {"SALESFORCE_PRIVATE_KEY": PEM[:700]},
+    "a key for its path": {"SALESFORCE_PRIVATE_KEY": "", "SALESFORCE_PRIVATE_KEY_FILE": PEM},
+    "an unneeded password": {"SALESFORCE_PRIVATE_KEY_PASSWORD": SECRET},
+    "a value that is not a string": {"INTERCOM_APP_ID": [SECRET]},
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_traceback_of_a_bad_mapping_shows_no_key(fault: str) -> None:
+    """A mapping shows all that it contains, unlike ``os.environ``; only its owner's frames may hold it."""
+    environ = throwaway_environ() | FAULTS[fault]
+
+    with pytest.raises(FinMessengerAuthError) as caught:
+        TokenPairBuilder.from_env(environ)
+
+    error = caught.value
+    assert error.__traceback__
+    error.__traceback__ = error.__traceback__.tb_next  # this test's own frame
+    shown = with_locals(error)
+    assert "from_env" in shown
+    assert SECRET not in shown
+    assert PEM_LINE not in shown
+
+
 def test_the_help_of_no_public_name_shows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     code = "import fin_messenger_auth as f, pydoc; [print(pydoc.render_doc(getattr(f, name))) for name in f.__all__]"
     monkeypatch.setenv("SOME_SECRET", SECRET)
