@@ -69,7 +69,7 @@ class Variables:
         for problem in problems_of(lambda: made.append(make())):
             named = type(problem)(f"{variable}: {problem.message}", problem.code) if variable else problem
             named.__cause__ = problem.__cause__
-            self.problems.append(named.with_traceback(None))  # its local variables hold the value
+            self.problems.append(named)
         return made[0] if made else None
 
     def note(self, message: str, code: str) -> None:
