@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 import re
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Mapping
 from functools import cache
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
+
+from cryptography.hazmat.primitives.hashes import SHA256, Hash  # loaded already, as hashlib is not
 
 from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.json_values import configured_string
@@ -54,7 +55,9 @@ class Snippet(str):
     def csp_source(self) -> str:
         """The SHA-256 source that allows this very script, for a ``script-src`` without nonces."""
         script = self[self.index(">") + 1 : self.rindex("<")]
-        return f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'"
+        digest = Hash(SHA256())
+        digest.update(script.encode())
+        return f"'sha256-{b2a_base64(digest.finalize(), newline=False).decode()}'"
 
 
 def render_snippet(settings: Mapping[str, object], *, nonce: object = None, widget_base: str = WIDGET_BASE) -> Snippet:
