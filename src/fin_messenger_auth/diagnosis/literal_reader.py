@@ -1,7 +1,7 @@
 """A reader of JavaScript object literals, as people write ``window.intercomSettings``: literals, not expressions.
 
-JSON is a part of it. Beyond that: names without quotes, single quotes and backquotes, trailing commas, comments. What is
-not a literal (a variable, a call, a template expression) is read over, and its value is :data:`UNKNOWN`.
+JSON is a part of it. Beyond that: names without quotes, single quotes and backquotes, trailing commas, comments. The
+value of anything else (a variable, a call, a template expression) is :data:`UNKNOWN`.
 """
 
 from __future__ import annotations

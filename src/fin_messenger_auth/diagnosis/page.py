@@ -38,11 +38,15 @@ def check_settings(settings: Mapping[str, object]) -> list[Finding]:
     if user_id is not None and not token:
         findings.append(finding("settings-token-missing"))
     if user_id is None and (token or settings.get(SALESFORCE)):
-        findings.append(finding("settings-user-missing"))
+        findings.append(
+            finding(
+                "page-not-anonymous", names=" and ".join(name for name in (INTERCOM, SALESFORCE) if settings.get(name))
+            )
+        )
     if isinstance(user_id, str) and is_lost(user_id):
         findings.append(finding("user-id-lost", claim="user_id in the settings"))
     if isinstance(user_hash, str) and _JWT.fullmatch(user_hash):
-        findings.append(finding("settings-token-as-user-hash"))
+        findings.append(finding("token-user-hash", name="user_hash", wanted="no value", got="a JWT"))
     elif user_hash is not None and token:
         findings.append(finding("settings-user-hash"))
     parsed = check_form(token, INTERCOM)[0] if isinstance(token, str) else None
@@ -68,8 +72,9 @@ def check_page(  # noqa: PLR0913 - one for each thing to compare with, all but t
 ) -> list[Finding]:
     """Check a page of a site, or the answer of its endpoint, for everything that keeps a user from being verified.
 
-    Finds the settings of :func:`~fin_messenger_auth.render_snippet`, of a hand-written ``window.intercomSettings``, of
-    ``Intercom('boot', …)``, of the npm package, and of a JSON endpoint. No finding contains a token or a personal value.
+    Finds the settings of :func:`~fin_messenger_auth.render_snippet`, of a hand-written ``window.intercomSettings``,
+    of ``Intercom('boot', …)``, of the npm package, and of a JSON endpoint. No finding contains a token or a personal
+    value.
 
     Args:
         document: The HTML or the JSON.
@@ -188,9 +193,7 @@ def _check_headers(
 
 
 def _check_policy(page: Page, policy: str, api_base: str) -> list[Finding]:
-    directives = {
-        words[0].lower(): words[1:] for words in (each.split() for each in policy.split(";")) if words
-    }
+    directives = {words[0].lower(): words[1:] for words in (each.split() for each in policy.split(";")) if words}
     scripts = directives.get("script-src-elem", directives.get("script-src", directives.get("default-src")))
     connects = directives.get("connect-src", directives.get("default-src"))
     blocked = []
@@ -203,7 +206,11 @@ def _check_policy(page: Page, policy: str, api_base: str) -> list[Finding]:
         if "'strict-dynamic'" not in scripts:
             blocked += [f"{host} (script-src)" for host in csp_sources()["script-src"] if not _allows(scripts, host)]
     if connects is not None:
-        wanted = [api_base, "wss://nexus-websocket-a.intercom.io"] if ".eu." not in api_base and ".au." not in api_base else [api_base]
+        wanted = (
+            [api_base, "wss://nexus-websocket-a.intercom.io"]
+            if ".eu." not in api_base and ".au." not in api_base
+            else [api_base]
+        )
         blocked += [f"{host} (connect-src)" for host in wanted if not _allows(connects, host)]
     return [finding("page-csp", what=what) for what in blocked[:1]]
 
