@@ -115,7 +115,7 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
             issuer=issuer or configured or None,
             audience=audience or reading.value("SALESFORCE_AUDIENCE") or None,
             app_id=reading.value("INTERCOM_APP_ID") or None,
-            region=reading.value("INTERCOM_REGION") or None,
+            region=reading.value("INTERCOM_REGION") or ("us" if reading.value("INTERCOM_APP_ID") else None),
             user_id=user_id,
             fin_managed=reading.fin_managed,
             now=moment,

@@ -99,13 +99,12 @@ def check_page(  # noqa: PLR0913 - one for each thing to compare with, all but t
         merged.update(each.values)
     unknown = {name for each in page.settings for name in each.unknown} - merged.keys()
     moment = time.time() if now is None else now
-    findings = check_settings(merged) if INTERCOM not in unknown else []
+    findings = [finding("issuer-fin")] if fin_managed and merged.pop(SALESFORCE, None) else []
+    findings += check_settings(merged) if INTERCOM not in unknown else []
     findings += _check_expected(merged, page.settings, app_id=app_id, region=region)
     findings += _check_user(merged, user_id)
     findings += _check_tokens(merged, secret=secret, keys=keys, issuer=issuer, audience=audience, now=moment)
-    if fin_managed and merged.get(SALESFORCE):
-        findings.append(finding("issuer-fin"))
-    elif not fin_managed and merged.get(INTERCOM) and not merged.get(SALESFORCE) and SALESFORCE not in unknown:
+    if not fin_managed and merged.get(INTERCOM) and not merged.get(SALESFORCE) and SALESFORCE not in unknown:
         findings.append(finding("token-missing", token=SALESFORCE))
     findings += [
         finding("unchecked", what=f"{name} in the page, an expression,", how="Save the page as the browser has it.")
