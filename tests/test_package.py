@@ -65,6 +65,7 @@ FLOORS = [
         "keys",
         "pem",
         "signers",
+        "processes",
         "threads",
         "jws",
         "token_parser",

@@ -16,7 +16,7 @@ from .pair import TokenPair, TokenPairBuilder, abuild_settings, build_settings, 
 from .salesforce import SalesforceMinter
 from .settings import PublicSettings
 from .signers import AsyncSigner, HMACSigner, RSASigner, Signer
-from .threads import in_thread
+from .threads import ThreadedSigner, in_thread
 from .users import Company, MessengerUser, identify
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "Signer",
     "SigningError",
     "StringKeySource",
+    "ThreadedSigner",
     "TokenPair",
     "TokenPairBuilder",
     "abuild_settings",
