@@ -63,6 +63,7 @@ FLOORS = [
         "errors",
         "json_values",
         "keys",
+        "variables",
         "pem",
         "signers",
         "processes",
@@ -74,8 +75,10 @@ FLOORS = [
         "intercom",
         "salesforce",
         "settings",
+        "outages",
         "environment",
         "pair",
+        "reloading",
     ),
     *("page", "backends", "onboarding", "diagnosis", "testing", "sandbox", "commands", "cli"),
 ]
