@@ -329,7 +329,7 @@ def test_in_thread_needs_a_sign() -> None:
 )
 def test_in_thread_needs_a_thread_and_a_time_out(wrong: Any) -> None:
     with pytest.raises(ConfigurationError, match="expected threads >= 1"):
-        in_thread(SIGNERS[0], **wrong)
+        in_thread(RSASigner(StringKeySource(PKCS8)), **wrong)
 
 
 def test_a_key_of_an_unsupported_kind_is_said_to_be_one() -> None:

@@ -94,10 +94,6 @@ class ThreadedSigner(Sealed):
         return f"in_thread({self.signer!r})"
 
     @property
-    def signer(self) -> Signer:
-        return self._signer
-
-    @property
     def alg(self) -> str:
         """The signer's ``alg``."""
         return self.signer.alg

@@ -206,7 +206,7 @@ def test_a_thread_does_not_wait_for_ever(
 ) -> None:
     signer = signer_for(hsm, administrator.make_key())
     monkeypatch.setattr(backend, "LONGEST_WAIT", 0.01)
-    with backend._one_at_a_time, pytest.raises(SigningError, match=r"have kept it busy for 0\.01 seconds"):
+    with backend._one_at_a_time(), pytest.raises(SigningError, match=r"have kept it busy for 0\.01 seconds"):
         signer.sign(b"message")
     assert len(signer.sign(b"message")) == 256
 
