@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import inspect
 import json
 import pickle
 import time
@@ -304,8 +305,9 @@ def test_without_a_client_one_is_made_with_short_time_outs(
     monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", f"http://127.0.0.1:{kms_port}")
     signer = AWSKMSSigner(key_id, kid="key-1")
     assert len(signer.sign(b"message")) == 256
-    config = signer._client.meta.config
-    assert (config.connect_timeout, config.read_timeout, config.retries["total_max_attempts"]) == (2, 2, 2)
+    config = signer._client().meta.config
+    assert (config.connect_timeout, config.read_timeout, config.retries["total_max_attempts"]) == (1.5, 1.5, 2)
+    assert config.max_pool_connections == inspect.signature(in_thread).parameters["threads"].default
 
 
 def test_boto3_without_a_region_is_a_configuration_error(monkeypatch: pytest.MonkeyPatch) -> None:
