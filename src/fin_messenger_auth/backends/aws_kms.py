@@ -37,6 +37,7 @@ _REASONS = {
     "AccessDeniedException": "the credentials lack kms:Sign or kms:GetPublicKey on the key",
     "DisabledException": "the key is disabled",
     "ExpiredTokenException": "the credentials have expired",
+    "InvalidSignatureException": "AWS did not accept the signature of the request; check secret and clock",
     "InvalidKeyUsageException": "the key is not made for this",
     "KMSInvalidStateException": "the key is pending deletion, or otherwise not usable",
     "NotFoundException": "there is no such key in this account and region",
@@ -74,7 +75,7 @@ class AWSKMSSigner(Sealed):
         public_key: The public half: what verifies, and what the JWK is made from.
 
     Raises:
-        KeyUnavailableError: AWS does not give out the public key; its error is the cause.
+        KeyUnavailableError: AWS does not give out the public key.
         InvalidKeyError: The key is not one for ``SIGN_VERIFY`` with RSA and at least 2048 bits.
         ConfigurationError: ``key_id`` is an alias; ``alg`` or ``kid`` is not what it must be; boto3 is
             not installed or not configured.
@@ -137,9 +138,11 @@ class AWSKMSSigner(Sealed):
             )["Signature"]
         except SigningError:
             raise
-        except Exception as error:
-            raise SigningError(f"AWS KMS did not sign: {_reason(error)}.") from error
-        return self._key.checked(signature, digest)
+        except Exception as error:  # noqa: BLE001 - see _reason
+            reason = _reason(error)
+        else:
+            return self._key.checked(signature, digest)
+        raise SigningError(f"AWS KMS did not sign: {reason}.")
 
 
 class _Copies:
@@ -204,10 +207,17 @@ def _ask_for_public_key(client: Any, key_id: str) -> tuple[PublicKeyTypes, dict[
     try:
         answer = client.get_public_key(KeyId=key_id)
         return load_der_public_key(answer["PublicKey"]), answer
-    except Exception as error:
-        raise KeyUnavailableError(f"AWS KMS did not give out the public key: {_reason(error)}.") from error
+    except Exception as error:  # noqa: BLE001 - see _reason
+        reason = _reason(error)
+    raise KeyUnavailableError(f"AWS KMS did not give out the public key: {reason}.")
 
 
 def _reason(error: Exception) -> str:
+    """Say what happened in our own words.
+
+    The client's error is not chained to ours: a traceback would show its text, which the service wrote.
+    """
     response = getattr(error, "response", None) or {}  # a ClientError has AWS's answer, other errors have None
-    return _REASONS.get(response.get("Error", {}).get("Code"), type(error).__name__)
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    name = f"{type(error).__name__} with HTTP status {status}" if status else type(error).__name__
+    return _REASONS.get(response.get("Error", {}).get("Code"), name)
