@@ -302,7 +302,7 @@ def test_what_the_signer_raised_is_the_cause_and_is_not_repeated() -> None:
 
 
 def test_the_wrong_twin_is_named() -> None:
-    assert "sign is missing. It has asign: check it with acheck_signer." in complaint(in_thread(Custom(right)))
+    assert "sign is missing. It has asign: check it with acheck_signer." in complaint(AsyncCustom(right))
     with pytest.raises(AssertionError, match=r"asign is missing\. It has sign: check it with check_signer, or wrap it"):
         asyncio.run(acheck_signer(Custom(right), PUBLIC))  # type: ignore[arg-type]
     assert complaint(object()).count(" is missing.") == 3
