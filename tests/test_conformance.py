@@ -167,8 +167,8 @@ BROKEN_RSA: dict[str, tuple[Callable[[bytes], Any], str]] = {
     "None": (lambda _: None, "expected bytes, got NoneType"),
     "a coroutine": (coroutine, "it returns a coroutine; rename it to asign"),
     "sometimes wrong": (sometimes_wrong(), "wrong in 6 of 32 calls: the signature was made with another key"),
-    "shared state": (sharing_state(), "not safe under 8 threads"),
-    "one thread only": (one_thread_only(), "not safe under 8 threads"),
+    "shared state": (sharing_state(), "with 8 threads at once, in "),
+    "one thread only": (one_thread_only(), "with 8 threads at once, in "),
 }
 
 
@@ -363,7 +363,7 @@ class NotAsync(AsyncCustom):
     [
         (AsyncCustom(BROKEN_RSA["PSS"][0]), "asign: the padding: expected PKCS#1 v1.5, got PSS"),
         (AsyncCustom(refusing(1, 4096)), "asign: with a message of 4097 and 100000 bytes: it raises ValueError"),
-        (AsyncSharingState(right), "not safe under 8 tasks"),
+        (AsyncSharingState(right), "with 8 tasks at once, in "),
         (NotAsync(right), "asign: it raises TypeError"),
     ],
 )
