@@ -12,6 +12,7 @@ import time
 import traceback
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable
+from functools import cache
 from itertools import count
 from typing import Any
 
@@ -60,6 +61,7 @@ def complaint(signer: Any, verify_with: Any = PUBLIC) -> str:
     return str(caught.value)
 
 
+@cache
 def raw_padded(data: bytes) -> bytes:
     """PKCS#1 v1.5 around ``data`` as it is, as an HSM does when it is told to pad only."""
     size = KEY.key_size // 8

@@ -170,7 +170,9 @@ async def coroutine(_error: SigningError) -> str:
 
 @pytest.mark.parametrize("policy", ["ignore", None, 7, coroutine], ids=["ignore", "None", "7", "coroutine"])
 def test_a_policy_is_checked_at_start_up(policy: Any) -> None:
-    with pytest.raises(ConfigurationError, match=r'^on_signing_error: expected "raise", "anonymous" or "intercom-only"'):
+    with pytest.raises(
+        ConfigurationError, match=r'^on_signing_error: expected "raise", "anonymous" or "intercom-only"'
+    ):
         replace(LOCAL, on_signing_error=policy)
 
 

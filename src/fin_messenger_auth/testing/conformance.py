@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TypeVar
 
@@ -135,23 +135,32 @@ def examine_sign(examination: Examination, number: int) -> None:
     examination.note_faults(examination.faults(usual, answers(usual)), one_by_one(len(usual)))
     if (left := threading.active_count() - before) > number / 2:
         examination.note(f"it leaves {left} threads after {number} calls one by one")
-    examination.note_faults(examination.faults(usual[:1], answers(usual[:1])), lambda _: "with a message signed before: ")
+    examination.note_faults(
+        examination.faults(usual[:1], answers(usual[:1])), lambda _: "with a message signed before: "
+    )
     examination.note_faults(examination.faults(SIZED_MESSAGES, answers(SIZED_MESSAGES)), by_size)
     together = flat(PARALLEL_MESSAGES)
     faults = examination.faults(together, _in_threads(answer))
     hung = any(fault.startswith("it does not return") for fault in faults)
     suspects = [] if hung else flat(faults.values())
-    note_parallel(examination, faults, examination.faults(suspects, map(answer, suspects)), "threads")
+    note_parallel(examination, faults, dict(zip(suspects, map(answer, suspects), strict=True)), "threads")
 
 
-def note_parallel(examination: Examination, faults: Faults, alone: Faults, units: str) -> None:
-    """Note the faults of calls that ran at the same time, and whether the same messages are signed right alone."""
-    wrong_alone = set(flat(alone.values()))
+def note_parallel(examination: Examination, faults: Faults, alone: Mapping[bytes, object], units: str) -> None:
+    """Note the faults of calls that ran at the same time.
+
+    Args:
+        examination: The examination.
+        faults: What was wrong.
+        alone: What the same messages gave when they were signed again, one by one: where it is as wrong, the fault
+            has nothing to do with the other calls.
+        units: ``threads`` or ``tasks``.
+    """
     total = len(flat(PARALLEL_MESSAGES))
-    by_chance = {fault: at for fault, at in faults.items() if wrong_alone.issuperset(at)}
-    together = {fault: at for fault, at in faults.items() if fault not in by_chance}
-    examination.note_faults(by_chance, one_by_one(total))
-    examination.note_faults(together, lambda at: f"with {PARALLEL} {units} at once, in {len(at)} of {total} calls: ")
+    wrong = {message for message, answer in alone.items() if not examination.is_right(message, answer)}
+    for fault, at in faults.items():
+        together = f"with {PARALLEL} {units} at once, in {len(at)} of {total} calls: "
+        examination.note_faults({fault: at}, one_by_one(total) if wrong.issuperset(at) else lambda _: together)  # noqa: B023
 
 
 # Each of these describes the calls that share one fault, or is empty if all of them do.

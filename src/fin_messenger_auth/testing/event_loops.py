@@ -56,7 +56,8 @@ class _Loop:
         crowd = await asyncio.gather(*map(self._answers, PARALLEL_MESSAGES))
         faults = examination.faults(flat(PARALLEL_MESSAGES), flat(crowd))
         suspects = flat(faults.values())
-        note_parallel(examination, faults, examination.faults(suspects, await self._answers(suspects)), "tasks")
+        alone = dict(zip(suspects, await self._answers(suspects), strict=True))
+        note_parallel(examination, faults, alone, "tasks")
         await self._check_cancellation(usual[0])
         await self._check_tasks(tasks)
         other = await asyncio.to_thread(asyncio.run, self._answers(usual[:2]))
@@ -89,20 +90,23 @@ class _Loop:
 
         steps: list[float] = []
         try:
-            return await _measured(sign(), steps)
+            answer = await _measured(sign(), steps)
+            if asyncio.iscoroutine(answer):
+                answer.close()  # or Python warns of it; it is still known for what it is
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # noqa: BLE001 - the report is about whatever it raises
+        except BaseException as error:
             task = asyncio.current_task()
             if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
                 raise
             return Raised(type(error), error)
         finally:
             self._idle.append(max(steps, default=0))
+        return answer
 
     def _check_idle(self) -> None:
         long = [seconds for seconds in self._idle if seconds >= _LONG_IDLE]
-        usual = median(self._idle)
+        usual = median(self._idle or [0])
         if usual >= _IDLE:
             self._examination.note(f"it holds up the event loop for {usual * 1000:.0f} ms in most calls; await instead")
         elif len(long) > 1:
@@ -113,9 +117,10 @@ class _Loop:
     async def _check_cancellation(self, message: bytes) -> None:
         if self._hung:
             return
-        faults = {await self._fault_when_cancelled(message, turns) for turns in _TURNS}
-        for fault in sorted(faults - {""}):
-            self._examination.note(fault)
+        for turns in _TURNS:
+            if fault := await self._fault_when_cancelled(message, turns):
+                self._examination.note(fault)
+                return
 
     async def _fault_when_cancelled(self, message: bytes, turns: int) -> str:
         task = asyncio.ensure_future(self._call(message))
@@ -136,7 +141,7 @@ class _Loop:
 
     async def _check_tasks(self, before: set[asyncio.Task[Any]]) -> None:
         deadline = time.monotonic() + _MOMENT
-        while (left := asyncio.all_tasks() - before) and time.monotonic() < deadline:
+        while (left := asyncio.all_tasks() - before) and time.monotonic() < deadline:  # noqa: ASYNC110 - nothing tells when
             await asyncio.sleep(0.01)
         if left and not self._hung:
             self._examination.note(f"it leaves {len(left)} {'task' if len(left) == 1 else 'tasks'} running")
