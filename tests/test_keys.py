@@ -39,6 +39,15 @@ def test_a_variable_that_is_missing_or_empty_is_named(environ: dict[str, str]) -
     assert caught.value.code == "key-unavailable"
 
 
+@pytest.mark.parametrize("value", ["hunter2\ud800", None, 42], ids=["lone surrogate", "None", "int"])
+def test_a_variable_that_is_not_a_valid_string_is_named(value: Any) -> None:
+    with pytest.raises(
+        KeyUnavailableError, match=r"^The environment variable SECRET is not a valid string\.$"
+    ) as caught:
+        EnvKeySource("SECRET", environ={"SECRET": value}).read()
+    assert (caught.value.code, caught.value.__cause__) == ("key-unavailable", None)
+
+
 def test_the_process_s_own_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_SECRET", "here")
 

@@ -46,6 +46,8 @@ class _Coded:
     """
 
     default_code: ClassVar[str]
+    code: str
+    message: str
     args: tuple[Any, ...]
 
     def __init__(self, message: str, code: str | None = None) -> None:
@@ -54,6 +56,7 @@ class _Coded:
         self.args = (message, self.code)  # all of it, so that a pickle restores it
 
     def __str__(self) -> str:
+        """Return the message."""
         return self.message
 
 
@@ -104,6 +107,7 @@ class InvalidClaimError(_Coded, FinMessengerAuthError, ValueError):
     """
 
     default_code = "claim-invalid"
+    args: tuple[Any, ...]
     claim: str
 
     def __init__(self, claim: str, message: str, code: str | None = None) -> None:
@@ -200,7 +204,7 @@ def problems_of(make: Callable[[], object]) -> list[Problem]:
         try:
             make()
         except (ConfigurationError, KeyUnavailableError) as error:
-            problems.append(error)
+            problems.append(error.with_traceback(None))  # its local variables may hold a secret
     return [*collected, *problems]
 
 
