@@ -147,7 +147,7 @@ def fresh_settings(request: HttpRequest) -> JsonResponse:
 @require_GET
 def renewal(_request: HttpRequest) -> FileResponse:
     """Serve the renewal module; a real site puts it among its static files."""
-    return FileResponse(open(renewal_module(), "rb"), content_type="text/javascript")
+    return FileResponse(Path(renewal_module()).open("rb"), content_type="text/javascript")
 
 
 urlpatterns = [

@@ -24,6 +24,16 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ClassVar
 
+__all__ = [
+    "ConfigurationError",
+    "FinMessengerAuthError",
+    "FinMessengerAuthWarning",
+    "InvalidClaimError",
+    "InvalidKeyError",
+    "KeyUnavailableError",
+    "SigningError",
+]
+
 _PACKAGE = __name__.partition(".")[0]
 
 

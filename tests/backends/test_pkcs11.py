@@ -164,7 +164,7 @@ def test_a_pin_that_cannot_be_read_any_more_is_a_signing_error(hsm: str, adminis
 
     signer = signer_for(hsm, administrator.make_key(), pin=LostPin())
     administrator.drop_sessions()
-    with pytest.raises(SigningError, match="LostPin raised IndexError on reading the key"):
+    with pytest.raises(SigningError, match="LostPin raised IndexError when it read the key"):
         signer.sign(b"message")
 
 
@@ -173,7 +173,7 @@ def test_a_pin_that_cannot_be_read_any_more_is_a_signing_error(hsm: str, adminis
     [
         ({"pin": StringKeySource("wrong-pin")}, KeyUnavailableError, r"public key: the PIN is wrong\.$"),
         ({"pin": StringKeySource(b"\xff\xfe")}, KeyUnavailableError, "The PIN is not UTF-8"),
-        ({"pin": "a-pin"}, ConfigurationError, "A key is given as a KeySource"),
+        ({"pin": "a-pin"}, ConfigurationError, "Expected a KeySource, got str"),
         ({"key": "no-such-key"}, KeyUnavailableError, "there is no RSA private key of that label"),
         ({"token": "no-such-token"}, KeyUnavailableError, "there is no token of that label"),
         ({"kid": ""}, ConfigurationError, "kid is blank"),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError, KeyUnavailableError, SigningError
@@ -13,9 +15,7 @@ from fin_messenger_auth.keys import Sealed
 
 from .remote import RemoteKey, check_names, check_that_it_signs, missing_extra
 
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+__all__ = ["AWSKMSSigner"]
 
 SIGNING_ALGORITHMS = {"RS256": "RSASSA_PKCS1_V1_5_SHA_256", "RS512": "RSASSA_PKCS1_V1_5_SHA_512"}
 """What AWS KMS calls the algorithms."""

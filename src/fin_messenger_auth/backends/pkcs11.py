@@ -5,22 +5,18 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal
+from types import ModuleType
+from typing import Any, Literal
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 
 from fin_messenger_auth.errors import FinMessengerAuthError, KeyUnavailableError, SigningError
 from fin_messenger_auth.json_values import fill
-from fin_messenger_auth.keys import Sealed, read_key
+from fin_messenger_auth.keys import KeySource, MaskedBytes, Sealed, read_key
 
 from .remote import RemoteKey, check_names, check_that_it_signs, missing_extra
 
-if TYPE_CHECKING:
-    from types import ModuleType
-
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-
-    from fin_messenger_auth.keys import KeySource, MaskedBytes
+__all__ = ["PKCS11Signer"]
 
 # What stands before the digest (RFC 8017 §9.2, note 1): the HSM pads and signs, and hashes nothing.
 _DIGEST_INFO = {
