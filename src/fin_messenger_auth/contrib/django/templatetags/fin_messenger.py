@@ -1,0 +1,20 @@
+"""The template tag: ``{% load fin_messenger %}{% fin_messenger %}`` before ``</body>``."""
+
+from typing import Any
+
+from django import template
+from django.utils.safestring import SafeString
+
+from fin_messenger_auth.contrib.django.messenger import render
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def fin_messenger(context: Any, **public: Any) -> SafeString:
+    """Insert the Messenger's scripts. A variable that the view did not set counts as left out."""
+    request = context.get("request")
+    visit = getattr(request, "fin_messenger", None)
+    if visit is not None and visit.scripts is not None:  # from aprepare
+        return visit.scripts
+    return render(request, **{name: value for name, value in public.items() if value != ""})
