@@ -94,7 +94,7 @@ def render(request: Any, *, nonce: object = None, **public: Any) -> SafeString:
         scripts.append(render_renewal(*urls, nonce=nonce))
     if told or "user_id" in made:
         visit.is_private = True
-        request._cache_update_cache = False  # asked by cache_page, which sees the page before any middleware
+        request._cache_update_cache = False  # noqa: SLF001 - for cache_page, which is inside every middleware
     visit.scripts = SafeString("".join(scripts))
     return visit.scripts
 

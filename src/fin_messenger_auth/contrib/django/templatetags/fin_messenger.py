@@ -17,4 +17,4 @@ def fin_messenger(context: Any, **public: Any) -> SafeString:
     visit = getattr(request, "fin_messenger", None)
     if visit is not None and visit.scripts is not None:  # from aprepare
         return visit.scripts
-    return render(request, **{name: value for name, value in public.items() if value != ""})
+    return render(request, **{name: value for name, value in public.items() if value is not None and value != ""})
