@@ -138,7 +138,7 @@ class SignOutHere(LogoutView):
     template_name = "home.html"
 
     def get_success_url(self):
-        return ""
+        return self.request.get_full_path()  # a page of its own
 
 
 def identify(user):
