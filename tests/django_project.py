@@ -62,6 +62,7 @@ if django.VERSION >= (6,):
     from django.utils.csp import CSP
 
     MIDDLEWARE.insert(1, "django.middleware.csp.ContentSecurityPolicyMiddleware")
+    TEMPLATES[0]["OPTIONS"]["context_processors"].append("django.template.context_processors.csp")
     SECURE_CSP = {**POLICY, "default-src": [CSP.NONE], "script-src": [CSP.NONCE, CSP.STRICT_DYNAMIC]}
 else:
     from csp.constants import NONCE, NONE, STRICT_DYNAMIC

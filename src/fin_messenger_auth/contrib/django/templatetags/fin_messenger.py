@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import template
+from django.utils.functional import Promise
 from django.utils.safestring import SafeString
 
 from fin_messenger_auth.contrib.django.messenger import render
@@ -17,4 +18,7 @@ def fin_messenger(context: Any, **public: Any) -> SafeString:
     visit = getattr(request, "fin_messenger", None)
     if visit is not None and visit.scripts is not None:  # from aprepare
         return visit.scripts
-    return render(request, **{name: value for name, value in public.items() if value is not None and value != ""})
+    given = {name: value for name, value in public.items() if value is not None and value != ""}
+    return render(
+        request, **{name: str(value) if isinstance(value, Promise) else value for name, value in given.items()}
+    )
