@@ -93,7 +93,7 @@ def lowest(session: nox.Session) -> None:
 def coverage(session: nox.Session) -> None:
     """Every line and branch is run by a test; the session `backends` reports its own."""
     install(session, "coverage")
-    session.run(*FAST_TESTS, "--cov", "--cov-report=", *session.posargs)
+    session.run(*FAST_TESTS, "--cov", "--cov-report=", "--cov-fail-under=0", *session.posargs)
     session.run("coverage", "report", "--omit=*/backends/*")
 
 
@@ -101,7 +101,7 @@ def coverage(session: nox.Session) -> None:
 def backends(session: nox.Session) -> None:
     """The signers for keys that live elsewhere, and the examples of others."""
     install(session, "backends")
-    session.run("pytest", "-q", "--cov", "--cov-report=", "tests/backends", *session.posargs)
+    session.run("pytest", "-q", "--cov", "--cov-report=", "--cov-fail-under=0", "tests/backends", *session.posargs)
     if shutil.which("softhsm2-util"):
         session.run("coverage", "report", "--include=*/backends/*")
     else:

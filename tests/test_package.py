@@ -63,6 +63,7 @@ FLOORS = [
         "errors",
         "json_values",
         "keys",
+        "variables",
         "pem",
         "signers",
         "threads",
@@ -73,8 +74,10 @@ FLOORS = [
         "intercom",
         "salesforce",
         "settings",
+        "outages",
         "environment",
         "pair",
+        "reloading",
     ),
     *("page", "backends", "onboarding", "diagnosis", "testing", "contrib", "sandbox", "commands", "cli"),
 ]

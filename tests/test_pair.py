@@ -168,31 +168,35 @@ def test_the_application_decides_who_the_user_is(messenger_clock: FrozenClock) -
 
 @pytest.mark.parametrize("answer", ["42", False, {"user_id": "42"}])
 def test_an_identify_that_returns_something_else_is_told_so(answer: Any) -> None:
-    with pytest.raises(InvalidClaimError, match=r"identify= must return a MessengerUser or None, not"):
+    with pytest.raises(InvalidClaimError, match=r"identify= must return a MessengerUser or None, not") as caught:
         throwaway_builder(identify=lambda _user: answer).build("42")
+    assert caught.value.code == "user-unidentified"
 
 
-WIRED_WRONGLY: list[tuple[str, Any, str]] = [
-    ("app_id", "", "app_id is blank"),
-    ("app_id", None, "app_id: expected a str"),
-    ("app_id", "\ud800", "app_id"),
-    ("region", "mars", "region: expected"),
-    ("region", None, "region: expected"),
-    ("region", ["us"], "region: expected"),
-    ("api_base", "http://api-iam.intercom.io", "https://"),
-    ("api_base", " ", "api_base is blank"),
-    ("intercom", HMACSigner(StringKeySource("s" * 32)), "intercom: expected an IntercomMinter"),
-    ("salesforce", "fin-managed", "salesforce: expected a SalesforceMinter"),
-    ("identify", None, "identify"),
-    ("clock", 1_700_000_000, "clock"),
-    ("on_signing_error", "ignore", "on_signing_error"),
+WIRED_WRONGLY: list[tuple[str, Any, str, str]] = [
+    ("app_id", "", "app_id is blank", "value-blank"),
+    ("app_id", None, "app_id: expected a str", "argument-invalid"),
+    ("app_id", "\ud800", "app_id", "argument-invalid"),
+    ("region", "mars", "region: expected", "region-unknown"),
+    ("region", None, "region: expected", "region-unknown"),
+    ("region", ["us"], "region: expected", "region-unknown"),
+    ("api_base", "http://api-iam.intercom.io", "https://", "argument-invalid"),
+    ("api_base", " ", "api_base is blank", "value-blank"),
+    ("intercom", HMACSigner(StringKeySource("s" * 32)), "intercom: expected an IntercomMinter", "argument-invalid"),
+    ("salesforce", "fin-managed", "salesforce: expected a SalesforceMinter", "argument-invalid"),
+    ("identify", None, "identify", "argument-invalid"),
+    ("clock", 1_700_000_000, "clock", "argument-invalid"),
+    ("on_signing_error", "ignore", "on_signing_error", "argument-invalid"),
+    ("app_id", "abc\n", "app_id has whitespace", "value-wrapped"),
+    ("api_base", "'https://api-iam.intercom.io'", "api_base has whitespace", "value-wrapped"),
 ]
 
 
-@pytest.mark.parametrize(("name", "value", "said"), WIRED_WRONGLY)
-def test_wrong_wiring_is_found_when_the_builder_is_made(name: str, value: Any, said: str) -> None:
-    with pytest.raises(ConfigurationError, match=said):
+@pytest.mark.parametrize(("name", "value", "said", "code"), WIRED_WRONGLY)
+def test_wrong_wiring_is_found_when_the_builder_is_made(name: str, value: Any, said: str, code: str) -> None:
+    with pytest.raises(ConfigurationError, match=said) as caught:
         replace(throwaway_builder(), **{name: value})
+    assert caught.value.code == code
 
 
 class Failing:

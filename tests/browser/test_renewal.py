@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fin_messenger_auth import TokenPairBuilder
     from tests.browser.conftest import Visitor
 
+NONCE = "bm9uY2Utb2YtMTYtYnl0ZXM"
 HOME = "https://shop.example/"
 START = 1_700_000_000
 MINUTE = 60_000
@@ -54,12 +55,13 @@ class Shop:
     def _show(self, route: Route) -> None:
         settings = self.builder.build_settings(self.user)
         body = (
-            f"<!doctype html><link rel=icon href=data:,><script nonce=abc>intercomSettings = {script_json(settings)};"
+            f"<!doctype html><link rel=icon href=data:,><script nonce={NONCE}>"
+            f"intercomSettings = {script_json(settings)};"
             "updates = []; why = null; Intercom = (...call) => updates.push(call);"
             "document.addEventListener('fin-messenger-auth:stopped', event => { why = event.detail; });"
-            f"</script>{render_renewal('/renewal.js', '/settings', nonce='abc')}"
+            f"</script>{render_renewal('/renewal.js', '/settings', nonce=NONCE)}"
         )
-        policy = "default-src 'none'; script-src 'nonce-abc' 'strict-dynamic'; connect-src 'self'"
+        policy = f"default-src 'none'; script-src 'nonce-{NONCE}' 'strict-dynamic'; connect-src 'self'"
         route.fulfill(body=body, content_type="text/html", headers={"Content-Security-Policy": policy})
 
     def _answer(self, route: Route) -> None:

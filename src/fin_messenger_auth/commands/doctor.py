@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fin_messenger_auth import diagnosis
 from fin_messenger_auth.diagnosis.report import as_json, report, summary
 from fin_messenger_auth.diagnosis.transcript import to_json
 from fin_messenger_auth.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from .transcript import Exchange, redacted, redacted_headers
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 TIMEOUT_SECONDS = 10
 """How long to wait for an answer."""

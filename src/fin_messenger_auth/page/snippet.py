@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 import re
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Mapping
 from functools import cache
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
+
+from cryptography.hazmat.primitives.hashes import SHA256, Hash  # loaded already, as hashlib is not
 
 from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.json_values import configured_string
@@ -31,7 +32,7 @@ WIDGET_BASE = "https://widget.intercom.io/widget/"
 # What a signed-in user leaves in window.intercomSettings.
 _PERSONAL = ("user_id", "email", "intercom_user_jwt", "salesforce_identity_token", "auth_tokens")
 
-_LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?/")
+_WIDGET = re.compile(r"https://|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?/")
 
 
 class Snippet(str):
@@ -54,7 +55,9 @@ class Snippet(str):
     def csp_source(self) -> str:
         """The SHA-256 source that allows this very script, for a ``script-src`` without nonces."""
         script = self[self.index(">") + 1 : self.rindex("<")]
-        return f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'"
+        digest = Hash(SHA256())
+        digest.update(script.encode())
+        return f"'sha256-{b2a_base64(digest.finalize(), newline=False).decode()}'"
 
 
 def render_snippet(settings: Mapping[str, object], *, nonce: object = None, widget_base: str = WIDGET_BASE) -> Snippet:
@@ -72,14 +75,12 @@ def render_snippet(settings: Mapping[str, object], *, nonce: object = None, widg
             loaded over plain HTTP from another machine.
         InvalidClaimError: A value is not a JSON value, or an integer that a browser would round.
     """
-    if not isinstance(settings, Mapping):
-        raise ConfigurationError(f"render_snippet: expected a mapping of settings, got {type(settings).__name__}.")
-    configured_string(settings.get("app_id"), "app_id")
-    if not (widget_base.startswith("https://") or _LOOPBACK.match(widget_base)):
+    cookies = cookie_names(_mapping(settings).get("app_id"))
+    if not _WIDGET.match(str(widget_base)):
         raise ConfigurationError(
             "widget_base: expected an https:// URL, or the sandbox on this machine (http://127.0.0.1:…/)."
         )
-    return _script("loader.js", nonce, dict(settings), widget_base, cookie_names(str(settings["app_id"])))
+    return _script("loader.js", nonce, dict(settings), widget_base, cookies)
 
 
 def render_sign_out(app_id: str, *, nonce: object = None) -> Snippet:
@@ -95,7 +96,7 @@ def render_sign_out(app_id: str, *, nonce: object = None) -> Snippet:
     Raises:
         ConfigurationError: ``app_id`` is not valid; the nonce is not valid.
     """
-    return _script("sign-out.js", nonce, configured_string(app_id, "app_id"), cookie_names(app_id), _PERSONAL)
+    return _script("sign-out.js", nonce, app_id, cookie_names(app_id), _PERSONAL)
 
 
 def render_renewal(module_url: str, endpoint: str, *, nonce: object = None) -> Snippet:
@@ -107,9 +108,10 @@ def render_renewal(module_url: str, endpoint: str, *, nonce: object = None) -> S
         nonce: The nonce of this response's Content-Security-Policy.
 
     Raises:
-        ConfigurationError: The nonce is not valid.
+        ConfigurationError: A URL is not a string, or blank; the nonce is not valid.
     """
-    return _element(f"import{{renew}}from{script_json(module_url)};renew({script_json(endpoint)});", nonce, "module")
+    module, fetched = configured_string(module_url, "module_url"), configured_string(endpoint, "endpoint")
+    return _element(f"import{{renew}}from{script_json(module)};renew({script_json(fetched)});", nonce, "module")
 
 
 def renewal_module() -> os.PathLike[str]:
@@ -117,9 +119,14 @@ def renewal_module() -> os.PathLike[str]:
     return _static("renewal.min.js")
 
 
-def cookie_names(app_id: str) -> tuple[str, ...]:
-    """Return the names of the Messenger's cookies, for a sign-out that expires them on the server."""
-    return tuple(f"intercom-{kind}-{app_id}" for kind in ("session", "id", "device-id"))
+def cookie_names(app_id: object) -> tuple[str, ...]:
+    """Return the names of the Messenger's cookies, for a sign-out that expires them on the server.
+
+    Raises:
+        ConfigurationError: ``app_id`` is not valid.
+    """
+    name = configured_string(app_id, "app_id")
+    return tuple(f"intercom-{kind}-{name}" for kind in ("session", "id", "device-id"))
 
 
 def npm_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,12 +139,18 @@ def npm_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
         ConfigurationError: ``api_base`` matches no known region.
     """
     regions = {api_base: region for region, api_base in API_BASES.items() if region != "au"}
-    region = regions.get(str(settings.get("api_base")))
+    region = regions.get(str(_mapping(settings).get("api_base")))
     if region is None:
         raise ConfigurationError(
             "api_base matches no known region; the npm package supports no other.", "region-unknown"
         )
     return {"region": region, **{name: value for name, value in settings.items() if name != "api_base"}}
+
+
+def _mapping(settings: Mapping[str, object]) -> Mapping[str, object]:
+    if not isinstance(settings, Mapping):
+        raise ConfigurationError(f"settings: expected a mapping, got {type(settings).__name__}.")
+    return settings
 
 
 def _script(name: str, nonce: object, *arguments: object) -> Snippet:
