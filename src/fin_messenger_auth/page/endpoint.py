@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Unpack
 
 from fin_messenger_auth.errors import SigningError
+from fin_messenger_auth.outages import log_error
 from fin_messenger_auth.pair import TokenPairBuilder
 from fin_messenger_auth.settings import PublicSettings
 
@@ -121,8 +122,6 @@ def _made(builder: TokenPairBuilder, user: object, made: dict[str, Any]) -> Sett
 def _failed(
     builder: TokenPairBuilder, error: SigningError, extra: Mapping[str, Any] | None, public: PublicSettings
 ) -> SettingsResponse:
-    from logging import getLogger  # noqa: PLC0415 - 7 ms that a working endpoint need not pay
-
-    getLogger("fin_messenger_auth").error("Signing failed; the endpoint returns status 503: %s", error)
+    log_error("Signing failed, so the response is 503: %s", error, error)
     anonymous = replace(builder, identify=lambda _user: None)
     return _response(503, anonymous.build_settings(None, extra=extra, **public))

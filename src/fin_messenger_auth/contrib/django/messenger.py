@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -14,9 +15,10 @@ from django.utils.module_loading import import_string
 from django.utils.safestring import SafeString
 
 from fin_messenger_auth.errors import ConfigurationError
+from fin_messenger_auth.outages import OnSigningError
 from fin_messenger_auth.page import render_renewal, render_sign_out, render_snippet
 from fin_messenger_auth.page.snippet import WIDGET_BASE
-from fin_messenger_auth.pair import Identify, OnSigningError, TokenPairBuilder
+from fin_messenger_auth.pair import Identify, TokenPairBuilder
 
 SIGNED_OUT = "fin_messenger_signed_out"
 """The cookie that says that the next page must end the Messenger's session."""
@@ -38,7 +40,7 @@ class Options:
     BUILDER: Callable[[], TokenPairBuilder] | None = None
     EXCLUDE: Callable[[Any], bool] = lambda _request: False
     IDENTIFY: Identify | None = None
-    ON_SIGNING_ERROR: OnSigningError = "anonymous"
+    ON_SIGNING_ERROR: OnSigningError | None = None
     PREFIX: str = ""
     RENEWAL: bool = True
     WIDGET_BASE: str = WIDGET_BASE
@@ -57,7 +59,9 @@ class Options:
         """Call ``BUILDER``, or read the environment."""
         if self.BUILDER is not None:
             return self.BUILDER()
-        return TokenPairBuilder.from_env(prefix=self.PREFIX, on_signing_error=self.ON_SIGNING_ERROR)
+        by_environment = os.environ.get(f"{self.PREFIX}MESSENGER_ON_SIGNING_ERROR", "").strip()
+        policy = self.ON_SIGNING_ERROR or (None if by_environment else "anonymous")
+        return TokenPairBuilder.from_env(prefix=self.PREFIX, on_signing_error=policy)
 
 
 @cache
