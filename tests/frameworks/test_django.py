@@ -370,5 +370,5 @@ def test_if_signing_fails_the_page_is_anonymous_and_fresh_settings_are_503(proje
         assert answer.status_code == 503
         assert answer.json() == {"api_base": "https://api-iam.intercom.io", "app_id": "throwaway"}
         must_be_private(answer)
-        assert "Signing failed" in site.log.read_text()
+        assert "failed (anonymous)" in site.log.read_text()
         assert "hush-hush" not in site.log.read_text()

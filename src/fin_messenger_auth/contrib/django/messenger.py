@@ -91,7 +91,7 @@ def render(request: Any, *, nonce: object = None, **public: Any) -> SafeString:
     if nonce is None:  # of django-csp or of Django 6: lazy, and false until it is read
         nonce = getattr(request, "csp_nonce", getattr(request, "_csp_nonce", None))
     scripts: list[str] = [render_snippet(made, nonce=nonce, widget_base=options.WIDGET_BASE)]
-    if told := visit.signed_out or SIGNED_OUT in request.COOKIES:
+    if told := visit.signed_out or request.COOKIES.get(SIGNED_OUT):
         scripts.insert(0, render_sign_out(builder.app_id, nonce=nonce))
     if options.RENEWAL and "user_id" in made:
         urls = reverse("fin_messenger:renewal"), reverse("fin_messenger:settings")

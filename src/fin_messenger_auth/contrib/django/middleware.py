@@ -40,7 +40,7 @@ class FinMessengerMiddleware(MiddlewareMixin):
         if visit.signed_out:
             for name in cookie_names(configured()[1].app_id):
                 response.delete_cookie(name)
-        if visit.scripts is not None and SIGNED_OUT in request.COOKIES:
+        if visit.scripts is not None and request.COOKIES.get(SIGNED_OUT):
             response.delete_cookie(SIGNED_OUT)
         elif visit.scripts is None and visit.signed_out:
             response.set_cookie(SIGNED_OUT, "1", secure=settings.SESSION_COOKIE_SECURE, httponly=True, samesite="Lax")
