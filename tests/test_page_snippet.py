@@ -140,7 +140,6 @@ def test_a_lazy_nonce_is_evaluated() -> None:
         "None",
         "null",
         "undefined",
-        "0123456789abcde",
         " ",
         'a" onload="alert(1)',
         f"{NONCE}>",

@@ -13,6 +13,7 @@ from .intercom import IntercomMinter
 from .keys import EnvKeySource, FileKeySource, KeySource, StringKeySource
 from .page import render_snippet
 from .pair import TokenPair, TokenPairBuilder, abuild_settings, build_settings, default_builder
+from .reloading import Reloading
 from .salesforce import SalesforceMinter
 from .settings import PublicSettings
 from .signers import AsyncSigner, HMACSigner, RSASigner, Signer
@@ -36,6 +37,7 @@ __all__ = [
     "MessengerUser",
     "PublicSettings",
     "RSASigner",
+    "Reloading",
     "SalesforceMinter",
     "Signer",
     "SigningError",

@@ -117,7 +117,28 @@ class InvalidClaimError(_Coded, FinMessengerAuthError, ValueError):
 
 
 class SigningError(FinMessengerAuthError):
-    """A signer failed, or returned something other than a signature; its own error is the cause."""
+    """A signer failed, or returned something other than a signature; its own error is the cause.
+
+    Args:
+        message: What failed. It must not hold a secret, a token or the error text of a service.
+
+    Attributes:
+        token: The setting that carries the token: ``intercom_user_jwt`` or ``salesforce_identity_token``. ``None``
+            until a minter passes the error on.
+        kid: The key ID of the signer; ``None`` likewise, and for a key without one.
+        signer: What failed: the signer itself, not what :func:`~fin_messenger_auth.in_thread` returned. A pickle
+            leaves it out.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.token: str | None = None
+        self.kid: str | None = None
+        self.signer: Any = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave the signer out: it may hold a key."""
+        return type(self), self.args, {**self.__dict__, "signer": None}
 
 
 class FinMessengerAuthWarning(_Coded, UserWarning):
@@ -183,7 +204,7 @@ def problems_of(make: Callable[[], object]) -> list[Problem]:
         try:
             make()
         except (ConfigurationError, KeyUnavailableError) as error:
-            problems.append(error)
+            problems.append(error.with_traceback(None))  # its local variables may hold a secret
     return [*collected, *problems]
 
 

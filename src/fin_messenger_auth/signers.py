@@ -188,6 +188,18 @@ def signs_async(signer: Signer | AsyncSigner) -> TypeGuard[AsyncSigner]:
     return callable(getattr(signer, "asign", None))
 
 
+def unwrapped(signer: Signer | AsyncSigner) -> Signer | AsyncSigner:
+    """Return the signer within those that wrap it and name it by their attribute ``signer``, as ``in_thread`` does."""
+    inner = getattr(signer, "signer", None)
+    return unwrapped(inner) if inner is not None and (signs_at_once(inner) or signs_async(inner)) else signer
+
+
+def public_key_of(signer: Signer | AsyncSigner) -> RSAPublicKey | None:
+    """Return the public key that a signer, or the signer that it wraps, offers; ``None`` if it offers none."""
+    key = getattr(unwrapped(signer), "public_key", None)
+    return key if isinstance(key, RSAPublicKey) else None
+
+
 def check_signer_for(
     token: str, signer: Signer | AsyncSigner, algorithms: Collection[str], *, kid_required: bool
 ) -> None:

@@ -44,6 +44,10 @@ class _ThreadedSigner:
         return f"in_thread({self._signer!r})"
 
     @property
+    def signer(self) -> Signer:
+        return self._signer
+
+    @property
     def alg(self) -> str:
         return self._signer.alg
 

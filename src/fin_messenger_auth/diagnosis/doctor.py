@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Collection, Mapping
@@ -10,12 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fin_messenger_auth.environment import Reading, read_environment
+from fin_messenger_auth.errors import KeyUnavailableError, SigningError
 from fin_messenger_auth.onboarding.key_directory import JWK
 from fin_messenger_auth.pair import TokenPair, TokenPairBuilder
+from fin_messenger_auth.signers import public_key_of, signs_at_once
 
 from .directory import check_key_directory, keys_in_directory
 from .environment import check_reading
-from .findings import Finding, finding
+from .findings import Finding, finding, finding_of
 from .http_client import Client
 from .intercom_token import check_intercom_token
 from .online import Org, check_org, check_published_jwks
@@ -58,14 +61,12 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
     """
     moment = time.time() if now is None else now
     reading = read_environment(environ, prefix=prefix)
-    pair = _make_pair(reading, moment)
-    findings: list[Finding] = []
+    pair, findings = _make_pair(reading, moment)
     if org is not None:
         token = None if pair is None else pair.salesforce_identity_token
         findings += check_org(org, token, client=client, now=now)
     if jwks_url is not None:
-        kid = reading.value("SALESFORCE_KEY_ID") or None
-        findings += check_published_jwks(jwks_url, kid=kid, client=client, now=now)
+        findings += check_published_jwks(jwks_url, kid=reading.kid, client=client, now=now)
     findings += [*_check_clock(moment), *check_reading(reading)]
     configured = reading.value("SALESFORCE_ISSUER")
     if issuer is not None and configured not in ("", issuer):
@@ -97,10 +98,17 @@ def manual_checks(*, fin_managed: bool = False, attributes: Collection[str] = ()
     ]
 
 
-def _make_pair(reading: Reading, now: float) -> TokenPair | None:
+def _make_pair(reading: Reading, now: float) -> tuple[TokenPair | None, list[Finding]]:
     if reading.arguments is None:
-        return None
-    return TokenPairBuilder(**reading.arguments, clock=lambda: now).build(USER_ID)
+        return None, []
+    builder = replace(TokenPairBuilder(**reading.arguments, clock=lambda: now), on_signing_error="raise")
+    signer = reading.salesforce_signer
+    try:
+        if signer is None or signs_at_once(signer):
+            return builder.build(USER_ID), []
+        return asyncio.run(builder.abuild(USER_ID)), []
+    except SigningError as error:
+        return None, [finding_of(KeyUnavailableError(str(error)))]
 
 
 def _check_clock(now: float) -> list[Finding]:
@@ -118,10 +126,12 @@ def _check_pair(
     signer = reading.salesforce_signer
     if pair.salesforce_identity_token is None or signer is None:
         return findings
-    keys = [] if key_directory is None else keys_in_directory(key_directory)
+    keys, public_key = [] if key_directory is None else keys_in_directory(key_directory), public_key_of(signer)
+    if not keys and public_key is not None:
+        keys = [VerifyingKey(public_key, kid=signer.kid)]
     findings += check_salesforce_token(
         pair.salesforce_identity_token,
-        keys=keys or [VerifyingKey(signer.public_key, kid=signer.kid)],
+        keys=keys,
         issuer=reading.value("SALESFORCE_ISSUER"),
         audience=reading.value("SALESFORCE_AUDIENCE"),
         now=now,

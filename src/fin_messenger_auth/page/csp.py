@@ -7,13 +7,12 @@ from collections.abc import Collection, Mapping
 from functools import cache
 
 from fin_messenger_auth.errors import ConfigurationError
+from fin_messenger_auth.json_values import is_lost
 from fin_messenger_auth.settings import Region
 
 _REGIONS = {"us": ("us",), "eu": ("eu",), "ap": ("ap",), "au": ("ap",), None: ("us", "eu", "ap")}
 
-# base64-value of Content Security Policy Level 3 §2.3.1, which asks for 128 bits: 22 characters. A stringified null is
-# shorter than 16.
-_NONCE = re.compile(r"(?=.{16})[A-Za-z0-9+/_-]+={0,2}")
+_NONCE = re.compile(r"[A-Za-z0-9+/_-]{3,}={0,2}")  # base64-value, Content Security Policy Level 3 §2.3.1
 _DIRECTIVE = re.compile(r"[a-z]+(-[a-z]+)+")
 _SOURCE = re.compile(r"[!-+\--:<-~]+")  # visible ASCII, but for the comma and the semicolon, which end a source
 
@@ -96,13 +95,13 @@ def checked_nonce(nonce: object) -> str:
         nonce: The nonce of this response; a lazy object, as Django's, is evaluated.
 
     Raises:
-        ConfigurationError: It is not a base64 string (Content Security Policy Level 3 §2.3.1), or shorter than 16
-            characters.
+        ConfigurationError: It is not a base64 string of three characters or more (Content Security Policy Level 3
+            §2.3.1), or looks like a stringified null.
     """
     text = str(nonce)
-    if not (isinstance(nonce, str) and _NONCE.fullmatch(text)):
+    if not (isinstance(nonce, str) and _NONCE.fullmatch(text)) or is_lost(text):
         raise ConfigurationError(
-            "nonce: expected a base64 string of 16 characters or more; call secrets.token_urlsafe(16) per response.",
+            "nonce: expected a base64 string, new for each response, such as secrets.token_urlsafe(16) returns.",
             "nonce-invalid",
         )
     return text
