@@ -84,12 +84,14 @@ class Report:
         found = json.loads(summary)
         sections = tuple(
             Section(
-                *head,
+                key,
+                title,
+                note,
                 tuple(_figure(name, "s", *cells[column]) for name, cells in table["figures"].items()),
                 {name: _figure(name, "×", *cells[column]) for name, cells in table["ratios"].items()},
             )
             for table in found["tables"]
-            for column, head in enumerate(table["sections"])
+            for column, (key, title, note) in enumerate(table["sections"])
         )
         return cls(sections, tuple(found["missing"]), found["machine"])
 
@@ -175,7 +177,7 @@ def _cell(figure: Figure, usual: str) -> list[object]:
 
 def _figure(name: str, usual: str, *cell: Any) -> Figure:  # noqa: ANN401 - what `_cell` returned
     median, low, high, rounds, *unit = cell
-    return Figure(name, *(unit or [usual]), median, low, high, rounds)
+    return Figure(name, unit[0] if unit else usual, median, low, high, rounds)
 
 
 def _processor() -> str:

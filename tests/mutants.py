@@ -20,6 +20,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -82,6 +83,7 @@ class Selection:
             items[:] = [item for item in items if item.nodeid in self.reaching]
 
 
+@cache
 def source_of(module: str) -> str:
     return (ROOT / PACKAGE / f"{module}.py").read_text("utf-8")
 
@@ -98,7 +100,9 @@ def mutants_of(module: str) -> Iterator[Mutant]:
     annotated = {
         place
         for note in notes
-        for place in itertools.product(range(note.lineno, note.end_lineno + 1), range(note.col_offset, note.end_col_offset))
+        for place in itertools.product(
+            range(note.lineno, note.end_lineno + 1), range(note.col_offset, note.end_col_offset)
+        )
     }
     nodes = list(ast_nodes(parso.parse(source)))
     for name in operator_names():
@@ -149,7 +153,9 @@ def start(module: str, source: str, copy: Path, tick: int, reaching: frozenset[s
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=120, help="when to stop drawing (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=time.time_ns() // 10**9 // 86_400, help="default: a new one each day")
+    parser.add_argument(
+        "--seed", type=int, default=time.time_ns() // 10**9 // 86_400, help="default: a new one each day"
+    )
     parser.add_argument("--modules", nargs="*", default=CORE, help="of the core (default: all)")
     arguments = parser.parse_args()
     drawn = [mutant for module in arguments.modules for mutant in mutants_of(module)]
@@ -176,7 +182,7 @@ def main() -> int:
                 break
             process, status = os.wait()
             copy, mutant = running.pop(process)
-            shutil.copy2(ROOT / PACKAGE / f"{mutant.module}.py", copy / PACKAGE)
+            (copy / PACKAGE / f"{mutant.module}.py").write_text(source_of(mutant.module), "utf-8")
             free.append(copy)
             judged += 1
             if status == 0:
