@@ -37,12 +37,11 @@ ENOUGH = 0.97
 LONGEST = 90  # seconds: a mutant that takes longer has been noticed
 
 CORE = "errors json_values keys pem signers jws users intercom salesforce settings environment pair".split()
-TESTS = [
+TESTS = sorted(f"tests/{path.name}" for path in (ROOT / "tests").glob("test_*.py"))
+# For what is run by importing a module, and so by all tests.
+FOR_IMPORTS = [
     f"tests/test_{name}.py"
-    for name in (
-        "users settings minters jws signers keys pair environment async diagnosis_of_keys package properties leaks "
-        "doctor rotation remote_key remote_signers onboarding catalogue_of_findings"
-    ).split()
+    for name in "users settings minters jws signers keys pair environment async package properties leaks".split()
 ]
 SHARED = "pytest hypothesis django.db.models flask fastapi.testclient joserfc.jwt jwt werkzeug.local"
 OPTIONS = ["-x", "-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
@@ -74,7 +73,7 @@ class Mutant:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A pytest plugin that keeps the tests that reach a line; all of them where only importing does."""
+    """A pytest plugin that keeps the tests that reach a line; all of them where only an import does."""
 
     reaching: frozenset[str]
 
@@ -89,7 +88,7 @@ def source_of(module: str) -> str:
 
 
 def mutants_of(module: str) -> Iterator[Mutant]:
-    """Every mutant outside of annotations, which the type checkers hold."""
+    """Every mutant outside of annotations and bare stars in signatures, which the type checkers hold."""
     source = source_of(module)
     notes = (
         note
@@ -109,9 +108,9 @@ def mutants_of(module: str) -> Iterator[Mutant]:
         operator = get_operator(name)
         if operator.arguments() or name.partition("/")[2] in EQUIVALENT:
             continue
-        places = (place for node in nodes for place in operator().mutation_positions(node))
-        for occurrence, (start, _) in enumerate(places):
-            if start not in annotated:
+        places = ((node, start) for node in nodes for start, _ in operator().mutation_positions(node))
+        for occurrence, (node, start) in enumerate(places):
+            if start not in annotated and node.parent.type not in {"parameters", "param"}:
                 yield Mutant(module, name, occurrence, start[0])
 
 
@@ -144,7 +143,7 @@ def start(module: str, source: str, copy: Path, tick: int, reaching: frozenset[s
         os.dup2(1, 2)
         sys.path.insert(0, str(copy / "src"))
         os.environ["PYTHONPATH"] = str(copy / "src")
-        files = [each for each in TESTS if not reaching or any(name.startswith(f"{each}::") for name in reaching)]
+        files = sorted({name.partition("::")[0] for name in reaching}) or FOR_IMPORTS
         status = pytest.main([*OPTIONS, *files], [Selection(reaching)])
     finally:
         os._exit(status)  # whatever happens: only the parent goes on
