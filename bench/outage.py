@@ -159,6 +159,11 @@ class FullPools(logging.Handler):
         """Count it."""
         self.count += "pool is full" in record.getMessage()
 
+    def said(self) -> None:
+        """Print how many there were, and start again."""
+        print(f"  warnings that the pool of connections is full: {self.count}")
+        self.count = 0
+
 
 def main() -> None:
     """Measure, and print a line for each figure."""
@@ -179,11 +184,12 @@ def main() -> None:
                 print(f"{BURST} at once, {name}: median {median(values[1:]):.3f} s of {ROUNDS} rounds")
             ours, theirs = (values[1:] for values in seconds.values())
             print(f"in_thread ÷ boto3 alone: {median(a / b for a, b in zip(ours, theirs, strict=True)):.2f}")
+            full.said()
         if only != "burst":
             for name, sign in contestants(address).items():
                 print(f"a KMS that hangs for {HANGS} s, {name}: {asyncio.run(outage(sign, pipe))}", flush=True)
                 time.sleep(2)
-    print(f"warnings of a full pool: {full.count}")
+                full.said()
 
 
 if __name__ == "__main__":

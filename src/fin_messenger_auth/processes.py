@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from weakref import WeakSet
 
 T = TypeVar("T")
@@ -13,7 +13,7 @@ T = TypeVar("T")
 at_fork: Callable[..., None] = getattr(os, "register_at_fork", lambda **_: None)
 """``os.register_at_fork``, which Windows lacks: nothing forks there."""
 
-_everything: WeakSet[PerProcess[object]] = WeakSet()
+_everything: WeakSet[PerProcess[Any]] = WeakSet()
 
 
 class PerProcess(Generic[T]):

@@ -12,6 +12,7 @@ import time
 import traceback
 from base64 import b64decode, b64encode
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -271,6 +272,24 @@ def test_the_page_is_there_as_to_an_anonymous_visitor(
     settings = asyncio.run(asyncio.wait_for(builder.abuild_settings("42"), 20))
     assert settings == builder.build_settings(None)
     assert [record.name for record in caplog.records if record.levelname == "ERROR"] == ["fin_messenger_auth"]
+
+
+def test_a_service_that_sends_a_byte_now_and_then_holds_a_page_for_the_time_out_only(wire: Any, key_id: str) -> None:
+    signer = AWSKMSSigner(key_id, kid="key-1", client=client_at(wire.port, IMPATIENT))
+
+    def dripping(handler: Any, body: bytes) -> None:
+        status, answer = handler.forward(body)
+        handler.answer(status, b"", announced=len(answer))
+        with suppress(OSError):  # the client has gone
+            for byte in answer[:20]:
+                handler.wfile.write(bytes([byte]))
+                time.sleep(0.5)
+
+    wire.fault = dripping
+    start = time.monotonic()
+    with pytest.raises(SigningError, match=r"^There was no signature within 1 seconds\.$"):
+        in_thread(signer, timeout=1.0).sign(b"message")
+    assert time.monotonic() - start < 1.3
 
 
 def test_a_fault_at_start_up_is_an_unavailable_key(wire: Any, key_id: str) -> None:
