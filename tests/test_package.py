@@ -69,6 +69,7 @@ FLOORS = [
         "variables",
         "pem",
         "signers",
+        "processes",
         "threads",
         "jws",
         "token_parser",
@@ -82,7 +83,7 @@ FLOORS = [
         "pair",
         "reloading",
     ),
-    *("page", "backends", "onboarding", "diagnosis", "testing", "sandbox", "commands", "cli"),
+    *("page", "backends", "onboarding", "diagnosis", "testing", "contrib", "sandbox", "commands", "cli"),
 ]
 ROOMS = [path for path in sorted(SOURCE.rglob("*.py")) if path.name != "__main__.py" and path != SOURCE / "__init__.py"]
 
