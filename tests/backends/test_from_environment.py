@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(params=["aws-kms", "pkcs11"])
-def environ(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Environ]:
+def environ(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Environ:
     """The variables of an application whose Salesforce key nobody can export."""
     variables = throwaway_environ() | {"SALESFORCE_SIGNER": request.param}
     del variables["SALESFORCE_PRIVATE_KEY"]
@@ -63,7 +62,7 @@ def environ(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("SALESFORCE_PRIVATE_KEY", raising=False)
-    yield variables
+    return variables
 
 
 def test_the_builder_signs_with_it(environ: Environ) -> None:
