@@ -72,7 +72,7 @@ def check_page(  # noqa: PLR0913 - one for each thing to compare with, all but t
 ) -> list[Finding]:
     """Check a page of a site, or the answer of its endpoint, for everything that keeps a user from being verified.
 
-    Finds the settings of :func:`~fin_messenger_auth.render_snippet`, of a hand-written ``window.intercomSettings``,
+    Finds the settings of ``render_snippet``, of a hand-written ``window.intercomSettings``,
     of ``Intercom('boot', …)``, of the npm package, and of a JSON endpoint. No finding contains a token or a personal
     value.
 
