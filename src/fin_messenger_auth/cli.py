@@ -10,7 +10,7 @@ import warnings
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from .commands import certificate, demo, doctor, inspect, jwk, jwks, keygen, metadata, sandbox, settings
+from .commands import assets, certificate, demo, doctor, inspect, jwk, jwks, keygen, metadata, sandbox, settings
 from .errors import FinMessengerAuthError, FinMessengerAuthWarning
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PROGRAM = "fin-messenger-auth"
 
-_COMMANDS = (demo, settings, keygen, jwk, jwks, certificate, metadata, inspect, doctor, sandbox)
+_COMMANDS = (demo, settings, keygen, jwk, jwks, certificate, metadata, inspect, doctor, assets, sandbox)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

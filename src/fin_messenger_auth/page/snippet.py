@@ -1,8 +1,6 @@
 """The settings in the page: a ``<script>`` that no value can break out of, and what goes with it.
 
-The scripts are in ``static/``. The loader boots the Messenger, and never shows one person's chats to the next: an
-identified boot leaves a marker in ``localStorage``, and a page for another user, or for an anonymous visitor, that
-finds it shuts the Messenger down before it boots again.
+The scripts are in ``static/``: the rules in ``core.js``, built into what the snippet holds and into the module.
 """
 
 from __future__ import annotations
@@ -13,11 +11,10 @@ from base64 import b64encode
 from collections.abc import Mapping
 from functools import cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.json_values import configured_string
-from fin_messenger_auth.settings import API_BASES
 
 from .csp import checked_nonce
 from .script_json import script_json
@@ -27,9 +24,6 @@ if TYPE_CHECKING:
 
 WIDGET_BASE = "https://widget.intercom.io/widget/"
 """The URL of the widget's script, without the app id that follows."""
-
-# What a signed-in user leaves in window.intercomSettings.
-_PERSONAL = ("user_id", "email", "intercom_user_jwt", "salesforce_identity_token", "auth_tokens")
 
 _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?/")
 
@@ -79,14 +73,14 @@ def render_snippet(settings: Mapping[str, object], *, nonce: object = None, widg
         raise ConfigurationError(
             "widget_base: expected an https:// URL, or the sandbox on this machine (http://127.0.0.1:…/)."
         )
-    return _script("loader.js", nonce, dict(settings), widget_base, cookie_names(str(settings["app_id"])))
+    return _script("boot", nonce, dict(settings), widget_base)
 
 
 def render_sign_out(app_id: str, *, nonce: object = None) -> Snippet:
     """Return a ``<script>`` that ends the Messenger's session, for the page that follows a sign-out.
 
-    It calls ``shutdown``, removes the user and the tokens from ``window.intercomSettings`` and the marker from
-    ``localStorage``, and expires the Messenger's cookies. The next snippet on the page boots anonymously.
+    It calls ``shutdown``, keeps in ``window.intercomSettings`` only what says nothing of a person, and expires the
+    Messenger's cookies and then the marker. The next snippet on the page boots anonymously.
 
     Args:
         app_id: The id of the Intercom workspace.
@@ -95,11 +89,11 @@ def render_sign_out(app_id: str, *, nonce: object = None) -> Snippet:
     Raises:
         ConfigurationError: ``app_id`` is not valid; the nonce is not valid.
     """
-    return _script("sign-out.js", nonce, configured_string(app_id, "app_id"), cookie_names(app_id), _PERSONAL)
+    return _script("leave", nonce, configured_string(app_id, "app_id"))
 
 
 def render_renewal(module_url: str, endpoint: str, *, nonce: object = None) -> Snippet:
-    """Return a ``<script type="module">`` that keeps the tokens of this page fresh.
+    """Return a ``<script type="module">`` that renews the tokens of this page and boots for whoever is signed in.
 
     Args:
         module_url: Where the application serves :func:`renewal_module`.
@@ -109,12 +103,12 @@ def render_renewal(module_url: str, endpoint: str, *, nonce: object = None) -> S
     Raises:
         ConfigurationError: The nonce is not valid.
     """
-    return _element(f"import{{renew}}from{script_json(module_url)};renew({script_json(endpoint)});", nonce, "module")
+    return _element(f"import{{startMessenger}}from{script_json(module_url)};startMessenger({script_json(endpoint)});", nonce, "module")
 
 
 def renewal_module() -> os.PathLike[str]:
-    """Return the path of the renewal module, to be served as a static file. It contains nothing personal."""
-    return _static("renewal.min.js")
+    """Return the path of the JavaScript module, to be served as a static file. It contains nothing personal."""
+    return _static("fin-messenger-auth.js")
 
 
 def cookie_names(app_id: str) -> tuple[str, ...]:
@@ -122,26 +116,8 @@ def cookie_names(app_id: str) -> tuple[str, ...]:
     return tuple(f"intercom-{kind}-{app_id}" for kind in ("session", "id", "device-id"))
 
 
-def npm_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``settings`` as the npm package ``@intercom/messenger-js-sdk`` takes them.
-
-    The package overwrites ``api_base`` with the one of its own ``region``, which is the United States if left out. So
-    the result has ``region`` in place of ``api_base``.
-
-    Raises:
-        ConfigurationError: ``api_base`` matches no known region.
-    """
-    regions = {api_base: region for region, api_base in API_BASES.items() if region != "au"}
-    region = regions.get(str(settings.get("api_base")))
-    if region is None:
-        raise ConfigurationError(
-            "api_base matches no known region; the npm package supports no other.", "region-unknown"
-        )
-    return {"region": region, **{name: value for name, value in settings.items() if name != "api_base"}}
-
-
-def _script(name: str, nonce: object, *arguments: object) -> Snippet:
-    return _element(f"{_source(name)}({','.join(map(script_json, arguments))});", nonce)
+def _script(function: str, nonce: object, *arguments: object) -> Snippet:
+    return _element(f"{_source()}.{function}({','.join(map(script_json, arguments))});", nonce)
 
 
 def _element(script: str, nonce: object, kind: str | None = None) -> Snippet:
@@ -152,10 +128,8 @@ def _element(script: str, nonce: object, kind: str | None = None) -> Snippet:
 
 
 @cache
-def _source(name: str) -> str:
-    """Return a script of ours without its comments and indentation."""
-    lines = (line.strip() for line in _static(name).read_text("utf-8").splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("//"))
+def _source() -> str:
+    return _static("snippet.min.js").read_text("utf-8").strip()
 
 
 def _static(name: str) -> Path:
