@@ -12,31 +12,29 @@ from importlib.resources import files
 from pathlib import Path
 
 ESBUILD = "esbuild@0.28.2"
+NAMES = Path(__file__).with_name("names.json")
 STATIC = Path(str(files("fin_messenger_auth"))) / "static"
 OPTIONS = ("--bundle", "--minify", "--format=esm", "--target=es2022", "--mangle-props=_$")
 
 
-def build(npm: str, cache: Path) -> dict[str, str]:
-    """Return each script that is shipped, by name. Both share one state, so its names are shortened alike."""
-    cache.write_text("{}")
-    module = _bundle(npm, cache, "module.js")
-    body, exports = re.fullmatch(r"(?s)(.*)export\{(.*)\};\s*", _bundle(npm, cache, "snippet.js")).groups()
-    names = ",".join(f"{public}:{short}" for short, public in re.findall(r"(\S+?) as (\w+)", exports))
+def build(npm: str) -> dict[str, str]:
+    """Return each script that is shipped, by name.
+
+    Both share one state, and a browser may hold one of them in an older version: so its names are shortened alike,
+    always, by a list that is kept.
+    """
+    module = _bundle(npm, "module.js")
+    body, exports = re.fullmatch(r"(?s)(.*)export\{(.*)\};\s*", _bundle(npm, "snippet.js")).groups()
+    names = ",".join(f"{public}:{short}" for short, public in re.findall(r"([\w$]+) as (\w+)", exports))
     return {"fin-messenger-auth.js": module, "snippet.min.js": f"(()=>{{{body}return{{{names}}}}})()\n"}
 
 
-def _bundle(npm: str, cache: Path, name: str) -> str:
-    command = [npm, "exec", "--yes", f"--package={ESBUILD}", "--", "esbuild", *OPTIONS, f"--mangle-cache={cache}"]
-    # In the folder of the cache, for npm looks for a package.json around it.
-    return subprocess.run(
-        [*command, str(STATIC / name)], capture_output=True, check=True, text=True, cwd=cache.parent
-    ).stdout
+def _bundle(npm: str, name: str) -> str:
+    command = [npm, "exec", "--yes", f"--package={ESBUILD}", "--", "esbuild", *OPTIONS, f"--mangle-cache={NAMES}"]
+    return subprocess.run([*command, str(STATIC / name)], capture_output=True, check=True, text=True).stdout
 
 
 if __name__ == "__main__":
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        for name, text in build(shutil.which("npm") or "npm", Path(folder) / "names.json").items():
-            (STATIC / name).write_text(text, "utf-8")
-            print(f"{name}: {len(text)} bytes")  # noqa: T201
+    for script, text in build(shutil.which("npm") or "npm").items():
+        (STATIC / script).write_text(text, "utf-8")
+        print(f"{script}: {len(text)} bytes")
