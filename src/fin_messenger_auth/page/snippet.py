@@ -103,7 +103,8 @@ def render_renewal(module_url: str, endpoint: str, *, nonce: object = None) -> S
     Raises:
         ConfigurationError: The nonce is not valid.
     """
-    return _element(f"import{{startMessenger}}from{script_json(module_url)};startMessenger({script_json(endpoint)});", nonce, "module")
+    start = f"import{{startMessenger}}from{script_json(module_url)};startMessenger({script_json(endpoint)});"
+    return _element(start, nonce, "module")
 
 
 def renewal_module() -> os.PathLike[str]:
