@@ -23,7 +23,7 @@ export const core = () => (window[Symbol.for(NAME)] ??= make());
 
 function make() {
   const w = window, d = document, prototype = Document.prototype;
-  const page = { base_: "https://widget.intercom.io/widget/", nonce_: "", turn_: 0, updates_: [], read_, boot, leave, emit_, say_ };
+  const page = { base_: "https://widget.intercom.io/widget/", nonce_: "", turn_: 0, updates_: [], later_: (load) => load(), read_, boot, leave, emit_, say_ };
   let app, booted, bell;
 
   function say_(why) { console.warn(NAME + ": " + why); }
@@ -35,12 +35,11 @@ function make() {
   const cookie = (name) => {
     try { return ("; " + read_("cookie")).split("; " + name + "=")[1]?.split(";")[0]; } catch { /* a sandboxed frame */ }
   };
-  // Every domain above this host, from the widest, and then the host alone.
-  const scopes = () =>
-    [...w.location.hostname.split(".").map((_, index, labels) => ";domain=" + labels.slice(~index).join(".")), ""];
-  // Expires a cookie in all scopes, or sets it in the widest one that the browser accepts.
+  // Expires a cookie, or sets it. The scopes: every domain above this host from the widest, of which the first that the
+  // browser accepts gets the value, then the host alone.
   const bake = (name, value) => {
-    for (const scope of scopes())
+    const domains = w.location.hostname.split(".").map((_, index, labels) => ";domain=" + labels.slice(~index).join("."));
+    for (const scope of [...domains, ""])
       if (!value || cookie(name) !== value)
         try {
           Reflect.set(prototype, "cookie", name + "=" + (value ?? "") + ";path=/;samesite=lax;max-age=" + (value ? 3e7 : 0) + scope, d);
@@ -93,13 +92,12 @@ function make() {
         (w.Intercom = (...args) => w.Intercom.q.push(args)).q = [];
         const load = () => {
           const script = prototype.createElement.call(d, "script");
-          script.async = true;
           script.src = source;
           script.nonce = page.nonce_;
           script.onerror = () => delete w.Intercom; // the next boot tries again
           read_("documentElement").append(script);
         };
-        page.later_ ? page.later_(load) : load();
+        page.later_(load);
       }
     }
     if (foreign) leave(app, who);
@@ -114,7 +112,7 @@ function make() {
     page.who_ = whoIs(settings);
     page.settings_ = w.intercomSettings = settings;
     call(booted ? "update" : "boot", settings);
-    booted = "booted";
+    booted = 1;
     page.planned_?.();
   }
 
@@ -131,7 +129,7 @@ function make() {
   const check = (event) => {
     if (!app) return;
     const found = cookie(key());
-    if (isOf(page.who_, found)) return page.wake_?.();
+    if (isOf(page.who_, found)) return page.wake_?.(event);
     if (page.who_) leave(app, true);
     else if (!page.ask_) return;
     if (!emit_(found, event.persisted && !page.ask_)) page.ask_ ? page.ask_() : boot(page.settings_, true);

@@ -1,5 +1,5 @@
 // The Messenger in a single-page application, and the renewal of the tokens on any page.
-import { anonymous, core, whoIs } from "./core.js";
+import { anonymous, core } from "./core.js";
 
 export async function startMessenger(source, { widgetBase, api, reload, onChange } = {}) {
   const page = core(), endpoint = !source.app_id && source;
@@ -22,9 +22,9 @@ export async function startMessenger(source, { widgetBase, api, reload, onChange
     due = Math.max(now() + pause, (page.updates_.at(-8) ?? 0) + 18e5);
     look();
   };
-  const look = () => {
+  const look = (event) => {
     clearTimeout(timer);
-    if (now() >= due) ask();
+    if (now() >= due || failures && event?.type === "online") ask();
     else timer = setTimeout(look, Math.min(due - now(), 2e9));
   };
   // Between 70 and 85 % of the time that is left, so that many tabs do not come at once.
@@ -43,20 +43,21 @@ export async function startMessenger(source, { widgetBase, api, reload, onChange
       skew = Date.parse(answer.headers.get("date")) - now() || 0;
       const gone = [0, 401, 403].includes(answer.status), was = page.who_;
       if (!answer.ok) next = anonymous(next);
-      if (gone && !next.app_id) next = anonymous(page.settings_);
-      if (next.app_id) {
+      const understood = gone || next.app_id;
+      next = { ...anonymous(page.settings_), ...next };
+      if (understood && next.app_id) {
         page.updates_.push(now());
-        page.boot({ ...(whoIs(next) === was ? page.settings_ : anonymous(page.settings_)), ...next });
+        page.boot(next);
         if (was && page.who_ !== was) page.emit_(page.who_);
       }
-      if (!gone && !(answer.ok && next.app_id)) throw answer.status;
+      if (!gone && !(answer.ok && understood)) throw answer.status;
       failures = 0;
       // What another tab said may have come before the server knew it: ask once more.
       if (confirm) wait(1e4);
       confirm = 0;
     } catch (error) {
       if (isLate()) return;
-      if (!failures) page.say_(endpoint + " gives no settings: " + error);
+      if (!failures) page.say_("no settings: " + error);
       // Nobody confirms that it is still the same person.
       if (page.who_ && left() < 0) {
         page.leave(0, true);
@@ -80,7 +81,7 @@ export async function startMessenger(source, { widgetBase, api, reload, onChange
     refresh: ask,
     stop() {
       clearTimeout(timer);
-      page.ask_ = page.planned_ = page.wake_ = page.stop_ = 0;
+      if (page.wake_ === look) page.ask_ = page.planned_ = page.wake_ = 0; // and not of one that was started since
     },
   };
   page.stop_?.();
