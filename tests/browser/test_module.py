@@ -316,3 +316,141 @@ def test_for_nobody_there_is_nothing_to_renew(visitor: Visitor) -> None:
     assert shop.whys == []
 
 
+@pytest.fixture
+def app(visitor: Visitor) -> Shop:
+    """A single-page application: its page holds no settings."""
+    clock = FrozenClock(START)
+    return Shop(visitor, clock, throwaway_builder(clock=clock), rendered=False)
+
+
+def signed_out(route: Route) -> None:
+    route.fulfill(status=401, json={"app_id": "throwaway", "api_base": "https://api-iam.intercom.io"})
+
+
+def test_an_application_boots_and_renews_with_one_call(app: Shop) -> None:
+    app.start()
+    assert app.told == [["boot", "42"]]
+    assert app.page.evaluate("intercomSettings.user_id") == "42"
+    app.suspend(55 * MINUTE)
+    app.suspend(2_000)
+    assert app.told == [["boot", "42"], ["update", "42"]]
+    [[_, settings]] = app.updates
+    assert settings["intercom_user_jwt"]
+    assert settings["salesforce_identity_token"]
+
+
+def test_an_application_that_is_reloaded_after_the_session_has_expired_shows_nobodys_chats(app: Shop) -> None:
+    app.start()
+    app.answers = [signed_out]
+    app.page.reload()
+    app.start()
+    assert app.told == [["shutdown", None], ["boot", None]]
+
+
+def test_without_a_word_of_the_workspace_nothing_is_booted(app: Shop) -> None:
+    app.answers = [lambda route: route.fulfill(status=401)]
+    app.start()
+    assert app.told == []
+    app.page.evaluate("messenger.signedIn()")
+    assert app.told == [["boot", "42"]]
+
+
+def test_a_sign_out_and_a_sign_in_without_a_page_load(app: Shop) -> None:
+    app.start()
+    app.page.evaluate("messenger.signedOut()")
+    assert app.told == [["boot", "42"], ["shutdown", None], ["boot", None]]
+    assert app.page.evaluate("Object.keys(intercomSettings).sort()") == ["api_base", "app_id"]
+    assert app.context.cookies() == []
+    app.user = 7
+    app.page.evaluate("messenger.signedIn()")
+    assert app.told[3:] == [["update", "7"]]
+    assert app.whys == []
+
+
+def test_a_sign_in_as_another_shuts_down_before_it_asks(app: Shop) -> None:
+    app.start()
+    app.user = 7
+    app.answers = [lambda route: route.abort()]
+    app.page.evaluate("messenger.signedIn()")
+    assert app.told == [["boot", "42"], ["shutdown", None]]
+    app.suspend(10_000)
+    assert app.told[2:] == [["boot", "7"]]
+
+
+def test_an_answer_that_comes_after_the_sign_out_is_dropped(app: Shop) -> None:
+    app.start()
+    app.page.evaluate("done = messenger.refresh(); messenger.signedOut()")
+    app.page.evaluate("done")
+    assert app.told == [["boot", "42"], ["shutdown", None], ["boot", None]]
+
+
+def test_settings_take_the_place_of_an_endpoint(app: Shop) -> None:
+    app.start(source=json.dumps(app.builder.build_settings(42)))
+    app.page.evaluate(f"messenger.signedIn({json.dumps(app.builder.build_settings(7))})")
+    assert app.told == [["boot", "42"], ["shutdown", None], ["boot", "7"]]
+    app.suspend(120 * MINUTE)
+    assert app.asked == 0
+
+
+def test_offline_nobody_is_shown_and_the_network_brings_the_user(visitor: Visitor, app: Shop) -> None:
+    app.page.evaluate("module = import('/module.js')")
+    app.page.wait_for_timeout(100)
+    visitor.context.set_offline(True)
+    app.page.evaluate("module.then(it => it.startMessenger('/settings'))")
+    assert app.told == []
+    visitor.context.set_offline(False)
+    app.page.wait_for_timeout(200)
+    assert app.told == [["boot", "42"]]
+
+
+def test_all_tabs_of_an_application_follow(app: Shop) -> None:
+    app.start("{onChange: change => { whys.push('called ' + change); }}")
+    second = app.tab()
+    app.start(page=second)
+    app.answers = [signed_out]
+    second.evaluate("messenger.signedOut()")
+    app.suspend(100)
+    app.page.wait_for_timeout(100)
+    print(told(second), app.told, app.asked, app.context.cookies(), app.page.evaluate("[document.cookie, whys]"))
+    assert app.told == [["boot", "42"], ["shutdown", None], ["boot", None]]
+    assert app.whys == ["signed-out", "called signed-out"]
+    app.user = 7
+    second.evaluate("messenger.signedIn()")
+    app.page.wait_for_timeout(100)
+    assert app.told[3:] == [["update", "7"]]
+
+
+def test_reload_loads_the_page_again_instead(app: Shop) -> None:
+    app.start("{reload: true}")
+    app.suspend(6_000)
+    app.context.clear_cookies()
+    with app.page.expect_navigation():
+        app.page.evaluate("calls.push = call => { document.title = call[0]; }; dispatchEvent(new Event('focus'))")
+    assert app.told == []
+
+
+def test_tabs_whose_servers_disagree_do_not_chase_each_other(app: Shop) -> None:
+    app.start()
+    second = app.tab()
+    second.route(
+        f"{HOME}settings", lambda route: (app.answers.append(signed_out), route.fulfill(json=app.builder.build_settings(7)))
+    )
+    app.answers = []
+    app.start(page=second)
+    for _ in range(30):
+        app.suspend(2_000)
+        second.clock.fast_forward(2_000)
+        second.wait_for_timeout(10)
+    assert len(app.told) + len(told(second)) < 60
+
+
+def test_a_page_without_a_network_is_said_once(visitor: Visitor, app: Shop) -> None:
+    lines: list[str] = []
+    app.page.on("console", lambda message: lines.append(message.text) if message.type == "warning" else None)
+    app.answers = [lambda route: route.fulfill(status=500)] * 3
+    app.start()
+    app.suspend(10_000)
+    app.suspend(20_000)
+    assert app.asked == 3
+    assert lines == ["fin-messenger-auth: no settings: 500"]
+    assert visitor.complaints == []

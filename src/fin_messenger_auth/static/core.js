@@ -127,9 +127,8 @@ function make() {
 
   // Another tab may have signed out or in, now or while this document slept.
   const check = (event) => {
-    if (!app) return;
     const found = cookie(key());
-    if (isOf(page.who_, found)) return page.wake_?.(event);
+    if (!app || isOf(page.who_, found)) return page.wake_?.(event);
     if (page.who_) leave(app, true);
     else if (!page.ask_) return;
     if (!emit_(found, event.persisted && !page.ask_)) page.ask_ ? page.ask_() : boot(page.settings_, true);
