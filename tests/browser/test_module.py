@@ -411,7 +411,6 @@ def test_all_tabs_of_an_application_follow(app: Shop) -> None:
     second.evaluate("messenger.signedOut()")
     app.suspend(100)
     app.page.wait_for_timeout(100)
-    print(told(second), app.told, app.asked, app.context.cookies(), app.page.evaluate("[document.cookie, whys]"))
     assert app.told == [["boot", "42"], ["shutdown", None], ["boot", None]]
     assert app.whys == ["signed-out", "called signed-out"]
     app.user = 7

@@ -37,12 +37,12 @@ function make() {
   };
   // Expires a cookie, or sets it. The scopes: every domain above this host from the widest, of which the first that the
   // browser accepts gets the value, then the host alone.
-  const bake = (name, value) => {
+  const bake = (name, value = "") => {
     const domains = w.location.hostname.split(".").map((_, index, labels) => ";domain=" + labels.slice(~index).join("."));
     for (const scope of [...domains, ""])
       if (!value || cookie(name) !== value)
         try {
-          Reflect.set(prototype, "cookie", name + "=" + (value ?? "") + ";path=/;samesite=lax;max-age=" + (value ? 3e7 : 0) + scope, d);
+          Reflect.set(prototype, "cookie", name + "=" + value + ";path=/;samesite=lax;max-age=" + (value ? 3e7 : 0) + scope, d);
         } catch { /* a sandboxed frame */ }
   };
 
@@ -55,10 +55,10 @@ function make() {
     return salt + "." + (hash >>> 0).toString(36);
   };
   const isOf = (who, value = "") => value === (who && mark(value.split(".")[0], who));
-  const remember = (value) => {
+  const remember = (value = "") => {
     bake(key());
     bake(key(), value);
-    bell?.postMessage(0);
+    bell?.postMessage({ [key()]: value });
   };
 
   // Ends the Messenger's session. `name`: the workspace, where no boot of this document has said it; `passive`: the
@@ -127,7 +127,7 @@ function make() {
 
   // Another tab may have signed out or in, now or while this document slept.
   const check = (event) => {
-    const found = cookie(key());
+    const found = event.data?.[key()] ?? cookie(key()); // the news can be here before the cookie
     if (!app || isOf(page.who_, found)) return page.wake_?.(event);
     if (page.who_) leave(app, true);
     else if (!page.ask_) return;
