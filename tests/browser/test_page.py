@@ -195,6 +195,17 @@ def test_storage_is_not_needed(visitor: Visitor, shop: Shop) -> None:
     assert shop.told == [["shutdown", None], ["boot", None]]
 
 
+def test_a_stored_page_of_the_history_signs_nobody_in_again(shop: Shop) -> None:
+    ada = render_snippet(shop.builder.build_settings(42))
+    shop.run(ada)
+    shop.run(ada)
+    shop.go(None)
+    shop.run(ada)
+    assert shop.told == [["boot", "42"], ["update", "42"], ["shutdown", None], ["boot", None], ["update", None]]
+    shop.go(42)
+    assert shop.told[5:] == [["update", "42"]]
+
+
 def test_a_preview_of_a_stored_page_boots_nobody(shop: Shop) -> None:
     shop.page.evaluate("document.documentElement.setAttribute('data-turbo-preview', '')")
     shop.go(42)
@@ -243,6 +254,7 @@ def test_the_sign_out_works_whatever_the_markup_is_named(shop: Shop) -> None:
     shop.load(42, before=HOSTILE)
     shop.keep_cookies()
     shop.load(None, before=HOSTILE + render_sign_out("throwaway"))
+    assert shop.page.evaluate("typeof document.cookie") != "string"
     assert shop.told == [["boot", None]]
     assert shop.cookies == {}
 

@@ -73,7 +73,9 @@ def render_snippet(settings: Mapping[str, object], *, nonce: object = None, widg
         raise ConfigurationError(
             "widget_base: expected an https:// URL, or the sandbox on this machine (http://127.0.0.1:…/)."
         )
-    return _script("boot", nonce, dict(settings), widget_base)
+    # By the ID the script recognizes a page that is shown again from a history, not by the server.
+    identity = [os.urandom(6).hex()] if "intercom_user_jwt" in settings else []
+    return _script("boot", nonce, dict(settings), widget_base, *identity)
 
 
 def render_sign_out(app_id: str, *, nonce: object = None) -> Snippet:
