@@ -1,4 +1,7 @@
-"""The project's checks. ``nox`` runs all of them; ``nox -s NAME`` runs one.
+"""The project's checks.
+
+``nox`` runs the short ones: style, types, the tests on the interpreter at hand, and the docs. ``nox -t full`` runs all
+the others. ``nox -s NAME`` runs one, ``nox -l`` lists them, and ``-- ARGUMENTS`` go on to pytest.
 
 The tests run against the installed wheel, never against the source tree.
 """
@@ -6,34 +9,45 @@ The tests run against the installed wheel, never against the source tree.
 from __future__ import annotations
 
 import shutil
-import subprocess
+import sys
 from pathlib import Path
 
 import nox
 
-nox.needs_version = ">=2025.2.9"
-nox.options.default_venv_backend = "venv"
-nox.options.error_on_missing_interpreters = False  # `interpreters` names the missing ones, loudly
+nox.needs_version = ">=2025.11.12"
+nox.options.default_venv_backend = "uv|venv"  # uv installs in seconds what takes pip minutes
+nox.options.download_python = "never"
+nox.options.error_on_missing_interpreters = False  # the summary names those that were skipped
 
 INTERPRETERS = ["3.11", "3.12", "3.13", "3.14"]
+AT_HAND = f"{sys.version_info.major}.{sys.version_info.minor}"
 PROJECT = nox.project.load_toml("pyproject.toml")
+
+SLOW = ["backends", "bench", "browser", "frameworks"]  # the folders of tests/ that have sessions of their own
+FAST_TESTS = ["pytest", "-q", "-n", "auto", *(f"--ignore=tests/{each}" for each in SLOW)]
+
+_wheels: list[str] = []
 
 
 def install(session: nox.Session, *groups: str, pins: list[str] | None = None) -> None:
-    """Build the wheel, and install it together with dependency groups and exact versions."""
-    wheels = Path(session.create_tmp()) / "wheels"
-    shutil.rmtree(wheels, ignore_errors=True)
-    session.run("python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(wheels), ".")
-    wheel = next(wheels.glob("*.whl"))
-    session.install(f"{wheel}", *(pins or []), *nox.project.dependency_groups(PROJECT, *groups))
+    """Install the wheel, which is built once for all sessions, with dependency groups and exact versions."""
+    if not _wheels:
+        directory = Path(session.cache_dir, "wheel").absolute()
+        shutil.rmtree(directory, ignore_errors=True)
+        if session.venv_backend == "uv":
+            session.run("uv", "build", "--quiet", "--wheel", "--out-dir", str(directory))
+        else:
+            session.run("python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(directory), ".")
+        _wheels.extend(map(str, directory.glob("*.whl")))
+    session.install(*_wheels, *(pins or []), *nox.project.dependency_groups(PROJECT, *groups))
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style and common mistakes."""
     session.install(*nox.project.dependency_groups(PROJECT, "lint"))
-    session.run("ruff", "check")
-    session.run("ruff", "format", "--check")
+    session.run("ruff", "check", "--quiet")
+    session.run("ruff", "format", "--check", "--quiet")
 
 
 @nox.session
@@ -45,52 +59,11 @@ def typing(session: nox.Session) -> None:
     session.run("pyright", "--verifytypes", "fin_messenger_auth", "--ignoreexternal")
 
 
-@nox.session(python=INTERPRETERS)
+@nox.session
 def tests(session: nox.Session) -> None:
-    """The tests, on one interpreter."""
+    """The tests, on the interpreter at hand."""
     install(session, "tests")
-    session.run("pytest", *session.posargs)
-
-
-@nox.session(python=INTERPRETERS[0])
-def lowest(session: nox.Session) -> None:
-    """The tests, on the lowest versions that pyproject.toml allows."""
-    lower_bounds = [each.replace(">=", "==") for each in PROJECT["project"]["dependencies"]]
-    install(session, "tests", pins=lower_bounds)
-    session.run("pytest", *session.posargs)
-
-
-@nox.session
-def backends(session: nox.Session) -> None:
-    """The signers for keys that live elsewhere, and the examples of others."""
-    install(session, "backends")
-    session.run("coverage", "run", "-m", "pytest", "-q", "tests/backends", *session.posargs)
-    if shutil.which("softhsm2-util"):
-        session.run("coverage", "report", "--include=*/backends/*")
-    else:
-        session.warn("NOT TESTED: the signer for HSMs, because softhsm2-util is not installed here.")
-
-
-@nox.session
-def coverage(session: nox.Session) -> None:
-    """Every line and branch is run by a test."""
-    install(session, "coverage")
-    session.run("coverage", "run", "-m", "pytest", "-q", *session.posargs)
-    session.run("coverage", "report", "--omit=*/backends/*")  # the session `backends` reports those
-
-
-@nox.session
-def browser(session: nox.Session) -> None:
-    """The page and the examples, in a real browser."""
-    install(session, "browser")
-    session.run("pytest", "-q", "tests/browser", *session.posargs)
-
-
-@nox.session
-def frameworks(session: nox.Session) -> None:
-    """The recipes and the examples, over HTTP."""
-    install(session, "recipes")
-    session.run("pytest", "-q", "tests/frameworks", *session.posargs)
+    session.run(*FAST_TESTS, *session.posargs)
 
 
 @nox.session
@@ -101,7 +74,55 @@ def docs(session: nox.Session) -> None:
     session.run("sphinx-build", "--quiet", "--fail-on-warning", "--nitpicky", "-b", "html", "docs", "docs/_build/html")
 
 
-@nox.session
+@nox.session(python=[each for each in INTERPRETERS if each != AT_HAND], tags=["full"])
+def interpreters(session: nox.Session) -> None:
+    """The tests, on every other interpreter that is found."""
+    install(session, "tests")
+    session.run(*FAST_TESTS, *session.posargs)
+
+
+@nox.session(python=INTERPRETERS[0], tags=["full"])
+def lowest(session: nox.Session) -> None:
+    """The tests, on the lowest versions that pyproject.toml allows."""
+    lower_bounds = [each.replace(">=", "==") for each in PROJECT["project"]["dependencies"]]
+    install(session, "tests", pins=lower_bounds)
+    session.run(*FAST_TESTS, *session.posargs)
+
+
+@nox.session(tags=["full"])
+def coverage(session: nox.Session) -> None:
+    """Every line and branch is run by a test; the session `backends` reports its own."""
+    install(session, "coverage")
+    session.run(*FAST_TESTS, "--cov", "--cov-report=", "--cov-fail-under=0", *session.posargs)
+    session.run("coverage", "report", "--omit=*/backends/*")
+
+
+@nox.session(tags=["full"])
+def backends(session: nox.Session) -> None:
+    """The signers for keys that live elsewhere, and the examples of others."""
+    install(session, "backends")
+    session.run("pytest", "-q", "--cov", "--cov-report=", "--cov-fail-under=0", "tests/backends", *session.posargs)
+    if shutil.which("softhsm2-util"):
+        session.run("coverage", "report", "--include=*/backends/*")
+    else:
+        session.warn("NOT TESTED: the signer for HSMs, because softhsm2-util is not installed here.")
+
+
+@nox.session(tags=["full"])
+def browser(session: nox.Session) -> None:
+    """The page and the examples, in a real browser."""
+    install(session, "browser")
+    session.run("pytest", "-q", "tests/browser", *session.posargs)
+
+
+@nox.session(tags=["full"])
+def frameworks(session: nox.Session) -> None:
+    """The recipes and the examples, over HTTP."""
+    install(session, "recipes")
+    session.run("pytest", "-q", "tests/frameworks", *session.posargs)
+
+
+@nox.session(tags=["full"])
 def package(session: nox.Session) -> None:
     """The source distribution and the wheel that is built from it, with metadata that an index accepts."""
     session.install(*nox.project.dependency_groups(PROJECT, "package"))
@@ -111,11 +132,18 @@ def package(session: nox.Session) -> None:
     session.run("twine", "check", "--strict", *map(str, dist.iterdir()))
 
 
-@nox.session
+@nox.session(tags=["full"])
 def demo(session: nox.Session) -> None:
     """The README's demo, on the wheel and its two dependencies alone."""
     install(session)
     session.run("python", "-m", "fin_messenger_auth", "demo")
+
+
+@nox.session(tags=["full"])
+def bench_works(session: nox.Session) -> None:
+    """The bench's own tests: its figures come from contestants that do the same job."""
+    install(session, "bench", "tests")
+    session.run("pytest", "-q", "-n", "auto", "tests/bench", *session.posargs)
 
 
 @nox.session(default=False)
@@ -125,20 +153,7 @@ def bench(session: nox.Session) -> None:
     if shutil.which("npm"):
         with session.chdir("bench/other_languages"):
             session.run("npm", "install", "--silent", "--no-package-lock", "--ignore-scripts", external=True)
-    session.run("pytest", "-q", "tests/bench")
     session.run("python", "-m", "bench", *session.posargs)
 
 
-@nox.session(venv_backend="none")
-def interpreters(session: nox.Session) -> None:
-    """Say which interpreters the tests did not see."""
-    missing = [each for each in INTERPRETERS if not _runs(f"python{each}")]
-    if missing:
-        session.warn(f"NOT TESTED on Python {', '.join(missing)}: no such interpreter was found here.")
-    else:
-        session.log(f"Tested on Python {', '.join(INTERPRETERS)}.")
-
-
-def _runs(program: str) -> bool:
-    path = shutil.which(program)
-    return path is not None and subprocess.run([path, "--version"], capture_output=True, check=False).returncode == 0  # noqa: S603 - a name from the list above
+nox.options.sessions = ["lint", "typing", "tests", "docs"]

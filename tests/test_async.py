@@ -113,10 +113,12 @@ def test_a_signer_that_can_only_be_awaited_says_so_where_it_cannot(local: TokenP
         with_signers(local, Remote(intercom), salesforce),
         with_signers(local, intercom, Remote(salesforce)),
     ):
-        with pytest.raises(ConfigurationError, match=r"Remote .* abuild"):
+        with pytest.raises(ConfigurationError, match=r"Remote .* abuild") as caught:
             builder.build("42")
-        with pytest.raises(ConfigurationError, match="abuild_settings"):
+        assert caught.value.code == "signer-async-only"
+        with pytest.raises(ConfigurationError, match="abuild_settings") as caught:
             builder.build_settings("42")
+        assert caught.value.code == "signer-async-only"
 
 
 @pytest.mark.parametrize("failing", [0, 1])

@@ -16,6 +16,7 @@ from fin_messenger_auth import (
     TokenPairBuilder,
 )
 from fin_messenger_auth.environment import SALESFORCE_VARIABLES
+from fin_messenger_auth.salesforce import AUDIENCE_PLACEHOLDER
 from fin_messenger_auth.testing import FrozenClock, throwaway_rsa_key, throwaway_secret, verify
 from fin_messenger_auth.testing.throwaway import pem_of
 
@@ -112,6 +113,32 @@ def without(environ: dict[str, str], *names: str) -> dict[str, str]:
     return {name: value for name, value in environ.items() if name not in names}
 
 
+CODES = {
+    "a key for its path": "argument-invalid",
+    "app id in Latin-1": "argument-invalid",
+    "bad region": "region-unknown",
+    "bad secret": "secret-short",
+    "both choices": "salesforce-signer-ambiguous",
+    "damaged key": "key-damaged",
+    "kid in Latin-1": "argument-invalid",
+    "missing password": "key-password-missing",
+    "no choice": "salesforce-signer-unset",
+    "not a str": "argument-invalid",
+    "other choice": "salesforce-signer-ambiguous",
+    "placeholder": "placeholder",
+    "wrong password": "key-password-wrong",
+}
+"""The code of a mistake by its name; the names of the others follow a pattern."""
+
+
+def code_of(mistake: str) -> str:
+    if "=" in mistake:
+        return "lifetime-invalid"
+    if mistake.endswith(" and file"):
+        return "variable-and-file"
+    return CODES.get(mistake, "key-unavailable" if mistake.endswith(" unreadable") else "variable-missing")
+
+
 MISTAKES: dict[str, tuple[dict[str, str], type[FinMessengerAuthError], str]] = {
     "nothing": ({}, ConfigurationError, "INTERCOM_APP_ID and INTERCOM_MESSENGER_SECRET must be set"),
     "no app id": (without(OWN_KEY, "INTERCOM_APP_ID"), ConfigurationError, "^INTERCOM_APP_ID must be set"),
@@ -148,6 +175,11 @@ MISTAKES: dict[str, tuple[dict[str, str], type[FinMessengerAuthError], str]] = {
         FIN_MANAGED | {"SALESFORCE_ISSUER": "x"},
         ConfigurationError,
         "SALESFORCE_IDENTITY=fin-managed .* SALESFORCE_ISSUER that you do",
+    ),
+    "placeholder": (
+        OWN_KEY | {"SALESFORCE_AUDIENCE": AUDIENCE_PLACEHOLDER},
+        ConfigurationError,
+        "^SALESFORCE_AUDIENCE is still the placeholder",
     ),
     "damaged key": (
         OWN_KEY | {"SALESFORCE_PRIVATE_KEY": PEM[:500]},
@@ -217,6 +249,9 @@ def test_the_line_end_that_is_dropped_is_no_blank() -> None:
         ("SALESFORCE_AUDIENCE", "https://acme.my.salesforce-scrt.com\n"),
         ("INTERCOM_APP_ID", "\ufeffabc"),
         ("INTERCOM_MESSENGER_SECRET", f'"{"s" * 32}"'),
+        ("INTERCOM_MESSENGER_SECRET", "\ufeff" + "s" * 32),
+        ("INTERCOM_MESSENGER_SECRET", "s" * 32 + "\u00a0"),
+        ("INTERCOM_MESSENGER_SECRET", "s" * 32 + "\u200b"),
     ],
 )
 def test_whitespace_and_quotes_around_a_value_are_refused(name: str, value: str) -> None:
@@ -225,12 +260,14 @@ def test_whitespace_and_quotes_around_a_value_are_refused(name: str, value: str)
     assert caught.value.code == "value-wrapped"
 
 
-@pytest.mark.parametrize(("environ", "kind", "said"), MISTAKES.values(), ids=MISTAKES)
+@pytest.mark.parametrize("mistake", MISTAKES)
 def test_each_mistake_is_a_sentence_that_names_the_variable(
-    environ: dict[str, str], kind: type[FinMessengerAuthError], said: str
+    mistake: str,
 ) -> None:
+    environ, kind, said = MISTAKES[mistake]
     with pytest.raises(kind, match=said) as caught:
         TokenPairBuilder.from_env(environ)
     assert type(caught.value) is kind
+    assert caught.value.code == code_of(mistake)  # type: ignore[attr-defined]
     for hidden in ("hunter2", throwaway_secret(), PEM.splitlines()[5]):
         assert hidden not in str(caught.value)

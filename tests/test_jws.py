@@ -15,7 +15,6 @@ from joserfc.jwk import OctKey, RSAKey
 
 from fin_messenger_auth import (
     ConfigurationError,
-    FinMessengerAuthError,
     HMACSigner,
     InvalidClaimError,
     RSASigner,
@@ -188,8 +187,9 @@ def test_a_kid_that_cannot_be_read_is_a_signing_error() -> None:
 
 
 def test_an_async_signer_cannot_sign_at_once() -> None:
-    with pytest.raises(ConfigurationError, match=r"Awaiting .* abuild"):
+    with pytest.raises(ConfigurationError, match=r"Awaiting .* abuild") as caught:
         jws.encode({}, Awaiting(b"x"))
+    assert caught.value.code == "signer-async-only"
 
 
 def _deep(levels: int) -> list[Any]:
@@ -217,5 +217,6 @@ def test_claims_without_a_json_form_name_the_claim(value: Any) -> None:
 
 
 def test_claims_that_fail_only_together_are_still_our_error() -> None:
-    with pytest.raises(FinMessengerAuthError, match="not a JSON value"):
+    with pytest.raises(InvalidClaimError, match="not a JSON value") as caught:
         jws.encode({("no", "name"): 1}, Returning(b"x"))  # type: ignore[dict-item]
+    assert caught.value.code == "claim-invalid"

@@ -18,6 +18,7 @@ from fin_messenger_auth import (
     SalesforceMinter,
     StringKeySource,
 )
+from fin_messenger_auth.salesforce import AUDIENCE_PLACEHOLDER
 from fin_messenger_auth.testing import throwaway_rsa_key, throwaway_secret
 from fin_messenger_auth.testing.throwaway import pem_of
 
@@ -108,16 +109,19 @@ def test_a_bare_number_is_no_lifetime(lifetime: Any) -> None:
 
 @pytest.mark.parametrize("lifetime", [timedelta(0), timedelta(seconds=-1), timedelta(milliseconds=999)])
 def test_a_token_must_live_for_a_second(lifetime: timedelta) -> None:
-    with pytest.raises(ConfigurationError, match="at least one second"):
+    with pytest.raises(ConfigurationError, match="at least one second") as caught:
         IntercomMinter(HMAC, lifetime=lifetime)
-    with pytest.raises(ConfigurationError, match="at least one second"):
+    assert caught.value.code == "lifetime-invalid"
+    with pytest.raises(ConfigurationError, match="at least one second") as caught:
         salesforce(lifetime=lifetime)
+    assert caught.value.code == "lifetime-invalid"
 
 
 def test_a_short_lifetime_is_a_warning_where_the_minter_is_made() -> None:
     with pytest.warns(FinMessengerAuthWarning, match="intercom_user_jwt is 299 s, under 5 minutes") as caught:
         IntercomMinter(HMAC, lifetime=timedelta(seconds=299))
     assert caught[0].filename == __file__
+    assert caught[0].message.code == "lifetime-short"  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("alg", ["HS512", "RS256", "none", "hs256", None, ["HS256"]])
@@ -130,8 +134,9 @@ def test_intercom_takes_hs256_only(alg: Any) -> None:
 
     signer: Any = Other()
     signer.alg = alg
-    with pytest.raises(ConfigurationError, match="intercom_user_jwt is signed with HS256"):
+    with pytest.raises(ConfigurationError, match="intercom_user_jwt is signed with HS256") as caught:
         IntercomMinter(signer)
+    assert caught.value.code == "intercom-algorithm"
 
 
 def test_a_coroutine_named_sign_is_found_at_start_up() -> None:
@@ -142,8 +147,9 @@ def test_a_coroutine_named_sign_is_found_at_start_up() -> None:
         async def sign(self, signing_input: bytes, /) -> bytes:
             return signing_input
 
-    with pytest.raises(ConfigurationError, match="rename it to asign"):
+    with pytest.raises(ConfigurationError, match="rename it to asign") as caught:
         IntercomMinter(Misnamed())  # type: ignore[arg-type]
+    assert caught.value.code == "signer-invalid"
 
 
 def test_a_signer_whose_alg_cannot_be_read_is_found_at_start_up() -> None:
@@ -157,33 +163,62 @@ def test_a_signer_whose_alg_cannot_be_read_is_found_at_start_up() -> None:
         def sign(self, signing_input: bytes, /) -> bytes:
             return signing_input
 
-    with pytest.raises(ConfigurationError, match="alg or kid of Capricious cannot be read"):
+    with pytest.raises(ConfigurationError, match="alg or kid of Capricious cannot be read") as caught:
         IntercomMinter(Capricious())
+    assert caught.value.code == "signer-invalid"
 
 
 def test_each_token_has_its_own_kind_of_signer() -> None:
-    with pytest.raises(ConfigurationError, match="HS256; the signer's alg is 'RS256'"):
+    with pytest.raises(ConfigurationError, match="HS256; the signer's alg is 'RS256'") as caught:
         IntercomMinter(RSA)
-    with pytest.raises(ConfigurationError, match="RS256 or RS512; the signer's alg is 'HS256'"):
+    assert caught.value.code == "intercom-algorithm"
+    with pytest.raises(ConfigurationError, match="RS256 or RS512; the signer's alg is 'HS256'") as caught:
         salesforce(signer=HMAC)
+    assert caught.value.code == "salesforce-algorithm"
 
 
 @pytest.mark.parametrize("signer", [None, "secret", object(), StringKeySource("s" * 32)])
 def test_what_is_no_signer_is_refused(signer: Any) -> None:
-    with pytest.raises(ConfigurationError, match="expected alg, kid and sign"):
+    with pytest.raises(ConfigurationError, match="expected alg, kid and sign") as caught:
         IntercomMinter(signer)
+    assert caught.value.code == "signer-invalid"
 
 
 def test_salesforce_needs_a_kid() -> None:
-    with pytest.raises(ConfigurationError, match="no kid"):
+    with pytest.raises(ConfigurationError, match="no kid") as caught:
         salesforce(signer=RSASigner(StringKeySource(pem_of(throwaway_rsa_key()))))
+    assert caught.value.code == "salesforce-kid-missing"
 
 
-@pytest.mark.parametrize("value", ["", " ", None, ["intercom.com"], "\ud800"])
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        ("", "value-blank"),
+        (" ", "value-blank"),
+        (None, "argument-invalid"),
+        (["intercom.com"], "argument-invalid"),
+        ("\ud800", "argument-invalid"),
+        ("x\n", "value-wrapped"),
+        ("\tx", "value-wrapped"),
+        ('"x"', "value-wrapped"),
+        ("`x", "value-wrapped"),
+        ("\u200bx", "value-wrapped"),
+    ],
+    ids=repr,
+)
 @pytest.mark.parametrize("name", ["issuer", "audience"])
-def test_issuer_and_audience_are_texts(name: str, value: Any) -> None:
-    with pytest.raises(ConfigurationError, match=name):
+def test_issuer_and_audience_are_strings_without_whitespace_or_quotes_around_them(
+    name: str, value: Any, code: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=name) as caught:
         salesforce(**{name: value})
+    assert caught.value.code == code
+
+
+def test_the_audience_that_keygen_prints_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="replace YOUR-SUBDOMAIN") as caught:
+        salesforce(audience=AUDIENCE_PLACEHOLDER)
+    assert caught.value.code == "placeholder"
 
 
 def test_the_issuer_is_kept_byte_for_byte() -> None:
@@ -195,6 +230,7 @@ def test_fin_s_issuer_with_one_s_own_key_is_a_warning() -> None:
     with pytest.warns(FinMessengerAuthWarning, match=r"fin\.ai") as caught:
         salesforce(issuer="fin.ai")
     assert caught[0].filename == __file__
+    assert caught[0].message.code == "issuer-fin"  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
@@ -212,6 +248,7 @@ def test_an_audience_of_another_form_is_a_warning(audience: str) -> None:
     with pytest.warns(FinMessengerAuthWarning, match="audience") as caught:
         minter = salesforce(audience=audience)
     assert caught[0].filename == __file__
+    assert caught[0].message.code == "salesforce-audience"  # type: ignore[union-attr]
     assert minter.claims(MessengerUser("42"), NOW)["aud"] == audience
 
 

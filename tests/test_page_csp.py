@@ -15,6 +15,7 @@ from fin_messenger_auth.settings import API_BASES
 if TYPE_CHECKING:
     from fin_messenger_auth.settings import Region
 
+NONCE = "bm9uY2Utb2YtMTYtYnl0ZXM"
 REGIONS: list[Region] = ["us", "eu", "ap", "au"]
 ARTICLE: dict[str, str] = json.loads((Path(__file__).with_name("data") / "csp_articles.json").read_text("ascii"))[
     "sources"
@@ -39,32 +40,34 @@ def test_au_is_another_name_for_ap() -> None:
     assert csp_sources("au") == csp_sources("ap")
 
 
-def test_there_is_no_other_region() -> None:
-    with pytest.raises(ConfigurationError, match="region"):
-        csp_sources(cast("Any", "mars"))
+@pytest.mark.parametrize("region", ["mars", "", 1, ["eu"]])
+def test_there_is_no_other_region(region: object) -> None:
+    with pytest.raises(ConfigurationError, match="region") as caught:
+        csp_sources(cast("Any", region))
+    assert caught.value.code == "region-unknown"
 
 
 def test_the_strict_policy_allows_scripts_by_nonce_only() -> None:
-    policy = dict(each.split(" ", 1) for each in strict_policy("abc", region="eu").split("; "))
-    assert policy["script-src"] == "'nonce-abc' 'strict-dynamic'"
+    policy = dict(each.split(" ", 1) for each in strict_policy(NONCE, region="eu").split("; "))
+    assert policy["script-src"] == f"'nonce-{NONCE}' 'strict-dynamic'"
     assert policy["default-src"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
     assert policy["connect-src"].split()[0] == "'self'"
     assert "https://api-iam.eu.intercom.io" in policy["connect-src"].split()
 
 
 def test_a_pages_own_sources_come_on_top() -> None:
-    policy = strict_policy("abc", also={"connect-src": ["http://127.0.0.1:8765"], "manifest-src": ["'self'"]})
+    policy = strict_policy(NONCE, also={"connect-src": ["http://127.0.0.1:8765"], "manifest-src": ["'self'"]})
     assert " http://127.0.0.1:8765;" in policy
     assert policy.endswith("; manifest-src 'self'")
 
 
 def test_a_hostile_nonce_adds_no_directive() -> None:
     with pytest.raises(ConfigurationError, match="nonce"):
-        strict_policy("abc'; script-src *")
+        strict_policy(f"{NONCE}'; script-src *")
 
 
-@pytest.mark.parametrize("nonce", [None, True, 123, b"abc"])
-def test_what_is_no_text_is_no_nonce(nonce: object) -> None:
+@pytest.mark.parametrize("nonce", [None, True, 123, NONCE.encode()])
+def test_a_nonce_that_is_not_a_string_is_refused(nonce: object) -> None:
     with pytest.raises(ConfigurationError, match="nonce"):
         strict_policy(nonce)
 
@@ -78,15 +81,20 @@ def test_what_is_no_text_is_no_nonce(nonce: object) -> None:
         {"img-src": ["https://cdn.example\r\nSet-Cookie: a"]},
         {"imgsrc": ["https://cdn.example"]},
         {"img-src; script-src": ["*"]},
+        {"img-src": None},
+        {"img-src": [1]},
+        {1: ["https://cdn.example"]},
+        ["img-src"],
     ],
 )
-def test_further_sources_cannot_break_out_of_their_directive(also: dict[str, list[str]]) -> None:
-    with pytest.raises(ConfigurationError, match=r"expected a"):
-        strict_policy("abc", also=also)
+def test_further_sources_cannot_break_out_of_their_directive(also: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"expected a") as caught:
+        strict_policy(NONCE, also=also)
+    assert caught.value.code == "argument-invalid"
 
 
 def test_further_sources_take_the_place_of_none() -> None:
-    policy = strict_policy("abc", also={"frame-ancestors": ["https://partner.example"], "base-uri": []})
+    policy = strict_policy(NONCE, also={"frame-ancestors": ["https://partner.example"], "base-uri": []})
 
     assert "; frame-ancestors https://partner.example; " in policy
     assert "base-uri 'none'" in policy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -112,6 +113,29 @@ def test_one_clock_read_a_pair(messenger_builder: TokenPairBuilder, messenger_cl
     assert messenger_clock.reads == 2
 
 
+@pytest.mark.parametrize("method", ["build", "build_settings", "abuild", "abuild_settings"])
+@pytest.mark.parametrize("user", ["42", None], ids=["signed in", "anonymous"])
+def test_the_claims_of_each_token_are_made_once_a_page(
+    messenger_builder: TokenPairBuilder, monkeypatch: pytest.MonkeyPatch, method: str, user: str | None
+) -> None:
+    made = []
+    for minter in (IntercomMinter, SalesforceMinter):
+
+        def counted(self: Any, user: MessengerUser, now: int, claims: Any = minter.claims) -> dict[str, Any]:
+            made.append(type(self))
+            result: dict[str, Any] = claims(self, user, now)
+            return result
+
+        monkeypatch.setattr(minter, "claims", counted)
+    settings: dict[str, Any] = {"z_index": 1, "extra": {"a": 1}} if method.endswith("settings") else {}
+
+    page = getattr(messenger_builder, method)(user, **settings)
+    if method.startswith("a"):
+        asyncio.run(page)
+
+    assert made == ([IntercomMinter, SalesforceMinter] if user else [])
+
+
 def test_the_clock_is_floored_and_all_times_agree(
     messenger_builder: TokenPairBuilder, messenger_clock: FrozenClock
 ) -> None:
@@ -168,31 +192,35 @@ def test_the_application_decides_who_the_user_is(messenger_clock: FrozenClock) -
 
 @pytest.mark.parametrize("answer", ["42", False, {"user_id": "42"}])
 def test_an_identify_that_returns_something_else_is_told_so(answer: Any) -> None:
-    with pytest.raises(InvalidClaimError, match=r"identify= must return a MessengerUser or None, not"):
+    with pytest.raises(InvalidClaimError, match=r"identify= must return a MessengerUser or None, not") as caught:
         throwaway_builder(identify=lambda _user: answer).build("42")
+    assert caught.value.code == "user-unidentified"
 
 
-WIRED_WRONGLY: list[tuple[str, Any, str]] = [
-    ("app_id", "", "app_id is blank"),
-    ("app_id", None, "app_id: expected a str"),
-    ("app_id", "\ud800", "app_id"),
-    ("region", "mars", "region: expected"),
-    ("region", None, "region: expected"),
-    ("region", ["us"], "region: expected"),
-    ("api_base", "http://api-iam.intercom.io", "https://"),
-    ("api_base", " ", "api_base is blank"),
-    ("intercom", HMACSigner(StringKeySource("s" * 32)), "intercom: expected an IntercomMinter"),
-    ("salesforce", "fin-managed", "salesforce: expected a SalesforceMinter"),
-    ("identify", None, "identify"),
-    ("clock", 1_700_000_000, "clock"),
-    ("on_signing_error", "ignore", "on_signing_error"),
+WIRED_WRONGLY: list[tuple[str, Any, str, str]] = [
+    ("app_id", "", "app_id is blank", "value-blank"),
+    ("app_id", None, "app_id: expected a str", "argument-invalid"),
+    ("app_id", "\ud800", "app_id", "argument-invalid"),
+    ("region", "mars", "region: expected", "region-unknown"),
+    ("region", None, "region: expected", "region-unknown"),
+    ("region", ["us"], "region: expected", "region-unknown"),
+    ("api_base", "http://api-iam.intercom.io", "https://", "argument-invalid"),
+    ("api_base", " ", "api_base is blank", "value-blank"),
+    ("intercom", HMACSigner(StringKeySource("s" * 32)), "intercom: expected an IntercomMinter", "argument-invalid"),
+    ("salesforce", "fin-managed", "salesforce: expected a SalesforceMinter", "argument-invalid"),
+    ("identify", None, "identify", "argument-invalid"),
+    ("clock", 1_700_000_000, "clock", "argument-invalid"),
+    ("on_signing_error", "ignore", "on_signing_error", "argument-invalid"),
+    ("app_id", "abc\n", "app_id has whitespace", "value-wrapped"),
+    ("api_base", "'https://api-iam.intercom.io'", "api_base has whitespace", "value-wrapped"),
 ]
 
 
-@pytest.mark.parametrize(("name", "value", "said"), WIRED_WRONGLY)
-def test_wrong_wiring_is_found_when_the_builder_is_made(name: str, value: Any, said: str) -> None:
-    with pytest.raises(ConfigurationError, match=said):
+@pytest.mark.parametrize(("name", "value", "said", "code"), WIRED_WRONGLY)
+def test_wrong_wiring_is_found_when_the_builder_is_made(name: str, value: Any, said: str, code: str) -> None:
+    with pytest.raises(ConfigurationError, match=said) as caught:
         replace(throwaway_builder(), **{name: value})
+    assert caught.value.code == code
 
 
 class Failing:
@@ -224,8 +252,6 @@ def test_only_signing_errors_are_tolerated(messenger_builder: TokenPairBuilder) 
 
 
 def test_the_module_s_functions_use_one_builder_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    import asyncio
-
     for name, value in {
         "INTERCOM_APP_ID": "abc",
         "INTERCOM_MESSENGER_SECRET": throwaway_secret(),

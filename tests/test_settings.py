@@ -93,21 +93,24 @@ WRONG: list[tuple[str, Any]] = [
 def test_a_setting_of_the_wrong_type_or_range_is_refused_by_name(
     builder: TokenPairBuilder, name: str, value: Any, user: str | None
 ) -> None:
-    with pytest.raises(ConfigurationError, match=f"^{name}: expected "):
+    with pytest.raises(ConfigurationError, match=f"^{name}: expected ") as caught:
         builder.build_settings(user, **{name: value})
+    assert caught.value.code == "setting-invalid"
 
 
 @pytest.mark.parametrize(
     ("typo", "meant"), [("hide_default_laucher", "hide_default_launcher"), ("zindex", "z_index"), ("e_mail", "email")]
 )
 def test_a_typo_is_an_error_with_the_nearest_name(builder: TokenPairBuilder, typo: str, meant: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"{typo}.*did you mean '{meant}'.*extra="):
+    with pytest.raises(ConfigurationError, match=f"{typo}.*did you mean '{meant}'.*extra=") as caught:
         builder.build_settings(None, **{typo: "x"})  # type: ignore[arg-type]
+    assert caught.value.code == "setting-unknown"
 
 
 def test_an_unknown_setting_without_a_near_name_is_an_error(builder: TokenPairBuilder) -> None:
-    with pytest.raises(ConfigurationError, match=r"Unknown setting 'qqq'\. To set"):
+    with pytest.raises(ConfigurationError, match=r"Unknown setting 'qqq'\. To set") as caught:
         builder.build_settings(None, qqq="x")  # type: ignore[call-arg]
+    assert caught.value.code == "setting-unknown"
 
 
 def test_extra_passes_anything_through_on_purpose(builder: TokenPairBuilder) -> None:
@@ -127,10 +130,12 @@ RESERVED = ["app_id", "api_base", "user_id", "user_hash", "intercom_user_jwt", "
 @pytest.mark.parametrize("name", RESERVED)
 @pytest.mark.parametrize("user", [None, "42"])
 def test_what_the_builder_sets_cannot_be_set_by_hand(builder: TokenPairBuilder, name: str, user: str | None) -> None:
-    with pytest.raises(ConfigurationError, match=f"^{name} cannot be set here"):
+    with pytest.raises(ConfigurationError, match=f"^{name} cannot be set here") as caught:
         builder.build_settings(user, **{name: "x"})  # type: ignore[arg-type]
-    with pytest.raises(ConfigurationError, match=f"^{name} cannot be set here"):
+    assert caught.value.code == "setting-reserved"
+    with pytest.raises(ConfigurationError, match=f"^{name} cannot be set here") as caught:
         builder.build_settings(user, extra={name: "x"})
+    assert caught.value.code == "setting-reserved"
 
 
 @pytest.mark.parametrize("name", ["email", "name", "company", "plan", "exp"])
@@ -138,25 +143,29 @@ def test_what_is_signed_is_not_repeated_in_the_clear(builder: TokenPairBuilder, 
     user = MessengerUser("42", email="a@b", name="Ada", company=Company("7"), attributes={"plan": "pro"})
 
     assert builder.build_settings(user).keys().isdisjoint({"email", "name", "company", "plan"})
-    with pytest.raises(ConfigurationError, match=f"{name} is already signed"):
+    with pytest.raises(ConfigurationError, match=f"{name} is already signed") as caught:
         builder.build_settings(user, extra={name: "x"})
+    assert caught.value.code == "setting-reserved"
 
 
 def test_a_signed_name_is_refused_among_the_public_settings_too(builder: TokenPairBuilder) -> None:
-    with pytest.raises(ConfigurationError, match="email is already signed"):
+    with pytest.raises(ConfigurationError, match="email is already signed") as caught:
         builder.build_settings(MessengerUser("42", email="a@b"), email="c@d")
+    assert caught.value.code == "setting-reserved"
     assert builder.build_settings(MessengerUser("42"), email="c@d")["email"] == "c@d"
 
 
 def test_a_name_is_given_once(builder: TokenPairBuilder) -> None:
-    with pytest.raises(ConfigurationError, match="given twice"):
+    with pytest.raises(ConfigurationError, match="given twice") as caught:
         builder.build_settings(None, z_index=1, extra={"z_index": 2})
+    assert caught.value.code == "setting-reserved"
 
 
 @pytest.mark.parametrize("extra", [[("a", 1)], "a", {1: 2}])
 def test_extra_is_a_mapping_of_names(builder: TokenPairBuilder, extra: Any) -> None:
-    with pytest.raises(InvalidClaimError, match=r"^extra: "):
+    with pytest.raises(InvalidClaimError, match=r"^extra: ") as caught:
         builder.build_settings(None, extra=extra)
+    assert caught.value.code == "claim-invalid"
 
 
 @pytest.mark.parametrize("value", [float("nan"), {1}, b"x", object(), "\ud800", datetime(2023, 11, 14)])

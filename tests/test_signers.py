@@ -156,14 +156,31 @@ UNUSABLE: dict[str, tuple[bytes, bytes | None, str]] = {
 }
 
 
-@pytest.mark.parametrize(("pem", "password", "said"), UNUSABLE.values(), ids=UNUSABLE)
-def test_every_unusable_key_has_its_own_sentence_and_shows_nothing(
-    pem: bytes, password: bytes | None, said: str
-) -> None:
+CODES = {
+    "key-public": ("certificate", "public key", "PKCS#1 public key"),
+    "key-not-rsa": ("EC key", "SEC1 EC key", "Ed25519 key", "DSA key"),
+    "key-openssh": ("OpenSSH key",),
+    "key-not-pem": ("certificate request", "a secret", "DER", "nothing"),
+    "key-weak": ("short RSA key",),
+    "key-damaged": ("truncated", "lines lost", "garbage in armour"),
+    "key-password-wrong": ("wrong password", "wrong password, PKCS#1"),
+    "key-password-missing": ("missing password", "blank password"),
+    "key-password-unneeded": ("superfluous password",),
+}
+
+
+@pytest.mark.parametrize(("code", "name"), [(code, name) for code, names in CODES.items() for name in names])
+def test_every_unusable_key_has_its_own_code_and_sentence_and_shows_nothing(code: str, name: str) -> None:
+    pem, password, said = UNUSABLE[name]
     with pytest.raises(InvalidKeyError, match=said) as caught:
         rsa_signer(pem, password)
+    assert caught.value.code == code
     for secret in (BODY, PASSWORD.decode(), "wrong horse", throwaway_secret()):
         assert secret not in str(caught.value)
+
+
+def test_every_unusable_key_has_a_code() -> None:
+    assert {name for names in CODES.values() for name in names} == set(UNUSABLE)
 
 
 def test_the_sentences_tell_the_kinds_of_mistake_apart() -> None:
@@ -178,38 +195,59 @@ def test_the_sentences_tell_the_kinds_of_mistake_apart() -> None:
 
 def test_a_dsa_key_in_pkcs8_is_named() -> None:
     key = dsa.generate_private_key(2048).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    with pytest.raises(InvalidKeyError, match="is DSA"):
+    with pytest.raises(InvalidKeyError, match="is DSA") as caught:
         rsa_signer(key)
+    assert caught.value.code == "key-not-rsa"
 
 
 @pytest.mark.parametrize("alg", ["HS256", "PS256", "none", None, ["RS256"]])
 def test_rsa_signers_take_salesforce_s_algorithms_only(alg: Any) -> None:
-    with pytest.raises(ConfigurationError, match="RS256 or RS512"):
+    with pytest.raises(ConfigurationError, match="RS256 or RS512") as caught:
         RSASigner(StringKeySource(PKCS8), alg=alg)
-
-
-@pytest.mark.parametrize("kid", ["", "  ", 7, b"k", "\ud800"])
-def test_a_kid_is_a_text(kid: Any) -> None:
-    with pytest.raises(ConfigurationError, match="kid"):
-        RSASigner(StringKeySource(PKCS8), kid=kid)
-    with pytest.raises(ConfigurationError, match="kid"):
-        HMACSigner(StringKeySource("s" * 32), kid=kid)
+    assert caught.value.code == "salesforce-algorithm"
 
 
 @pytest.mark.parametrize(
-    ("secret", "said"),
+    ("kid", "code"),
     [
-        (b"", "is blank"),
-        (b" \n", "is blank"),
-        (b"hunter2", "has 7 bytes"),
-        (b"x" * 15 + b"\n", "has 15 bytes"),
-        (PKCS8, "is a PEM document"),
-        (PUBLIC, "is a PEM document"),
+        ("", "value-blank"),
+        ("  ", "value-blank"),
+        (7, "argument-invalid"),
+        (b"k", "argument-invalid"),
+        ("\ud800", "argument-invalid"),
+        ("K1\n", "value-wrapped"),
+        (" K1", "value-wrapped"),
+        ("K1\u00a0", "value-wrapped"),
+        ("\ufeffK1", "value-wrapped"),
+        ("'K1'", "value-wrapped"),
     ],
+    ids=repr,
 )
-def test_secrets_that_cannot_be_right_are_refused(secret: bytes, said: str) -> None:
+def test_a_kid_is_a_string_without_whitespace_or_quotes_around_it(kid: Any, code: str) -> None:
+    with pytest.raises(ConfigurationError, match="kid") as caught:
+        RSASigner(StringKeySource(PKCS8), kid=kid)
+    assert caught.value.code == code
+    with pytest.raises(ConfigurationError, match="kid") as caught:
+        HMACSigner(StringKeySource("s" * 32), kid=kid)
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("secret", "said", "code"),
+    [
+        (b"", "is blank", "secret-short"),
+        (b" \n", "is blank", "secret-short"),
+        (b"hunter2", "has 7 bytes", "secret-short"),
+        (b"x" * 15 + b"\n", "has 15 bytes", "secret-short"),
+        (PKCS8, "is a PEM document", "secret-pem"),
+        (PUBLIC, "is a PEM document", "secret-pem"),
+    ],
+    ids=["empty", "blank", "7 bytes", "15 bytes", "private key", "public key"],
+)
+def test_secrets_that_cannot_be_right_are_refused(secret: bytes, said: str, code: str) -> None:
     with pytest.raises(InvalidKeyError, match=said) as caught:
         HMACSigner(StringKeySource(secret))
+    assert caught.value.code == code
     assert "hunter2" not in str(caught.value)
 
 
@@ -218,6 +256,7 @@ def test_a_short_secret_is_a_warning_where_the_signer_is_made(length: int) -> No
     with pytest.warns(FinMessengerAuthWarning, match=f"has {length} bytes") as caught:
         HMACSigner(StringKeySource("s" * length))
     assert caught[0].filename == __file__
+    assert caught[0].message.code == "secret-weak"  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("ending", [b"\n", b"\r\n"])
@@ -268,15 +307,29 @@ def test_in_thread_runs_the_signer_in_another_thread() -> None:
     inner = Recording()
     signer = in_thread(inner)
 
+    assert signer.signer is inner
     assert (signer.alg, signer.kid) == ("RS256", "k")
     assert repr(signer).startswith("in_thread(")
     assert asyncio.run(signer.asign(b"abc")) == b"cba"
     assert inner.thread is not threading.current_thread()
+    assert signer.sign(b"abc") == b"cba"
+    assert inner.thread is not threading.current_thread()
 
 
 def test_in_thread_needs_a_sign() -> None:
-    with pytest.raises(ConfigurationError, match="expected a signer with sign"):
-        in_thread(in_thread(SIGNERS[0]))  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="expected a signer with sign") as caught:
+        in_thread(object())  # type: ignore[arg-type]
+    assert caught.value.code == "signer-invalid"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"threads": 0}, {"threads": 1.5}, {"timeout": 0}, {"timeout": float("inf")}, {"timeout": "5"}],
+    ids=str,
+)
+def test_in_thread_needs_a_thread_and_a_time_out(wrong: Any) -> None:
+    with pytest.raises(ConfigurationError, match="expected threads >= 1"):
+        in_thread(RSASigner(StringKeySource(PKCS8)), **wrong)
 
 
 def test_a_key_of_an_unsupported_kind_is_said_to_be_one() -> None:
@@ -302,12 +355,15 @@ def test_what_a_foreign_source_raises_is_wrapped_at_the_seam() -> None:
         HMACSigner(RaisingSource())
     assert isinstance(caught.value.__cause__, RuntimeError)
     assert "hunter2" not in str(caught.value)
-    with pytest.raises(KeyUnavailableError, match="expected bytes, got str"):
+    assert caught.value.code == "key-unavailable"
+    with pytest.raises(KeyUnavailableError, match="expected bytes, got str") as caught:
         HMACSigner(TextSource())
+    assert caught.value.code == "key-unavailable"
 
 
 @pytest.mark.parametrize("source", ["the secret itself", b"the secret itself", None])
 def test_a_key_in_place_of_its_source_is_a_clear_mistake(source: Any) -> None:
     with pytest.raises(ConfigurationError, match="StringKeySource") as caught:
         HMACSigner(source)
+    assert caught.value.code == "argument-invalid"
     assert "itself" not in str(caught.value)

@@ -163,8 +163,9 @@ def test_a_value_that_doubles_at_each_level_is_refused_in_time() -> None:
     for _ in range(60):
         value = [value, value]
 
-    with pytest.raises(InvalidClaimError, match="100000 values"):
+    with pytest.raises(InvalidClaimError, match="100000 values") as caught:
         MessengerUser("42", attributes={"a": value})
+    assert caught.value.code == "claim-invalid"
 
 
 class Unreadable(dict[str, Any]):
@@ -231,10 +232,12 @@ class Sly(str):
 
 
 def test_no_attribute_takes_the_place_of_a_claim() -> None:
-    with pytest.raises(InvalidClaimError, match="reserved"):
+    with pytest.raises(InvalidClaimError, match="reserved") as caught:
         MessengerUser("42", attributes={Sly("exp"): 9})
-    with pytest.raises(ConfigurationError, match="app_id cannot be set"):
+    assert caught.value.code == "claim-reserved"
+    with pytest.raises(ConfigurationError, match="app_id cannot be set") as refused:
         throwaway_builder().build_settings("42", extra={Sly("app_id"): "x"})
+    assert refused.value.code == "setting-reserved"
     user = MessengerUser("42", company=Company("7"))
     assert user.company
     for attributes, name in ((user.attributes, "user_id"), (user.company.attributes, "id")):
@@ -286,19 +289,22 @@ def test_nothing_the_caller_passes_is_changed_or_kept() -> None:
 def test_names_that_are_taken_cannot_be_attributes(name: str) -> None:
     with pytest.raises(InvalidClaimError, match="reserved") as caught:
         MessengerUser("42", attributes={name: "x"})
+    assert caught.value.code == "claim-reserved"
     assert caught.value.claim == name
 
 
 @pytest.mark.parametrize("name", ["id", "name"])
 def test_a_company_s_names_are_taken_too(name: str) -> None:
-    with pytest.raises(InvalidClaimError, match="reserved"):
+    with pytest.raises(InvalidClaimError, match="reserved") as caught:
         Company("7", attributes={name: "x"})
+    assert caught.value.code == "claim-reserved"
 
 
 @pytest.mark.parametrize("attributes", [[("a", 1)], "a", 7, {7: "x"}, {"\ud800": 1}])
 def test_attributes_are_a_mapping_of_names(attributes: Any) -> None:
-    with pytest.raises(InvalidClaimError, match="attributes"):
+    with pytest.raises(InvalidClaimError, match="attributes") as caught:
         MessengerUser("42", attributes=attributes)
+    assert caught.value.code == "claim-invalid"
 
 
 @pytest.mark.parametrize("field", ["email", "name", "phone"])
@@ -313,14 +319,16 @@ def test_texts_are_texts(field: str, value: Any) -> None:
 def test_created_at_is_unix_seconds_or_an_aware_datetime(value: Any) -> None:
     assert MessengerUser("42", created_at=1_700_000_000).created_at == 1_700_000_000
     assert MessengerUser("42", created_at=datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)).created_at == 1_700_000_000
-    with pytest.raises(InvalidClaimError, match="created_at"):
+    with pytest.raises(InvalidClaimError, match="created_at") as caught:
         MessengerUser("42", created_at=value)
+    assert caught.value.code == "claim-invalid"
 
 
 @pytest.mark.parametrize("company", ["7", {"id": "7"}, 7])
 def test_a_company_is_a_company(company: Any) -> None:
-    with pytest.raises(InvalidClaimError, match="company: expected a Company"):
+    with pytest.raises(InvalidClaimError, match="company: expected a Company") as caught:
         MessengerUser("42", company=company)
+    assert caught.value.code == "claim-invalid"
 
 
 def test_users_are_immutable_hashable_values() -> None:
@@ -414,8 +422,9 @@ def test_identify_knows_django_s_own_users() -> None:
 
     assert identify(SimpleLazyObject(AnonymousUser)) is None
     assert identify(SimpleLazyObject(lambda: User(pk=42, email="ada@example.com"))) == MessengerUser("42")
-    with pytest.raises(InvalidClaimError, match="User has a pk of type NoneType"):
+    with pytest.raises(InvalidClaimError, match="User has a pk of type NoneType") as caught:
         identify(User())
+    assert caught.value.code == "user-unidentified"
 
 
 class Broken:
@@ -453,13 +462,15 @@ def test_anything_else_is_an_error_that_shows_the_two_ways_out(user: Any) -> Non
     for given in (user, LocalProxy(lambda: user), SimpleLazyObject(lambda: user)):
         with pytest.raises(InvalidClaimError, match=r"MessengerUser.*identify=") as caught:
             identify(given)
+        assert caught.value.code == "user-unidentified"
         assert caught.value.claim == "user_id"
 
 
 @pytest.mark.parametrize("user", [True, False])
 def test_a_truth_value_is_no_user(user: bool) -> None:
-    with pytest.raises(InvalidClaimError, match=r"MessengerUser.*identify="):
+    with pytest.raises(InvalidClaimError, match=r"MessengerUser.*identify=") as caught:
         identify(user)
+    assert caught.value.code == "user-unidentified"
 
 
 @pytest.mark.parametrize("user_id", ["", "  ", "None"])

@@ -25,7 +25,7 @@ class AzureKeyVaultSigner:
     ) -> None:
         jwk: Any = client.get_key(name, version).key
         if not jwk.n:
-            raise ValueError("The key in the vault is no RSA key.")
+            raise ValueError("Expected an RSA key in the vault, got another type.")
         numbers = RSAPublicNumbers(int.from_bytes(jwk.e), int.from_bytes(jwk.n))
         self._key = RemoteKey(numbers.public_key(), kid=kid, alg=alg)
         self._algorithm = SignatureAlgorithm(alg)

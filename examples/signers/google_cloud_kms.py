@@ -21,7 +21,7 @@ class GoogleCloudKMSSigner:
         self, key_version: str, *, kid: str, client: kms.KeyManagementServiceClient, timeout: float = 2.0
     ) -> None:
         answer = client.get_public_key(name=key_version, timeout=timeout)
-        # The algorithm is fixed when the key is made, such as RSA_SIGN_PKCS1_2048_SHA256. PSS is no use here.
+        # The algorithm is fixed when the key is made, such as RSA_SIGN_PKCS1_2048_SHA256. RS256 is PKCS #1, not PSS.
         scheme, _, hash_name = kms.CryptoKeyVersion.CryptoKeyVersionAlgorithm(answer.algorithm).name.rpartition("_")
         if not scheme.startswith("RSA_SIGN_PKCS1_"):
             raise ValueError("The key must be made for RSA_SIGN_PKCS1_…_SHA256 or …_SHA512.")

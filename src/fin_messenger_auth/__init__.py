@@ -13,10 +13,11 @@ from .intercom import IntercomMinter
 from .keys import EnvKeySource, FileKeySource, KeySource, StringKeySource
 from .page import render_snippet
 from .pair import TokenPair, TokenPairBuilder, abuild_settings, build_settings, default_builder
+from .reloading import Reloading
 from .salesforce import SalesforceMinter
 from .settings import PublicSettings
 from .signers import AsyncSigner, HMACSigner, RSASigner, Signer
-from .threads import in_thread
+from .threads import ThreadedSigner, in_thread
 from .users import Company, MessengerUser, identify
 
 __all__ = [
@@ -36,10 +37,12 @@ __all__ = [
     "MessengerUser",
     "PublicSettings",
     "RSASigner",
+    "Reloading",
     "SalesforceMinter",
     "Signer",
     "SigningError",
     "StringKeySource",
+    "ThreadedSigner",
     "TokenPair",
     "TokenPairBuilder",
     "abuild_settings",

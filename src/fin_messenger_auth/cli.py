@@ -7,15 +7,12 @@ import io
 import os
 import sys
 import warnings
+from collections.abc import Sequence
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TextIO
 
 from .commands import assets, certificate, demo, doctor, inspect, jwk, jwks, keygen, metadata, sandbox, settings
 from .errors import FinMessengerAuthError, FinMessengerAuthWarning
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import TextIO
 
 PROGRAM = "fin-messenger-auth"
 

@@ -2,48 +2,70 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import TypedDict, TypeVar, cast
+from typing import Protocol, TypedDict, TypeVar, cast
 
-from .errors import ConfigurationError, FinMessengerAuthError, Problem, collect_warnings, problems_of, raise_first
+from .errors import ConfigurationError, KeyUnavailableError, collect_warnings, raise_first
 from .intercom import TOKEN as INTERCOM_TOKEN
 from .intercom import IntercomMinter
 from .json_values import configured_string
 from .jws import DEFAULT_LIFETIME, whole_seconds
-from .keys import EnvKeySource, FileKeySource, MaskedBytes, StringKeySource, read_key
+from .keys import MaskedBytes, StringKeySource
+from .outages import OnSigningError, checked_policy
+from .salesforce import ALGORITHMS, SalesforceMinter, checked_audience, checked_issuer
 from .salesforce import TOKEN as SALESFORCE_TOKEN
-from .salesforce import SalesforceMinter, checked_audience, checked_issuer
 from .settings import Region, api_base_of
-from .signers import HMACSigner, RSASigner, configured_secret
+from .signers import AsyncSigner, HMACSigner, RSASigner, Signer, check_signer_for, configured_secret
+from .variables import IN_FILES, KEY, KEY_ID, PASSWORD, SECRET, Variables, phrase
 
 FIN_MANAGED = "fin-managed"
 """The value of ``SALESFORCE_IDENTITY`` that says that Fin makes the second token."""
 
-SECRET, KEY, PASSWORD = "INTERCOM_MESSENGER_SECRET", "SALESFORCE_PRIVATE_KEY", "SALESFORCE_PRIVATE_KEY_PASSWORD"
-
 INTERCOM_VARIABLES = ("INTERCOM_APP_ID", SECRET)
 """What is always required."""
 
-SALESFORCE_VARIABLES = (KEY, "SALESFORCE_KEY_ID", "SALESFORCE_ISSUER", "SALESFORCE_AUDIENCE")
-"""What goes together where the second token is made with your own key."""
+SIGNER = "SALESFORCE_SIGNER"
+"""Names a signer of the group :data:`SIGNERS`, in place of ``SALESFORCE_PRIVATE_KEY``."""
 
-IN_FILES = (SECRET, KEY, PASSWORD)
-"""What may be given as ``…_FILE`` instead, the path of a file that holds it."""
+SIGNERS = "fin_messenger_auth.signers"
+"""The group of entry points that give a :class:`SignerFactory` a name."""
+
+_PLACE = ("SALESFORCE_ISSUER", "SALESFORCE_AUDIENCE")
+
+SALESFORCE_VARIABLES = (KEY, KEY_ID, *_PLACE)
+"""What goes together where the second token is made with your own key."""
 
 _ALL_VARIABLES = (
     *INTERCOM_VARIABLES,
     *SALESFORCE_VARIABLES,
     *(f"{name}_FILE" for name in IN_FILES),
-    *("INTERCOM_REGION", "INTERCOM_TOKEN_LIFETIME"),
-    *("SALESFORCE_IDENTITY", "SALESFORCE_TOKEN_LIFETIME", PASSWORD),
+    *("INTERCOM_REGION", "INTERCOM_TOKEN_LIFETIME", "MESSENGER_ON_SIGNING_ERROR"),
+    *("SALESFORCE_IDENTITY", "SALESFORCE_TOKEN_LIFETIME", PASSWORD, SIGNER),
 )
 
 _MAX_DIGITS = 10  # of a number of seconds: three centuries
 
 
 _T = TypeVar("_T")
+
+
+class SignerFactory(Protocol):
+    """An entry point of the group ``fin_messenger_auth.signers``: it makes the signer of the Salesforce token."""
+
+    def __call__(self, environ: Mapping[str, str], prefix: str, kid: str, /) -> Signer | AsyncSigner:
+        """Make the signer, and check here, at start-up, that it signs.
+
+        Args:
+            environ: The environment variables.
+            prefix: What stands before each variable's name; a factory puts it before the names of its own.
+            kid: ``SALESFORCE_KEY_ID``, which the signer must have as its ``kid``.
+
+        Raises:
+            ConfigurationError: A variable is missing or has an invalid value.
+            KeyUnavailableError: The key cannot be used. Other errors become this one, without their message.
+        """
+        ...
 
 
 class BuilderArguments(TypedDict):
@@ -53,19 +75,47 @@ class BuilderArguments(TypedDict):
     intercom: IntercomMinter
     salesforce: SalesforceMinter | None
     region: Region
+    on_signing_error: OnSigningError
 
 
-def read_environment(environ: Mapping[str, str] | None = None, *, prefix: str = "") -> Reading:
+def read_environment(
+    environ: Mapping[str, str] | None = None,
+    *,
+    prefix: str = "",
+    salesforce_signer: Signer | AsyncSigner | None = None,
+) -> Reading:
     """Read the whole configuration. It raises nothing: every problem is in the result.
 
     Args:
         environ: The variables; the process's own environment if left out. Set but blank counts as missing.
         prefix: What stands before each variable's name.
+        salesforce_signer: What signs the Salesforce token, in place of the variables that say where its key is.
     """
-    return Reading(os.environ if environ is None else environ, prefix)
+    reading = Reading(environ, prefix)
+    reading.read(salesforce_signer)
+    return reading
 
 
-class Reading:
+def read_salesforce_signer(environ: Mapping[str, str] | None = None, *, prefix: str = "") -> Signer | AsyncSigner:
+    """Read the part of the configuration that says what signs the Salesforce token, for its JWK or certificate.
+
+    Args:
+        environ: As for :func:`read_environment`.
+        prefix: As for :func:`read_environment`.
+
+    Raises:
+        ConfigurationError: A variable is missing, contradicts another or has an invalid value.
+        KeyUnavailableError: A file that a variable names cannot be read; a remote key cannot be used.
+    """
+    reading = Reading(environ, prefix)
+    reading.require(*((SIGNER, KEY_ID) if reading.value(SIGNER) else (KEY,)))
+    signer = reading.read_salesforce_signer(None)
+    raise_first(reading.problems)
+    assert signer is not None  # noqa: S101 - there is no error
+    return signer
+
+
+class Reading(Variables):
     """What was read from the environment. Its ``repr`` shows none of it.
 
     Attributes:
@@ -74,17 +124,17 @@ class Reading:
         secret: The Messenger API Secret; ``None`` if it is missing or cannot be used.
         password: The password of the private key; ``None`` likewise.
         salesforce_signer: What signs the second token; ``None`` if Fin makes it or the key cannot be used.
+        kid: The key ID of the second token; ``None`` likewise.
         key_files: The files that hold a secret or a key, by the variable that names them.
     """
 
-    def __init__(self, environ: Mapping[str, str], prefix: str) -> None:
-        self._environ, self._prefix = environ, prefix
-        self.problems: list[Problem] = []
+    def __init__(self, environ: Mapping[str, str] | None, prefix: str) -> None:
+        super().__init__(environ, prefix)
+        self.arguments: BuilderArguments | None = None
         self.secret: MaskedBytes | None = None
         self.password: MaskedBytes | None = None
-        self.salesforce_signer: RSASigner | None = None
-        self.key_files: dict[str, str] = {}
-        self.arguments = self._read()
+        self.salesforce_signer: Signer | AsyncSigner | None = None
+        self.kid: str | None = None
 
     def checked_arguments(self) -> BuilderArguments:
         """Return the builder's arguments, after issuing the warnings.
@@ -102,130 +152,160 @@ class Reading:
         """Whether Fin makes the Salesforce token."""
         return self.value("SALESFORCE_IDENTITY") == FIN_MANAGED
 
-    def value(self, name: str) -> str:
-        """Return the value of a variable; an empty string if it is missing, blank or not a string."""
-        value = self._environ.get(self._prefix + name, "")
-        return value if isinstance(value, str) and value.strip() else ""
-
-    def _read(self) -> BuilderArguments | None:
-        own = [name for name in SALESFORCE_VARIABLES if self._is_set(name)]
+    def read(self, given: Signer | AsyncSigner | None) -> None:
+        """Read all of it; ``given`` is what signs the Salesforce token, if no variable says so."""
+        own = [name for name in (*SALESFORCE_VARIABLES, SIGNER) if self.is_set(name)]
         self._check_types()
-        self._check_completeness(own)
+        self._check_completeness(own, given)
         region = self.value("INTERCOM_REGION") or "us"
-        self._attempt(lambda: api_base_of(region, name=self._prefix + "INTERCOM_REGION"))
+        self.attempt(lambda: api_base_of(region, name=self.prefix + "INTERCOM_REGION"))
         app_id = self._checked("INTERCOM_APP_ID", configured_string)
+        policy = self._checked("MESSENGER_ON_SIGNING_ERROR", checked_policy) or "raise"
         intercom = self._intercom()
-        salesforce = self._salesforce() if own else None
-        if app_id is None or intercom is None or any(isinstance(each, FinMessengerAuthError) for each in self.problems):
-            return None
-        return {
-            "app_id": app_id,
-            "intercom": intercom,
-            "salesforce": salesforce,
-            "region": cast("Region", region),
-        }
+        salesforce = self._salesforce(given) if own or given is not None else None
+        if app_id is not None and intercom is not None and not self.has_errors:
+            self.arguments = {
+                "app_id": app_id,
+                "intercom": intercom,
+                "salesforce": salesforce,
+                "region": cast("Region", region),
+                "on_signing_error": policy,
+            }
 
     def _check_types(self) -> None:
         for name in _ALL_VARIABLES:
-            value = self._environ.get(self._prefix + name, "")
+            value = self.environ.get(self.prefix + name, "")
             if not isinstance(value, str):
-                self._note(f"{self._prefix}{name}: expected a str, got {type(value).__name__}.", "argument-invalid")
+                self.note(f"{self.prefix}{name}: expected a str, got {type(value).__name__}.", "argument-invalid")
 
-    def _check_completeness(self, own: Sequence[str]) -> None:
+    def _check_completeness(self, own: Sequence[str], given: Signer | AsyncSigner | None) -> None:
         """Check what must be set together; a lost variable must never turn every chat into a guest's."""
-        identity, identity_name = self.value("SALESFORCE_IDENTITY"), self._prefix + "SALESFORCE_IDENTITY"
-        if missing := [name for name in INTERCOM_VARIABLES if not self._is_set(name)]:
-            self._note(f"{self._names(missing)} must be set.", "variable-missing")
-        if own and not identity and len(own) < len(SALESFORCE_VARIABLES):
-            missing = [name for name in SALESFORCE_VARIABLES if name not in own]
-            self._note(f"{self._names(missing)} must be set too, as all four go together.", "variable-missing")
+        identity, identity_name = self.value("SALESFORCE_IDENTITY"), self.prefix + "SALESFORCE_IDENTITY"
+        keys = [name for name in (KEY, SIGNER) if name in own]
+        says_own = [*(["salesforce_signer"] if given is not None else []), *(self.prefix + name for name in own)]
+        self.require(*INTERCOM_VARIABLES)
+        if says_own and not identity:
+            if given is not None:
+                self.require(*_PLACE, why=" too, as they go with salesforce_signer")
+            else:
+                self.require(*(keys or [KEY])[:1], KEY_ID, *_PLACE, why=" too, as all four go together")
+        if len(keys) > 1 or (keys and given is not None):
+            both = [*(["salesforce_signer"] if given is not None else []), *(self.prefix + name for name in keys)]
+            self.note(f"{' and '.join(both)} each say what signs; set only one.", "salesforce-signer-ambiguous")
         if identity and identity != FIN_MANAGED:
-            self._note(f"{identity_name}: expected {FIN_MANAGED}.", "salesforce-signer-ambiguous")
-        elif identity and own:
-            self._note(
-                f"{identity_name}={FIN_MANAGED} says that Fin makes the Salesforce token, and {self._names(own)} that "
+            self.note(f"{identity_name}: expected {FIN_MANAGED}.", "salesforce-signer-ambiguous")
+        elif identity and says_own:
+            self.note(
+                f"{identity_name}={FIN_MANAGED} says that Fin makes the Salesforce token, and {phrase(says_own)} that "
                 "you do; unset one or the other.",
                 "salesforce-signer-ambiguous",
             )
-        elif not (identity or own):
-            self._note(
+        elif not (identity or says_own):
+            self.note(
                 f"Who makes the Salesforce token? If Fin does, set {identity_name}={FIN_MANAGED}; "
-                f"if you do, with your own key, set {self._names(SALESFORCE_VARIABLES)}.",
+                f"if you do, with your own key, set {self.names(SALESFORCE_VARIABLES)}, or {self.prefix}{SIGNER} in "
+                f"place of {self.prefix}{KEY}.",
                 "salesforce-signer-unset",
             )
 
     def _intercom(self) -> IntercomMinter | None:
         lifetime = self._lifetime("INTERCOM_TOKEN_LIFETIME", INTERCOM_TOKEN)
-        variable, raw = self._key(SECRET)
-        secret = self.secret = None if raw is None else self._attempt(lambda: configured_secret(raw), variable)
+        variable, raw = self.key(SECRET)
+        secret = self.secret = None if raw is None else self.attempt(lambda: configured_secret(raw), variable)
         if secret is None:
             return None
         return _quietly(lambda: IntercomMinter(HMACSigner(StringKeySource(secret)), lifetime=lifetime))
 
-    def _salesforce(self) -> SalesforceMinter | None:
+    def _salesforce(self, given: Signer | AsyncSigner | None) -> SalesforceMinter | None:
         lifetime = self._lifetime("SALESFORCE_TOKEN_LIFETIME", SALESFORCE_TOKEN)
-        kid = self._checked("SALESFORCE_KEY_ID", configured_string)
         issuer = self._checked("SALESFORCE_ISSUER", checked_issuer)
         audience = self._checked("SALESFORCE_AUDIENCE", checked_audience)
-        signer = self.salesforce_signer = self._rsa_signer(kid)
-        if kid is None or issuer is None or audience is None or signer is None:
+        signer = self.read_salesforce_signer(given)
+        if signer is None or signer.kid is None or issuer is None or audience is None:
             return None
         return _quietly(lambda: SalesforceMinter(signer, issuer=issuer, audience=audience, lifetime=lifetime))
 
+    def read_salesforce_signer(self, given: Signer | AsyncSigner | None) -> Signer | AsyncSigner | None:
+        """Read the key ID and the key, or call the factory; ``given`` takes the place of both."""
+        kid, name = self._key_id(), self.value(SIGNER)
+        if given is not None:
+            signer = self._fitting(given, "salesforce_signer", kid)
+        elif name:
+            made = None if kid is None else self.attempt(lambda: self._made_by(name, kid), self.prefix + SIGNER)
+            signer = None if made is None else self._fitting(made, self.prefix + SIGNER, kid)
+        else:
+            signer = self._rsa_signer(kid)
+        self.salesforce_signer, self.kid = signer, kid if signer is None else signer.kid
+        return signer
+
+    def _key_id(self) -> str | None:
+        if not self.value(f"{KEY_ID}_FILE"):
+            return self._checked(KEY_ID, configured_string)
+        variable, raw = self.key(KEY_ID)
+        self.key_files.pop(variable, None)  # anyone may read it
+        if raw is None:
+            return None
+        kid = raw.without_line_end().decode(errors="surrogateescape")
+        return self.attempt(lambda: configured_string(kid, variable))
+
     def _rsa_signer(self, kid: str | None) -> RSASigner | None:
-        (variable, key), (_, self.password) = self._key(KEY), self._key(PASSWORD)
-        if key is None or (self.password is None and self._is_set(PASSWORD)):
+        (variable, key), (_, self.password) = self.key(KEY), self.key(PASSWORD)
+        if key is None or (self.password is None and self.is_set(PASSWORD)):
             return None
         source, opener = StringKeySource(key), None if self.password is None else StringKeySource(self.password)
-        return self._attempt(lambda: RSASigner(source, kid=kid, password=opener), variable)
+        return self.attempt(lambda: RSASigner(source, kid=kid, password=opener), variable)
 
-    def _key(self, name: str) -> tuple[str, MaskedBytes | None]:
-        """Return the variable that holds or names a key, and the key as it was read."""
-        variable, path = self._prefix + name, self.value(f"{name}_FILE")
-        if path and self.value(name):
-            self._note(f"{variable} and {variable}_FILE are both set; unset one.", "variable-and-file")
-            return variable, None
-        if not self._is_set(name):
-            return variable, None
-        if not path:
-            return variable, self._attempt(lambda: read_key(EnvKeySource(variable, environ=self._environ)))
-        variable = f"{variable}_FILE"
-        self.key_files[variable] = path
-        return variable, self._attempt(lambda: read_key(FileKeySource(path)), variable)
+    def _made_by(self, name: str, kid: str) -> Signer | AsyncSigner:
+        """Return what the factory of that name makes.
+
+        Raises:
+            ConfigurationError: No installed package has the name, or several have it; what the factory raises.
+            KeyUnavailableError: The factory cannot be loaded or failed.
+        """
+        from importlib.metadata import entry_points  # noqa: PLC0415 - 15 ms, for this one variable
+
+        named = entry_points(group=SIGNERS)
+        factories = {each.value: each for each in named if each.name == name}
+        if len(factories) != 1:
+            offered = phrase(sorted(named.names) or ["the name of an installed signer"], "or")
+            how = "several installed packages offer this signer" if factories else f"expected {offered}"
+            raise ConfigurationError(f"{how}.", "signer-invalid")
+        [factory] = factories.values()
+        try:
+            signer: Signer | AsyncSigner = factory.load()(self.environ, self.prefix, kid)
+        except (ConfigurationError, KeyUnavailableError):
+            raise
+        except Exception as error:
+            raise KeyUnavailableError(f"the factory {factory.value} raised {type(error).__name__}.") from error
+        return signer
+
+    def _fitting(self, signer: Signer | AsyncSigner, source: str, kid: str | None) -> Signer | AsyncSigner | None:
+        """Return the signer if it can sign this token, under the configured key ID where there is one."""
+
+        def check() -> Signer | AsyncSigner:
+            check_signer_for(SALESFORCE_TOKEN, signer, ALGORITHMS, kid_required=True)
+            if kid not in (None, signer.kid):
+                raise ConfigurationError(
+                    f"the kid of the signer is not the one in {self.prefix}{KEY_ID}.", "signer-invalid"
+                )
+            return signer
+
+        return self.attempt(check, source)
 
     def _lifetime(self, name: str, token: str) -> timedelta:
         digits = self.value(name).strip()
         if not digits:
             return DEFAULT_LIFETIME
         if not (digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS):
-            self._note(f"{self._prefix}{name}: expected a whole number of seconds, such as 3600.", "lifetime-invalid")
+            self.note(f"{self.prefix}{name}: expected a whole number of seconds, such as 3600.", "lifetime-invalid")
             return DEFAULT_LIFETIME
         lifetime = timedelta(seconds=int(digits))
-        valid = self._attempt(lambda: whole_seconds(lifetime, token), self._prefix + name)
+        valid = self.attempt(lambda: whole_seconds(lifetime, token), self.prefix + name)
         return lifetime if valid else DEFAULT_LIFETIME
 
-    def _checked(self, name: str, check: Callable[[object, str], str]) -> str | None:
+    def _checked(self, name: str, check: Callable[[object, str], _T]) -> _T | None:
         value = self.value(name)
-        return self._attempt(lambda: check(value, self._prefix + name)) if value else None
-
-    def _attempt(self, make: Callable[[], _T], variable: str = "") -> _T | None:
-        """Call ``make``; note its error and its warnings, with the name of the variable where they lack it."""
-        made: list[_T] = []
-        for problem in problems_of(lambda: made.append(make())):
-            named = type(problem)(f"{variable}: {problem.message}", problem.code) if variable else problem
-            named.__cause__ = problem.__cause__
-            self.problems.append(named)
-        return made[0] if made else None
-
-    def _note(self, message: str, code: str) -> None:
-        self.problems.append(ConfigurationError(message, code))
-
-    def _is_set(self, name: str) -> bool:
-        return bool(self.value(name) or (name in IN_FILES and self.value(f"{name}_FILE")))
-
-    def _names(self, names: Sequence[str]) -> str:
-        *others, last = [self._prefix + name for name in names]
-        return f"{', '.join(others)} and {last}" if others else last
+        return self.attempt(lambda: check(value, self.prefix + name)) if value else None
 
 
 def _quietly(make: Callable[[], _T]) -> _T:

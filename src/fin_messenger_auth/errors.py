@@ -24,6 +24,16 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ClassVar
 
+__all__ = [
+    "ConfigurationError",
+    "FinMessengerAuthError",
+    "FinMessengerAuthWarning",
+    "InvalidClaimError",
+    "InvalidKeyError",
+    "KeyUnavailableError",
+    "SigningError",
+]
+
 _PACKAGE = __name__.partition(".")[0]
 
 
@@ -36,6 +46,8 @@ class _Coded:
     """
 
     default_code: ClassVar[str]
+    code: str
+    message: str
     args: tuple[Any, ...]
 
     def __init__(self, message: str, code: str | None = None) -> None:
@@ -44,6 +56,7 @@ class _Coded:
         self.args = (message, self.code)  # all of it, so that a pickle restores it
 
     def __str__(self) -> str:
+        """Return the message."""
         return self.message
 
 
@@ -94,6 +107,7 @@ class InvalidClaimError(_Coded, FinMessengerAuthError, ValueError):
     """
 
     default_code = "claim-invalid"
+    args: tuple[Any, ...]
     claim: str
 
     def __init__(self, claim: str, message: str, code: str | None = None) -> None:
@@ -103,7 +117,28 @@ class InvalidClaimError(_Coded, FinMessengerAuthError, ValueError):
 
 
 class SigningError(FinMessengerAuthError):
-    """A signer failed, or returned something other than a signature; its own error is the cause."""
+    """A signer failed, or returned something other than a signature; its own error is the cause.
+
+    Args:
+        message: What failed. It must not hold a secret, a token or the error text of a service.
+
+    Attributes:
+        token: The setting that carries the token: ``intercom_user_jwt`` or ``salesforce_identity_token``. ``None``
+            until a minter passes the error on.
+        kid: The key ID of the signer; ``None`` likewise, and for a key without one.
+        signer: What failed: the signer itself, not what :func:`~fin_messenger_auth.in_thread` returned. A pickle
+            leaves it out.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.token: str | None = None
+        self.kid: str | None = None
+        self.signer: Any = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave the signer out: it may hold a key."""
+        return type(self), self.args, {**self.__dict__, "signer": None}
 
 
 class FinMessengerAuthWarning(_Coded, UserWarning):
@@ -169,7 +204,7 @@ def problems_of(make: Callable[[], object]) -> list[Problem]:
         try:
             make()
         except (ConfigurationError, KeyUnavailableError) as error:
-            problems.append(error)
+            problems.append(error.with_traceback(None))  # its local variables may hold a secret
     return [*collected, *problems]
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from functools import singledispatch
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
 from .errors import ConfigurationError, InvalidClaimError
+
+_T = TypeVar("_T")
 
 fill: Final = object.__setattr__
 """How an immutable object fills itself in ``__init__``."""
@@ -132,27 +134,37 @@ def json_items(values: object, name: str) -> list[tuple[str, object]]:
         raise _unreadable(name) from error
 
 
-def _refuse(*_: object, **__: object) -> NoReturn:
-    raise TypeError("This value is immutable; make a new MessengerUser or Company instead.")
+def _without(*methods: str) -> Callable[[type[_T]], type[_T]]:
+    """Make a class refuse the methods that would change it."""
+
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise TypeError("This value is immutable; make a new MessengerUser or Company instead.")
+
+    def decorate(kind: type[_T]) -> type[_T]:
+        for name in methods:
+            setattr(kind, name, refuse)
+        return kind
+
+    return decorate
 
 
+@_without("__setitem__", "__delitem__", "__ior__", "clear", "pop", "popitem", "setdefault", "update")
 class FrozenDict(dict[str, Any]):
     """A dict that refuses to be changed, so that what was checked is what is signed."""
 
     __slots__ = ()
-    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
 
     def __reduce__(self) -> tuple[type[FrozenDict], tuple[dict[str, Any]]]:
         """Copy and pickle as a whole, since items cannot be set one by one."""
         return type(self), (dict(self),)
 
 
+@_without("__setitem__", "__delitem__", "__iadd__", "__imul__", "append", "clear", "extend", "insert")
+@_without("pop", "remove", "reverse", "sort")
 class FrozenList(list[Any]):
     """A list that refuses to be changed."""
 
     __slots__ = ()
-    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
-    append = extend = insert = remove = clear = pop = sort = reverse = _refuse
 
     def __reduce__(self) -> tuple[type[FrozenList], tuple[list[Any]]]:
         """Copy and pickle as a whole."""

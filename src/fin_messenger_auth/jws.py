@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from binascii import b2a_base64
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from functools import lru_cache
 from json import JSONEncoder
 from typing import Any
 
 from .errors import ConfigurationError, InvalidClaimError, SigningError, warn
-from .signers import AsyncSigner, Signer, signs_async, signs_at_once
+from .signers import AsyncSigner, Signer, signs_async, signs_at_once, unwrapped
 
 DEFAULT_LIFETIME = timedelta(hours=1)
 """How long a token is valid, as in Intercom's article."""
@@ -52,8 +53,13 @@ def signing_input(claims: Mapping[str, Any], signer: Signer | AsyncSigner) -> by
     return _protected_header(signer.alg, signer.kid) + base64url(payload)
 
 
-def encode(claims: Mapping[str, Any], signer: Signer | AsyncSigner) -> str:
+def encode(claims: Mapping[str, Any], signer: Signer | AsyncSigner, token: str | None = None) -> str:
     """Sign ``claims`` into a compact JWS.
+
+    Args:
+        claims: The JWT claims set (RFC 7519 §4).
+        signer: What signs.
+        token: The setting that carries the token, for the error.
 
     Raises:
         ConfigurationError: The signer has ``asign`` only.
@@ -67,31 +73,35 @@ def encode(claims: Mapping[str, Any], signer: Signer | AsyncSigner) -> str:
         )
     try:
         message = signing_input(claims, signer)
-        signature = signer.sign(message)
-    except (InvalidClaimError, SigningError):
+        return _compact(message, signer.sign(message), signer)
+    except InvalidClaimError:
         raise
+    except SigningError as error:
+        raise _described(error, signer, token)  # noqa: B904 - it is the same error
     except Exception as error:
-        raise SigningError(f"{type(signer).__name__} raised {type(error).__name__}.") from error
-    return _compact(message, signature, signer)
+        name = type(unwrapped(signer)).__name__
+        raise _described(SigningError(f"{name} raised {type(error).__name__}."), signer, token) from error
 
 
-async def aencode(claims: Mapping[str, Any], signer: Signer | AsyncSigner) -> str:
-    """Sign ``claims`` into a compact JWS, awaiting ``asign`` where the signer has it.
+async def aencode(claims: Mapping[str, Any], signer: Signer | AsyncSigner, token: str | None = None) -> str:
+    """Sign ``claims`` into a compact JWS, awaiting ``asign`` where the signer has it. Arguments as for :func:`encode`.
 
     Raises:
         InvalidClaimError: A claim is not a JSON value.
         SigningError: The signer raised, or did not return a signature.
     """
     if not signs_async(signer):
-        return encode(claims, signer)
+        return encode(claims, signer, token)
     try:
         message = signing_input(claims, signer)
-        signature = await signer.asign(message)
-    except (InvalidClaimError, SigningError):
+        return _compact(message, await signer.asign(message), signer)
+    except InvalidClaimError:
         raise
+    except SigningError as error:
+        raise _described(error, signer, token)  # noqa: B904 - it is the same error
     except Exception as error:
-        raise SigningError(f"{type(signer).__name__} raised {type(error).__name__}.") from error
-    return _compact(message, signature, signer)
+        name = type(unwrapped(signer)).__name__
+        raise _described(SigningError(f"{name} raised {type(error).__name__}."), signer, token) from error
 
 
 def whole_seconds(lifetime: timedelta, token: str) -> int:
@@ -129,8 +139,16 @@ def _protected_header(alg: str, kid: str | None) -> bytes:
 def _compact(message: bytes, signature: bytes, signer: Signer | AsyncSigner) -> str:
     if not isinstance(signature, bytes) or not signature:
         got = "b''" if signature == b"" else type(signature).__name__
-        raise SigningError(f"{type(signer).__name__}: expected a signature as bytes, got {got}.")
+        raise SigningError(f"{type(unwrapped(signer)).__name__}: expected a signature as bytes, got {got}.")
     return (message + b"." + base64url(signature)).decode("ascii")
+
+
+def _described(error: SigningError, signer: Signer | AsyncSigner, token: str | None) -> SigningError:
+    """Return the error, told what failed."""
+    error.token, error.signer = token, unwrapped(signer)
+    with suppress(Exception):  # reading it may be what failed
+        error.kid = signer.kid
+    return error
 
 
 def _offending_claim(claims: Mapping[str, Any]) -> str:

@@ -106,9 +106,12 @@ class EnvKeySource(Sealed):
         """Read the variable.
 
         Raises:
-            KeyUnavailableError: It is not set, or blank, which counts as not set.
+            KeyUnavailableError: It is not set, or blank, which counts as not set; it is not a valid string.
         """
-        value = MaskedBytes(os.fsencode(self._environ.get(self._name, "")))
+        try:
+            value = MaskedBytes(os.fsencode(self._environ.get(self._name, "")))
+        except (TypeError, ValueError):  # which would hold the value, so it is not the cause
+            raise KeyUnavailableError(f"The environment variable {self._name} is not a valid string.") from None
         if not value.strip():
             raise KeyUnavailableError(f"The environment variable {self._name} is not set or blank.")
         return value.with_line_ends() if value.looks_like_pem() else value

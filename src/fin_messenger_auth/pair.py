@@ -6,23 +6,21 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Literal, Self, Unpack
+from typing import Any, Self, Unpack
 
 from . import users
 from .environment import read_environment
 from .errors import ConfigurationError, InvalidClaimError, SigningError
 from .intercom import IntercomMinter
 from .json_values import configured_string, fill
+from .outages import OnSigningError, OutageLog, checked_policy, outcome_of
 from .salesforce import SalesforceMinter
 from .settings import PublicSettings, Region, api_base_of, checked_settings
-from .signers import signs_async
+from .signers import AsyncSigner, Signer, signs_async
 from .users import MessengerUser, resolved
 
 Identify = Callable[[Any], MessengerUser | None]
 """The application's user to a :class:`MessengerUser`, or ``None`` for an anonymous visitor."""
-
-OnSigningError = Literal["raise", "anonymous"]
-"""What happens when signing fails: the error, or the page of an anonymous visitor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +29,8 @@ class TokenPair:
 
     Args:
         intercom_user_jwt: Tells Fin and Intercom who the user is.
-        salesforce_identity_token: Tells Salesforce; ``None`` where Fin makes that token itself.
+        salesforce_identity_token: Tells Salesforce; ``None`` where Fin makes that token itself, or where its signer
+            failed and ``on_signing_error`` is ``intercom-only``.
         expires_at: When the earlier of the two expires, in Unix seconds.
     """
 
@@ -53,8 +52,9 @@ class TokenPairBuilder:
         identify: Turns the application's user into a :class:`MessengerUser`, or ``None`` if nobody
             is signed in.
         clock: The time in Unix seconds. It is read once a pair.
-        on_signing_error: ``raise``, or ``anonymous`` to show the page as to an anonymous visitor and
-            write one line to the log.
+        on_signing_error: What a page gets when a signer fails: ``raise``, ``anonymous``, ``intercom-only`` (see
+            :ref:`outages`), or a function that is given the :class:`~fin_messenger_auth.errors.SigningError` and
+            returns one of these. The last two write to the log ``fin_messenger_auth``, at most once in ten seconds.
 
     Raises:
         ConfigurationError: An argument is invalid; the message says which and why.
@@ -70,6 +70,7 @@ class TokenPairBuilder:
     on_signing_error: OnSigningError = "raise"
     _anonymous: dict[str, Any] = field(init=False, repr=False)
     _minters: tuple[IntercomMinter | SalesforceMinter, ...] = field(init=False, repr=False)
+    _outages: OutageLog = field(init=False, repr=False)
     _seconds: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -80,23 +81,24 @@ class TokenPairBuilder:
             raise ConfigurationError("salesforce: expected a SalesforceMinter, or None where Fin makes that token.")
         if not (callable(self.identify) and callable(self.clock)):
             raise ConfigurationError("identify and clock must be callable.")
-        if self.on_signing_error not in ("raise", "anonymous"):
-            raise ConfigurationError('on_signing_error: expected "raise" or "anonymous".')
+        checked_policy(self.on_signing_error)
         api_base, app_id = api_base_of(self.region, self.api_base), configured_string(self.app_id, "app_id")
         minters = (self.intercom,) if self.salesforce is None else (self.intercom, self.salesforce)
         fill(self, "_anonymous", {"api_base": api_base, "app_id": app_id})
         fill(self, "_minters", minters)
+        fill(self, "_outages", OutageLog())
         fill(self, "_seconds", min(minter.seconds for minter in minters))
 
     @classmethod
-    def from_env(
+    def from_env(  # noqa: PLR0913 - each by its name
         cls,
         environ: Mapping[str, str] | None = None,
         *,
         prefix: str = "",
         identify: Identify = users.identify,
         clock: Callable[[], float] = time.time,
-        on_signing_error: OnSigningError = "raise",
+        on_signing_error: OnSigningError | None = None,
+        salesforce_signer: Signer | AsyncSigner | None = None,
     ) -> Self:
         """Make a builder from environment variables, as the README lists them.
 
@@ -105,15 +107,20 @@ class TokenPairBuilder:
             prefix: What stands before each variable's name, where an application has several workspaces.
             identify: As for the class.
             clock: As for the class.
-            on_signing_error: As for the class.
+            on_signing_error: As for the class; if left out, ``MESSENGER_ON_SIGNING_ERROR`` or else ``raise``.
+            salesforce_signer: What signs the Salesforce token, in place of ``SALESFORCE_PRIVATE_KEY`` or
+                ``SALESFORCE_SIGNER``. ``SALESFORCE_ISSUER`` and ``SALESFORCE_AUDIENCE`` are still required.
 
         Raises:
-            ConfigurationError: A variable is missing, contradicts another or holds an unusable value.
-            KeyUnavailableError: A file that a variable names cannot be read.
+            ConfigurationError: A variable is missing, contradicts another or has an invalid value.
+            KeyUnavailableError: A file that a variable names cannot be read; a remote key cannot be used.
         """
-        reading = read_environment(environ, prefix=prefix)
+        reading = read_environment(environ, prefix=prefix, salesforce_signer=salesforce_signer)
         del environ  # or a traceback with local variables would show all of it
-        return cls(**reading.checked_arguments(), identify=identify, clock=clock, on_signing_error=on_signing_error)
+        arguments = reading.checked_arguments()
+        if on_signing_error is not None:
+            arguments["on_signing_error"] = on_signing_error
+        return cls(**arguments, identify=identify, clock=clock)
 
     def build(self, user: Any) -> TokenPair | None:  # noqa: ANN401 - every framework has its own user
         """Sign both tokens for ``user``.
@@ -126,8 +133,8 @@ class TokenPairBuilder:
 
         Raises:
             InvalidClaimError: The user has no usable ID, or a value that cannot be signed.
-            SigningError: A signer failed, and ``on_signing_error`` is ``raise``.
-            ConfigurationError: A signer has ``asign`` only.
+            SigningError: A signer failed, and the outcome is ``raise``.
+            ConfigurationError: ``on_signing_error`` did not return an outcome; a signer has ``asign`` only.
         """
         visitor = self._visitor(user)
         return None if visitor is None else self._sign(visitor)
@@ -198,32 +205,65 @@ class TokenPairBuilder:
     def _sign(self, visitor: MessengerUser) -> TokenPair | None:
         now = int(self.clock())
         try:
-            return self._pair(now, *[minter.mint(visitor, now) for minter in self._minters])
-        except SigningError as error:
-            self._handle(error)
+            return self._pair(now, *[self._mint(minter, visitor, now) for minter in self._minters])
+        except _AnonymousPage:
             return None
 
     async def _asign(self, visitor: MessengerUser) -> TokenPair | None:
         now = int(self.clock())
         try:
-            return self._pair(now, *await _mint_all(self._minters, visitor, now))
-        except SigningError as error:
-            self._handle(error)
+            return self._pair(now, *await self._amint_all(visitor, now))
+        except _AnonymousPage:
             return None
 
-    def _pair(self, now: int, intercom_user_jwt: str, salesforce_identity_token: str | None = None) -> TokenPair:
+    async def _amint_all(self, visitor: MessengerUser, now: int) -> list[str | None]:
+        """Mint the tokens, at the same time where both signers have to be awaited.
+
+        If one fails or the caller is cancelled, the other is cancelled too and none is left running.
+        """
+        if sum(signs_async(minter.signer) for minter in self._minters) < 2:  # noqa: PLR2004 - one cannot wait for another
+            return [await self._amint(minter, visitor, now) for minter in self._minters]
+        from asyncio import TaskGroup, sleep  # noqa: PLC0415 - 25 ms that a synchronous application need not pay
+
+        await sleep(0)  # a burst of pages finds its visitors in one turn of the loop, and signs in the next
+        try:
+            async with TaskGroup() as group:
+                others = [group.create_task(self._amint(minter, visitor, now)) for minter in self._minters[1:]]
+                first = await self._amint(self._minters[0], visitor, now)
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from failures.exceptions[0].__cause__
+        return [first, *(task.result() for task in others)]
+
+    def _mint(self, minter: IntercomMinter | SalesforceMinter, visitor: MessengerUser, now: int) -> str | None:
+        try:
+            return minter.mint(visitor, now)
+        except SigningError as error:
+            self._do_without(minter, error)
+            return None
+
+    async def _amint(self, minter: IntercomMinter | SalesforceMinter, visitor: MessengerUser, now: int) -> str | None:
+        try:
+            return await minter.amint(visitor, now)
+        except SigningError as error:
+            self._do_without(minter, error)
+            return None
+
+    def _do_without(self, minter: IntercomMinter | SalesforceMinter, error: SigningError) -> None:
+        """Return if the page can do without this token; else raise what ends the pair."""
+        outcome = outcome_of(self.on_signing_error, error)
+        if outcome == "raise":
+            raise error
+        self._outages.write(error, outcome)
+        if outcome == "anonymous" or minter is self.intercom:
+            raise _AnonymousPage
+
+    def _pair(self, now: int, intercom_user_jwt: str | None, salesforce_identity_token: str | None = None) -> TokenPair:
+        assert intercom_user_jwt is not None  # noqa: S101 - without it the page is an anonymous visitor's
         return TokenPair(
             intercom_user_jwt=intercom_user_jwt,
             salesforce_identity_token=salesforce_identity_token,
             expires_at=now + self._seconds,
         )
-
-    def _handle(self, error: SigningError) -> None:
-        if self.on_signing_error == "raise":
-            raise error
-        from logging import getLogger  # noqa: PLC0415 - 7 ms that a working page need not pay
-
-        getLogger("fin_messenger_auth").error("Signing failed; the visitor is shown as anonymous: %s", error)
 
     def _unsigned(
         self, visitor: MessengerUser | None, public: Mapping[str, object], extra: Mapping[str, object] | None
@@ -236,25 +276,8 @@ class TokenPairBuilder:
         return visitor is not None and self.intercom.signs(visitor, name)
 
 
-async def _mint_all(
-    minters: tuple[IntercomMinter | SalesforceMinter, ...], visitor: MessengerUser, now: int
-) -> list[str]:
-    """Mint the tokens, at the same time where both signers have to be awaited.
-
-    If one fails or the caller is cancelled, the other is cancelled too and none is left running.
-    """
-    if sum(signs_async(minter.signer) for minter in minters) < 2:  # noqa: PLR2004 - one cannot wait for another
-        return [await minter.amint(visitor, now) for minter in minters]
-    from asyncio import TaskGroup, sleep  # noqa: PLC0415 - 25 ms that a synchronous application need not pay
-
-    await sleep(0)  # a burst of pages finds its visitors in one turn of the loop, and signs in the next
-    try:
-        async with TaskGroup() as group:
-            others = [group.create_task(minter.amint(visitor, now)) for minter in minters[1:]]
-            first = await minters[0].amint(visitor, now)
-    except ExceptionGroup as failures:
-        raise failures.exceptions[0] from failures.exceptions[0].__cause__
-    return [first, *(task.result() for task in others)]
+class _AnonymousPage(Exception):  # noqa: N818 - a signal, not an error
+    """A signer failed, and the page is to be an anonymous visitor's."""
 
 
 def _with_tokens(settings: dict[str, Any], visitor: MessengerUser, pair: TokenPair | None) -> dict[str, Any]:

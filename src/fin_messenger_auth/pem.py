@@ -19,8 +19,6 @@ from cryptography.hazmat.primitives.serialization import (
 from .errors import InvalidKeyError
 from .keys import MaskedBytes
 
-__all__ = ["MIN_RSA_BITS", "checked_rsa_key", "read_private_key", "read_public_key"]
-
 MIN_RSA_BITS = 2048
 """The least that RFC 7518 §3.3 allows."""
 

@@ -157,11 +157,11 @@ class SalesforceMinter:
             ConfigurationError: The signer has ``asign`` only.
             SigningError: The signer failed.
         """
-        return encode(self.claims(user, now), self.signer)
+        return encode(self.claims(user, now), self.signer, TOKEN)
 
     async def amint(self, user: MessengerUser, now: int) -> str:
         """Return the token for ``user``, awaiting ``asign`` where the signer has it.
 
         Arguments, result and errors are those of :meth:`mint`.
         """
-        return await aencode(self.claims(user, now), self.signer)
+        return await aencode(self.claims(user, now), self.signer, TOKEN)

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA512
 from cryptography.hazmat.primitives.hmac import HMAC
 
 from .errors import ConfigurationError, InvalidKeyError, warn
-from .json_values import configured_string, fill
+from .json_values import configured_string, fill, is_wrapped
 from .keys import KeySource, MaskedBytes, Sealed, read_key
 from .pem import read_private_key
 
@@ -31,7 +31,6 @@ RECOMMENDED_SECRET_BYTES = 32
 RSA_HASHES: dict[str, SHA256 | SHA512] = {"RS256": SHA256(), "RS512": SHA512()}
 """The RSA algorithms that Salesforce accepts, with their hash (RFC 7518 §3.3)."""
 
-_WHITESPACE_AND_QUOTES = b" \t\r\n\v\f\"'`"
 _INVALID = "signer-invalid"
 _PKCS1V15 = PKCS1v15()
 
@@ -189,6 +188,18 @@ def signs_async(signer: Signer | AsyncSigner) -> TypeGuard[AsyncSigner]:
     return callable(getattr(signer, "asign", None))
 
 
+def unwrapped(signer: Signer | AsyncSigner) -> Signer | AsyncSigner:
+    """Return the signer within those that wrap it and name it by their attribute ``signer``, as ``in_thread`` does."""
+    inner = getattr(signer, "signer", None)
+    return unwrapped(inner) if inner is not None and (signs_at_once(inner) or signs_async(inner)) else signer
+
+
+def public_key_of(signer: Signer | AsyncSigner) -> RSAPublicKey | None:
+    """Return the public key that a signer, or the signer that it wraps, offers; ``None`` if it offers none."""
+    key = getattr(unwrapped(signer), "public_key", None)
+    return key if isinstance(key, RSAPublicKey) else None
+
+
 def check_signer_for(
     token: str, signer: Signer | AsyncSigner, algorithms: Collection[str], *, kid_required: bool
 ) -> None:
@@ -248,7 +259,7 @@ def configured_secret(value: MaskedBytes) -> MaskedBytes:
         FinMessengerAuthWarning: It is shorter than 32 bytes.
     """
     secret = checked_secret(value.without_line_end())
-    if secret.strip(_WHITESPACE_AND_QUOTES) != secret:
+    if is_wrapped(secret.decode(errors="replace")):
         raise InvalidKeyError(
             "The Messenger API Secret has whitespace, a newline or a quote around it, which would count as part of it; "
             "remove it.",

@@ -1,4 +1,4 @@
-"""The module under a clock that the test moves on: the renewal of a page, and the whole job in a single-page application."""
+"""The module under a clock that the test moves on: it renews a page, and runs a single-page application."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fin_messenger_auth import TokenPairBuilder
     from tests.browser.conftest import Visitor
 
+NONCE = "bm9uY2Utb2YtMTYtYnl0ZXM"
 HOME = "https://shop.example/"
 START = 1_700_000_000
 MINUTE = 60_000
@@ -68,11 +69,11 @@ class Shop:
         return page
 
     def _show(self, route: Route) -> None:
-        body = f"<!doctype html><link rel=icon href=data:,><body><script nonce=abc>{RECORDER}</script>"
+        body = f"<!doctype html><link rel=icon href=data:,><body><script nonce={NONCE}>{RECORDER}</script>"
         if self.rendered:
-            body += render_snippet(self.builder.build_settings(self.user), nonce="abc")
-            body += render_renewal("/module.js", "/settings", nonce="abc")
-        policy = "default-src 'none'; script-src 'nonce-abc' 'strict-dynamic'; connect-src 'self'"
+            body += render_snippet(self.builder.build_settings(self.user), nonce=NONCE)
+            body += render_renewal("/module.js", "/settings", nonce=NONCE)
+        policy = f"default-src 'none'; script-src 'nonce-{NONCE}' 'strict-dynamic'; connect-src 'self'"
         route.fulfill(body=body, content_type="text/html", headers={"Content-Security-Policy": policy})
 
     def _answer(self, route: Route) -> None:
@@ -296,7 +297,7 @@ def test_a_browser_whose_clock_is_off_asks_no_more_often(visitor: Visitor) -> No
 
 def test_starting_it_again_ends_the_one_before(shop: Shop) -> None:
     shop.page.evaluate(
-        "import('/module.js').then(async ({startMessenger}) => { window.messenger = await startMessenger('/settings'); })"
+        "import('/module.js').then(async (it) => { window.messenger = await it.startMessenger('/settings'); })"
     )
     assert shop.asked == 1
     shop.suspend(55 * MINUTE)
@@ -431,10 +432,7 @@ def test_reload_loads_the_page_again_instead(app: Shop) -> None:
 def test_tabs_whose_servers_disagree_do_not_chase_each_other(app: Shop) -> None:
     app.start()
     second = app.tab()
-    second.route(
-        f"{HOME}settings", lambda route: (app.answers.append(signed_out), route.fulfill(json=app.builder.build_settings(7)))
-    )
-    app.answers = []
+    second.route(f"{HOME}settings", lambda route: route.fulfill(json=app.builder.build_settings(7)))
     app.start(page=second)
     for _ in range(30):
         app.suspend(2_000)

@@ -173,7 +173,7 @@ def test_cookies_that_stay_keep_the_marker(visitor: Visitor, shop: Shop) -> None
     assert MARKER not in shop.cookies
 
 
-@pytest.mark.parametrize("get", ["return ''", "throw new DOMException('none', 'SecurityError')"], ids=["empty", "throws"])
+@pytest.mark.parametrize("get", ["return ''", "throw new DOMException('none')"], ids=["empty", "throws"])
 def test_without_cookies_nobody_is_identified(visitor: Visitor, shop: Shop, get: str) -> None:
     script = f"Object.defineProperty(Document.prototype, 'cookie', {{get() {{ {get} }}, set() {{ {get} }}}})"
     visitor.context.add_init_script(script)
@@ -214,7 +214,7 @@ def test_a_preview_of_a_stored_page_boots_nobody(shop: Shop) -> None:
 
 def test_the_sign_out_leaves_nothing_of_the_person(shop: Shop) -> None:
     shop.go(42)
-    shop.page.evaluate("Object.assign(intercomSettings, {email: 'a@b.example', name: 'Ada', company: {id: 1}, z_index: 9})")
+    shop.page.evaluate("Object.assign(intercomSettings, {email: 'a@b.example', name: 'Ada', company: {}, z_index: 9})")
     shop.keep_cookies()
     shop.run(render_sign_out("throwaway"))
     assert shop.told == [["boot", "42"], ["shutdown", None]]

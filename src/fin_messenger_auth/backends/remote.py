@@ -21,6 +21,8 @@ from fin_messenger_auth.keys import Sealed
 from fin_messenger_auth.pem import checked_rsa_key
 from fin_messenger_auth.signers import Signer, rsa_hash
 
+__all__ = ["RemoteKey"]
+
 
 class RemoteKey(Sealed):
     """The local half of a remote RSA key: its public key, its names, and the check of its signatures.

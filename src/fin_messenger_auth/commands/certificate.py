@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import argparse
 
 from fin_messenger_auth import onboarding
-from fin_messenger_auth.keys import FileKeySource
+from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.onboarding.certificate import DEFAULT_DAYS
-from fin_messenger_auth.signers import RSASigner
+from fin_messenger_auth.signers import signs_at_once
 
-if TYPE_CHECKING:
-    import argparse
+from .signing_key import add_key_options, given_public_key, given_signer
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -21,16 +20,17 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         description="Print a new self-signed certificate for a key that exists already. The key stays the same, and "
         "so does its thumbprint.",
     )
-    parser.add_argument("--private-key", metavar="FILE", required=True, help="the private key")
+    add_key_options(parser, needs_signer=True)
     parser.add_argument("--days", type=int, default=DEFAULT_DAYS, help="how long it is valid (%(default)s)")
-    parser.add_argument("--password-file", metavar="FILE", help="what opens the private key")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the certificate."""
-    password = None if arguments.password_file is None else FileKeySource(arguments.password_file)
-    signer = RSASigner(FileKeySource(arguments.private_key), password=password)
-    certificate = onboarding.self_signed_certificate(signer, signer.public_key, days=arguments.days)
+    signer = given_signer(arguments)
+    if not signs_at_once(signer):
+        raise ConfigurationError(f"{type(signer).__name__} has asign only; expected sign.", "signer-async-only")
+    public_key = given_public_key(arguments, signer)
+    certificate = onboarding.self_signed_certificate(signer, public_key, days=arguments.days)
     print(onboarding.certificate_pem(certificate).decode(), end="")
     return 0

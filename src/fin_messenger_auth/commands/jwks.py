@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fin_messenger_auth import onboarding
 from fin_messenger_auth.keys import FileKeySource, read_key
 from fin_messenger_auth.onboarding.certificate import rsa_key_of
 from fin_messenger_auth.onboarding.jwk import parse_jwk
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

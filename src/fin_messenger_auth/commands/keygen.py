@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import shlex
-from typing import TYPE_CHECKING
 
 from fin_messenger_auth import onboarding
 from fin_messenger_auth.keys import FileKeySource
 from fin_messenger_auth.onboarding.certificate import DEFAULT_DAYS
 from fin_messenger_auth.onboarding.keypair import KEY_SIZES
 from fin_messenger_auth.onboarding.steps import DEFAULT_ISSUER, checked_issuer
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

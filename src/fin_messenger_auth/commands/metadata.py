@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fin_messenger_auth import onboarding
 from fin_messenger_auth.keys import FileKeySource, read_key
 from fin_messenger_auth.onboarding.jwk import parse_jwk
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 from typing import Any
 
@@ -34,7 +35,8 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def run(arguments: argparse.Namespace) -> int:
     """Print the settings."""
     user = MessengerUser(arguments.user, attributes=dict(arguments.attribute))
-    print(json.dumps(TokenPairBuilder.from_env(prefix=arguments.prefix).build_settings(user), indent=2))
+    builder = TokenPairBuilder.from_env(prefix=arguments.prefix)
+    print(json.dumps(asyncio.run(builder.abuild_settings(user)), indent=2))  # any signer: some have asign only
     return 0
 
 

@@ -7,7 +7,9 @@ import os
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.x509 import Certificate
 
 from fin_messenger_auth.errors import FinMessengerAuthError, InvalidKeyError, KeyUnavailableError
 from fin_messenger_auth.keys import FileKeySource, StringKeySource
@@ -19,10 +21,6 @@ from fin_messenger_auth.signers import RSASigner
 from .findings import Finding, finding, finding_of
 from .key_checks import check_certificate, check_jwk, check_jwks, mode_for_others
 from .verifying_key import VerifyingKey, read_verifying_keys
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-    from cryptography.x509 import Certificate
 
 
 def check_key_directory(

@@ -6,17 +6,15 @@ The texts are data, in the TOML files of ``catalogue/``; only this module reads 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from fin_messenger_auth.errors import Problem
 
-    from fin_messenger_auth.errors import Problem
-
-_PARTS = ("tokens", "keys", "setup")
+_PARTS = ("tokens", "keys", "page", "setup")
 
 
 class Level(StrEnum):

@@ -5,20 +5,17 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 from uuid import uuid4
 
 from fin_messenger_auth.salesforce import TOKEN as SALESFORCE
 
-from .findings import finding
+from .findings import Finding, finding
 from .http_client import Answer, Client, NoAnswerError, is_allowed
 from .key_checks import check_jwks
 from .token_checks import check_form, quoted
 from .validity import LEEWAY_SECONDS, duration
-
-if TYPE_CHECKING:
-    from .findings import Finding
 
 TOKEN_PATH = "/iamessage/api/v2/authorization/authenticated/access-token"  # noqa: S105 - a path
 """Where an identity token is exchanged for an access token."""

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fin_messenger_auth.intercom import TOKEN as INTERCOM
 from fin_messenger_auth.salesforce import TOKEN as SALESFORCE
 
-from .findings import Level
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from .findings import Finding
+from .findings import Finding, Level
 
 MARKS = {Level.ERROR: "✗", Level.WARNING: "!", Level.UNCHECKED: "?"}
 """What stands before a finding, most serious first. ``✓`` stands before a check that found nothing."""

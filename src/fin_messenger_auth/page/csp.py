@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from functools import cache
 
 from fin_messenger_auth.errors import ConfigurationError
@@ -29,7 +29,7 @@ def csp_sources(region: Region | None = None) -> dict[str, tuple[str, ...]]:
     Raises:
         ConfigurationError: The region is unknown.
     """
-    if region not in _REGIONS:
+    if region not in tuple(_REGIONS):
         raise ConfigurationError("region: expected us, eu, ap or au, or None for all of them.", "region-unknown")
     return {
         directive: tuple(source for each in ("all", *_REGIONS[region]) for source in by_region.get(each, ()))
@@ -46,7 +46,7 @@ def _sources() -> dict[str, dict[str, list[str]]]:
 
 
 def strict_policy(
-    nonce: object, *, region: Region | None = None, also: Mapping[str, Sequence[str]] | None = None
+    nonce: object, *, region: Region | None = None, also: Mapping[str, Collection[str]] | None = None
 ) -> str:
     """Return a whole Content-Security-Policy for a page with the Messenger: scripts by nonce, the rest by source.
 
@@ -66,6 +66,8 @@ def strict_policy(
     }
     for directive, sources in csp_sources(region).items():
         directives.setdefault(directive, ["'self'", *sources])
+    if not isinstance(also, Mapping | None):
+        raise ConfigurationError(f"also: expected a mapping of directives to sources, got {type(also).__name__}.")
     for directive, more in (also or {}).items():
         allowed = directives.setdefault(directive, [])
         allowed.extend(_checked_sources(directive, more))
@@ -74,12 +76,16 @@ def strict_policy(
     return "; ".join(f"{directive} {' '.join(sources)}" for directive, sources in directives.items())
 
 
-def _checked_sources(directive: str, sources: Sequence[str]) -> Sequence[str]:
-    if not _DIRECTIVE.fullmatch(directive):
+def _checked_sources(directive: str, sources: Collection[str]) -> Collection[str]:
+    if not _DIRECTIVE.fullmatch(str(directive)):
         raise ConfigurationError("also: expected a directive such as img-src.")
-    if isinstance(sources, str) or not all(_SOURCE.fullmatch(each) for each in sources):
+    if isinstance(sources, str) or not isinstance(sources, Collection) or not all(map(_is_source, sources)):
         raise ConfigurationError(f"{directive}: expected a list of sources without whitespace, ',' and ';'.")
     return sources
+
+
+def _is_source(source: object) -> bool:
+    return isinstance(source, str) and _SOURCE.fullmatch(source) is not None
 
 
 def checked_nonce(nonce: object) -> str:
@@ -95,7 +101,7 @@ def checked_nonce(nonce: object) -> str:
     text = str(nonce)
     if not (isinstance(nonce, str) and _NONCE.fullmatch(text)) or is_lost(text):
         raise ConfigurationError(
-            "nonce: expected a base64 string, new for each response, such as secrets.token_urlsafe() returns.",
+            "nonce: expected a base64 string, new for each response, such as secrets.token_urlsafe(16) returns.",
             "nonce-invalid",
         )
     return text

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import re
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Mapping
 from functools import cache
-from hashlib import sha256
 from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.hashes import SHA256, Hash  # loaded already, as hashlib is not
 
 from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.json_values import configured_string
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 WIDGET_BASE = "https://widget.intercom.io/widget/"
 """The URL of the widget's script, without the app id that follows."""
 
-_LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?/")
+_WIDGET = re.compile(r"https://|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?/")
 
 
 class Snippet(str):
@@ -48,7 +49,9 @@ class Snippet(str):
     def csp_source(self) -> str:
         """The SHA-256 source that allows this very script, for a ``script-src`` without nonces."""
         script = self[self.index(">") + 1 : self.rindex("<")]
-        return f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'"
+        digest = Hash(SHA256())
+        digest.update(script.encode())
+        return f"'sha256-{b2a_base64(digest.finalize(), newline=False).decode()}'"
 
 
 def render_snippet(settings: Mapping[str, object], *, nonce: object = None, widget_base: str = WIDGET_BASE) -> Snippet:
@@ -67,9 +70,9 @@ def render_snippet(settings: Mapping[str, object], *, nonce: object = None, widg
         InvalidClaimError: A value is not a JSON value, or an integer that a browser would round.
     """
     if not isinstance(settings, Mapping):
-        raise ConfigurationError(f"render_snippet: expected a mapping of settings, got {type(settings).__name__}.")
+        raise ConfigurationError(f"settings: expected a mapping, got {type(settings).__name__}.")
     configured_string(settings.get("app_id"), "app_id")
-    if not (widget_base.startswith("https://") or _LOOPBACK.match(widget_base)):
+    if not _WIDGET.match(str(widget_base)):
         raise ConfigurationError(
             "widget_base: expected an https:// URL, or the sandbox on this machine (http://127.0.0.1:…/)."
         )
@@ -103,9 +106,10 @@ def render_renewal(module_url: str, endpoint: str, *, nonce: object = None) -> S
         nonce: The nonce of this response's Content-Security-Policy.
 
     Raises:
-        ConfigurationError: The nonce is not valid.
+        ConfigurationError: A URL is not a string, or blank; the nonce is not valid.
     """
-    start = f"import{{startMessenger}}from{script_json(module_url)};startMessenger({script_json(endpoint)});"
+    module, fetched = configured_string(module_url, "module_url"), configured_string(endpoint, "endpoint")
+    start = f"import{{startMessenger}}from{script_json(module)};startMessenger({script_json(fetched)});"
     return _element(start, nonce, "module")
 
 
@@ -114,9 +118,14 @@ def renewal_module() -> os.PathLike[str]:
     return _static("fin-messenger-auth.js")
 
 
-def cookie_names(app_id: str) -> tuple[str, ...]:
-    """Return the names of the Messenger's cookies, for a sign-out that expires them on the server."""
-    return tuple(f"intercom-{kind}-{app_id}" for kind in ("session", "id", "device-id"))
+def cookie_names(app_id: object) -> tuple[str, ...]:
+    """Return the names of the Messenger's cookies, for a sign-out that expires them on the server.
+
+    Raises:
+        ConfigurationError: ``app_id`` is not valid.
+    """
+    name = configured_string(app_id, "app_id")
+    return tuple(f"intercom-{kind}-{name}" for kind in ("session", "id", "device-id"))
 
 
 def _script(function: str, nonce: object, *arguments: object) -> Snippet:

@@ -16,9 +16,11 @@ from fin_messenger_auth.diagnosis import (
     check_salesforce_token,
 )
 from fin_messenger_auth.environment import read_environment
+from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.intercom import TOKEN as INTERCOM
 from fin_messenger_auth.keys import MaskedBytes
 from fin_messenger_auth.salesforce import TOKEN as SALESFORCE
+from fin_messenger_auth.signers import public_key_of
 from fin_messenger_auth.token_parser import parse_token
 
 
@@ -110,9 +112,12 @@ def sandbox_from_env(
     secret = (reading.secret or MaskedBytes()).without_line_end()
     if salesforce is None or signer is None:
         return Sandbox(secret=secret)
+    public_key = public_key_of(signer)
+    if public_key is None:
+        raise ConfigurationError("The sandbox verifies with the public_key of the signer, which it does not have.")
     return Sandbox(
         secret=secret,
-        keys=[VerifyingKey(signer.public_key, kid or signer.kid, signer.alg)],
+        keys=[VerifyingKey(public_key, kid or signer.kid, signer.alg)],
         issuer=issuer or salesforce.issuer,
         audience=audience or salesforce.audience,
     )
