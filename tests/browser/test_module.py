@@ -62,7 +62,7 @@ class Shop:
     def tab(self) -> Page:
         page = self.context.new_page()
         moment = datetime.fromtimestamp(START, UTC)
-        page.clock.install(time=moment)
+        page.clock.install(time=moment - timedelta(minutes=1))
         page.goto(HOME)
         page.clock.pause_at(moment + timedelta(seconds=1))
         page.wait_for_timeout(50)
