@@ -1,12 +1,10 @@
 """The configuration, who may have tokens, and the scripts of a page."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import Any, Self
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -21,8 +19,7 @@ from fin_messenger_auth.page import render_renewal, render_sign_out, render_snip
 from fin_messenger_auth.page.snippet import WIDGET_BASE
 from fin_messenger_auth.pair import Identify, TokenPairBuilder
 
-SIGNED_OUT = "fin_messenger_signed_out"
-"""The cookie that says that the next page must end the Messenger's session."""
+SIGNED_OUT = "fin_messenger_signed_out"  # the cookie that says that the next page must end the Messenger's session
 
 
 @dataclass(slots=True)
@@ -48,7 +45,7 @@ class Options:
     WIDGET_BASE: str = WIDGET_BASE
 
     @classmethod
-    def from_settings(cls) -> Options:
+    def from_settings(cls) -> Self:
         """Read the setting, without the environment."""
         given = dict(getattr(settings, "FIN_MESSENGER", {}))
         paths = {key: given[key] for key in ("BUILDER", "EXCLUDE", "IDENTIFY") if isinstance(given.get(key), str)}
@@ -78,9 +75,8 @@ def configured() -> tuple[Options, TokenPairBuilder]:
 def user_of(request: Any) -> Any:
     """Return the session's user; ``None`` for nobody, and for whom django-hijack or django-impersonate shows."""
     user, session = getattr(request, "user", None), getattr(request, "session", {})
-    if user is None or not user.is_authenticated or session.get("hijack_history") or "_impersonate" in session:
-        return None
-    return None if getattr(request, "impersonator", None) else user
+    others = session.get("hijack_history") or "_impersonate" in session or getattr(request, "impersonator", None)
+    return None if user is None or others or not user.is_authenticated else user
 
 
 def render(request: Any, **public: Any) -> SafeString:
@@ -100,7 +96,7 @@ def _scripts(request: Any, visit: Visit, nonce: object = None, **public: Any) ->
     options, builder = configured()
     if options.EXCLUDE(request):
         return
-    lazy = {name: str(value) for name, value in public.items() if isinstance(value, Promise)}
+    lazy: dict[str, Any] = {name: str(value) for name, value in public.items() if isinstance(value, Promise)}
     made = builder.build_settings(user_of(request), **public | lazy)
     if nonce is None:  # of django-csp or of Django 6: lazy, and false until it is read
         nonce = getattr(request, "csp_nonce", getattr(request, "_csp_nonce", None))

@@ -11,6 +11,6 @@ register = template.Library()
 
 
 @register.simple_tag(takes_context=True)
-def fin_messenger(context: Any, **public: Any) -> SafeString:
+def fin_messenger(context: template.Context, **public: Any) -> SafeString:
     """Insert the Messenger's scripts. A variable that the view did not set counts as left out."""
     return render(context.get("request"), **public)
