@@ -130,6 +130,13 @@ def newest_django(session: nox.Session) -> None:
 
 
 @nox.session(tags=["full"])
+def mutants(session: nox.Session) -> None:
+    """A sample of small changes of the core, of which the tests must notice at least 97 %."""
+    install(session, "mutants")
+    session.run("python", "tests/mutants.py", *session.posargs)
+
+
+@nox.session(tags=["full"])
 def package(session: nox.Session) -> None:
     """The source distribution and the wheel that is built from it, with metadata that an index accepts."""
     session.install(*nox.project.dependency_groups(PROJECT, "package"))

@@ -53,7 +53,7 @@ class TokenPairBuilder:
             is signed in.
         clock: The time in Unix seconds. It is read once a pair.
         on_signing_error: What a page gets when a signer fails: ``raise``, ``anonymous``, ``intercom-only`` (see
-            :data:`~fin_messenger_auth.outages.Outcome`), or a function that is given the :class:`SigningError` and
+            :ref:`outages`), or a function that is given the :class:`~fin_messenger_auth.errors.SigningError` and
             returns one of these. The last two write to the log ``fin_messenger_auth``, at most once in ten seconds.
 
     Raises:

@@ -15,7 +15,7 @@ _State = tuple[tuple[int, int, int] | None, ...]
 
 
 class Reloading:
-    """A builder that is replaced as a whole, in one assignment: a request never has the key of one, the ``kid`` of another.
+    """A builder that is replaced as a whole: a request never has the key of one and the ``kid`` of another.
 
     Read :attr:`builder` once a request. It looks at the watched files, without a thread of its own, and so after a
     ``fork`` too. If one has changed, a short-lived thread makes the new builder; requests

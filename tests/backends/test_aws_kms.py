@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import inspect
 import json
 import pickle
 import time
@@ -28,6 +29,7 @@ from fin_messenger_auth import (
 )
 from fin_messenger_auth.backends.aws_kms import AWSKMSSigner
 from fin_messenger_auth.testing import acheck_signer, check_signer, throwaway_builder, verify
+from fin_messenger_auth.threads import FAILURES
 
 from .conftest import check_jwk_through
 
@@ -159,9 +161,8 @@ def test_a_key_that_is_disabled_later_fails_and_works_again_when_enabled(kms: An
     key_id = new_key(kms)
     signer = AWSKMSSigner(key_id, kid="key-1", client=kms)
     kms.disable_key(KeyId=key_id)
-    with pytest.raises(SigningError, match=r"^AWS KMS did not sign: the key is disabled\.$") as caught:
+    with pytest.raises(SigningError, match=r"^AWS KMS did not sign: the key is disabled\.$"):
         signer.sign(b"message")
-    assert type(caught.value.__cause__).__name__ == "DisabledException"
     kms.enable_key(KeyId=key_id)
     check_signer(signer, signer.public_key)
 
@@ -205,28 +206,24 @@ def without_signature(handler: Any, _body: bytes) -> None:
     handler.answer(200, b"{}")
 
 
-FAULTS: dict[str, tuple[Callable[[Any, bytes], None], str, str | None]] = {
-    "slow": (slow, "AWS KMS did not sign: ReadTimeoutError", "ReadTimeoutError"),
-    "cut in mid-answer": (cut, "AWS KMS did not sign: ", ""),
-    "hung up": (hung_up, "AWS KMS did not sign: ", ""),
-    "garbage": (garbage, "AWS KMS did not sign: ", ""),
-    "throttled": (refusal(400, "ThrottlingException"), "AWS throttles the requests", "ClientError"),
-    "expired credentials": (
-        refusal(400, "ExpiredTokenException"),
-        "the credentials have expired",
-        "ClientError",
-    ),
-    "no permission": (refusal(400, "AccessDeniedException"), "the credentials lack kms:Sign", "ClientError"),
-    "code of no list": (refusal(400, "Secret\nException"), "AWS KMS did not sign: ClientError", "ClientError"),
-    "server error": (refusal(500, "InternalFailure"), "AWS KMS did not sign: ClientError", "ClientError"),
-    "signature too short": (signature_of(128), "The answer is not a signature of 256 bytes", None),
-    "no signature": (without_signature, "AWS KMS did not sign: KeyError", "KeyError"),
+FAULTS: dict[str, tuple[Callable[[Any, bytes], None], str]] = {
+    "slow": (slow, "AWS KMS did not sign: ReadTimeoutError."),
+    "cut in mid-answer": (cut, "AWS KMS did not sign: "),
+    "hung up": (hung_up, "AWS KMS did not sign: "),
+    "garbage": (garbage, "AWS KMS did not sign: "),
+    "throttled": (refusal(400, "ThrottlingException"), "AWS throttles the requests"),
+    "expired credentials": (refusal(400, "ExpiredTokenException"), "the credentials have expired"),
+    "no permission": (refusal(400, "AccessDeniedException"), "the credentials lack kms:Sign"),
+    "code of no list": (refusal(400, "Secret\nException"), "did not sign: ClientError with HTTP status 400."),
+    "server error": (refusal(500, "InternalFailure"), "did not sign: ClientError with HTTP status 500."),
+    "signature too short": (signature_of(128), "The answer is not a signature of 256 bytes"),
+    "no signature": (without_signature, "AWS KMS did not sign: KeyError."),
 }
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_on_the_wire_is_a_signing_error_and_the_next_call_works(wire: Any, key_id: str, name: str) -> None:
-    fault, message, cause = FAULTS[name]
+    fault, message = FAULTS[name]
     client = client_at(wire.port, IMPATIENT if fault is slow else PATIENT)
     signer = AWSKMSSigner(key_id, kid="key-1", client=client)
     wire.fault = fault
@@ -234,11 +231,7 @@ def test_a_fault_on_the_wire_is_a_signing_error_and_the_next_call_works(wire: An
     with pytest.raises(SigningError) as caught:
         signer.sign(b"message")
     assert time.monotonic() - before < 20, "the wire would hold an answer back for 30 seconds"
-    assert str(caught.value).startswith(message) or message in str(caught.value)
-    assert "secret" not in str(caught.value).lower()
-    if cause is not None:
-        assert caught.value.__cause__ is not None
-        assert cause in type(caught.value.__cause__).__name__
+    assert message in str(caught.value)
     wire.fault = None
     assert len(signer.sign(b"message")) == 256
 
@@ -246,9 +239,8 @@ def test_a_fault_on_the_wire_is_a_signing_error_and_the_next_call_works(wire: An
 def test_a_refused_connection_is_a_signing_error_and_the_next_call_works(wire: Any, key_id: str) -> None:
     signer = AWSKMSSigner(key_id, kid="key-1", client=client_at(wire.port))
     wire.down()
-    with pytest.raises(SigningError, match="EndpointConnectionError") as caught:
+    with pytest.raises(SigningError, match="EndpointConnectionError"):
         signer.sign(b"message")
-    assert caught.value.__cause__ is not None
     wire.up()
     assert len(signer.sign(b"message")) == 256
 
@@ -279,20 +271,90 @@ def test_the_page_is_there_as_to_an_anonymous_visitor(
 
 def test_a_fault_at_start_up_is_an_unavailable_key(wire: Any, key_id: str) -> None:
     wire.fault = slow
-    with pytest.raises(KeyUnavailableError, match="did not give out the public key: ReadTimeoutError") as caught:
+    with pytest.raises(KeyUnavailableError, match="did not give out the public key: ReadTimeoutError"):
         AWSKMSSigner(key_id, kid="key-1", client=client_at(wire.port, IMPATIENT))
-    assert caught.value.__cause__ is not None
 
 
 def test_credentials_show_nowhere(wire: Any, key_id: str) -> None:
-    signer = AWSKMSSigner(key_id, kid="key-1", client=client_at(wire.port, IMPATIENT))
+    signer = AWSKMSSigner(key_id, kid="key-1", client=client_at(wire.port))
     assert repr(signer) == "AWSKMSSigner(kid='key-1', alg='RS256')"
+    assert repr(in_thread(signer)) == f"in_thread({signer!r})"
     with pytest.raises(TypeError, match="refuses to be pickled"):
         pickle.dumps(signer)
-    wire.fault = slow
-    with pytest.raises(SigningError) as caught:
-        signer.sign(b"message")
-    assert CREDENTIALS[1] not in "".join(traceback.format_exception(caught.value))
+
+
+# A service that repeats what it was told, the credentials in the request's headers among it, wherever it can.
+
+ECHO = "every word of this text is the service's"
+
+
+def echoed(handler: Any) -> str:
+    return f"{ECHO} {handler.headers['Authorization']} {' '.join(CREDENTIALS)}"
+
+
+def in_the_message(handler: Any, _body: bytes) -> None:
+    error = {"__type": "AccessDeniedException", "message": echoed(handler)}
+    handler.answer(400, json.dumps(error).encode())
+
+
+def in_the_code(handler: Any, _body: bytes) -> None:
+    handler.answer(400, json.dumps({"__type": echoed(handler), "code": echoed(handler)}).encode())
+
+
+def in_the_status_line(handler: Any, _body: bytes) -> None:
+    handler.wfile.write(f"{echoed(handler)}\r\n\r\n".encode())
+
+
+def in_a_header(handler: Any, _body: bytes) -> None:
+    handler.wfile.write(f"HTTP/1.1 500 {echoed(handler)}\r\nX-Amzn-ErrorType: {echoed(handler)}\r\n\r\n".encode())
+
+
+def in_a_body_that_is_no_json(handler: Any, _body: bytes) -> None:
+    handler.answer(200, echoed(handler).encode())
+
+
+def in_the_signature(handler: Any, _body: bytes) -> None:
+    handler.answer(200, json.dumps({"Signature": b64encode(echoed(handler).encode()).decode()}).encode())
+
+
+def in_a_redirect(handler: Any, _body: bytes) -> None:
+    address = f"http://{'-'.join(CREDENTIALS)}.invalid/"
+    handler.wfile.write(f"HTTP/1.1 307 Elsewhere\r\nLocation: {address}\r\nContent-Length: 0\r\n\r\n".encode())
+
+
+HOSTILE = [
+    in_the_message,
+    in_the_code,
+    in_the_status_line,
+    in_a_header,
+    in_a_body_that_is_no_json,
+    in_the_signature,
+    in_a_redirect,
+]
+
+
+@pytest.mark.parametrize("fault", HOSTILE, ids=lambda fault: fault.__name__)
+def test_no_text_of_the_service_and_no_credential_is_in_an_error_or_in_the_log(
+    wire: Any, key_id: str, fault: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    client = client_at(wire.port)
+    signer = AWSKMSSigner(key_id, kid="key-1", client=client)
+    wire.fault = fault
+    said = []
+    with pytest.raises(KeyUnavailableError) as unavailable:
+        AWSKMSSigner(key_id, kid="key-1", client=client)
+    for each in (signer, in_thread(signer)):
+        for _ in range(FAILURES + 1):
+            with pytest.raises(SigningError) as caught:
+                each.sign(b"message")
+            said += ["".join(traceback.format_exception(caught.value)), repr(vars(caught.value))]
+    builder = builder_with(in_thread(signer), on_signing_error="anonymous")
+    assert asyncio.run(builder.abuild("42")) is None
+    said += ["".join(traceback.format_exception(unavailable.value)), caplog.text]
+    assert "Signing" in caplog.text
+    for word in (*CREDENTIALS, ECHO[:20], "AWS4-HMAC-SHA256"):
+        assert word not in "".join(said)
 
 
 def test_without_a_client_one_is_made_with_short_time_outs(
@@ -304,8 +366,9 @@ def test_without_a_client_one_is_made_with_short_time_outs(
     monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", f"http://127.0.0.1:{kms_port}")
     signer = AWSKMSSigner(key_id, kid="key-1")
     assert len(signer.sign(b"message")) == 256
-    config = signer._client.meta.config
-    assert (config.connect_timeout, config.read_timeout, config.retries["total_max_attempts"]) == (2, 2, 2)
+    config = signer._client().meta.config
+    assert (config.connect_timeout, config.read_timeout, config.retries["total_max_attempts"]) == (1.5, 1.5, 2)
+    assert config.max_pool_connections == inspect.signature(in_thread).parameters["threads"].default
 
 
 def test_boto3_without_a_region_is_a_configuration_error(monkeypatch: pytest.MonkeyPatch) -> None:

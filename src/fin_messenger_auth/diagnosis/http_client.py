@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -11,7 +12,7 @@ from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
 from .transcript import Exchange, redacted, redacted_headers
 
@@ -19,6 +20,7 @@ TIMEOUT_SECONDS = 10
 """How long to wait for an answer."""
 
 _MAX_ANSWER_BYTES = 1_000_000
+_CHUNK_BYTES = 65_536
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -101,6 +103,34 @@ class Client:
         return answer
 
 
+def fetch_page(url: str, headers: Mapping[str, str], *, seconds: float = TIMEOUT_SECONDS) -> Answer:
+    """Fetch a page as a browser would, within one deadline. A redirect to another origin is not followed.
+
+    Args:
+        url: An ``https`` URL, or an ``http`` URL of this machine itself.
+        headers: Headers to send, such as ``Cookie``; they go to this origin only.
+        seconds: How long the whole of it may take.
+
+    Raises:
+        ~fin_messenger_auth.diagnosis.http_client.NoAnswerError: There was no HTTP answer in time.
+    """
+    if not is_allowed(url):
+        raise NoAnswerError("it must start with https://, or be on this machine")
+    end = time.monotonic() + seconds
+    request = Request(url, headers={"Accept": "text/html, application/json", **headers})  # noqa: S310 - checked above
+    no_proxy = [ProxyHandler({})] if urlsplit(url).scheme == "http" else []
+    try:
+        with build_opener(_SameOrigin, *no_proxy).open(request, timeout=seconds / 2) as response:
+            return _answer(response.status, response, end)
+    except HTTPError as error:
+        with error:
+            return _answer(error.code, error, end)
+    except URLError as error:
+        raise NoAnswerError(_reason(error.reason)) from error
+    except (OSError, HTTPException, ValueError) as error:
+        raise NoAnswerError(_reason(error)) from error
+
+
 def is_allowed(url: str) -> bool:
     """Tell whether a token may be sent to a URL: over ``https``, or to this machine itself.
 
@@ -122,6 +152,14 @@ class _NoRedirect(HTTPRedirectHandler):
         return None
 
 
+class _SameOrigin(HTTPRedirectHandler):
+    """Follows a redirect within the origin only, so that a cookie goes nowhere else."""
+
+    def redirect_request(self, req: Request, *args: Any) -> Request | None:  # noqa: ANN401 - as the base class has it
+        old, new = urlsplit(req.full_url), urlsplit(args[-1])
+        return super().redirect_request(req, *args) if old[:2] == new[:2] else None
+
+
 def _open(request: Request) -> Answer:
     try:
         with build_opener(_NoRedirect).open(request, timeout=TIMEOUT_SECONDS) as response:
@@ -131,9 +169,14 @@ def _open(request: Request) -> Answer:
             return _answer(error.code, error)
 
 
-def _answer(status: int, response: Any) -> Answer:  # noqa: ANN401 - HTTPResponse and HTTPError share no type
+def _answer(status: int, response: Any, end: float | None = None) -> Answer:  # noqa: ANN401 - two types without a base
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(status=status, headers=headers, body=response.read(_MAX_ANSWER_BYTES))
+    body = bytearray()
+    while len(body) < _MAX_ANSWER_BYTES and (chunk := response.read1(_CHUNK_BYTES)):
+        body += chunk
+        if end is not None and time.monotonic() > end:
+            raise TimeoutError
+    return Answer(status=status, headers=headers, body=bytes(body[:_MAX_ANSWER_BYTES]))
 
 
 def _reason(error: object) -> str:
