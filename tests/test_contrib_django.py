@@ -270,8 +270,8 @@ def test_the_checks(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert ids() == set()
     assert ids(include_deployment_checks=True) == {"fin_messenger_auth.E.region-unknown"}
-    with override_settings(MIDDLEWARE=[], ROOT_URLCONF="django.contrib.auth.urls"):
-        assert ids() == {"fin_messenger_auth.E.middleware", "fin_messenger_auth.E.urls"}
+    with override_settings(MIDDLEWARE=[]):
+        assert ids() == {"fin_messenger_auth.E.middleware"}
     for wrong in ({"IDENTFIY": None}, {"IDENTIFY": "nowhere.identify"}):
         with override_settings(FIN_MESSENGER=wrong):
             assert ids(include_deployment_checks=True) == {"fin_messenger_auth.E.argument-invalid"}
