@@ -79,7 +79,7 @@ FLOORS = [
         "pair",
         "reloading",
     ),
-    *("page", "backends", "onboarding", "diagnosis", "testing", "sandbox", "commands", "cli"),
+    *("page", "backends", "onboarding", "diagnosis", "testing", "contrib", "sandbox", "commands", "cli"),
 ]
 ROOMS = [path for path in sorted(SOURCE.rglob("*.py")) if path.name != "__main__.py" and path != SOURCE / "__init__.py"]
 

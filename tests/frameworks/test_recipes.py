@@ -59,7 +59,7 @@ def must_hold_no_token(answer: httpx.Response, *, status: int) -> None:
 
 
 def must_not_be_cacheable(answer: httpx.Response) -> None:
-    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Cache-Control"] == "private, no-store"
     assert "Cookie" in answer.headers["Vary"]
 
 

@@ -1,19 +1,93 @@
-"""The rules of a site's own endpoint for fresh settings, the same in every framework.
+"""A site's own endpoint for fresh settings, without a framework: who may ask, and what the response is.
 
-The application takes the user from the session, never from the request. No cache may keep the answer, and only the
-site's own pages may ask.
+The application takes the user from the session, never from the request, and reads the session without prolonging it.
+No cache may keep the response, and only the site's own pages may ask.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Any, Unpack
 
-NO_STORE: Mapping[str, str] = MappingProxyType({"Cache-Control": "no-store", "Vary": "Cookie"})
+from fin_messenger_auth.errors import SigningError
+from fin_messenger_auth.pair import TokenPairBuilder
+from fin_messenger_auth.settings import PublicSettings
+
+NO_STORE: Mapping[str, str] = MappingProxyType({"Cache-Control": "private, no-store", "Vary": "Cookie"})
 """The headers of every response that contains tokens.
 
 Read-only, because some frameworks change the headers that they are given: pass those ``dict(NO_STORE)``.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsResponse:
+    """What the endpoint answers. Its ``repr`` shows no token.
+
+    Attributes:
+        status: 200; 401 if nobody is signed in; 403 for a page of another origin; 503 if signing failed.
+        headers: :data:`NO_STORE`, in a dict of its own.
+        body: To be sent as JSON: the settings with 200; the anonymous visitor's settings with 401 and 503, so that a
+            single-page application can boot with them; an empty object with 403.
+    """
+
+    status: int
+    headers: dict[str, str]
+    body: dict[str, Any] = field(repr=False)
+
+
+def settings_response(
+    builder: TokenPairBuilder,
+    user: Any,  # noqa: ANN401 - every framework has its own user
+    headers: Mapping[str, str],
+    host: str,
+    *,
+    extra: Mapping[str, Any] | None = None,
+    **public: Unpack[PublicSettings],
+) -> SettingsResponse:
+    """Return the response to a request for fresh settings.
+
+    Args:
+        builder: Makes the settings.
+        user: The session's user, or ``None``.
+        headers: The request's headers, with names in any case.
+        host: The site's own host and port, as in its ``Host`` header.
+        extra: As for :meth:`~fin_messenger_auth.TokenPairBuilder.build_settings`.
+        **public: As for ``build_settings``.
+
+    Raises:
+        InvalidClaimError: As by ``build_settings``.
+        ConfigurationError: As by ``build_settings``.
+    """
+    if not is_same_origin(headers, host):
+        return _response(403, {})
+    try:
+        return _made(builder, user, builder.build_settings(user, extra=extra, **public))
+    except SigningError as error:
+        return _failed(builder, error, extra, public)
+
+
+async def asettings_response(
+    builder: TokenPairBuilder,
+    user: Any,  # noqa: ANN401 - every framework has its own user
+    headers: Mapping[str, str],
+    host: str,
+    *,
+    extra: Mapping[str, Any] | None = None,
+    **public: Unpack[PublicSettings],
+) -> SettingsResponse:
+    """Return the response to a request for fresh settings, signed as ``abuild_settings`` does.
+
+    Arguments, result and errors are those of :func:`settings_response`.
+    """
+    if not is_same_origin(headers, host):
+        return _response(403, {})
+    try:
+        return _made(builder, user, await builder.abuild_settings(user, extra=extra, **public))
+    except SigningError as error:
+        return _failed(builder, error, extra, public)
 
 
 def is_same_origin(headers: Mapping[str, str], host: str) -> bool:
@@ -32,3 +106,23 @@ def is_same_origin(headers: Mapping[str, str], host: str) -> bool:
         return site == "same-origin"
     origin = by_name.get("origin")
     return origin is None or (bool(host) and origin.partition("://")[2] == host)
+
+
+def _response(status: int, body: dict[str, Any]) -> SettingsResponse:
+    return SettingsResponse(status, dict(NO_STORE), body)
+
+
+def _made(builder: TokenPairBuilder, user: object, made: dict[str, Any]) -> SettingsResponse:
+    if "user_id" in made:
+        return _response(200, made)
+    return _response(401 if builder.identify(user) is None else 503, made)
+
+
+def _failed(
+    builder: TokenPairBuilder, error: SigningError, extra: Mapping[str, Any] | None, public: PublicSettings
+) -> SettingsResponse:
+    from logging import getLogger  # noqa: PLC0415 - 7 ms that a working endpoint need not pay
+
+    getLogger("fin_messenger_auth").error("Signing failed; the endpoint returns status 503: %s", error)
+    anonymous = replace(builder, identify=lambda _user: None)
+    return _response(503, anonymous.build_settings(None, extra=extra, **public))

@@ -1,0 +1,1 @@
+"""Integrations with web frameworks, each on its own: importing one imports its framework, and nothing imports them."""

@@ -1,0 +1,109 @@
+"""The configuration, who may have tokens, and the scripts of a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.urls import reverse
+from django.utils.module_loading import import_string
+from django.utils.safestring import SafeString
+
+from fin_messenger_auth.errors import ConfigurationError
+from fin_messenger_auth.page import render_renewal, render_sign_out, render_snippet
+from fin_messenger_auth.page.snippet import WIDGET_BASE
+from fin_messenger_auth.pair import Identify, OnSigningError, TokenPairBuilder
+
+SIGNED_OUT = "fin_messenger_signed_out"
+"""The cookie that says that the next page must end the Messenger's session."""
+
+
+@dataclass(slots=True)
+class Visit:
+    """What the middleware must know of one request."""
+
+    signed_out: bool = False  # in this very request
+    is_private: bool = False  # the page has tokens, or the script for a sign-out
+    scripts: SafeString | None = None  # of the page, once they are made
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """``settings.FIN_MESSENGER``; a callable may be given by its dotted path."""
+
+    BUILDER: Callable[[], TokenPairBuilder] | None = None
+    EXCLUDE: Callable[[Any], bool] = lambda _request: False
+    IDENTIFY: Identify | None = None
+    ON_SIGNING_ERROR: OnSigningError = "anonymous"
+    PREFIX: str = ""
+    RENEWAL: bool = True
+    WIDGET_BASE: str = WIDGET_BASE
+
+    @classmethod
+    def from_settings(cls) -> Options:
+        """Read the setting, without the environment."""
+        given = dict(getattr(settings, "FIN_MESSENGER", {}))
+        paths = {key: given[key] for key in ("BUILDER", "EXCLUDE", "IDENTIFY") if isinstance(given.get(key), str)}
+        try:
+            return cls(**given | {key: import_string(path) for key, path in paths.items()})
+        except (ImportError, TypeError) as error:
+            raise ConfigurationError(f"FIN_MESSENGER: {error}.") from error
+
+    def make_builder(self) -> TokenPairBuilder:
+        """Call ``BUILDER``, or read the environment."""
+        if self.BUILDER is not None:
+            return self.BUILDER()
+        return TokenPairBuilder.from_env(prefix=self.PREFIX, on_signing_error=self.ON_SIGNING_ERROR)
+
+
+@cache
+def configured() -> tuple[Options, TokenPairBuilder]:
+    """Return the project's configuration, read at the first call; the middleware calls it when the server starts."""
+    options = Options.from_settings()
+    builder = options.make_builder()
+    identify = options.IDENTIFY or builder.identify
+    return options, replace(builder, identify=lambda user: None if user is None else identify(user))
+
+
+def user_of(request: Any) -> Any:
+    """Return the session's user; ``None`` for nobody, and for whom django-hijack or django-impersonate shows."""
+    user, session = getattr(request, "user", None), getattr(request, "session", {})
+    if user is None or not user.is_authenticated or session.get("hijack_history") or "_impersonate" in session:
+        return None
+    return None if getattr(request, "impersonator", None) else user
+
+
+def render(request: Any, *, nonce: object = None, **public: Any) -> SafeString:
+    """Return the scripts of a page; nothing if ``EXCLUDE`` says so, or if the middleware has not seen the request."""
+    visit: Visit | None = getattr(request, "fin_messenger", None)
+    options, builder = configured()
+    if visit is None or options.EXCLUDE(request):
+        return SafeString()
+    made = builder.build_settings(user_of(request), **public)
+    if nonce is None:  # of django-csp or of Django 6: lazy, and false until it is read
+        nonce = getattr(request, "csp_nonce", getattr(request, "_csp_nonce", None))
+    scripts: list[str] = [render_snippet(made, nonce=nonce, widget_base=options.WIDGET_BASE)]
+    if told := visit.signed_out or SIGNED_OUT in request.COOKIES:
+        scripts.insert(0, render_sign_out(builder.app_id, nonce=nonce))
+    if options.RENEWAL and "user_id" in made:
+        urls = reverse("fin_messenger:renewal"), reverse("fin_messenger:settings")
+        scripts.append(render_renewal(*urls, nonce=nonce))
+    if told or "user_id" in made:
+        visit.is_private = True
+        request._cache_update_cache = False  # noqa: SLF001 - for cache_page, which is inside every middleware
+    visit.scripts = SafeString("".join(scripts))
+    return visit.scripts
+
+
+async def aprepare(request: Any, **public: Any) -> None:
+    """Make the scripts of an async view's page, in a thread, for the tag in its template.
+
+    Args:
+        request: The view's request.
+        **public: The tag's arguments: ``nonce``, and public settings and ``extra`` as for ``build_settings``.
+    """
+    await sync_to_async(render)(request, **public)
