@@ -271,7 +271,8 @@ def served(directory: Path, kind: str, settings: str = "", **environ: str) -> It
         line = process.stdout.readline()
         assert line, log.read_text()
         try:
-            yield Served(*json.loads(line), log)
+            url, sandbox = json.loads(line)
+            yield Served(url, sandbox, log)
         finally:
             process.terminate()
 

@@ -249,6 +249,9 @@ def test_the_line_end_that_is_dropped_is_no_blank() -> None:
         ("SALESFORCE_AUDIENCE", "https://acme.my.salesforce-scrt.com\n"),
         ("INTERCOM_APP_ID", "\ufeffabc"),
         ("INTERCOM_MESSENGER_SECRET", f'"{"s" * 32}"'),
+        ("INTERCOM_MESSENGER_SECRET", "\ufeff" + "s" * 32),
+        ("INTERCOM_MESSENGER_SECRET", "s" * 32 + "\u00a0"),
+        ("INTERCOM_MESSENGER_SECRET", "s" * 32 + "\u200b"),
     ],
 )
 def test_whitespace_and_quotes_around_a_value_are_refused(name: str, value: str) -> None:

@@ -100,6 +100,43 @@ def test_a_traceback_of_a_bad_environment_shows_no_key(name: str, monkeypatch: p
     assert PEM_LINE not in with_locals(error)
 
 
+ENVIRON = throwaway_environ()
+WITHOUT_A_CHOICE = {name: value for name, value in ENVIRON.items() if name != "SALESFORCE_PRIVATE_KEY"}
+BAD_MAPPINGS: dict[str, dict[str, Any]] = {
+    "missing": WITHOUT_A_CHOICE,
+    "a lone surrogate in the secret": ENVIRON | {"INTERCOM_MESSENGER_SECRET": f"{SECRET}\ud800"},
+    "quotes around the secret": ENVIRON | {"INTERCOM_MESSENGER_SECRET": f'"{SECRET}"'},
+    "the secret as bytes": ENVIRON | {"INTERCOM_MESSENGER_SECRET": SECRET.encode()},
+    "the secret as a path": WITHOUT_A_CHOICE | {"SALESFORCE_PRIVATE_KEY_FILE": SECRET},
+    "the key as a path": WITHOUT_A_CHOICE | {"SALESFORCE_PRIVATE_KEY_FILE": PEM},
+    "the secret as the region": ENVIRON | {"INTERCOM_REGION": SECRET},
+    "the secret as the choice": ENVIRON | {"SALESFORCE_IDENTITY": SECRET},
+    "the secret as the lifetime": ENVIRON | {"INTERCOM_TOKEN_LIFETIME": SECRET},
+    "the key as the key ID": ENVIRON | {"SALESFORCE_KEY_ID": PEM},
+    "the secret as the key": ENVIRON | {"SALESFORCE_PRIVATE_KEY": SECRET},
+    "a damaged key": ENVIRON | {"SALESFORCE_PRIVATE_KEY": PEM.replace("MII", "QUJ")},
+    "a password that is not needed": ENVIRON | {"SALESFORCE_PRIVATE_KEY_PASSWORD": SECRET},
+}
+
+
+@pytest.mark.parametrize("prefix", ["", "MY_"])
+@pytest.mark.parametrize("name", BAD_MAPPINGS)
+def test_a_traceback_of_a_bad_mapping_shows_no_key(name: str, prefix: str) -> None:
+    with pytest.raises(FinMessengerAuthError) as caught:
+        TokenPairBuilder.from_env(
+            {f"{prefix}{each}": value for each, value in BAD_MAPPINGS[name].items()}, prefix=prefix
+        )
+
+    error = caught.value
+    assert error.__traceback__
+    assert error.__traceback__.tb_next
+    error.__traceback__ = error.__traceback__.tb_next  # this test's own frame
+    seen = with_locals(error)
+    assert "self = <" in seen or "environ" in seen  # local variables are shown
+    assert SECRET not in seen
+    assert PEM_LINE not in seen
+
+
 def test_the_help_of_no_public_name_shows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     code = "import fin_messenger_auth as f, pydoc; [print(pydoc.render_doc(getattr(f, name))) for name in f.__all__]"
     monkeypatch.setenv("SOME_SECRET", SECRET)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -110,6 +111,29 @@ def test_one_clock_read_a_pair(messenger_builder: TokenPairBuilder, messenger_cl
     assert messenger_clock.reads == 1
     messenger_builder.build_settings("42", z_index=1, extra={"a": 1})
     assert messenger_clock.reads == 2
+
+
+@pytest.mark.parametrize("method", ["build", "build_settings", "abuild", "abuild_settings"])
+@pytest.mark.parametrize("user", ["42", None], ids=["signed in", "anonymous"])
+def test_the_claims_of_each_token_are_made_once_a_page(
+    messenger_builder: TokenPairBuilder, monkeypatch: pytest.MonkeyPatch, method: str, user: str | None
+) -> None:
+    made = []
+    for minter in (IntercomMinter, SalesforceMinter):
+
+        def counted(self: Any, user: MessengerUser, now: int, claims: Any = minter.claims) -> dict[str, Any]:
+            made.append(type(self))
+            result: dict[str, Any] = claims(self, user, now)
+            return result
+
+        monkeypatch.setattr(minter, "claims", counted)
+    settings: dict[str, Any] = {"z_index": 1, "extra": {"a": 1}} if method.endswith("settings") else {}
+
+    page = getattr(messenger_builder, method)(user, **settings)
+    if method.startswith("a"):
+        asyncio.run(page)
+
+    assert made == ([IntercomMinter, SalesforceMinter] if user else [])
 
 
 def test_the_clock_is_floored_and_all_times_agree(
@@ -228,8 +252,6 @@ def test_only_signing_errors_are_tolerated(messenger_builder: TokenPairBuilder) 
 
 
 def test_the_module_s_functions_use_one_builder_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    import asyncio
-
     for name, value in {
         "INTERCOM_APP_ID": "abc",
         "INTERCOM_MESSENGER_SECRET": throwaway_secret(),

@@ -13,6 +13,8 @@ PUBLIC = [
     "fin_messenger_auth.backends.aws_kms",
     "fin_messenger_auth.backends.pkcs11",
     "fin_messenger_auth.backends.remote",
+    "fin_messenger_auth.contrib.django",
+    "fin_messenger_auth.contrib.django.middleware",
     "fin_messenger_auth.diagnosis",
     "fin_messenger_auth.errors",
     "fin_messenger_auth.onboarding",

@@ -204,7 +204,7 @@ def problems_of(make: Callable[[], object]) -> list[Problem]:
         try:
             make()
         except (ConfigurationError, KeyUnavailableError) as error:
-            problems.append(error)
+            problems.append(error.with_traceback(None))  # its local variables may hold a secret
     return [*collected, *problems]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from types import NoneType
-from typing import Any, NoReturn, TypeGuard
+from typing import Any, NoReturn, Self, TypeGuard
 from uuid import UUID
 
 from .errors import FinMessengerAuthWarning, InvalidClaimError, warn
@@ -38,8 +38,16 @@ MAX_STRING_LENGTH = 255
 _REGISTERED_CLAIMS = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})  # RFC 7519 §4.1
 
 
+class _Resolvable:
+    __slots__ = ()
+
+    def _itself(self) -> Self:
+        """Return the object itself; a lazy object passes the call on, and so is resolved once."""
+        return self
+
+
 @dataclass(frozen=True, slots=True, init=False)
-class Company:
+class Company(_Resolvable):
     """The company that the user belongs to, signed into ``intercom_user_jwt``.
 
     Args:
@@ -77,7 +85,7 @@ class Company:
 
 
 @dataclass(frozen=True, slots=True, init=False)
-class MessengerUser:
+class MessengerUser(_Resolvable):
     """The signed-in user. Everything here is signed, so the visitor cannot change it.
 
     On hand-off to Salesforce agents see all of it: pass what they need and no more. It is immutable: nothing done to
@@ -182,9 +190,7 @@ def identify(user: Any) -> MessengerUser | None:  # noqa: ANN401 - every framewo
 
 def resolved(user: MessengerUser) -> MessengerUser:
     """Return the user behind a lazy object, read once, so that it cannot change between the two tokens."""
-    if issubclass(type(user), MessengerUser):
-        return user
-    return MessengerUser(**{each.name: getattr(user, each.name) for each in fields(MessengerUser)})
+    return user._itself()  # noqa: SLF001 - of this module
 
 
 def _is_authenticated(user: Any) -> bool:  # noqa: ANN401 - every framework has its own user
@@ -251,8 +257,10 @@ def _unix_seconds(value: object, claim: str) -> int:
 
 
 def _company(value: object) -> Company | None:
-    if value is None or isinstance(value, Company):
-        return value
+    if isinstance(value, Company):
+        return value._itself()  # noqa: SLF001 - of this module
+    if isinstance(value, NoneType):
+        return None
     raise InvalidClaimError("company", f"expected a Company, got {type(value).__name__}.")
 
 

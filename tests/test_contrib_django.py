@@ -1,0 +1,286 @@
+"""The Django app in this process; ``tests/frameworks`` and ``tests/browser`` run it in a real project."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import django
+import pytest
+from django.conf import settings
+from django.contrib.auth.signals import user_logged_out
+from django.core import checks
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.template import engines
+from django.test import Client, override_settings
+from django.urls import include, path
+from django.utils.translation import gettext_lazy
+
+from fin_messenger_auth import ConfigurationError, MessengerUser
+from fin_messenger_auth.testing import throwaway_builder, throwaway_environ
+
+APP = "fin_messenger_auth.contrib.django"
+if not settings.configured:
+    settings.configure(INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes"])
+
+
+def home(request: Any) -> HttpResponse:
+    template = engines["django"].from_string("{% load fin_messenger %}{% fin_messenger page_title=title z_index=z %}")
+    return HttpResponse(template.render({"title": gettext_lazy("Shop")}, request))
+
+
+async def prepared(request: Any) -> HttpResponse:
+    from fin_messenger_auth.contrib.django import aprepare
+
+    await aprepare(request, page_title="async")
+    return home(request)
+
+
+def sign_out(request: Any) -> HttpResponse:
+    user_logged_out.send(sender=None, request=request, user=None)
+    user_logged_out.send(sender=None)  # by a program, without a request
+    return home(request) if "page" in request.GET else HttpResponse()
+
+
+def streamed(_request: Any) -> StreamingHttpResponse:
+    return StreamingHttpResponse([b"<p>"])
+
+
+class Session(dict[str, Any]):
+    def __init__(self, marks: list[str]) -> None:
+        super().__init__({mark: ["1"] for mark in marks})
+        self.modified = "modified" in marks
+
+
+def sign_in(get_response: Any) -> Any:
+    def middleware(request: Any) -> Any:
+        name = request.headers.get("X-Test-User")
+        request.user = SimpleNamespace(pk=name, is_authenticated=name is not None)
+        request.session = Session(request.headers.get("X-Test-Marks", "").split())
+        request.impersonator = request.headers.get("X-Test-Impersonator")
+        return get_response(request)
+
+    return middleware
+
+
+urlpatterns = [
+    path("", home),
+    path("prepared", prepared),
+    path("sign-out", sign_out),
+    path("streamed", streamed),
+    path("messenger/", include(f"{APP}.urls")),
+]
+PROJECT = {
+    "ALLOWED_HOSTS": ["testserver"],
+    "INSTALLED_APPS": ["django.contrib.auth", "django.contrib.contenttypes", APP],
+    "MIDDLEWARE": [f"{__name__}.sign_in", f"{APP}.middleware.FinMessengerMiddleware"],
+    "ROOT_URLCONF": __name__,
+    "TEMPLATES": [
+        {
+            "BACKEND": "django.template.backends.django.DjangoTemplates",
+            "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+        }
+    ],
+}
+
+
+@pytest.fixture(autouse=True)
+def project(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name, value in throwaway_environ().items():
+        monkeypatch.setenv(name, value)
+    django.setup()
+    with override_settings(**PROJECT):
+        forget()
+        yield
+    forget()
+
+
+def forget() -> None:
+    from fin_messenger_auth.contrib.django.messenger import configured
+
+    configured.cache_clear()
+
+
+def get(url: str, user: str | None = "42", **headers: str) -> Any:
+    named = {f"X-Test-{name.capitalize()}": value for name, value in headers.items()}
+    return Client().get(url, headers=named if user is None else {**named, "X-Test-User": user})
+
+
+def ids(**options: Any) -> set[str]:
+    return {str(each.id) for each in checks.run_checks(**options) if str(each.id).startswith("fin_messenger_auth.")}
+
+
+def test_a_page_of_a_signed_in_user() -> None:
+    page = get("/")
+
+    assert '"user_id":"42"' in page.text
+    assert '"page_title":"Shop"' in page.text
+    assert "z_index" not in page.text
+    assert "/messenger/renewal.js" in page.text
+    assert (page["Cache-Control"], page["Vary"]) == ("private, no-store", "Cookie")
+
+
+def test_a_page_of_nobody() -> None:
+    page = get("/", user=None)
+
+    assert "intercomSettings" in page.text
+    assert "eyJ" not in page.text
+    assert "Cache-Control" not in page
+
+
+def test_an_async_view_makes_the_scripts_first() -> None:
+    page = get("/prepared")
+
+    assert '"user_id":"42"' in page.text
+    assert '"page_title":"async"' in page.text
+    assert page.text.count("intercomSettings = ") == 1
+
+
+def test_a_request_that_has_not_passed_the_middleware_gets_nothing() -> None:
+    request = HttpRequest()
+
+    assert home(request).text == ""
+    assert engines["django"].from_string("{% load fin_messenger %}{% fin_messenger %}").render() == ""
+
+
+@pytest.mark.parametrize("where", ["csp_nonce", "_csp_nonce", "argument"])
+def test_the_nonce(where: str) -> None:
+    from fin_messenger_auth.contrib.django.messenger import Visit, render
+
+    request = SimpleNamespace(fin_messenger=Visit(), COOKIES={}, user=None)
+    nonce = "bm9uY2UtbWFkZS1mb3ItYS10ZXN0"
+    if where != "argument":
+        setattr(request, where, nonce)
+    scripts = render(request, nonce=nonce if where == "argument" else None)
+
+    assert f'nonce="{nonce}"' in scripts
+
+
+def test_a_streamed_page_counts_as_one_with_tokens() -> None:
+    assert get("/streamed")["Cache-Control"] == "private, no-store"
+
+
+@pytest.mark.parametrize("mark", ["hijack_history", "_impersonate"])
+def test_an_impersonated_user_has_no_tokens(mark: str) -> None:
+    assert "eyJ" not in get("/", marks=mark).text
+    assert get("/messenger/settings", marks=mark).status_code == 401
+
+
+def test_a_tool_of_your_own_sets_the_impersonator() -> None:
+    assert "eyJ" not in get("/", impersonator="root").text
+    assert get("/messenger/settings", impersonator="root").status_code == 401
+
+
+def test_a_sign_out_expires_the_cookies_and_tells_the_next_page() -> None:
+    client = Client()
+    answer = client.get("/sign-out")
+    assert {name for name, each in answer.cookies.items() if each["max-age"] == 0} == {
+        f"intercom-{kind}-throwaway" for kind in ("session", "id", "device-id")
+    }
+    assert answer.cookies["fin_messenger_signed_out"]["httponly"]
+
+    page = client.get("/")
+    assert "delete settings[name]" in page.text
+    assert page["Cache-Control"] == "private, no-store"
+    assert "delete settings[name]" not in client.get("/").text
+
+
+def test_the_page_of_the_sign_out_tells_itself() -> None:
+    client = Client()
+    assert "delete settings[name]" in client.get("/sign-out?page").text
+    assert "delete settings[name]" not in client.get("/").text
+
+
+def test_fresh_settings() -> None:
+    answer = get("/messenger/settings")
+
+    assert (answer.status_code, answer.json()["user_id"]) == (200, "42")
+    assert answer["Cache-Control"] == "private, no-store"
+    assert not hasattr(answer.wsgi_request.session, "modified")  # so that SessionMiddleware does not save it
+    assert get("/messenger/settings", user=None).status_code == 401
+    assert Client().post("/messenger/settings").status_code == 405
+
+
+def test_a_session_that_has_changed_is_saved() -> None:
+    assert get("/messenger/settings", marks="modified").wsgi_request.session.modified
+
+
+def test_the_renewal_script() -> None:
+    answer = get("/messenger/renewal.js", user=None)
+
+    assert answer["Content-Type"] == "text/javascript"
+    assert re.search(r"export\{\w+ as renew\}", answer.text)
+
+
+def test_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in throwaway_environ().items():
+        monkeypatch.delenv(name)
+        monkeypatch.setenv(f"SHOP_{name}", value)
+    options = {
+        "PREFIX": "SHOP_",
+        "RENEWAL": False,
+        "IDENTIFY": lambda user: MessengerUser(f"shop-{user.pk}"),
+        "EXCLUDE": lambda request: request.user.pk == "7",
+    }
+    with override_settings(FIN_MESSENGER=options):
+        page = get("/")
+        assert '"user_id":"shop-42"' in page.text
+        assert "renewal.js" not in page.text
+        assert get("/", user="7").text == ""
+        assert get("/prepared", user="7").text == ""
+        assert get("/messenger/settings", user="7").status_code == 401
+
+
+def test_a_builder_of_your_own_keeps_its_identify(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("INTERCOM_APP_ID")
+    builder = throwaway_builder(identify=lambda user: MessengerUser(f"own-{user.pk}"))
+    with override_settings(FIN_MESSENGER={"BUILDER": lambda: builder}):
+        assert get("/messenger/settings").json()["user_id"] == "own-42"
+        assert get("/messenger/settings", user=None).status_code == 401
+        assert ids(include_deployment_checks=True) == set()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "variable", "expected"),
+    [(None, "", "anonymous"), (None, "raise", "raise"), ("intercom-only", "raise", "intercom-only")],
+    ids=["default", "variable", "setting"],
+)
+def test_what_a_page_gets_if_signing_fails(
+    monkeypatch: pytest.MonkeyPatch, chosen: str | None, variable: str, expected: str
+) -> None:
+    from fin_messenger_auth.contrib.django.messenger import Options
+
+    monkeypatch.setenv("MESSENGER_ON_SIGNING_ERROR", variable)
+    assert Options(ON_SIGNING_ERROR=chosen).make_builder().on_signing_error == expected  # type: ignore[arg-type]
+
+
+def test_the_server_does_not_start_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    from fin_messenger_auth.contrib.django.middleware import FinMessengerMiddleware
+
+    monkeypatch.delenv("INTERCOM_APP_ID")
+    with pytest.raises(ConfigurationError, match="INTERCOM_APP_ID must be set"):
+        FinMessengerMiddleware(home)
+
+
+def test_the_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INTERCOM_REGION", "mars")
+
+    assert ids() == set()
+    assert ids(include_deployment_checks=True) == {"fin_messenger_auth.E.region-unknown"}
+    with override_settings(MIDDLEWARE=[]):
+        assert ids() == {"fin_messenger_auth.E.middleware"}
+    for wrong in ({"IDENTFIY": None}, {"IDENTIFY": "nowhere.identify"}):
+        with override_settings(FIN_MESSENGER=wrong):
+            assert ids(include_deployment_checks=True) == {"fin_messenger_auth.E.argument-invalid"}
+
+
+def test_under_asgi() -> None:
+    from django.test import AsyncClient
+
+    page = asyncio.run(AsyncClient().get("/", headers={"X-Test-User": "42"}))
+
+    assert '"user_id":"42"' in page.text
+    assert page["Cache-Control"] == "private, no-store"
