@@ -1,4 +1,4 @@
-"""What the integrations share: the scripts of a page, and what they ask of its response. It imports no framework."""
+"""What the integrations for Flask and FastAPI share. It imports no framework."""
 
 from __future__ import annotations
 
@@ -9,48 +9,32 @@ from typing import Any
 
 from fin_messenger_auth.outages import OnSigningError
 from fin_messenger_auth.page import NO_STORE, cookie_names, render_renewal, render_sign_out, render_snippet
-from fin_messenger_auth.page.snippet import WIDGET_BASE, Snippet
+from fin_messenger_auth.page.snippet import Snippet
 from fin_messenger_auth.pair import TokenPairBuilder
 
-SIGNED_OUT = "fin_messenger_signed_out"
-"""The cookie that says that the next page must end the Messenger's session."""
+SIGNED_OUT = "fin_messenger_signed_out"  # the cookie that says that the next page must end the Messenger's session
 
 
 def builder_from_env() -> TokenPairBuilder:
     """Read the environment; unless it says otherwise, a page is anonymous where signing fails."""
-    default: OnSigningError | None = None if os.environ.get("MESSENGER_ON_SIGNING_ERROR") else "anonymous"
-    return TokenPairBuilder.from_env(on_signing_error=default)
+    policy: OnSigningError | None = None if os.environ.get("MESSENGER_ON_SIGNING_ERROR", "").strip() else "anonymous"
+    return TokenPairBuilder.from_env(on_signing_error=policy)
 
 
 @dataclass(slots=True)
 class Visit:
-    """One request.
+    """One request, and what its response must say."""
 
-    Attributes:
-        cookies: The request's cookies.
-        is_secure: The request came by HTTPS.
-        signed_out: Somebody signed out in this request.
-        has_scripts: Its page has the Messenger's scripts.
-        is_private: Its response contains tokens, or the script for a sign-out.
-    """
-
-    cookies: Mapping[str, str]
-    is_secure: bool
-    signed_out: bool = False
+    cookies: Mapping[str, str]  # of the request
+    is_secure: bool  # the request came over HTTPS
+    signed_out: bool = False  # in this very request
     has_scripts: bool = False
-    is_private: bool = False
+    is_private: bool = False  # it contains tokens, or the script for a sign-out
 
     def scripts(
-        self, made: dict[str, Any], nonce: object, renewal: tuple[str, str] | None, widget_base: str = WIDGET_BASE
+        self, made: dict[str, Any], nonce: object, renewal: tuple[str, str] | None, widget_base: str
     ) -> Snippet:
-        """Return the scripts of a page.
-
-        Args:
-            made: The page's settings.
-            nonce: The nonce of the response's policy, or ``None``.
-            renewal: The URLs of the renewal script and of the endpoint; ``None`` for no renewal.
-            widget_base: As for ``render_snippet``.
-        """
+        """Return the scripts of a page with the settings ``made``; ``renewal`` are the URLs of the two routes."""
         parts = [render_snippet(made, nonce=nonce, widget_base=widget_base)]
         if renewal and "user_id" in made:
             parts.append(render_renewal(*renewal, nonce=nonce))
@@ -61,9 +45,8 @@ class Visit:
 
     def complete(self, response: Any, app_id: str) -> None:
         """Complete a response, of Werkzeug or of Starlette: the Messenger's cookies, and who may keep it."""
-        if self.signed_out:
-            for name in cookie_names(app_id):
-                response.delete_cookie(name)
+        for name in cookie_names(app_id) if self.signed_out else ():
+            response.delete_cookie(name)
         if self.has_scripts and SIGNED_OUT in self.cookies:
             response.delete_cookie(SIGNED_OUT)
         elif self.signed_out and not self.has_scripts:
