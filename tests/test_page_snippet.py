@@ -230,7 +230,7 @@ def test_the_renewal_module_is_small() -> None:
 def test_the_npm_package_takes_a_region(region: Region, expected: str) -> None:
     builder = throwaway_builder()
     there = TokenPairBuilder(
-        app_id="a", intercom=builder.intercom, salesforce=builder.salesforce, region=region, clock=lambda: 0
+        app_id="a", intercom=builder.intercom, salesforce=builder.salesforce, region=region, clock=lambda: 1_700_000_000
     )
     settings = npm_settings(there.build_settings(42))
     assert settings["region"] == expected
