@@ -26,6 +26,7 @@ from fin_messenger_auth.page import (
     script_json,
 )
 from fin_messenger_auth.settings import PublicSettings, Region
+from fin_messenger_auth.testing import throwaway_builder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
