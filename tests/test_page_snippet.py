@@ -19,12 +19,13 @@ from jinja2 import Environment
 from fin_messenger_auth import ConfigurationError, InvalidClaimError, TokenPairBuilder, render_snippet
 from fin_messenger_auth.page import (
     cookie_names,
+    npm_settings,
     render_renewal,
     render_sign_out,
     renewal_module,
     script_json,
 )
-from fin_messenger_auth.settings import PublicSettings
+from fin_messenger_auth.settings import PublicSettings, Region
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -236,6 +237,34 @@ def test_what_a_script_is_made_of_is_a_string(value: Any) -> None:
 
 def test_the_module_is_small() -> None:
     assert len(Path(renewal_module()).read_bytes()) <= 4096
+
+
+@pytest.mark.parametrize(("region", "expected"), [("us", "us"), ("eu", "eu"), ("ap", "ap"), ("au", "ap")])
+def test_the_npm_package_takes_a_region(region: Region, expected: str) -> None:
+    builder = throwaway_builder()
+    there = TokenPairBuilder(
+        app_id="a", intercom=builder.intercom, salesforce=builder.salesforce, region=region, clock=lambda: 1_700_000_000
+    )
+    settings = npm_settings(there.build_settings(42))
+    assert settings["region"] == expected
+    assert "api_base" not in settings
+    assert settings["user_id"] == "42"
+
+
+@pytest.mark.parametrize("call", ["boot", "update"])
+def test_boot_and_update_of_the_npm_package_need_api_base(call: Any) -> None:
+    settings = {"app_id": "a", "api_base": "https://api-iam.eu.intercom.io"}
+    assert npm_settings(settings, call=call) == settings
+
+
+def test_the_npm_package_has_no_other_call() -> None:
+    with pytest.raises(ConfigurationError, match="call: expected"):
+        npm_settings({"app_id": "a"}, call="shutdown")  # type: ignore[arg-type]
+
+
+def test_the_npm_package_takes_no_other_address() -> None:
+    with pytest.raises(ConfigurationError, match="api_base"):
+        npm_settings({"app_id": "a", "api_base": "https://elsewhere.example"})
 
 
 @pytest.mark.parametrize("settings", [None, [1], "app_id"])

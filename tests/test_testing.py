@@ -175,4 +175,4 @@ def test_verify_wants_an_expiry(messenger_builder: TokenPairBuilder) -> None:
 def test_now_is_the_machine_s_clock_unless_given() -> None:
     verify(throwaway_builder().build_settings("42"))
     with pytest.raises(AssertionError, match="Expired"):
-        verify(throwaway_builder(clock=FrozenClock(1_000)).build_settings("42"))
+        verify(throwaway_builder(clock=FrozenClock(1_600_000_000)).build_settings("42"))

@@ -10,12 +10,13 @@ import re
 from binascii import b2a_base64
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from cryptography.hazmat.primitives.hashes import SHA256, Hash  # loaded already, as hashlib is not
 
 from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.json_values import configured_string
+from fin_messenger_auth.settings import API_BASES
 
 from .csp import checked_nonce
 from .script_json import script_json
@@ -126,6 +127,36 @@ def cookie_names(app_id: object) -> tuple[str, ...]:
     """
     name = configured_string(app_id, "app_id")
     return tuple(f"intercom-{kind}-{name}" for kind in ("session", "id", "device-id"))
+
+
+def npm_settings(
+    settings: Mapping[str, Any], *, call: Literal["Intercom", "boot", "update"] = "Intercom"
+) -> dict[str, Any]:
+    """Return ``settings`` as one function of the npm package ``@intercom/messenger-js-sdk`` takes them.
+
+    The initialiser ``Intercom`` overwrites ``api_base`` with the one of its own ``region``, which is the United States
+    if left out; ``boot`` and ``update`` pass ``api_base`` on, and would make a custom attribute of ``region``.
+
+    Args:
+        settings: What ``build_settings`` returned.
+        call: The function of the package that gets the result.
+
+    Raises:
+        ConfigurationError: ``api_base`` matches no known region; ``call`` is another function.
+    """
+    if not isinstance(settings, Mapping):
+        raise ConfigurationError(f"settings: expected a mapping, got {type(settings).__name__}.")
+    if call not in ("Intercom", "boot", "update"):
+        raise ConfigurationError("call: expected Intercom, boot or update.")
+    if call != "Intercom":
+        return dict(settings)
+    regions = {api_base: region for region, api_base in API_BASES.items() if region != "au"}
+    region = regions.get(str(settings.get("api_base")))
+    if region is None:
+        raise ConfigurationError(
+            "api_base matches no known region; the npm package supports no other.", "region-unknown"
+        )
+    return {"region": region, **{name: value for name, value in settings.items() if name != "api_base"}}
 
 
 def _script(function: str, nonce: object, *arguments: object) -> Snippet:
