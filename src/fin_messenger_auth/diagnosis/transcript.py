@@ -47,7 +47,7 @@ class Exchange:
 def redacted(value: Any, name: str = "") -> Any:  # noqa: ANN401 - any JSON
     """Return a JSON value of the same shape, keeping only the strings that tell one failure from another.
 
-    Of a subject only its kind is kept (``/AUTH/`` or ``/UNAUTH/``).
+    Of a subject only its kind is kept (``/AUTH/``, ``/UNAUTH/`` or ``/ANON/``).
 
     Args:
         value: The value.
@@ -60,7 +60,10 @@ def redacted(value: Any, name: str = "") -> Any:  # noqa: ANN401 - any JSON
     if not isinstance(value, str):
         return value
     if name == "subject":
-        return next((f"v2/iamessage{kind}<redacted>" for kind in ("/UNAUTH/", "/AUTH/") if kind in value), "<redacted>")
+        return next(
+            (f"v2/iamessage{kind}<redacted>" for kind in ("/UNAUTH/", "/ANON/", "/AUTH/") if kind in value),
+            "<redacted>",
+        )
     if name not in _KEPT:
         return f"<string of {len(value)} characters>"
     for pattern, replacement in _REDACTED:

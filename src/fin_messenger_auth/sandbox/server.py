@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any, cast
+from urllib.parse import parse_qsl, urlsplit
 
 from fin_messenger_auth.pair import TokenPairBuilder
 
@@ -80,11 +81,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(404, "text/plain", "Not found.")
 
     def do_POST(self) -> None:
-        settings = self._settings()
-        if not self._is_local() or self.path != "/sandbox/verdict" or settings is None:
+        settings, address = self._settings(), urlsplit(self.path)
+        if not self._is_local() or address.path != "/sandbox/verdict" or settings is None:
             self._answer(400, "text/plain", "POST the settings as a JSON object to /sandbox/verdict.")
             return
-        verdict = self._server.sandbox.verdict(settings)
+        call = dict(parse_qsl(address.query))
+        judge = self._server.sandbox.verdict
+        verdict = judge(settings, method=call.get("method", "boot"), session=call.get("session"))
         self._server.verdicts.append((time.time(), verdict))
         self._answer(200, "application/json", json.dumps(asdict(verdict)))
 
