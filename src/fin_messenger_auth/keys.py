@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
-from .errors import ConfigurationError, KeyUnavailableError
+from .errors import ConfigurationError, KeyUnavailableError, masked
 from .json_values import fill
 
 _PEM_ARMOUR = b"-----BEGIN "
@@ -36,6 +36,11 @@ class MaskedBytes(bytes):
         return "<masked>"
 
     __str__ = __repr__
+
+    def __getitem__(self, key: Any) -> Any:  # noqa: ANN401 - the two forms of the base class
+        """Hide a slice too: error trackers shorten long values."""
+        part = super().__getitem__(key)
+        return MaskedBytes(part) if isinstance(part, bytes) else part
 
     def looks_like_pem(self) -> bool:
         """Tell whether this holds PEM armour (RFC 7468)."""
@@ -131,6 +136,7 @@ class FileKeySource(Sealed):
 
     _path: str
 
+    @masked
     def __init__(self, path: str | os.PathLike[str]) -> None:
         if not isinstance(path, str | os.PathLike):
             raise ConfigurationError(f"FileKeySource: expected a file path, got {type(path).__name__}.")
@@ -181,6 +187,7 @@ class StringKeySource(Sealed):
 
     _value: MaskedBytes
 
+    @masked
     def __init__(self, value: str | bytes) -> None:
         if not isinstance(value, str | bytes):
             raise ConfigurationError(f"StringKeySource: expected a str or bytes, got {type(value).__name__}.")
@@ -195,6 +202,7 @@ class StringKeySource(Sealed):
         return self._value
 
 
+@masked
 def read_key(source: KeySource) -> MaskedBytes:
     """Read a source, whoever wrote it, and wrap its errors.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from binascii import Error as Base64Error
 from binascii import a2b_base64
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
+
+from .errors import masked
+from .json_values import read_json
 
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
 _PARTS = ("header", "payload", "signature")
@@ -36,6 +38,7 @@ class ParsedToken:
         return self.header.get("alg") in (None, "none") or not self.signature
 
 
+@masked
 def parse_token(token: object) -> ParsedToken:
     """Parse a compact JWS whose payload is a claims set.
 
@@ -70,13 +73,9 @@ def _decode(part: str, name: str) -> bytes:
 
 def _json_object(data: bytes, name: str) -> dict[str, Any]:
     try:
-        value = json.loads(data, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"the {name} is not valid JSON") from error
+        value = read_json(data)
+    except ValueError:
+        raise ValueError(f"the {name} is not valid JSON") from None
     if not isinstance(value, dict):
         raise ValueError(f"the {name} is not a JSON object")  # noqa: TRY004 - the token is at fault, not the caller
     return value
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"JSON has no {name}")

@@ -14,6 +14,8 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
+from fin_messenger_auth.json_values import read_json
+
 from .transcript import Exchange, redacted, redacted_headers
 
 TIMEOUT_SECONDS = 10
@@ -46,8 +48,8 @@ class Answer:
     def json(self) -> dict[str, Any] | None:
         """The body as a JSON object; ``None`` if it is anything else."""
         try:
-            value = json.loads(self.body)
-        except (ValueError, RecursionError):
+            value = read_json(self.body)
+        except ValueError:
             return None
         return value if isinstance(value, dict) else None
 
@@ -56,7 +58,7 @@ class Answer:
         """The server's time in Unix seconds, by its ``Date`` header; ``None`` without a valid one."""
         try:
             return parsedate_to_datetime(self.headers["date"]).timestamp()
-        except (KeyError, ValueError):
+        except (KeyError, ValueError, OverflowError):
             return None
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.hashes import SHA256, Hash  # loaded already, as hashlib is not
 
-from fin_messenger_auth.errors import ConfigurationError
+from fin_messenger_auth.errors import ConfigurationError, masked
 from fin_messenger_auth.json_values import configured_string
 from fin_messenger_auth.settings import API_BASES
 
@@ -60,6 +60,7 @@ class Snippet(str):
         return f"'sha256-{b2a_base64(digest.finalize(), newline=False).decode()}'"
 
 
+@masked
 def render_snippet(settings: Mapping[str, object], *, nonce: object = None, widget_base: str = WIDGET_BASE) -> Snippet:
     """Return the ``<script>`` that boots the Messenger with ``settings``.
 
@@ -83,6 +84,7 @@ def render_snippet(settings: Mapping[str, object], *, nonce: object = None, widg
     return _script("loader.js", nonce, dict(settings), widget_base, cookies)
 
 
+@masked
 def render_sign_out(app_id: str, *, nonce: object = None) -> Snippet:
     """Return a ``<script>`` that ends the Messenger's session, for the page that follows a sign-out.
 
@@ -99,6 +101,7 @@ def render_sign_out(app_id: str, *, nonce: object = None) -> Snippet:
     return _script("sign-out.js", nonce, app_id, cookie_names(app_id), _PERSONAL)
 
 
+@masked
 def render_renewal(module_url: str, endpoint: str, *, nonce: object = None) -> Snippet:
     """Return a ``<script type="module">`` that keeps the tokens of this page fresh.
 
@@ -129,6 +132,7 @@ def cookie_names(app_id: object) -> tuple[str, ...]:
     return tuple(f"intercom-{kind}-{name}" for kind in ("session", "id", "device-id"))
 
 
+@masked
 def npm_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``settings`` as the npm package ``@intercom/messenger-js-sdk`` takes them.
 

@@ -16,8 +16,9 @@ from fin_messenger_auth.diagnosis import (
     check_salesforce_token,
 )
 from fin_messenger_auth.environment import read_environment
-from fin_messenger_auth.errors import ConfigurationError
+from fin_messenger_auth.errors import ConfigurationError, masked
 from fin_messenger_auth.intercom import TOKEN as INTERCOM
+from fin_messenger_auth.json_values import fill
 from fin_messenger_auth.keys import MaskedBytes
 from fin_messenger_auth.salesforce import TOKEN as SALESFORCE
 from fin_messenger_auth.signers import public_key_of
@@ -57,6 +58,10 @@ class Sandbox:
     audience: str | None = None
     clock: Callable[[], float] = time.time
 
+    def __post_init__(self) -> None:
+        """Mask the secret where error trackers show it."""
+        fill(self, "secret", MaskedBytes(self.secret))
+
     def verdict(self, settings: Mapping[str, Any]) -> Verdict:
         """Judge the settings of a page.
 
@@ -86,6 +91,7 @@ class Sandbox:
         return f"Guest: {error}" if error else f"Verified as {parse_token(token).claims['sub']}"
 
 
+@masked
 def sandbox_from_env(
     environ: Mapping[str, str] | None = None,
     *,

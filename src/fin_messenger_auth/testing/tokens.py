@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from fin_messenger_auth import intercom, salesforce
+from fin_messenger_auth.errors import masked
 from fin_messenger_auth.token_parser import parse_token
 
 from .throwaway import throwaway_rsa_key, throwaway_secret
@@ -49,6 +50,7 @@ class DecodedSettings:
     unsigned: dict[str, Any]
 
 
+@masked
 def decode_token(token: str) -> DecodedToken:
     """Decode a token, without verifying it.
 
@@ -62,6 +64,7 @@ def decode_token(token: str) -> DecodedToken:
     return DecodedToken(parsed.header, parsed.claims)
 
 
+@masked
 def decode(settings: Mapping[str, Any]) -> DecodedSettings:
     """Decode the tokens in ``settings``, without verifying them.
 
@@ -80,6 +83,7 @@ def decode(settings: Mapping[str, Any]) -> DecodedSettings:
     )
 
 
+@masked
 def verify(
     settings: Mapping[str, Any],
     *,
