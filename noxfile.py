@@ -122,6 +122,13 @@ def frameworks(session: nox.Session) -> None:
     session.run("pytest", "-q", "tests/frameworks", *session.posargs)
 
 
+@nox.session(python=INTERPRETERS[2], tags=["full"])
+def newest_django(session: nox.Session) -> None:
+    """The Django app in a project of the newest Django, which needs a newer Python than the lowest here."""
+    install(session, "browser")
+    session.run("pytest", "-q", "tests/frameworks/test_django.py", *session.posargs)
+
+
 @nox.session(tags=["full"])
 def mutants(session: nox.Session) -> None:
     """A sample of small changes of the core, of which the tests must notice at least 97 %."""

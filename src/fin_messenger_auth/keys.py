@@ -14,6 +14,7 @@ from .errors import ConfigurationError, KeyUnavailableError, masked
 from .json_values import fill
 
 _PEM_ARMOUR = b"-----BEGIN "
+_EXTENSIONS = (".crt", ".json", ".key", ".p8", ".pem", ".txt")
 
 
 class KeySource(Protocol):
@@ -169,8 +170,9 @@ class FileKeySource(Sealed):
 
     def _shown(self) -> str:
         """Name the file, unless it could be a secret in place of a path."""
-        is_plainly_a_path = os.path.isabs(self._path) or os.path.splitext(self._path)[1]
-        return repr(self._path) if is_plainly_a_path else "<relative path>"
+        directory, extension = os.path.dirname(self._path), os.path.splitext(self._path)[1]
+        is_plainly_a_path = extension in _EXTENSIONS or (directory.strip("/") and os.path.isdir(directory))
+        return repr(self._path) if is_plainly_a_path else "<path not shown>"
 
 
 class StringKeySource(Sealed):

@@ -10,6 +10,7 @@ from typing import Any
 
 from .errors import masked
 from .json_values import read_json
+from .jws import base64url
 
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
 _PARTS = ("header", "payload", "signature")
@@ -53,9 +54,12 @@ def parse_token(token: object) -> ParsedToken:
     parts = token.split(".")
     if len(parts) != len(_PARTS):
         raise ValueError(f"expected 3 parts, got {len(parts)}{' (encrypted, JWE)' if len(parts) == 5 else ''}")  # noqa: PLR2004 - RFC 7516 §3.1
-    header, claims, signature = (_decode(part, name) for part, name in zip(parts, _PARTS, strict=True))
+    head, claims, signature = (_decode(part, name) for part, name in zip(parts, _PARTS, strict=True))
+    header = _json_object(head, "header")
+    if "crit" in header:
+        raise ValueError("the header has crit, an extension that must be understood (RFC 7515 §4.1.11), and none is")
     return ParsedToken(
-        header=_json_object(header, "header"),
+        header=header,
         claims=_json_object(claims, "payload"),
         message=f"{parts[0]}.{parts[1]}".encode(),
         signature=signature,
@@ -66,9 +70,12 @@ def _decode(part: str, name: str) -> bytes:
     if not _BASE64URL.fullmatch(part):
         raise ValueError(f"the {name} has padding or characters that are not Base64URL")
     try:
-        return a2b_base64(part.translate(_TO_STANDARD) + "=" * (-len(part) % 4))
+        data = a2b_base64(part.translate(_TO_STANDARD) + "=" * (-len(part) % 4))
     except Base64Error as error:
         raise ValueError(f"the {name} is truncated") from error
+    if base64url(data) != part.encode():
+        raise ValueError(f"the {name} is not canonical Base64URL: its last character has bits that are not used")
+    return data
 
 
 def _json_object(data: bytes, name: str) -> dict[str, Any]:

@@ -1,16 +1,15 @@
 """The configuration, who may have tokens, and the scripts of a page."""
 
-from __future__ import annotations
-
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import Any, Self
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.module_loading import import_string
 from django.utils.safestring import SafeString
 
@@ -20,8 +19,7 @@ from fin_messenger_auth.page import render_renewal, render_sign_out, render_snip
 from fin_messenger_auth.page.snippet import WIDGET_BASE
 from fin_messenger_auth.pair import Identify, TokenPairBuilder
 
-SIGNED_OUT = "fin_messenger_signed_out"
-"""The cookie that says that the next page must end the Messenger's session."""
+SIGNED_OUT = "fin_messenger_signed_out"  # the cookie that says that the next page must end the Messenger's session
 
 
 @dataclass(slots=True)
@@ -29,7 +27,8 @@ class Visit:
     """What the middleware must know of one request."""
 
     signed_out: bool = False  # in this very request
-    is_private: bool = False  # the page has tokens, or the script for a sign-out
+    told: bool = False  # by a script of the page
+    has_tokens: bool = False
     scripts: SafeString | None = None  # of the page, once they are made
 
 
@@ -46,7 +45,7 @@ class Options:
     WIDGET_BASE: str = WIDGET_BASE
 
     @classmethod
-    def from_settings(cls) -> Options:
+    def from_settings(cls) -> Self:
         """Read the setting, without the environment."""
         given = dict(getattr(settings, "FIN_MESSENGER", {}))
         paths = {key: given[key] for key in ("BUILDER", "EXCLUDE", "IDENTIFY") if isinstance(given.get(key), str)}
@@ -76,31 +75,38 @@ def configured() -> tuple[Options, TokenPairBuilder]:
 def user_of(request: Any) -> Any:
     """Return the session's user; ``None`` for nobody, and for whom django-hijack or django-impersonate shows."""
     user, session = getattr(request, "user", None), getattr(request, "session", {})
-    if user is None or not user.is_authenticated or session.get("hijack_history") or "_impersonate" in session:
-        return None
-    return None if getattr(request, "impersonator", None) else user
+    others = session.get("hijack_history") or "_impersonate" in session or getattr(request, "impersonator", None)
+    return None if user is None or others or not user.is_authenticated else user
 
 
-def render(request: Any, *, nonce: object = None, **public: Any) -> SafeString:
+def render(request: Any, **public: Any) -> SafeString:
     """Return the scripts of a page; nothing if ``EXCLUDE`` says so, or if the middleware has not seen the request."""
     visit: Visit | None = getattr(request, "fin_messenger", None)
-    options, builder = configured()
-    if visit is None or options.EXCLUDE(request):
+    if visit is None:
         return SafeString()
-    made = builder.build_settings(user_of(request), **public)
+    if visit.scripts is None:
+        given = {name: value for name, value in public.items() if value is not None and value != ""}
+        visit.scripts = SafeString("".join(_scripts(request, visit, **given)))
+        if visit.told or visit.has_tokens:
+            request._cache_update_cache = False  # noqa: SLF001 - for cache_page, which is inside every middleware
+    return visit.scripts
+
+
+def _scripts(request: Any, visit: Visit, nonce: object = None, **public: Any) -> Iterator[str]:
+    options, builder = configured()
+    if options.EXCLUDE(request):
+        return
+    lazy: dict[str, Any] = {name: str(value) for name, value in public.items() if isinstance(value, Promise)}
+    made = builder.build_settings(user_of(request), **public | lazy)
     if nonce is None:  # of django-csp or of Django 6: lazy, and false until it is read
         nonce = getattr(request, "csp_nonce", getattr(request, "_csp_nonce", None))
-    scripts: list[str] = [render_snippet(made, nonce=nonce, widget_base=options.WIDGET_BASE)]
-    if told := visit.signed_out or request.COOKIES.get(SIGNED_OUT):
-        scripts.insert(0, render_sign_out(builder.app_id, nonce=nonce))
-    if options.RENEWAL and "user_id" in made:
-        urls = reverse("fin_messenger:renewal"), reverse("fin_messenger:settings")
-        scripts.append(render_renewal(*urls, nonce=nonce))
-    if told or "user_id" in made:
-        visit.is_private = True
-        request._cache_update_cache = False  # noqa: SLF001 - for cache_page, which is inside every middleware
-    visit.scripts = SafeString("".join(scripts))
-    return visit.scripts
+    if visit.signed_out or request.COOKIES.get(SIGNED_OUT):
+        visit.told = True
+        yield render_sign_out(builder.app_id, nonce=nonce)
+    yield render_snippet(made, nonce=nonce, widget_base=options.WIDGET_BASE)
+    visit.has_tokens = "user_id" in made
+    if visit.has_tokens and options.RENEWAL:
+        yield render_renewal(reverse("fin_messenger:renewal"), reverse("fin_messenger:settings"), nonce=nonce)
 
 
 async def aprepare(request: Any, **public: Any) -> None:

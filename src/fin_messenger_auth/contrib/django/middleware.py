@@ -18,9 +18,6 @@ __all__ = ["FinMessengerMiddleware"]
 class FinMessengerMiddleware(MiddlewareMixin):
     """Marks pages with tokens ``private, no-store``, and expires the Messenger's cookies at a sign-out.
 
-    Args:
-        get_response: The next middleware, sync or async.
-
     Raises:
         ConfigurationError: The configuration is invalid, so the server does not start.
         KeyUnavailableError: A key cannot be read.
@@ -40,11 +37,12 @@ class FinMessengerMiddleware(MiddlewareMixin):
         if visit.signed_out:
             for name in cookie_names(configured()[1].app_id):
                 response.delete_cookie(name)
-        if visit.scripts is not None and request.COOKIES.get(SIGNED_OUT):
+        if visit.told:
             response.delete_cookie(SIGNED_OUT)
-        elif visit.scripts is None and visit.signed_out:
+        elif visit.signed_out:
             response.set_cookie(SIGNED_OUT, "1", secure=settings.SESSION_COOKIE_SECURE, httponly=True, samesite="Lax")
-        if visit.is_private or (response.streaming and response.get("Content-Type", "").startswith("text/html")):
+        streams_html = response.streaming and response.get("Content-Type", "").startswith("text/html")
+        if visit.told or visit.has_tokens or streams_html:
             response["Cache-Control"] = NO_STORE["Cache-Control"]
             patch_vary_headers(response, [NO_STORE["Vary"]])
         return response
