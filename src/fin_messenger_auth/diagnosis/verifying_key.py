@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from fin_messenger_auth.environment import Reading
-from fin_messenger_auth.errors import InvalidKeyError
+from fin_messenger_auth.errors import InvalidKeyError, masked
 from fin_messenger_auth.onboarding.certificate import read_certificate, rsa_key_of
 from fin_messenger_auth.onboarding.jwk import parse_json, rsa_key_in, without_dummies
 from fin_messenger_auth.pem import read_private_key, read_public_key
@@ -41,6 +41,7 @@ class VerifyingKey:
         return True
 
 
+@masked
 def read_verifying_keys(document: bytes) -> list[VerifyingKey]:
     """Read the keys that a token can be verified with, in any format.
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from functools import cache
 
-from fin_messenger_auth.errors import ConfigurationError
+from fin_messenger_auth.errors import ConfigurationError, masked
 from fin_messenger_auth.json_values import is_lost
 from fin_messenger_auth.settings import Region
 
@@ -47,6 +47,7 @@ def _sources() -> dict[str, dict[str, list[str]]]:
     return tomllib.loads(Path(__file__).with_name("csp.toml").read_text("utf-8"))
 
 
+@masked
 def strict_policy(
     nonce: object, *, region: Region | None = None, also: Mapping[str, Collection[str]] | None = None
 ) -> str:

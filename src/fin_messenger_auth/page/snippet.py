@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cryptography.hazmat.primitives.hashes import SHA256, Hash  # loaded already, as hashlib is not
 
-from fin_messenger_auth.errors import ConfigurationError
+from fin_messenger_auth.errors import ConfigurationError, masked
 from fin_messenger_auth.json_values import configured_string
 from fin_messenger_auth.settings import API_BASES
 
@@ -56,6 +56,7 @@ class Snippet(str):
         return f"'sha256-{b2a_base64(digest.finalize(), newline=False).decode()}'"
 
 
+@masked
 def render_snippet(settings: Mapping[str, object], *, nonce: object = None, widget_base: str = WIDGET_BASE) -> Snippet:
     """Return the ``<script>`` that boots the Messenger with ``settings``.
 
@@ -86,6 +87,7 @@ def render_snippet(settings: Mapping[str, object], *, nonce: object = None, widg
     return _script("boot", nonce, dict(settings), widget_base, *identity)
 
 
+@masked
 def render_sign_out(app_id: str, *, nonce: object = None) -> Snippet:
     """Return a ``<script>`` that ends the Messenger's session, for the page that follows a sign-out.
 
@@ -102,6 +104,7 @@ def render_sign_out(app_id: str, *, nonce: object = None) -> Snippet:
     return _script("leave", nonce, configured_string(app_id, "app_id"))
 
 
+@masked
 def render_renewal(module_url: str, endpoint: str, *, nonce: object = None) -> Snippet:
     """Return a ``<script type="module">`` that renews the tokens of this page and boots for whoever is signed in.
 
@@ -133,6 +136,7 @@ def cookie_names(app_id: object) -> tuple[str, ...]:
     return tuple(f"intercom-{kind}-{name}" for kind in ("session", "id", "device-id"))
 
 
+@masked
 def npm_settings(
     settings: Mapping[str, Any], *, call: Literal["Intercom", "boot", "update"] = "Intercom"
 ) -> dict[str, Any]:

@@ -17,8 +17,9 @@ from fin_messenger_auth.diagnosis import (
 )
 from fin_messenger_auth.diagnosis.verifying_key import configured_keys
 from fin_messenger_auth.environment import Reading, read_environment
-from fin_messenger_auth.errors import ConfigurationError, raise_first
+from fin_messenger_auth.errors import ConfigurationError, masked, raise_first
 from fin_messenger_auth.intercom import TOKEN as INTERCOM
+from fin_messenger_auth.json_values import fill
 from fin_messenger_auth.keys import MaskedBytes
 from fin_messenger_auth.salesforce import TOKEN as SALESFORCE
 from fin_messenger_auth.token_parser import parse_token
@@ -60,6 +61,10 @@ class Sandbox:
     audience: str | None = None
     clock: Callable[[], float] = time.time
 
+    def __post_init__(self) -> None:
+        """Mask the secret where error trackers show it."""
+        fill(self, "secret", MaskedBytes(self.secret))
+
     def verdict(self, settings: Mapping[str, Any], *, method: str = "boot", session: str | None = None) -> Verdict:
         """Judge the settings of a page.
 
@@ -97,6 +102,7 @@ class Sandbox:
         return f"Guest: {error}" if error else f"Verified as {parse_token(token).claims['sub']}"
 
 
+@masked
 def sandbox_from_env(  # noqa: PLR0913 - each by its name
     environ: Mapping[str, str] | None = None,
     *,

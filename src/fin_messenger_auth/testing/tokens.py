@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from fin_messenger_auth import intercom, salesforce
 from fin_messenger_auth.diagnosis import settings_in_page
+from fin_messenger_auth.errors import masked
 from fin_messenger_auth.token_parser import parse_token
 
 from .throwaway import throwaway_rsa_key, throwaway_secret
@@ -50,6 +51,7 @@ class DecodedSettings:
     unsigned: dict[str, Any]
 
 
+@masked
 def decode_token(token: str) -> DecodedToken:
     """Decode a token, without verifying it.
 
@@ -63,6 +65,7 @@ def decode_token(token: str) -> DecodedToken:
     return DecodedToken(parsed.header, parsed.claims)
 
 
+@masked
 def decode(settings: Mapping[str, Any]) -> DecodedSettings:
     """Decode the tokens in ``settings``, without verifying them.
 
@@ -96,6 +99,7 @@ def settings_in(document: str) -> dict[str, Any]:
     return {name: value for each in found for name, value in each.values.items()}
 
 
+@masked
 def verify(
     settings: Mapping[str, Any],
     *,
