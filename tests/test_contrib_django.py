@@ -280,7 +280,7 @@ def test_the_checks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_under_asgi() -> None:
     from django.test import AsyncClient
 
-    page = asyncio.run(AsyncClient().get("/", headers={"X-Test-User": "42"}))
+    page: Any = asyncio.run(AsyncClient().get("/", headers={"X-Test-User": "42"}))
 
     assert '"user_id":"42"' in page.text
     assert page["Cache-Control"] == "private, no-store"

@@ -7,7 +7,7 @@ from django.utils.safestring import SafeString
 
 from fin_messenger_auth.contrib.django.messenger import render
 
-register = template.Library()
+register: template.Library = template.Library()
 
 
 @register.simple_tag(takes_context=True)
