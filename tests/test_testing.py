@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+import fin_messenger_auth
 from fin_messenger_auth import Company, IntercomMinter, MessengerUser, TokenPairBuilder
 from fin_messenger_auth.testing import (
     FrozenClock,
@@ -21,17 +24,53 @@ from fin_messenger_auth.testing import (
 )
 
 
-def test_the_fixtures_come_in_by_one_line(pytester: pytest.Pytester) -> None:
-    pytester.makeconftest("from fin_messenger_auth.testing.fixtures import *")
+def install_the_plugin(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install the project's entry points for pytest, and nothing else of it, in the test's directory."""
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))
+    lines = [f"{name} = {value}" for name, value in project["project"]["entry-points"]["pytest11"].items()]
+    installed = pytester.mkdir("plugin-0.dist-info")
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: plugin\nVersion: 0\n")
+    (installed / "entry_points.txt").write_text("\n".join(["[pytest11]", *lines]))
+    monkeypatch.setenv("PYTHONPATH", str(Path(fin_messenger_auth.__file__).parents[1]))
+
+
+def test_the_fixtures_need_no_import(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALESFORCE_PRIVATE_KEY_FILE", "/the/machine/s/own.pem")
+    install_the_plugin(pytester, monkeypatch)
     pytester.makepyfile(
         """
+        import os
+
+        from fin_messenger_auth import build_settings, default_builder
         from fin_messenger_auth.testing import verify
+
+        def test_environment(messenger_environment):
+            assert messenger_environment.items() <= os.environ.items()
+            verify(build_settings("42"))
+
+        def test_environment_is_gone():
+            assert os.environ["SALESFORCE_PRIVATE_KEY_FILE"] == "/the/machine/s/own.pem"
+            assert not default_builder.cache_info().currsize
 
         def test_claims(messenger_builder, messenger_clock):
             messenger_clock.advance(60)
             settings = messenger_builder.build_settings("42")
             claims = verify(settings, now=messenger_clock.now).intercom.claims
             assert claims == {"user_id": "42", "exp": 1_700_000_060 + 3600}
+        """
+    )
+    pytester.runpytest_subprocess().assert_outcomes(passed=3)
+
+
+def test_the_plugin_loads_nothing_of_the_library(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    install_the_plugin(pytester, monkeypatch)
+    pytester.makepyfile(
+        """
+        import sys
+
+        def test_modules(pytestconfig):
+            assert pytestconfig.pluginmanager.has_plugin("fin_messenger_auth_pytest")
+            assert not [name for name in sys.modules if name.startswith(("fin_messenger_auth.", "cryptography"))]
         """
     )
     pytester.runpytest_subprocess().assert_outcomes(passed=1)
@@ -136,4 +175,4 @@ def test_verify_wants_an_expiry(messenger_builder: TokenPairBuilder) -> None:
 def test_now_is_the_machine_s_clock_unless_given() -> None:
     verify(throwaway_builder().build_settings("42"))
     with pytest.raises(AssertionError, match="Expired"):
-        verify(throwaway_builder(clock=FrozenClock(1_000)).build_settings("42"))
+        verify(throwaway_builder(clock=FrozenClock(1_600_000_000)).build_settings("42"))

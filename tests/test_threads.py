@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
+import os
 import subprocess
 import sys
 import threading
@@ -18,7 +19,8 @@ from typing import Any
 
 import pytest
 
-from fin_messenger_auth import SigningError, ThreadedSigner, in_thread, threads
+from fin_messenger_auth import SigningError, ThreadedSigner, in_thread, processes, threads
+from fin_messenger_auth.processes import PerProcess
 
 GRACE = 0.3  # seconds that a page may exceed the time-out
 
@@ -373,7 +375,7 @@ PRELUDE = """
             os._exit(0)
         assert os.waitpid(child, 0)[1] == 0
 """
-needs_fork = pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="no fork here")
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 
 
 @needs_fork
@@ -469,3 +471,48 @@ def test_it_is_never_pickled() -> None:
     assert copy.deepcopy(signer) is signer
     with pytest.raises(AttributeError, match="immutable"):
         signer.signer = None
+
+
+def test_a_child_does_not_wait_for_a_thread_that_only_its_parent_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    making = threading.Event()
+
+    def hang() -> str:
+        making.set()
+        time.sleep(30)
+        return "the parent's"
+
+    value = PerProcess(lambda: "mine" if os.getpid() == -1 else hang())
+    threading.Thread(target=value, daemon=True).start()
+    assert making.wait(10)
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    processes._renew_locks()  # what runs in the child
+    assert value() == "mine"
+
+
+def test_without_a_new_thread_a_call_waits_for_those_that_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_more(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    service = Service()
+    signer = in_thread(service, threads=2, timeout=0.1)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_more)
+        assert sync_page(signer)[1] == "There was no signature within 0.1 seconds."
+    assert sync_page(signer)[1] == "signed"
+
+
+def test_a_value_is_made_once_for_all_threads() -> None:
+    made: list[int] = []
+
+    def make() -> int:
+        time.sleep(0.1)
+        made.append(1)
+        return len(made)
+
+    value = PerProcess(make)
+    askers = [threading.Thread(target=value) for _ in range(5)]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join()
+    assert (value(), made) == (1, [1])

@@ -22,6 +22,8 @@ from .users import MessengerUser, resolved
 Identify = Callable[[Any], MessengerUser | None]
 """The application's user to a :class:`MessengerUser`, or ``None`` for an anonymous visitor."""
 
+_PLAUSIBLE = (1_577_836_800, 4_102_444_800)  # 2020 and 2100
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenPair:
@@ -51,7 +53,7 @@ class TokenPairBuilder:
         api_base: An origin to use instead of the region's.
         identify: Turns the application's user into a :class:`MessengerUser`, or ``None`` if nobody
             is signed in.
-        clock: The time in Unix seconds. It is read once a pair.
+        clock: The time in Unix seconds. It is read once a pair, and once when the builder is made.
         on_signing_error: What a page gets when a signer fails: ``raise``, ``anonymous``, ``intercom-only`` (see
             :ref:`outages`), or a function that is given the :class:`~fin_messenger_auth.errors.SigningError` and
             returns one of these. The last two write to the log ``fin_messenger_auth``, at most once in ten seconds.
@@ -81,6 +83,7 @@ class TokenPairBuilder:
             raise ConfigurationError("salesforce: expected a SalesforceMinter, or None where Fin makes that token.")
         if not (callable(self.identify) and callable(self.clock)):
             raise ConfigurationError("identify and clock must be callable.")
+        check_time(self.clock())
         checked_policy(self.on_signing_error)
         api_base, app_id = api_base_of(self.region, self.api_base), configured_string(self.app_id, "app_id")
         minters = (self.intercom,) if self.salesforce is None else (self.intercom, self.salesforce)
@@ -274,6 +277,20 @@ class TokenPairBuilder:
 
     def _is_signed(self, visitor: MessengerUser | None, name: str) -> bool:
         return visitor is not None and self.intercom.signs(visitor, name)
+
+
+def check_time(now: object) -> None:
+    """Check that a clock returns plausible Unix seconds: no milliseconds, no ``datetime``, no unset clock.
+
+    Raises:
+        ConfigurationError: It does not.
+    """
+    earliest, latest = _PLAUSIBLE
+    if isinstance(now, bool) or not isinstance(now, int | float):
+        raise ConfigurationError(f"clock: expected Unix seconds, got {type(now).__name__}.", "clock-wrong")
+    if not earliest <= now < latest:
+        got = "milliseconds" if earliest * 1000 <= now < latest * 1000 else "a time outside 2020 to 2100"
+        raise ConfigurationError(f"clock: expected Unix seconds, got {got}.", "clock-wrong")
 
 
 class _AnonymousPage(Exception):  # noqa: N818 - a signal, not an error

@@ -10,6 +10,7 @@ from threading import Lock, Thread
 from .errors import ConfigurationError
 from .outages import log_error
 from .pair import TokenPairBuilder
+from .processes import PerProcess
 
 _State = tuple[tuple[int, int, int] | None, ...]
 
@@ -44,7 +45,7 @@ class Reloading:
             raise ConfigurationError(f"watch: expected a list of paths, got {type(watch).__name__}.")
         self._make, self._watch, self._every = make, tuple(watch), every
         self._due, self._busy = time.monotonic() + every, 0  # the ID of the process that is making a new one
-        self._locks: dict[int, Lock] = {}  # by process: one that was held in a fork stays with the parent
+        self._lock = PerProcess(Lock)  # one that was held in a fork stays with the parent
         self._state: _State = ()
         self._builder = self._made()
 
@@ -66,7 +67,7 @@ class Reloading:
             FinMessengerAuthError: The new keys cannot be used. Any other error of ``make`` is raised too. The old
                 builder stays in use, and the log has the error.
         """
-        with self._locks.setdefault(os.getpid(), Lock()):
+        with self._lock():
             try:
                 self._builder = self._made()
             except Exception as error:
