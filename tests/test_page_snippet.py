@@ -90,13 +90,13 @@ def test_a_property_named_proto_stays_a_property() -> None:
 def test_template_engines_leave_it_alone() -> None:
     snippet = render_snippet({"app_id": "a", "name": "{{ 7*7 }}{% if %}{#"}, nonce=NONCE)
     assert Environment(autoescape=True).from_string("{{ it }}").render(it=snippet) == snippet
-    assert Engine().from_string("{{ it }}").render(Context({"it": snippet})) == snippet
+    assert Engine().from_string("{{ it }}").render(Context({"it": snippet})) == str(snippet)
 
 
 def test_a_template_engine_that_sees_the_page_again_finds_nothing_to_do() -> None:
     snippet = render_snippet({"app_id": "a", "name": "{{ 7*7 }}{% if %}{#"})
     assert Environment(autoescape=True).from_string(str(snippet)).render() == snippet
-    assert Engine().from_string(str(snippet)).render(Context()) == snippet
+    assert Engine().from_string(str(snippet)).render(Context()) == str(snippet)
 
 
 def test_any_mapping_will_do_and_is_not_changed() -> None:
