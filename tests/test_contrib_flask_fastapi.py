@@ -81,7 +81,7 @@ def fastapi_site(**options: Any) -> FastAPI:
         return await call_next(request)
 
     @app.get("/", response_class=HTMLResponse)
-    async def home(request: Request, user: User, scripts: Scripts) -> str:
+    async def home(request: Request, user: User, scripts: Scripts) -> str:  # type: ignore[valid-type]
         public = dict(request.query_params)
         return PAGE.partition("{")[0] + (await messenger.render(request, user, **public) if public else scripts)
 
