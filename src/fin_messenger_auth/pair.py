@@ -10,7 +10,7 @@ from typing import Any, Self, Unpack
 
 from . import users
 from .environment import read_environment
-from .errors import ConfigurationError, InvalidClaimError, SigningError
+from .errors import ConfigurationError, InvalidClaimError, SigningError, amasked, masked
 from .intercom import IntercomMinter
 from .json_values import configured_string, fill
 from .outages import OnSigningError, OutageLog, checked_policy, outcome_of
@@ -93,6 +93,7 @@ class TokenPairBuilder:
         fill(self, "_seconds", min(minter.seconds for minter in minters))
 
     @classmethod
+    @masked
     def from_env(  # noqa: PLR0913 - each by its name
         cls,
         environ: Mapping[str, str] | None = None,
@@ -119,12 +120,12 @@ class TokenPairBuilder:
             KeyUnavailableError: A file that a variable names cannot be read; a remote key cannot be used.
         """
         reading = read_environment(environ, prefix=prefix, salesforce_signer=salesforce_signer)
-        del environ  # or a traceback with local variables would show all of it
         arguments = reading.checked_arguments()
         if on_signing_error is not None:
             arguments["on_signing_error"] = on_signing_error
         return cls(**arguments, identify=identify, clock=clock)
 
+    @masked
     def build(self, user: Any) -> TokenPair | None:  # noqa: ANN401 - every framework has its own user
         """Sign both tokens for ``user``.
 
@@ -142,6 +143,7 @@ class TokenPairBuilder:
         visitor = self._visitor(user)
         return None if visitor is None else self._sign(visitor)
 
+    @amasked
     async def abuild(self, user: Any) -> TokenPair | None:  # noqa: ANN401 - every framework has its own user
         """Sign both tokens for ``user``, at the same time where both signers have to be awaited.
 
@@ -150,6 +152,7 @@ class TokenPairBuilder:
         visitor = self._visitor(user)
         return None if visitor is None else await self._asign(visitor)
 
+    @masked
     def build_settings(
         self,
         user: Any,  # noqa: ANN401 - every framework has its own user
@@ -178,6 +181,7 @@ class TokenPairBuilder:
         settings = self._unsigned(visitor, public, extra)
         return settings if visitor is None else _with_tokens(settings, visitor, self._sign(visitor))
 
+    @amasked
     async def abuild_settings(
         self,
         user: Any,  # noqa: ANN401 - every framework has its own user
@@ -231,11 +235,10 @@ class TokenPairBuilder:
         await sleep(0)  # a burst of pages finds its visitors in one turn of the loop, and signs in the next
         try:
             async with TaskGroup() as group:
-                others = [group.create_task(self._amint(minter, visitor, now)) for minter in self._minters[1:]]
-                first = await self._amint(self._minters[0], visitor, now)
+                tasks = [group.create_task(self._amint(minter, visitor, now)) for minter in self._minters]
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from failures.exceptions[0].__cause__
-        return [first, *(task.result() for task in others)]
+        return [task.result() for task in tasks]
 
     def _mint(self, minter: IntercomMinter | SalesforceMinter, visitor: MessengerUser, now: int) -> str | None:
         try:

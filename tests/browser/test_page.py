@@ -141,7 +141,9 @@ def test_the_marker_says_nothing_of_the_person(shop: Shop) -> None:
     assert len(marker) < 24
     assert "4242" not in marker
     shop.go(4242424242)
-    assert shop.cookies == {MARKER: marker}
+    assert shop.cookies.keys() == {MARKER}
+    assert shop.cookies[MARKER] != marker
+    assert shop.told == [["boot", "4242424242"], ["update", "4242424242"]]
 
 
 def test_the_marker_shares_the_domain_of_the_messengers_cookies(visitor: Visitor, shop: Shop) -> None:

@@ -23,7 +23,7 @@ from .salesforce_token import check_pair, check_salesforce_token
 from .token_checks import check_form, quoted
 from .verifying_key import VerifyingKey
 
-_JWT = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
+_JWT = re.compile(r"(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*")
 _PERSONAL = ("user_id", "email", INTERCOM, SALESFORCE)
 _OF_OTHERS = frozenset({"app_id", "api_base", "region", "user_id", INTERCOM, SALESFORCE})
 
