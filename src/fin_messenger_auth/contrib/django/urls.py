@@ -38,6 +38,7 @@ def _leave_session(request: Any) -> None:
     session = getattr(request, "session", None)
     if not getattr(session, "modified", True):
         del session.modified
+    request._cache_update_cache = False  # noqa: SLF001 - a hit in Django's own cache would not come here
 
 
 app_name = "fin_messenger"
