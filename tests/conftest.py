@@ -1,4 +1,4 @@
-"""What the tests share. The library's own fixtures come in by the line that its users write."""
+"""What the tests share."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-
-from fin_messenger_auth.testing.fixtures import *  # noqa: F403 - the documented line
 
 Program = Callable[[str], str]
 
@@ -37,7 +35,7 @@ def absent(name: str) -> NoReturn:
     pytest.skip(f"{name} is not installed on this machine")
 
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "fin_messenger_auth_pytest"]  # a source tree has no entry points
 
 
 @pytest.fixture(scope="session")

@@ -68,6 +68,7 @@ CORE: dict[str, Callable[[], object]] = {
     "setting-unknown": lambda: build_settings(colour="red"),
     "setting-invalid": lambda: build_settings(z_index="1"),
     "setting-reserved": lambda: build_settings(extra={"user_hash": "x"}),
+    "clock-wrong": lambda: throwaway_builder(clock=lambda: 0),
     "nonce-invalid": lambda: render_snippet({"app_id": "a"}, nonce="a b"),
 }
 

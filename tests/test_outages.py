@@ -230,8 +230,7 @@ def test_a_flood_is_one_record_in_ten_seconds_with_a_count(
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_fork_in_the_middle_of_a_flood_leaves_the_child_its_log() -> None:
     log = outages.OutageLog()
-    held = log._locks.setdefault(os.getpid(), threading.Lock())
-    with held:  # as another thread would
+    with log._lock():  # as another thread would
         child = os.fork()
         if child == 0:
             log.write(SigningError("x"), "anonymous")

@@ -173,6 +173,18 @@ def test_a_delivery_while_the_keys_are_read_is_read_again(root: Path) -> None:
     assert kid_of(reloading.builder) == "key-2"
 
 
+def test_an_error_of_a_delivery_that_was_replaced_meanwhile_is_none(root: Path) -> None:
+    torn = iter([True])
+
+    def make() -> TokenPairBuilder:
+        if next(torn, False):
+            deliver(root, "key-2")
+            raise FileNotFoundError("the old directory is gone")
+        return make_from(root)
+
+    assert kid_of(Reloading(make, watch=[root / "current"]).builder) == "key-2"
+
+
 def test_deliveries_without_an_end_are_given_up(root: Path) -> None:
     number = iter(range(100))
 
@@ -304,11 +316,10 @@ def test_the_drill_two_rotations_and_a_bad_delivery_under_constant_traffic(root:
             deliver(root, new, b"-----BEGIN PRIVATE KEY-----\ndamaged")
             time.sleep(0.05)
             deliver(root, new)  # switch
-            until(lambda new=new: kid_of(reloading.builder) == new)  # type: ignore[misc]
+            until(lambda new=new: sum(kid == new for kid, _ in answers) >= 20)  # type: ignore[misc]
             time.sleep(LIFETIME + 0.3 if patient else 0)  # wait
             salesforce.keyset -= {old}  # drop
-            time.sleep(CACHED + 0.1)
+            time.sleep(max(CACHED, LIFETIME) + 0.1)
     failures = [kid for kid, accepted in answers if not accepted]
     assert {kid for kid, _ in answers} == set(KEYS)
-    assert len(answers) > 200
     assert (failures == []) is patient, f"{len(failures)} of {len(answers)} tokens were rejected"

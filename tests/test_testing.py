@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from fin_messenger_auth import Company, IntercomMinter, MessengerUser, TokenPairBuilder
+import fin_messenger_auth
+from fin_messenger_auth import Company, IntercomMinter, MessengerUser, TokenPairBuilder, render_snippet
 from fin_messenger_auth.testing import (
     FrozenClock,
     decode,
     decode_token,
+    settings_in,
     throwaway_builder,
     throwaway_environ,
     throwaway_rsa_key,
@@ -21,17 +26,53 @@ from fin_messenger_auth.testing import (
 )
 
 
-def test_the_fixtures_come_in_by_one_line(pytester: pytest.Pytester) -> None:
-    pytester.makeconftest("from fin_messenger_auth.testing.fixtures import *")
+def install_the_plugin(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install the project's entry points for pytest, and nothing else of it, in the test's directory."""
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))
+    lines = [f"{name} = {value}" for name, value in project["project"]["entry-points"]["pytest11"].items()]
+    installed = pytester.mkdir("plugin-0.dist-info")
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: plugin\nVersion: 0\n")
+    (installed / "entry_points.txt").write_text("\n".join(["[pytest11]", *lines]))
+    monkeypatch.setenv("PYTHONPATH", str(Path(fin_messenger_auth.__file__).parents[1]))
+
+
+def test_the_fixtures_need_no_import(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALESFORCE_PRIVATE_KEY_FILE", "/the/machine/s/own.pem")
+    install_the_plugin(pytester, monkeypatch)
     pytester.makepyfile(
         """
+        import os
+
+        from fin_messenger_auth import build_settings, default_builder
         from fin_messenger_auth.testing import verify
+
+        def test_environment(messenger_environment):
+            assert messenger_environment.items() <= os.environ.items()
+            verify(build_settings("42"))
+
+        def test_environment_is_gone():
+            assert os.environ["SALESFORCE_PRIVATE_KEY_FILE"] == "/the/machine/s/own.pem"
+            assert not default_builder.cache_info().currsize
 
         def test_claims(messenger_builder, messenger_clock):
             messenger_clock.advance(60)
             settings = messenger_builder.build_settings("42")
             claims = verify(settings, now=messenger_clock.now).intercom.claims
             assert claims == {"user_id": "42", "exp": 1_700_000_060 + 3600}
+        """
+    )
+    pytester.runpytest_subprocess().assert_outcomes(passed=3)
+
+
+def test_the_plugin_loads_nothing_of_the_library(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    install_the_plugin(pytester, monkeypatch)
+    pytester.makepyfile(
+        """
+        import sys
+
+        def test_modules(pytestconfig):
+            assert pytestconfig.pluginmanager.has_plugin("fin_messenger_auth_pytest")
+            assert not [name for name in sys.modules if name.startswith(("fin_messenger_auth.", "cryptography"))]
         """
     )
     pytester.runpytest_subprocess().assert_outcomes(passed=1)
@@ -50,6 +91,16 @@ def test_a_frozen_clock_stands_still_until_told() -> None:
     clock.advance(2.5)
     assert clock() == 7.5
     assert clock.reads == 3
+
+
+def test_the_settings_of_a_page_are_found(messenger_builder: TokenPairBuilder) -> None:
+    settings = messenger_builder.build_settings("42")
+
+    for page in (f"<body>{render_snippet(settings)}</body>", json.dumps(settings)):
+        assert settings_in(page) == settings
+        verify(settings_in(page), now=messenger_builder.clock())
+    with pytest.raises(AssertionError, match="no settings"):
+        settings_in("<p>")
 
 
 def test_decode_takes_settings_apart(messenger_builder: TokenPairBuilder) -> None:
@@ -136,4 +187,4 @@ def test_verify_wants_an_expiry(messenger_builder: TokenPairBuilder) -> None:
 def test_now_is_the_machine_s_clock_unless_given() -> None:
     verify(throwaway_builder().build_settings("42"))
     with pytest.raises(AssertionError, match="Expired"):
-        verify(throwaway_builder(clock=FrozenClock(1_000)).build_settings("42"))
+        verify(throwaway_builder(clock=FrozenClock(1_600_000_000)).build_settings("42"))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol, TypedDict, TypeVar, cast
 
-from .errors import ConfigurationError, KeyUnavailableError, collect_warnings, raise_first
+from .errors import ConfigurationError, KeyUnavailableError, collect_warnings, masked, raise_first
 from .intercom import TOKEN as INTERCOM_TOKEN
 from .intercom import IntercomMinter
 from .json_values import configured_string
@@ -36,13 +36,14 @@ _PLACE = ("SALESFORCE_ISSUER", "SALESFORCE_AUDIENCE")
 SALESFORCE_VARIABLES = (KEY, KEY_ID, *_PLACE)
 """What goes together where the second token is made with your own key."""
 
-_ALL_VARIABLES = (
+ALL_VARIABLES = (
     *INTERCOM_VARIABLES,
     *SALESFORCE_VARIABLES,
     *(f"{name}_FILE" for name in IN_FILES),
     *("INTERCOM_REGION", "INTERCOM_TOKEN_LIFETIME", "MESSENGER_ON_SIGNING_ERROR"),
     *("SALESFORCE_IDENTITY", "SALESFORCE_TOKEN_LIFETIME", PASSWORD, SIGNER),
 )
+"""Every variable that is read, those of signers of other packages excepted."""
 
 _MAX_DIGITS = 10  # of a number of seconds: three centuries
 
@@ -96,6 +97,7 @@ def read_environment(
     return reading
 
 
+@masked
 def read_salesforce_signer(environ: Mapping[str, str] | None = None, *, prefix: str = "") -> Signer | AsyncSigner:
     """Read the part of the configuration that says what signs the Salesforce token, for its JWK or certificate.
 
@@ -173,7 +175,7 @@ class Reading(Variables):
             }
 
     def _check_types(self) -> None:
-        for name in _ALL_VARIABLES:
+        for name in ALL_VARIABLES:
             value = self.environ.get(self.prefix + name, "")
             if not isinstance(value, str):
                 self.note(f"{self.prefix}{name}: expected a str, got {type(value).__name__}.", "argument-invalid")

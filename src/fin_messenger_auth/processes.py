@@ -4,42 +4,47 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from threading import RLock
-from typing import Generic, TypeVar
+from threading import Lock
+from typing import Any, Generic, TypeVar
+from weakref import WeakSet
 
 T = TypeVar("T")
 
-_making = RLock()
+at_fork: Callable[..., None] = getattr(os, "register_at_fork", lambda **_: None)
+"""``os.register_at_fork``, which Windows lacks: nothing forks there."""
+
+_everything: WeakSet[PerProcess[Any]] = WeakSet()
 
 
 class PerProcess(Generic[T]):
     """A value that a forked child makes again, when it first asks for it.
 
     Args:
-        make: Makes the value, under a lock that no other process holds. What it raises, the caller gets.
+        make: Makes the value. Threads that ask in the meantime wait. What it raises, the caller gets.
     """
 
-    __slots__ = ("_made", "_make")
+    __slots__ = ("__weakref__", "_lock", "_made", "_make")
 
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
         self._made: tuple[int, T] | None = None  # the process ID and its value, set at once
+        self._lock = Lock()
+        _everything.add(self)
 
     def __call__(self) -> T:
         """Return the value of this process."""
         made = self._made
         if made is None or made[0] != os.getpid():
-            with _making:
+            with self._lock:
                 made = self._made
                 if made is None or made[0] != os.getpid():
                     self._made = made = os.getpid(), self._make()
         return made[1]
 
 
-def _start_over() -> None:
-    global _making  # noqa: PLW0603 - a thread of the parent may have held it when the process forked
-    _making = RLock()
+def _renew_locks() -> None:
+    for each in _everything:
+        each._lock = Lock()  # noqa: SLF001 - a thread that only the parent has may hold it
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
-    os.register_at_fork(after_in_child=_start_over)
+at_fork(after_in_child=_renew_locks)

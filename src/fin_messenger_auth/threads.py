@@ -250,8 +250,9 @@ class _Pool:
     def _call_for_threads(self) -> None:
         self._changed.notify(len(self._waiting))
         for _ in range(min(len(self._waiting) - self._idle, self._threads - self._live)):
-            self._live += 1
-            Thread(target=self._work, name=f"fin-messenger-auth-{self._name}", daemon=True).start()
+            with suppress(RuntimeError):  # the system has no more threads: the call waits for one that is there
+                Thread(target=self._work, name=f"fin-messenger-auth-{self._name}", daemon=True).start()
+                self._live += 1
 
     def _work(self) -> None:
         while self._serve():
@@ -273,7 +274,6 @@ class _Pool:
             call.started = now
             self._running[call] = None
         call.run(self._signer)
-        call.tell()
         with self._changed:
             now = time.monotonic()
             if call.hangs:
@@ -285,6 +285,7 @@ class _Pool:
             elif call.error is not None and not call.hangs:
                 ours = isinstance(call.error, SigningError)
                 self._failed(call, now, str(call.error) if ours else f"{type(call.error).__name__}.")
+        call.tell()
         return not call.hangs
 
     def _find_hanging(self, now: float) -> None:

@@ -155,6 +155,9 @@ def serving(service: Service, certificate: Path | None = None) -> Iterator[str]:
     class Server(ThreadingHTTPServer):
         request_queue_size = 256  # for bursts
 
+        def handle_error(self, *_: object) -> None:
+            """Keep quiet: a client has given up."""
+
     server = Server((HOST, 0), Handler)
     server.daemon_threads = True
     if certificate is not None:

@@ -6,16 +6,21 @@ import asyncio
 import builtins
 import inspect
 import json
+import os
 import pickle
 import time
 import traceback
 from base64 import b64decode, b64encode
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
+import botocore.session
 import pytest
 from botocore.config import Config
+from botocore.credentials import RefreshableCredentials
 
 from fin_messenger_auth import (
     ConfigurationError,
@@ -269,6 +274,24 @@ def test_the_page_is_there_as_to_an_anonymous_visitor(
     assert [record.name for record in caplog.records if record.levelname == "ERROR"] == ["fin_messenger_auth"]
 
 
+def test_a_service_that_sends_a_byte_now_and_then_holds_a_page_for_the_time_out_only(wire: Any, key_id: str) -> None:
+    signer = AWSKMSSigner(key_id, kid="key-1", client=client_at(wire.port, IMPATIENT))
+
+    def dripping(handler: Any, body: bytes) -> None:
+        status, answer = handler.forward(body)
+        handler.answer(status, b"", announced=len(answer))
+        with suppress(OSError):  # the client has gone
+            for byte in answer[:20]:
+                handler.wfile.write(bytes([byte]))
+                time.sleep(0.5)
+
+    wire.fault = dripping
+    start = time.monotonic()
+    with pytest.raises(SigningError, match=r"^There was no signature within 1 seconds\.$"):
+        in_thread(signer, timeout=1.0).sign(b"message")
+    assert time.monotonic() - start < 1.3
+
+
 def test_a_fault_at_start_up_is_an_unavailable_key(wire: Any, key_id: str) -> None:
     wire.fault = slow
     with pytest.raises(KeyUnavailableError, match="did not give out the public key: ReadTimeoutError"):
@@ -369,6 +392,84 @@ def test_without_a_client_one_is_made_with_short_time_outs(
     config = signer._client().meta.config
     assert (config.connect_timeout, config.read_timeout, config.retries["total_max_attempts"]) == (1.5, 1.5, 2)
     assert config.max_pool_connections == inspect.signature(in_thread).parameters["threads"].default
+
+
+# Forks, as far as one process can show them: it is told that it is another.
+# tests/backends/test_forking_servers.py forks.
+
+
+@pytest.fixture
+def fork(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    return lambda: monkeypatch.setattr(os, "getpid", lambda: -1)
+
+
+def test_a_child_has_a_client_of_its_own_with_the_same_configuration(
+    wire: Any, key_id: str, fork: Callable[[], None]
+) -> None:
+    client = client_at(wire.port, 3.25)
+    signer = AWSKMSSigner(key_id, kid="key-1", client=client)
+    assert signer._client() is client
+    fork()
+    check_signer(signer, signer.public_key)
+    own = signer._client()
+    assert own is not client
+    assert own is signer._client()
+    assert own._endpoint.http_session is not client._endpoint.http_session
+    assert (own.meta.endpoint_url, own.meta.region_name) == (client.meta.endpoint_url, client.meta.region_name)
+    assert own.meta.config.read_timeout == 3.25
+    assert own.meta.config.retries["total_max_attempts"] == 1
+
+
+def test_credentials_that_the_parent_was_renewing_do_not_stop_the_child(
+    wire: Any, key_id: str, fork: Callable[[], None]
+) -> None:
+    def renewed() -> dict[str, str]:
+        access_key, secret_key = CREDENTIALS
+        expiry = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+        return {"access_key": access_key, "secret_key": secret_key, "token": "token", "expiry_time": expiry}
+
+    credentials = RefreshableCredentials.create_from_metadata(renewed(), renewed, "test")
+    session = botocore.session.get_session()
+    session._credentials = credentials
+    client = boto3.Session(botocore_session=session).client(
+        "kms", endpoint_url=f"http://127.0.0.1:{wire.port}", region_name="eu-central-1"
+    )
+    signer = AWSKMSSigner(key_id, kid="key-1", client=client)
+    credentials._expiry_time = datetime.now(UTC)
+    with credentials._refresh_lock:  # as a thread that only the parent has
+        fork()
+        assert len(signer.sign(b"message")) == 256
+
+
+def test_a_function_is_called_once_by_each_process(wire: Any, key_id: str, fork: Callable[[], None]) -> None:
+    made = []
+
+    def make() -> Any:
+        made.append(client_at(wire.port))
+        return made[-1]
+
+    signer = AWSKMSSigner(key_id, kid="key-1", client=make)
+    for _ in range(2):
+        signer.sign(b"message")
+    assert len(made) == 1
+    fork()
+    for _ in range(2):
+        signer.sign(b"message")
+    assert len(made) == 2
+
+
+def test_a_client_that_cannot_be_copied_is_one_sentence(wire: Any, key_id: str, fork: Callable[[], None]) -> None:
+    class Wrapped:
+        def __init__(self, client: Any) -> None:
+            self.sign, self.get_public_key = client.sign, client.get_public_key
+
+    signer = AWSKMSSigner(key_id, kid="key-1", client=Wrapped(client_at(wire.port)))
+    assert len(signer.sign(b"message")) == 256
+    fork()
+    with pytest.raises(
+        SigningError, match=r"made before the process forked.*pass client= a function that makes one\.$"
+    ):
+        signer.sign(b"message")
 
 
 def test_boto3_without_a_region_is_a_configuration_error(monkeypatch: pytest.MonkeyPatch) -> None:

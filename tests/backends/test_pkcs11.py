@@ -251,6 +251,33 @@ def test_a_token_that_was_away_is_used_again(hsm: str, administrator: Administra
         check_signer(signer, signer.public_key)
 
 
+def test_a_child_initializes_the_module_and_logs_in_for_itself(
+    hsm: str, administrator: Administrator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signers = [signer_for(hsm, administrator.make_key(), kid=kid) for kid in ("old", "new")]
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    before = [signer._session._epoch for signer in signers]
+    for signer in signers:
+        check_signer(signer, signer.public_key)
+    after = {signer._session._epoch for signer in signers}
+    assert len(after) == 1, "once, for both"
+    assert after.isdisjoint(before)
+
+
+def test_a_fork_waits_until_the_module_is_idle_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = backend._one_at_a_time()
+    backend._before_fork()
+    assert lock.locked()
+    backend._after_fork_in_parent()
+    assert not lock.locked()
+
+    monkeypatch.setattr(backend, "FORK_WAITS", 0.01)
+    with lock:
+        backend._before_fork()
+        backend._after_fork_in_parent()
+        assert lock.locked()
+
+
 FORKS = """
 import os, sys, threading, time
 from fin_messenger_auth import StringKeySource, in_thread

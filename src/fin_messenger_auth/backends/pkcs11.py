@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPubli
 from fin_messenger_auth.errors import FinMessengerAuthError, KeyUnavailableError, SigningError
 from fin_messenger_auth.json_values import fill
 from fin_messenger_auth.keys import KeySource, MaskedBytes, Sealed, read_key
-from fin_messenger_auth.processes import PerProcess
+from fin_messenger_auth.processes import PerProcess, at_fork
 
 from .remote import RemoteKey, check_names, check_that_it_signs, missing_extra
 
@@ -155,8 +155,7 @@ def _after_fork_in_parent() -> None:
         _held_for_fork.pop().release()
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_held_for_fork.clear)
+at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_held_for_fork.clear)
 
 
 class _Session:

@@ -7,14 +7,13 @@ import os
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from fin_messenger_auth.environment import Reading, read_environment
-from fin_messenger_auth.errors import KeyUnavailableError, SigningError
+from fin_messenger_auth.errors import KeyUnavailableError, SigningError, problems_of
 from fin_messenger_auth.onboarding.key_directory import JWK
-from fin_messenger_auth.pair import TokenPair, TokenPairBuilder
-from fin_messenger_auth.signers import public_key_of, signs_at_once
+from fin_messenger_auth.pair import TokenPair, TokenPairBuilder, check_time
+from fin_messenger_auth.signers import signs_at_once
 
 from .directory import check_key_directory, keys_in_directory
 from .environment import check_reading
@@ -26,7 +25,7 @@ from .page import check_page
 from .root_causes import fold
 from .salesforce_token import check_pair, check_salesforce_token, compare_issuers
 from .upload import check_upload, uploaded_keys
-from .verifying_key import VerifyingKey
+from .verifying_key import VerifyingKey, configured_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +43,6 @@ class Document:
 
 USER_ID = "fin-messenger-auth-doctor"
 """The user ID in the tokens that the doctor makes."""
-
-_CLOCK = (datetime(2026, 1, 1, tzinfo=UTC).timestamp(), datetime(2100, 1, 1, tzinfo=UTC).timestamp())
 
 
 def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by name
@@ -88,13 +85,14 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
     """
     moment = time.time() if now is None else now
     reading = read_environment(environ, prefix=prefix)
-    pair, findings = _make_pair(reading, moment)
+    of_clock = [finding_of(each) for each in problems_of(lambda: check_time(moment))]
+    pair, findings = (None, of_clock) if of_clock else _make_pair(reading, moment)
     if org is not None:
         token = None if pair is None else pair.salesforce_identity_token
         findings += check_org(org, token, client=client, now=now)
     if jwks_url is not None:
         findings += check_published_jwks(jwks_url, kid=reading.kid, client=client, now=now)
-    findings += [*_check_clock(moment), *check_reading(reading)]
+    findings += check_reading(reading)
     configured = reading.value("SALESFORCE_ISSUER")
     if issuer is not None and configured not in ("", issuer):
         findings.append(compare_issuers(configured, issuer))
@@ -156,11 +154,7 @@ def _keys(reading: Reading, uploaded: bytes | None, key_directory: str | os.Path
     keys = [] if uploaded is None else uploaded_keys(uploaded)
     if not keys and key_directory is not None:
         keys = keys_in_directory(key_directory)
-    signer = reading.salesforce_signer
-    public_key = None if signer is None else public_key_of(signer)
-    if not keys and public_key is not None:
-        keys = [VerifyingKey(public_key, kid=reading.kid)]
-    return keys
+    return keys or configured_keys(reading)
 
 
 def manual_checks(*, fin_managed: bool = False, attributes: Collection[str] = ()) -> list[Finding]:
@@ -191,13 +185,6 @@ def _make_pair(reading: Reading, now: float) -> tuple[TokenPair | None, list[Fin
         return asyncio.run(builder.abuild(USER_ID)), []
     except SigningError as error:
         return None, [finding_of(KeyUnavailableError(str(error)))]
-
-
-def _check_clock(now: float) -> list[Finding]:
-    earliest, latest = _CLOCK
-    if earliest <= now < latest:
-        return []
-    return [finding("clock-wrong", how=f"it says {time.strftime('%Y-%m-%d', time.gmtime(now))}")]
 
 
 def _check_pair(pair: TokenPair, reading: Reading, keys: list[VerifyingKey], now: float) -> list[Finding]:

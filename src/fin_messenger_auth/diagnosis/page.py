@@ -7,13 +7,14 @@ import time
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from typing import cast
 from urllib.parse import urlsplit
 
 from fin_messenger_auth.intercom import TOKEN as INTERCOM
 from fin_messenger_auth.json_values import is_lost
 from fin_messenger_auth.page import csp_sources
 from fin_messenger_auth.salesforce import TOKEN as SALESFORCE
-from fin_messenger_auth.settings import API_BASES
+from fin_messenger_auth.settings import API_BASES, Region
 
 from .findings import Finding, finding
 from .intercom_token import check_intercom_token
@@ -22,7 +23,7 @@ from .salesforce_token import check_pair, check_salesforce_token
 from .token_checks import check_form, quoted
 from .verifying_key import VerifyingKey
 
-_JWT = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
+_JWT = re.compile(r"(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*")
 _PERSONAL = ("user_id", "email", INTERCOM, SALESFORCE)
 _OF_OTHERS = frozenset({"app_id", "api_base", "region", "user_id", INTERCOM, SALESFORCE})
 
@@ -72,7 +73,7 @@ def check_page(  # noqa: PLR0913 - one for each thing to compare with, all but t
 ) -> list[Finding]:
     """Check a page of a site, or the answer of its endpoint, for everything that keeps a user from being verified.
 
-    Finds the settings of :func:`~fin_messenger_auth.render_snippet`, of a hand-written ``window.intercomSettings``,
+    Finds the settings of ``render_snippet``, of a hand-written ``window.intercomSettings``,
     of ``Intercom('boot', …)``, of the npm package, and of a JSON endpoint. No finding contains a token or a personal
     value.
 
@@ -124,18 +125,12 @@ def _check_expected(
     got = settings.get("app_id", settings.get("appId"))
     if app_id and got is not None and got != app_id:
         findings.append(finding("settings-differ", name="app_id", wanted=quoted(app_id), got=quoted(got)))
-    wanted = API_BASES.get(region or "")
-    api_base, of_npm = settings.get("api_base"), found[-1].source == "npm"
-    if of_npm and "region" not in settings and wanted not in (None, API_BASES["us"]):
-        findings.append(finding("settings-differ", name="region", wanted=quoted(region), got="nothing (us)"))
-    elif isinstance(settings.get("region"), str) and wanted and API_BASES.get(str(settings["region"])) != wanted:
-        findings.append(
-            finding("settings-differ", name="region", wanted=quoted(region), got=quoted(settings["region"]))
-        )
-    elif wanted and api_base is not None and str(api_base).rstrip("/") != wanted:
-        findings.append(finding("settings-differ", name="api_base", wanted=quoted(wanted), got=quoted(api_base)))
-    elif wanted and api_base is None and not of_npm and region not in (None, "us"):
-        findings.append(finding("settings-differ", name="api_base", wanted=quoted(wanted), got="nothing"))
+    wanted, name = API_BASES.get(region or ""), "api_base"
+    base = settings.get("api_base", API_BASES["us"])
+    if found[-1].source == "npm" or "region" in settings:  # the npm package sets api_base itself
+        name, base = "region", API_BASES.get(str(settings.get("region", "us")))
+    if wanted is not None and str(base).rstrip("/") != wanted:
+        findings.append(finding("settings-differ", name=name, wanted=quoted(wanted), got=quoted(base)))
     return findings
 
 
@@ -188,7 +183,7 @@ def _check_headers(
     policies = [headers["content-security-policy"]] if "content-security-policy" in headers else []
     for policy in [*policies, *page.policies]:
         findings += _check_policy(page, policy, str(settings.get("api_base") or API_BASES.get(region or "us")))
-    return findings[:8]
+    return findings
 
 
 def _check_policy(page: Page, policy: str, api_base: str) -> list[Finding]:
@@ -205,11 +200,8 @@ def _check_policy(page: Page, policy: str, api_base: str) -> list[Finding]:
         if "'strict-dynamic'" not in scripts:
             blocked += [f"{host} (script-src)" for host in csp_sources()["script-src"] if not _allows(scripts, host)]
     if connects is not None:
-        wanted = (
-            [api_base, "wss://nexus-websocket-a.intercom.io"]
-            if ".eu." not in api_base and ".au." not in api_base
-            else [api_base]
-        )
+        region = next((name for name, base in API_BASES.items() if base == api_base), None)
+        wanted = [api_base] if region is None else csp_sources(cast("Region", region))["connect-src"]
         blocked += [f"{host} (connect-src)" for host in wanted if not _allows(connects, host)]
     return [finding("page-csp", what=what) for what in blocked[:1]]
 

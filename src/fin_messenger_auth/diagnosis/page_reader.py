@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
+
+from fin_messenger_auth.json_values import read_json
 
 from .literal_reader import UNKNOWN, read_literal
 
@@ -113,8 +114,8 @@ class _Parser(HTMLParser):
 
 def _in_json(document: str) -> list[PageSettings]:
     try:
-        value = json.loads(document)
-    except (ValueError, RecursionError):
+        value = read_json(document)
+    except ValueError:
         return []
     inside = [value, *value.values()] if isinstance(value, dict) else []
     return [PageSettings("JSON", each) for each in inside if isinstance(each, dict) and "app_id" in each][:1]

@@ -3,7 +3,7 @@
 from .csp import csp_sources, strict_policy
 from .endpoint import NO_STORE, SettingsResponse, asettings_response, is_same_origin, settings_response
 from .script_json import script_json
-from .snippet import cookie_names, render_renewal, render_sign_out, render_snippet, renewal_module
+from .snippet import cookie_names, npm_settings, render_renewal, render_sign_out, render_snippet, renewal_module
 
 __all__ = [
     "NO_STORE",
@@ -12,6 +12,7 @@ __all__ = [
     "cookie_names",
     "csp_sources",
     "is_same_origin",
+    "npm_settings",
     "render_renewal",
     "render_sign_out",
     "render_snippet",

@@ -29,14 +29,14 @@ class SettingsResponse:
 
     Attributes:
         status: 200; 401 if nobody is signed in; 403 for a page of another origin; 503 if signing failed.
-        headers: :data:`NO_STORE`, in a dict of its own.
         body: To be sent as JSON: the settings with 200; the anonymous visitor's settings with 401 and 503, so that a
             single-page application can boot with them; an empty object with 403.
+        headers: :data:`NO_STORE`, in a dict of its own.
     """
 
     status: int
-    headers: dict[str, str]
     body: dict[str, Any] = field(repr=False)
+    headers: dict[str, str] = field(default_factory=lambda: dict(NO_STORE))
 
 
 def settings_response(
@@ -63,7 +63,7 @@ def settings_response(
         ConfigurationError: As by ``build_settings``.
     """
     if not is_same_origin(headers, host):
-        return _response(403, {})
+        return SettingsResponse(403, {})
     try:
         return _made(builder, user, builder.build_settings(user, extra=extra, **public))
     except SigningError as error:
@@ -84,7 +84,7 @@ async def asettings_response(
     Arguments, result and errors are those of :func:`settings_response`.
     """
     if not is_same_origin(headers, host):
-        return _response(403, {})
+        return SettingsResponse(403, {})
     try:
         return _made(builder, user, await builder.abuild_settings(user, extra=extra, **public))
     except SigningError as error:
@@ -109,14 +109,10 @@ def is_same_origin(headers: Mapping[str, str], host: str) -> bool:
     return origin is None or (bool(host) and origin.partition("://")[2] == host)
 
 
-def _response(status: int, body: dict[str, Any]) -> SettingsResponse:
-    return SettingsResponse(status, dict(NO_STORE), body)
-
-
 def _made(builder: TokenPairBuilder, user: object, made: dict[str, Any]) -> SettingsResponse:
     if "user_id" in made:
-        return _response(200, made)
-    return _response(401 if builder.identify(user) is None else 503, made)
+        return SettingsResponse(200, made)
+    return SettingsResponse(401 if builder.identify(user) is None else 503, made)
 
 
 def _failed(
@@ -124,4 +120,4 @@ def _failed(
 ) -> SettingsResponse:
     log_error("Signing failed, so the response is 503: %s", error, error)
     anonymous = replace(builder, identify=lambda _user: None)
-    return _response(503, anonymous.build_settings(None, extra=extra, **public))
+    return SettingsResponse(503, anonymous.build_settings(None, extra=extra, **public))

@@ -10,14 +10,16 @@ import re
 from binascii import b2a_base64
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from cryptography.hazmat.primitives.hashes import SHA256, Hash  # loaded already, as hashlib is not
 
-from fin_messenger_auth.errors import ConfigurationError
+from fin_messenger_auth.errors import ConfigurationError, masked
 from fin_messenger_auth.json_values import configured_string
+from fin_messenger_auth.settings import API_BASES
 
 from .csp import checked_nonce
+from .development import LOOPBACK, development_widget
 from .script_json import script_json
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 WIDGET_BASE = "https://widget.intercom.io/widget/"
 """The URL of the widget's script, without the app id that follows."""
 
-_WIDGET = re.compile(r"https://|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?/")
+_WIDGET = re.compile(f"https://|{LOOPBACK}/")
 
 
 class Snippet(str):
@@ -54,6 +56,7 @@ class Snippet(str):
         return f"'sha256-{b2a_base64(digest.finalize(), newline=False).decode()}'"
 
 
+@masked
 def render_snippet(settings: Mapping[str, object], *, nonce: object = None, widget_base: str = WIDGET_BASE) -> Snippet:
     """Return the ``<script>`` that boots the Messenger with ``settings``.
 
@@ -62,7 +65,8 @@ def render_snippet(settings: Mapping[str, object], *, nonce: object = None, widg
     Args:
         settings: What ``build_settings`` returned, or any other mapping of JSON values.
         nonce: The nonce of this response's Content-Security-Policy.
-        widget_base: Where the widget's script is loaded from. For the sandbox: ``http://127.0.0.1:…/widget/``.
+        widget_base: Where the widget's script is loaded from. If left out: the environment variable
+            ``FIN_MESSENGER_WIDGET_BASE``, which takes the sandbox on this machine only, or else Intercom.
 
     Raises:
         ConfigurationError: ``app_id`` is missing; the nonce is not valid; the widget would be
@@ -72,6 +76,8 @@ def render_snippet(settings: Mapping[str, object], *, nonce: object = None, widg
     if not isinstance(settings, Mapping):
         raise ConfigurationError(f"settings: expected a mapping, got {type(settings).__name__}.")
     configured_string(settings.get("app_id"), "app_id")
+    if widget_base == WIDGET_BASE:
+        widget_base = (development_widget() or (WIDGET_BASE,))[0]
     if not _WIDGET.match(str(widget_base)):
         raise ConfigurationError(
             "widget_base: expected an https:// URL, or the sandbox on this machine (http://127.0.0.1:…/)."
@@ -81,6 +87,7 @@ def render_snippet(settings: Mapping[str, object], *, nonce: object = None, widg
     return _script("boot", nonce, dict(settings), widget_base, *identity)
 
 
+@masked
 def render_sign_out(app_id: str, *, nonce: object = None) -> Snippet:
     """Return a ``<script>`` that ends the Messenger's session, for the page that follows a sign-out.
 
@@ -97,6 +104,7 @@ def render_sign_out(app_id: str, *, nonce: object = None) -> Snippet:
     return _script("leave", nonce, configured_string(app_id, "app_id"))
 
 
+@masked
 def render_renewal(module_url: str, endpoint: str, *, nonce: object = None) -> Snippet:
     """Return a ``<script type="module">`` that renews the tokens of this page and boots for whoever is signed in.
 
@@ -126,6 +134,37 @@ def cookie_names(app_id: object) -> tuple[str, ...]:
     """
     name = configured_string(app_id, "app_id")
     return tuple(f"intercom-{kind}-{name}" for kind in ("session", "id", "device-id"))
+
+
+@masked
+def npm_settings(
+    settings: Mapping[str, Any], *, call: Literal["Intercom", "boot", "update"] = "Intercom"
+) -> dict[str, Any]:
+    """Return ``settings`` as one function of the npm package ``@intercom/messenger-js-sdk`` takes them.
+
+    The initialiser ``Intercom`` overwrites ``api_base`` with the one of its own ``region``, which is the United States
+    if left out; ``boot`` and ``update`` pass ``api_base`` on, and would make a custom attribute of ``region``.
+
+    Args:
+        settings: What ``build_settings`` returned.
+        call: The function of the package that gets the result.
+
+    Raises:
+        ConfigurationError: ``api_base`` matches no known region; ``call`` is another function.
+    """
+    if not isinstance(settings, Mapping):
+        raise ConfigurationError(f"settings: expected a mapping, got {type(settings).__name__}.")
+    if call not in ("Intercom", "boot", "update"):
+        raise ConfigurationError("call: expected Intercom, boot or update.")
+    if call != "Intercom":
+        return dict(settings)
+    regions = {api_base: region for region, api_base in API_BASES.items() if region != "au"}
+    region = regions.get(str(settings.get("api_base")))
+    if region is None:
+        raise ConfigurationError(
+            "api_base matches no known region; the npm package supports no other.", "region-unknown"
+        )
+    return {"region": region, **{name: value for name, value in settings.items() if name != "api_base"}}
 
 
 def _script(function: str, nonce: object, *arguments: object) -> Snippet:
