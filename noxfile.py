@@ -122,6 +122,20 @@ def frameworks(session: nox.Session) -> None:
     session.run("pytest", "-q", "tests/frameworks", *session.posargs)
 
 
+@nox.session(python=INTERPRETERS[2], tags=["full"])
+def newest_django(session: nox.Session) -> None:
+    """The Django app in a project of the newest Django, which needs a newer Python than the lowest here."""
+    install(session, "browser")
+    session.run("pytest", "-q", "tests/frameworks/test_django.py", *session.posargs)
+
+
+@nox.session(tags=["full"])
+def mutants(session: nox.Session) -> None:
+    """A sample of small changes of the core, of which the tests must notice at least 97 %."""
+    install(session, "mutants")
+    session.run("python", "tests/mutants.py", *session.posargs)
+
+
 @nox.session(tags=["full"])
 def package(session: nox.Session) -> None:
     """The source distribution and the wheel that is built from it, with metadata that an index accepts."""

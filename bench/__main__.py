@@ -14,21 +14,21 @@ from typing import TYPE_CHECKING
 from . import asynchronous, cold_start, growth, hs256, memory, pair, parts, server, threads
 from .measure import FULL, QUICK
 from .neighbours import Neighbours
-from .report import Report, machine, shown
+from .report import RESULTS, Report, machine, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .measure import Section
 
-ROOT = Path(__file__).parent.parent
-
 
 def main() -> None:
     """Measure, print the bars, and write the report."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="about a minute, to try the bench itself")
-    parser.add_argument("--output", type=Path, help="where to write bench/ and docs/ (default: here, unless --quick)")
+    parser.add_argument(
+        "--output", type=Path, help="where to write the summary (default: results.json, unless --quick)"
+    )
     arguments = parser.parse_args()
     effort = QUICK if arguments.quick else FULL
     about = machine()
@@ -51,9 +51,10 @@ def main() -> None:
             print(f"{name}: measured in {time.monotonic() - start:.0f} s", flush=True)
     report = Report(tuple(sections), tuple(neighbours.missing), about)
     _print(report)
-    output = arguments.output or (None if arguments.quick else ROOT)
-    for path in [] if output is None else report.write(output):
-        print(f"wrote {path}")
+    output = arguments.output or (None if arguments.quick else RESULTS)
+    if output is not None:
+        output.write_text(report.as_summary(), "utf-8")
+        print(f"wrote {output}")
 
 
 def _print(report: Report) -> None:

@@ -118,6 +118,8 @@ def _loop_delay(effort: Effort, case: Case) -> Section:
             Figure(f"{CONCURRENT} {name}: median", "s", centiles[49], centiles[24], centiles[74], len(values))
         )
         figures.append(Figure(f"{CONCURRENT} {name}: p99", "s", centiles[98], centiles[97], max(values), len(values)))
+    latest = {name: quantiles(values, n=100, method="inclusive")[98] for name, values in delays.items()}
+    bare, *pairs = latest
     return Section(
         key="async_delay",
         title="Async: how late the event loop is for everybody else",
@@ -125,7 +127,13 @@ def _loop_delay(effort: Effort, case: Case) -> Section:
         "Rows of p99 show p98 and the latest of all as their spread. Local keys sign on the event loop: their rows "
         "are what a server shows that has more work than its core can do.",
         figures=tuple(figures),
+        ratios={f"{name} ÷ {bare}: p99": _alone(name, latest[name] / latest[bare]) for name in pairs},
     )
+
+
+def _alone(name: str, ratio: float) -> Figure:
+    """Return a ratio of two centiles, which has no spread."""
+    return Figure(name, "×", ratio, ratio, ratio, 1)
 
 
 async def _late_ticks(action: Callable[[], Awaitable[object]], seconds: float) -> list[float]:

@@ -1,4 +1,4 @@
-"""What was measured, as JSON, as tables in Markdown and as sentences: no figure in the docs is written by hand."""
+"""What was measured: a summary in JSON, and from it the tables, sentences and chart of the docs."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import json
 import os
 import platform
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import chart, paper
-from .bars import verdicts
+from .bars import Verdict, verdicts
+from .measure import Figure, Section
 
-if TYPE_CHECKING:
-    from .bars import Verdict
-    from .measure import Figure, Section
-
+RESULTS = Path(__file__).with_name("results.json")
 PACKAGES = (
     "fin-messenger-auth",
     "cryptography",
@@ -51,17 +51,49 @@ class Report:
         """Whether each bar is met."""
         return verdicts(self.sections)
 
-    def as_json(self) -> dict[str, Any]:
-        """Return everything, in SI units."""
-        return {
-            "machine": self.machine,
-            "missing": list(self.missing),
-            "bars": [
-                {**asdict(each.bar), "figure": asdict(each.figure) if each.figure else None, "verdict": each.word}
-                for each in self.verdicts
-            ],
-            "sections": [asdict(section) for section in self.sections],
-        }
+    def as_summary(self) -> str:
+        """Return every figure as JSON, a line each, in SI units to five digits.
+
+        Sections with the same rows are columns of one table. A cell is a figure's median, quartiles and rounds, and its
+        unit where that is not seconds (or × for a ratio).
+        """
+        lines = [f'{{"machine": {_json(self.machine)},', f'"missing": {_json(self.missing)},', '"tables": [']
+        for _, group in groupby(
+            self.sections, lambda section: [*(each.name for each in section.figures), *section.ratios]
+        ):
+            columns = list(group)
+            heads = [[each.key, each.title, each.note] for each in columns]
+            figures = {
+                row[0].name: [_cell(each, "s") for each in row]
+                for row in zip(*(each.figures for each in columns), strict=True)
+            }
+            ratios = {name: [_cell(each.ratios[name], "×") for each in columns] for name in columns[0].ratios}
+            lines += [
+                '{"sections": [',
+                _lines(map(_json, heads)),
+                '], "figures": {',
+                _members(figures),
+                '}, "ratios": {',
+            ]
+            lines += [_members(ratios), "}}" if columns[-1] is self.sections[-1] else "}},"]
+        return "\n".join([*filter(None, lines), "]}", ""])
+
+    @classmethod
+    def from_summary(cls, summary: str) -> Report:
+        """Read what `as_summary` returned."""
+        found = json.loads(summary)
+        sections = tuple(
+            Section(
+                key,
+                title,
+                note,
+                tuple(_figure(name, "s", *cells[column]) for name, cells in table["figures"].items()),
+                {name: _figure(name, "×", *cells[column]) for name, cells in table["ratios"].items()},
+            )
+            for table in found["tables"]
+            for column, (key, title, note) in enumerate(table["sections"])
+        )
+        return cls(sections, tuple(found["missing"]), found["machine"])
 
     def as_markdown(self) -> str:
         """Return the tables."""
@@ -79,24 +111,19 @@ class Report:
             lines += ["", f"### {section.title}", "", section.note, "", *_table(section)]
         return "\n".join(line for line in lines) + "\n"
 
-    def write(self, root: Path) -> list[Path]:
-        """Write the results, the tables, the sentences and the chart under ``root``; return the files."""
-        main = next((section for section in self.sections if section.key == "pair_2048_small"), None)
-        files = {
-            "bench/results.json": json.dumps(self.as_json(), indent=1, ensure_ascii=False) + "\n",
-            "docs/_generated/performance_tables.md": self.as_markdown(),
-            "docs/_generated/performance_on_paper.md": paper.sentences(self.sections),
+    def pages(self) -> dict[str, str]:
+        """Return what the docs show: the tables, the sentences and the chart, by file name."""
+        pages = {
+            "performance_tables.md": self.as_markdown(),
+            "performance_on_paper.md": paper.sentences(self.sections),
         }
+        main = next((section for section in self.sections if section.key == "pair_2048_small"), None)
         if main is not None:
             shown = [each for each in main.figures if "PEM on each call" not in each.name]
             title = "A pair for a small user, RSA 2048 bits: milliseconds, median and quartiles"
             ours = [each.name for each in shown if each.name.startswith("this library")]
-            files["docs/_static/performance.svg"] = chart.draw(title, shown, ours=ours)
-        for name, text in files.items():
-            path = root / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        return [root / name for name in files]
+            pages["performance.svg"] = chart.draw(title, shown, ours=ours)
+        return pages
 
 
 def machine() -> dict[str, str]:
@@ -128,6 +155,29 @@ def shown(value: float, unit: str) -> str:
         if abs(value) >= factor:
             return f"{value / factor:.3g} {name}"
     return f"{value:.0f} bytes" if unit == "bytes" else f"{value * 1e6:.2g} µs"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _lines(values: Iterable[str]) -> str:
+    return ",\n".join(values)
+
+
+def _members(rows: Mapping[str, object]) -> str:
+    return _lines(f"{_json(name)}: {_json(value)}" for name, value in rows.items())
+
+
+def _cell(figure: Figure, usual: str) -> list[object]:
+    """Return a figure as a list, from which `_figure` makes it again."""
+    cell: list[object] = [float(f"{value:.5g}") for value in (figure.median, figure.low, figure.high)]
+    return [*cell, figure.rounds, *([figure.unit] if figure.unit != usual else [])]
+
+
+def _figure(name: str, usual: str, *cell: Any) -> Figure:  # noqa: ANN401 - what `_cell` returned
+    median, low, high, rounds, *unit = cell
+    return Figure(name, unit[0] if unit else usual, median, low, high, rounds)
 
 
 def _processor() -> str:

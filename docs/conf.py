@@ -1,12 +1,16 @@
 """How Sphinx makes the site."""
 
 import re
+import sys
 from importlib.metadata import version as version_of
 from pathlib import Path
 from string import Formatter
 
 from sphinx.application import Sphinx
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for the bench, which is not installed
+
+from bench.report import RESULTS, Report
 from fin_messenger_auth.diagnosis import CATALOGUE, Finding
 
 project = "fin-messenger-auth"
@@ -15,7 +19,7 @@ project_copyright = f"2026, {author}"
 release = version = version_of(project)
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build", "_generated"]  # what the bench writes is included by performance.md
+exclude_patterns = ["_build", "_generated"]  # performance.md includes it
 html_static_path = ["_static"]
 html_theme = "furo"
 html_title = project
@@ -78,6 +82,15 @@ def write_findings(_app: Sphinx) -> None:
         page.write_text(text, "utf-8")
 
 
+def write_performance(_app: Sphinx) -> None:
+    """Write what performance.md includes, from the committed summary of the last run of the bench."""
+    folder = Path(__file__).with_name("_generated")
+    folder.mkdir(exist_ok=True)
+    for name, text in Report.from_summary(RESULTS.read_text("utf-8")).pages().items():
+        (folder / name).write_text(text, "utf-8")
+
+
 def setup(app: Sphinx) -> None:
     """Register what runs before the sources are read."""
     app.connect("builder-inited", write_findings)
+    app.connect("builder-inited", write_performance)

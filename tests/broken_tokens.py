@@ -110,7 +110,7 @@ BROKEN_INTERCOM = [
     intercom("token-type", header={"alg": "HS256", "typ": "at+jwt"}),
     intercom("intercom-algorithm", header={"alg": "HS512", "typ": "JWT"}),
     TokenCase({"intercom-algorithm"}, signed({"alg": "RS256"}, INTERCOM_CLAIMS, KEY)),
-    intercom("intercom-secret-empty", secret=""),
+    intercom("intercom-secret-altered", secret=""),
     intercom("intercom-secret-altered", secret=SECRET + "\n"),
     intercom("intercom-secret-altered", secret=f"'{SECRET}'"),
     TokenCase({"intercom-secret-altered"}, signed(INTERCOM_HEADER, INTERCOM_CLAIMS, sha256(SECRET.encode()).digest())),
@@ -209,8 +209,8 @@ BROKEN_SALESFORCE = [
     salesforce("salesforce-kid-differs", header={"alg": "RS256", "kid": "key-1\n"}),
     salesforce("salesforce-kid-differs", key=OTHER_KEY, options={"keys": TWO_KEYS}),
     salesforce("salesforce-signature", key=OTHER_KEY),
-    salesforce_without("iss", "salesforce-issuer-missing"),
-    salesforce("salesforce-issuer-missing", iss=7),
+    salesforce_without("iss", "salesforce-issuer-differs"),
+    salesforce("salesforce-issuer-differs", iss=7),
     salesforce("issuer-fin", iss="fin.ai", options={"issuer": "fin.ai"}),
     salesforce("salesforce-issuer-differs", iss=ISSUER + "/"),
     salesforce("salesforce-issuer-differs", options={"issuer": ISSUER + "/"}),
@@ -261,8 +261,9 @@ HEALTHY_PAGES = [
 
 BROKEN_PAGES = [
     PageCase({"settings-token-missing"}, {"user_id": "42"}),
-    PageCase({"settings-token-missing", "settings-token-as-user-hash"}, {"user_id": "42", "user_hash": _SIGNED}),
-    PageCase({"settings-token-as-user-hash"}, {"user_hash": _SIGNED}),
-    PageCase({"settings-user-hash"}, {"user_hash": "ab" * 32, "intercom_user_jwt": _SIGNED}),
+    PageCase({"settings-token-missing", "token-user-hash"}, {"user_id": "42", "user_hash": _SIGNED}),
+    PageCase({"token-user-hash"}, {"user_hash": _SIGNED}),
+    PageCase({"settings-user-hash"}, {"user_id": "42", "user_hash": "ab" * 32, "intercom_user_jwt": _SIGNED}),
+    PageCase({"page-not-anonymous"}, {"intercom_user_jwt": _SIGNED}),
     PageCase({"settings-signed-twice"}, {"user_id": "42", "intercom_user_jwt": _SIGNED, "plan": "free"}),
 ]

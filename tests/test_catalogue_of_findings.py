@@ -25,7 +25,7 @@ from fin_messenger_auth.errors import (
 )
 from fin_messenger_auth.keys import FileKeySource, read_key
 from fin_messenger_auth.testing import throwaway_builder
-from tests import broken_keys, broken_setups, broken_tokens
+from tests import broken_keys, broken_setups, broken_sites, broken_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +68,7 @@ CORE: dict[str, Callable[[], object]] = {
     "setting-unknown": lambda: build_settings(colour="red"),
     "setting-invalid": lambda: build_settings(z_index="1"),
     "setting-reserved": lambda: build_settings(extra={"user_hash": "x"}),
+    "clock-wrong": lambda: throwaway_builder(clock=lambda: 0),
     "nonce-invalid": lambda: render_snippet({"app_id": "a"}, nonce="a b"),
 }
 
@@ -76,11 +77,13 @@ TABLES = {
     *(code for case in broken_tokens.BROKEN_PAGES for code in case.codes),
     *(code for case in broken_keys.BROKEN for code in case.codes),
     *(code for case in broken_setups.BROKEN for code in case.codes),
+    *(case.code for case in broken_sites.BROKEN_SITES),
 }
 """The codes that a row of a table triggers: other tests run each row, and require exactly its codes."""
 
 ELSEWHERE = {
     "test_doctor_online.py": re.compile(r"online-"),
+    "test_doctor_of_sites.py": re.compile(r"page-c"),
     "test_doctor.py": re.compile(r"unknown-|unchecked$"),
     "test_diagnosis_of_tokens.py": re.compile(r"pair-"),
 }

@@ -69,12 +69,25 @@ def test_it_ends_with_what_cannot_be_seen_and_where_to_look(setup: Setup) -> Non
     assert "email, plan" in updates.fix
 
 
+NOT_CHECKED = "with the keyset was not checked. Give"
+UPLOADED, KEYSET = "the JWK that was uploaded: --uploaded FILE", "the issuer of the keyset: --issuer ISSUER"
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (set(), "The match of key, kid and issuer with the keyset was not checked. Give KEY_DIRECTORY and --issuer."),
-        ({"issuer"}, "The match of key and kid with the keyset was not checked. Give KEY_DIRECTORY."),
-        ({"key_directory"}, "The match of the issuer with the keyset was not checked. Give --issuer."),
+        (
+            set(),
+            f"The match of key and kid and issuer {NOT_CHECKED} {UPLOADED} and {KEYSET}.",
+        ),
+        (
+            {"issuer"},
+            f"The match of key and kid {NOT_CHECKED} {UPLOADED}.",
+        ),
+        (
+            {"key_directory"},
+            f"The match of issuer {NOT_CHECKED} {KEYSET}.",
+        ),
         ({"issuer", "key_directory"}, None),
     ],
 )

@@ -25,6 +25,7 @@ ENCRYPTED = (
     throwaway_rsa_key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"horse")).decode()
 )
 SECRET = throwaway_secret()
+NOW = 1_700_000_000
 INTERCOM = {"INTERCOM_APP_ID": "abc", "INTERCOM_MESSENGER_SECRET": throwaway_secret()}
 SALESFORCE = {
     "SALESFORCE_PRIVATE_KEY": PEM,
@@ -41,23 +42,23 @@ def test_a_whole_configuration_with_one_s_own_key() -> None:
         OWN_KEY
         | {"INTERCOM_REGION": "eu", "INTERCOM_TOKEN_LIFETIME": "600", "SALESFORCE_TOKEN_LIFETIME": " 900 "}
         | {"SALESFORCE_USERNAME": "someone else's", "SALESFORCE_TOKEN": ""},
-        clock=FrozenClock(1000),
+        clock=FrozenClock(NOW),
     )
 
     settings = builder.build_settings("42")
-    decoded = verify(settings, now=1000)
+    decoded = verify(settings, now=NOW)
 
     assert settings["api_base"] == "https://api-iam.eu.intercom.io"
     assert decoded.intercom
     assert decoded.salesforce
-    assert decoded.intercom.claims["exp"] == 1600
+    assert decoded.intercom.claims["exp"] == NOW + 600
     assert decoded.salesforce.header["kid"] == "WebAppKey1"
     assert decoded.salesforce.claims == {
         "iss": "https://Issuer.example/",
         "sub": "42",
         "aud": "https://acme.my.salesforce-scrt.com",
-        "exp": 1900,
-        "iat": 1000,
+        "exp": NOW + 900,
+        "iat": NOW,
     }
 
 

@@ -88,6 +88,7 @@ OTHER_VALUES: dict[str, Environ] = {
     },
     "INTERCOM_REGION": {"au": "au", "unknown": "mars", "upper case": "EU", "an origin": "https://api-iam.intercom.io"},
     "INTERCOM_TOKEN_LIFETIME": {"zero": "0", "short": "60", "words": "1 hour", "huge": "9" * 30, "Arabic": "٣٦٠٠"},
+    "MESSENGER_ON_SIGNING_ERROR": {"other": "ignore", "anonymous": "anonymous", "upper case": "Raise"},
     "SALESFORCE_IDENTITY": {"other": "fin", "upper case": "Fin-Managed"},
     "SALESFORCE_PRIVATE_KEY": {
         "truncated": TRUNCATED,
@@ -126,6 +127,7 @@ PATHS = {
 DEFAULTS = {
     "INTERCOM_REGION": "eu",
     "INTERCOM_TOKEN_LIFETIME": "3600",
+    "MESSENGER_ON_SIGNING_ERROR": "raise",
     "SALESFORCE_TOKEN_LIFETIME": "3600",
     "SALESFORCE_PRIVATE_KEY_PASSWORD": "horse",
 }
@@ -139,12 +141,18 @@ FAULTS: dict[str, tuple[str, Any]] = {
         **ways_to_spoil({**FIN_MANAGED, **OWN_KEY, **DEFAULTS}[variable]),
         **others,
     }.items()
-} | {f"{variable}_FILE {how}": (f"{variable}_FILE", path) for variable in IN_FILES for how, path in PATHS.items()}
+} | {
+    f"{variable}_FILE {how}{also}": (f"{variable}_FILE", path)
+    for variable in (*IN_FILES, "SALESFORCE_KEY_ID")
+    for how, path in PATHS.items()
+    for also in (f" in place of {variable}", " too")
+}
 
 
 def with_faults(environ: Environ, *faults: str) -> Environ:
     changed = environ | dict(FAULTS[fault] for fault in faults)
-    return {name: value for name, value in changed.items() if value is not MISSING}
+    in_a_file = {FAULTS[fault][0].removesuffix("_FILE") for fault in faults if " in place of " in fault}
+    return {name: value for name, value in changed.items() if value is not MISSING and name not in in_a_file}
 
 
 WITH_THE_WHOLE_KEY = [
@@ -156,9 +164,31 @@ TYPICAL = [
     fault
     for fault in FAULTS
     if fault.partition(" ")[2]
-    in {"missing", "blank", "space after", "None", "unknown", "other", "zero", "short", "weak", "not there", "Fin's"}
+    in {
+        "missing",
+        "blank",
+        "space after",
+        "None",
+        "unknown",
+        "other",
+        "zero",
+        "short",
+        "weak",
+        "not there too",
+        "Fin's",
+    }
     and fault not in {"SALESFORCE_PRIVATE_KEY space after", "SALESFORCE_PRIVATE_KEY weak"}  # which take long
 ]
+
+
+def environments_with_another_signer() -> Iterator[tuple[str, Environ]]:
+    with_signer = {name: value for name, value in OWN_KEY.items() if name != "SALESFORCE_PRIVATE_KEY"}
+    for how, value in ways_to_spoil("aws-kms").items():
+        if value is not MISSING:
+            yield f"signer, {how}", with_signer | {"SALESFORCE_SIGNER": value}
+    yield "signer, its name", with_signer | {"SALESFORCE_SIGNER": "aws-kms"}
+    yield "signer, an unknown one", with_signer | {"SALESFORCE_SIGNER": "vault"}
+    yield "signer, and a key", UNREADABLE_KEY | {"SALESFORCE_SIGNER": "aws-kms"}
 
 
 def environments() -> Iterator[tuple[str, Environ]]:
@@ -180,6 +210,7 @@ def environments() -> Iterator[tuple[str, Environ]]:
             fault in WITH_THE_WHOLE_KEY
         ):
             yield f"own key, {fault}", with_faults(OWN_KEY, fault)
+    yield from environments_with_another_signer()
     for first, second in itertools.combinations(TYPICAL, 2):
         if FAULTS[first][0] != FAULTS[second][0] and first.startswith("INTERCOM_"):
             base = FIN_MANAGED if second.startswith("INTERCOM_") else UNREADABLE_KEY
@@ -223,7 +254,7 @@ def test_there_are_many_environments_of_every_kind() -> None:
     assert len(ENVIRONMENTS) >= 500
     assert codes - {"file-permissions"} == {
         *("argument-invalid", "value-wrapped", "region-unknown", "lifetime-invalid", "lifetime-short"),
-        *("variable-missing", "variable-and-file", "key-unavailable", "placeholder"),
+        *("variable-missing", "variable-and-file", "key-unavailable", "placeholder", "signer-invalid"),
         *("salesforce-signer-unset", "salesforce-signer-ambiguous", "salesforce-audience", "issuer-fin"),
         *("secret-short", "secret-weak", "secret-pem"),
         *("key-not-pem", "key-public", "key-openssh", "key-damaged", "key-not-rsa", "key-weak"),

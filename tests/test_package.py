@@ -69,6 +69,7 @@ FLOORS = [
         "variables",
         "pem",
         "signers",
+        "processes",
         "threads",
         "jws",
         "token_parser",

@@ -24,13 +24,13 @@ from fin_messenger_auth.page import (
     render_sign_out,
     renewal_module,
     script_json,
+    strict_policy,
 )
+from fin_messenger_auth.settings import PublicSettings, Region
 from fin_messenger_auth.testing import throwaway_builder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from fin_messenger_auth.settings import Region
 
 NONCE = "bm9uY2Utb2YtMTYtYnl0ZXM"
 
@@ -57,7 +57,7 @@ def parsed(markup: str) -> _Scripts:
 def settings_in(snippet: str) -> dict[str, Any]:
     """Read the settings back, as a JSON reader does; the browser tests do it as a browser does."""
     script = parsed(snippet).text
-    argument = script.rpartition("\n})(")[2]
+    argument = script.partition("})().boot(")[2]
     parse = "JSON.parse("
     settings, _ = json.JSONDecoder().raw_decode(argument.removeprefix(parse))
     if argument.startswith(parse):
@@ -72,7 +72,7 @@ def test_no_hostile_value_breaks_out_and_each_is_read_back(hostile_values: list[
         snippet = render_snippet({"app_id": "a", "name": value, "list": [{"deep": value}]})
         assert snippet.isascii()
         assert parsed(snippet).tags == ["body", "script", "p"]
-        assert not re.search(r"[<>&]", re.sub(r"(?s)^.*\}\)\(", "", snippet)[: -len("</script>")])
+        assert not re.search(r"[<>&]", re.sub(r"(?s)^.*\}\)\(\)\.boot\(", "", snippet)[: -len("</script>")])
         assert settings_in(snippet) == {"app_id": "a", "name": value, "list": [{"deep": value}]}
 
 
@@ -90,13 +90,13 @@ def test_a_property_named_proto_stays_a_property() -> None:
 def test_template_engines_leave_it_alone() -> None:
     snippet = render_snippet({"app_id": "a", "name": "{{ 7*7 }}{% if %}{#"}, nonce=NONCE)
     assert Environment(autoescape=True).from_string("{{ it }}").render(it=snippet) == snippet
-    assert Engine().from_string("{{ it }}").render(Context({"it": snippet})) == snippet
+    assert Engine().from_string("{{ it }}").render(Context({"it": snippet})) == str(snippet)
 
 
 def test_a_template_engine_that_sees_the_page_again_finds_nothing_to_do() -> None:
     snippet = render_snippet({"app_id": "a", "name": "{{ 7*7 }}{% if %}{#"})
     assert Environment(autoescape=True).from_string(str(snippet)).render() == snippet
-    assert Engine().from_string(str(snippet)).render(Context()) == snippet
+    assert Engine().from_string(str(snippet)).render(Context()) == str(snippet)
 
 
 def test_any_mapping_will_do_and_is_not_changed() -> None:
@@ -192,21 +192,36 @@ def test_the_tokens_are_in_the_markup_and_not_in_its_repr(messenger_builder: Tok
     assert repr(snippet) == f"<Snippet of {len(snippet)} characters>"
 
 
-def test_the_sign_out_names_everything_that_is_personal() -> None:
+def test_nothing_breaks_out_of_the_sign_out() -> None:
     snippet = render_sign_out("a</script>", nonce=NONCE)
     assert parsed(snippet).tags == ["body", f"script {{'nonce': '{NONCE}'}}", "p"]
-    for name in ("user_id", "email", "intercom_user_jwt", "salesforce_identity_token", "auth_tokens"):
-        assert f'"{name}"' in snippet
+    assert snippet.endswith('})().leave("a\\u003c/script\\u003e");</script>')
+
+
+def test_what_stays_at_a_sign_out_is_public_and_says_nothing_of_a_person() -> None:
+    source = Path(renewal_module()).with_name("core.js").read_text()
+    pattern = re.search(r"DISPLAY = /(.*)/;", source)
+    assert pattern
+    names = {"app_id", "api_base", "user_id", "intercom_user_jwt", "salesforce_identity_token", "user_hash"}
+    names |= PublicSettings.__annotations__.keys()
+    staying = {name for name in names if re.search(pattern[1], name)}
+    assert staying == {
+        *("app_id", "api_base", "alignment", "z_index", "language_override", "custom_launcher_selector"),
+        *("hide_default_launcher", "hide_notifications", "vertical_padding", "horizontal_padding"),
+        *("action_color", "background_color", "link_color"),
+    }
 
 
 def test_the_cookies_to_expire() -> None:
     assert cookie_names("a1") == ("intercom-session-a1", "intercom-id-a1", "intercom-device-id-a1")
+    kinds = ",".join(f'"{name.removeprefix("intercom-").removesuffix("-a1")}"' for name in cookie_names("a1"))
+    assert f"[{kinds}]" in render_sign_out("a1")  # the script expires the same
 
 
 def test_the_renewal_is_a_module_script() -> None:
     snippet = render_renewal("/r.js", "/s</script>", nonce=NONCE)
     assert parsed(snippet).tags[1] == f"script {{'type': 'module', 'nonce': '{NONCE}'}}"
-    assert parsed(snippet).text == r'import{renew}from"/r.js";renew("/s\u003c/script\u003e");'
+    assert parsed(snippet).text == r'import{startMessenger}from"/r.js";startMessenger("/s\u003c/script\u003e");'
 
 
 @pytest.mark.parametrize("value", [None, 1, b"/r.js", ""])
@@ -222,20 +237,31 @@ def test_what_a_script_is_made_of_is_a_string(value: Any) -> None:
             render()
 
 
-def test_the_renewal_module_is_small() -> None:
-    assert len(Path(renewal_module()).read_bytes()) < 2048
+def test_the_module_is_small() -> None:
+    assert len(Path(renewal_module()).read_bytes()) <= 4096
 
 
 @pytest.mark.parametrize(("region", "expected"), [("us", "us"), ("eu", "eu"), ("ap", "ap"), ("au", "ap")])
 def test_the_npm_package_takes_a_region(region: Region, expected: str) -> None:
     builder = throwaway_builder()
     there = TokenPairBuilder(
-        app_id="a", intercom=builder.intercom, salesforce=builder.salesforce, region=region, clock=lambda: 0
+        app_id="a", intercom=builder.intercom, salesforce=builder.salesforce, region=region, clock=lambda: 1_700_000_000
     )
     settings = npm_settings(there.build_settings(42))
     assert settings["region"] == expected
     assert "api_base" not in settings
     assert settings["user_id"] == "42"
+
+
+@pytest.mark.parametrize("call", ["boot", "update"])
+def test_boot_and_update_of_the_npm_package_need_api_base(call: Any) -> None:
+    settings = {"app_id": "a", "api_base": "https://api-iam.eu.intercom.io"}
+    assert npm_settings(settings, call=call) == settings
+
+
+def test_the_npm_package_has_no_other_call() -> None:
+    with pytest.raises(ConfigurationError, match="call: expected"):
+        npm_settings({"app_id": "a"}, call="shutdown")  # type: ignore[arg-type]
 
 
 def test_the_npm_package_takes_no_other_address() -> None:
@@ -245,6 +271,39 @@ def test_the_npm_package_takes_no_other_address() -> None:
 
 @pytest.mark.parametrize("settings", [None, [1], "app_id"])
 def test_settings_are_a_mapping(settings: Any) -> None:
-    for takes_settings in (render_snippet, npm_settings):
-        with pytest.raises(ConfigurationError, match="expected a mapping"):
-            takes_settings(settings)
+    with pytest.raises(ConfigurationError, match="expected a mapping"):
+        render_snippet(settings)
+
+
+class TestDevelopment:
+    """An environment variable loads the widget from the sandbox, without an edit of the code."""
+
+    @pytest.mark.parametrize(
+        "base", ["http://127.0.0.1:8765/widget/", "http://localhost/widget/", "http://[::1]:8765/w/"]
+    )
+    def test_the_widget_comes_from_this_machine(self, monkeypatch: pytest.MonkeyPatch, base: str) -> None:
+        monkeypatch.setenv("FIN_MESSENGER_WIDGET_BASE", base)
+        assert base in render_snippet({"app_id": "a"})
+        assert f" {base.rpartition('/w')[0]}" in strict_policy("bm9uY2Utb2YtMTYtYnl0ZXM").partition("connect-src")[2]
+        assert "https://x.example/" in render_snippet({"app_id": "a"}, widget_base="https://x.example/")
+
+    @pytest.mark.parametrize(
+        "base",
+        [
+            "https://evil.example/widget/",
+            "http://127.0.0.1.evil.example/",
+            "http://127.0.0.1@evil.example/",
+            "http://localhost:8765/;script-src",
+            "127.0.0.1:8765",
+        ],
+    )
+    def test_it_comes_from_no_other_machine(self, monkeypatch: pytest.MonkeyPatch, base: str) -> None:
+        monkeypatch.setenv("FIN_MESSENGER_WIDGET_BASE", base)
+        with pytest.raises(ConfigurationError, match="FIN_MESSENGER_WIDGET_BASE"):
+            render_snippet({"app_id": "a"})
+        with pytest.raises(ConfigurationError, match="FIN_MESSENGER_WIDGET_BASE"):
+            strict_policy("bm9uY2Utb2YtMTYtYnl0ZXM")
+
+    def test_a_blank_variable_is_not_set(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("FIN_MESSENGER_WIDGET_BASE", " ")
+        assert "https://widget.intercom.io/widget/" in render_snippet({"app_id": "a"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -107,10 +107,37 @@ def test_settings_are_fresh_plain_json(messenger_builder: TokenPairBuilder, user
 
 
 def test_one_clock_read_a_pair(messenger_builder: TokenPairBuilder, messenger_clock: FrozenClock) -> None:
+    assert messenger_clock.reads == 1  # when the builder was made
     messenger_builder.build("42")
-    assert messenger_clock.reads == 1
-    messenger_builder.build_settings("42", z_index=1, extra={"a": 1})
     assert messenger_clock.reads == 2
+    messenger_builder.build_settings("42", z_index=1, extra={"a": 1})
+    assert messenger_clock.reads == 3
+
+
+@pytest.mark.parametrize(
+    ("now", "got"),
+    [
+        pytest.param(1_700_000_000_000, "got milliseconds", id="milliseconds"),
+        pytest.param(datetime(2026, 11, 24, tzinfo=UTC), "got datetime", id="datetime"),
+        pytest.param("1700000000", "got str", id="string"),
+        pytest.param(None, "got NoneType", id="nothing"),
+        pytest.param(True, "got bool", id="bool"),
+        pytest.param(0, "outside 2020 to 2100", id="unset"),
+        pytest.param(1_577_836_799, "outside 2020 to 2100", id="2019"),
+        pytest.param(float("nan"), "outside 2020 to 2100", id="nan"),
+        pytest.param(float("inf"), "outside 2020 to 2100", id="infinity"),
+        pytest.param(10**400, "outside 2020 to 2100", id="huge"),
+    ],
+)
+def test_a_clock_that_cannot_be_unix_seconds_is_refused_at_start_up(now: Any, got: str) -> None:
+    with pytest.raises(ConfigurationError, match=got) as caught:
+        throwaway_builder(clock=lambda: now)
+    assert caught.value.code == "clock-wrong"
+
+
+@pytest.mark.parametrize("now", [1_577_836_800, 1_700_000_000.5], ids=["2020", "float"])
+def test_a_plausible_clock_is_accepted(now: float) -> None:
+    assert throwaway_builder(clock=lambda: now).build("42") is not None
 
 
 @pytest.mark.parametrize("method", ["build", "build_settings", "abuild", "abuild_settings"])

@@ -307,16 +307,29 @@ def test_in_thread_runs_the_signer_in_another_thread() -> None:
     inner = Recording()
     signer = in_thread(inner)
 
+    assert signer.signer is inner
     assert (signer.alg, signer.kid) == ("RS256", "k")
     assert repr(signer).startswith("in_thread(")
     assert asyncio.run(signer.asign(b"abc")) == b"cba"
+    assert inner.thread is not threading.current_thread()
+    assert signer.sign(b"abc") == b"cba"
     assert inner.thread is not threading.current_thread()
 
 
 def test_in_thread_needs_a_sign() -> None:
     with pytest.raises(ConfigurationError, match="expected a signer with sign") as caught:
-        in_thread(in_thread(SIGNERS[0]))  # type: ignore[arg-type]
+        in_thread(object())  # type: ignore[arg-type]
     assert caught.value.code == "signer-invalid"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"threads": 0}, {"threads": 1.5}, {"timeout": 0}, {"timeout": float("inf")}, {"timeout": "5"}],
+    ids=str,
+)
+def test_in_thread_needs_a_thread_and_a_time_out(wrong: Any) -> None:
+    with pytest.raises(ConfigurationError, match="expected threads >= 1"):
+        in_thread(RSASigner(StringKeySource(PKCS8)), **wrong)
 
 
 def test_a_key_of_an_unsupported_kind_is_said_to_be_one() -> None:

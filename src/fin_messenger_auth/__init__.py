@@ -17,7 +17,7 @@ from .reloading import Reloading
 from .salesforce import SalesforceMinter
 from .settings import PublicSettings
 from .signers import AsyncSigner, HMACSigner, RSASigner, Signer
-from .threads import in_thread
+from .threads import ThreadedSigner, in_thread
 from .users import Company, MessengerUser, identify
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "Signer",
     "SigningError",
     "StringKeySource",
+    "ThreadedSigner",
     "TokenPair",
     "TokenPairBuilder",
     "abuild_settings",

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import TextIO
 
-from .commands import certificate, demo, doctor, inspect, jwk, jwks, keygen, metadata, sandbox, settings
+from .commands import assets, certificate, demo, doctor, inspect, jwk, jwks, keygen, metadata, sandbox, settings
 from .errors import FinMessengerAuthError, FinMessengerAuthWarning
 
 PROGRAM = "fin-messenger-auth"
 
-_COMMANDS = (demo, settings, keygen, jwk, jwks, certificate, metadata, inspect, doctor, sandbox)
+_COMMANDS = (demo, settings, keygen, jwk, jwks, certificate, metadata, inspect, doctor, assets, sandbox)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol, TypedDict, TypeVar, cast
 
-from .errors import ConfigurationError, KeyUnavailableError, collect_warnings, raise_first
+from .errors import ConfigurationError, KeyUnavailableError, collect_warnings, masked, raise_first
 from .intercom import TOKEN as INTERCOM_TOKEN
 from .intercom import IntercomMinter
 from .json_values import configured_string
@@ -97,6 +97,7 @@ def read_environment(
     return reading
 
 
+@masked
 def read_salesforce_signer(environ: Mapping[str, str] | None = None, *, prefix: str = "") -> Signer | AsyncSigner:
     """Read the part of the configuration that says what signs the Salesforce token, for its JWK or certificate.
 

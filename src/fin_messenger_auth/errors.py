@@ -19,10 +19,14 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import Any, ClassVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 __all__ = [
     "ConfigurationError",
@@ -35,6 +39,7 @@ __all__ = [
 ]
 
 _PACKAGE = __name__.partition(".")[0]
+_P, _T = ParamSpec("_P"), TypeVar("_T")
 
 
 class _Coded:
@@ -208,8 +213,59 @@ def problems_of(make: Callable[[], object]) -> list[Problem]:
     return [*collected, *problems]
 
 
+def masked(function: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Keep the values that a function was given out of the tracebacks of its errors, which error trackers record.
+
+    The lines of this library stay in the traceback, without their local variables.
+    """
+
+    @wraps(function)
+    def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            del args, kwargs
+            _clear_frames(error)
+            raise
+
+    return call
+
+
+def amasked(function: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, Coroutine[Any, Any, _T]]:
+    """Do for a coroutine function what :func:`masked` does for a function."""
+
+    @wraps(function)
+    async def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        try:
+            return await function(*args, **kwargs)
+        except Exception as error:
+            del args, kwargs
+            _clear_frames(error)
+            raise
+
+    return call
+
+
+def _clear_frames(error: BaseException | None) -> None:
+    """Clear the local variables of the frames of this library, in the tracebacks of an error and of its causes."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        traceback = error.__traceback__
+        while traceback is not None:
+            if _is_ours(traceback.tb_frame):
+                with suppress(RuntimeError):  # it is still running
+                    traceback.tb_frame.clear()
+            traceback = traceback.tb_next
+        error = error.__cause__ or error.__context__
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).partition(".")[0] == _PACKAGE
+
+
 def _depth_of_caller() -> int:
     depth, frame = 1, sys._getframe(1)  # noqa: SLF001 - how the standard library finds the caller, too
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
+    while frame.f_back is not None and _is_ours(frame):
         depth, frame = depth + 1, frame.f_back
     return depth

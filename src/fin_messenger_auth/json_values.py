@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from datetime import datetime
 from functools import singledispatch
+from json import JSONDecoder
 from typing import Any, Final, NoReturn, TypeVar
 
 from .errors import ConfigurationError, InvalidClaimError
@@ -25,6 +27,9 @@ MAX_SAFE_INTEGER = 2**53 - 1
 """The largest integer that a browser reads without rounding it (RFC 8259 §6)."""
 
 _MAX_INTEGER_BITS = 1023  # the largest that a reader can hold that keeps numbers as doubles (RFC 8259 §6)
+
+MAX_JSON_LENGTH = 2_000_000
+"""Characters of a JSON document from elsewhere."""
 
 _QUOTES = "\"'`"
 
@@ -100,6 +105,51 @@ def json_value(value: object, name: str) -> Any:  # noqa: ANN401 - JSON is what 
         raise
     except Exception as error:
         raise _unreadable(name) from error
+
+
+def read_json(document: str | bytes) -> Any:  # noqa: ANN401 - any JSON
+    """Read a JSON document that came from elsewhere: the one reader of JSON.
+
+    Args:
+        document: The document, as UTF-8 if it is ``bytes``.
+
+    Raises:
+        ValueError: It is not valid JSON (RFC 8259), or readers may differ about it: a member that is there twice (RFC
+            7515 §4), NaN or infinity, a lone surrogate, nesting deeper than :data:`MAX_DEPTH`, or more than
+            :data:`MAX_JSON_LENGTH` characters. Neither the message nor a cause holds any of it.
+    """
+    read = []
+    if len(document) <= MAX_JSON_LENGTH:
+        with suppress(ValueError, RecursionError):
+            text = document if isinstance(document, str) else document.decode()
+            read.append(_decoder.decode(text))
+    if not read or not _is_flat(read[0], MAX_DEPTH):
+        raise ValueError("not valid JSON")
+    return read[0]
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("a member is there twice")
+    return members
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError("JSON has no NaN or infinity")
+    return number
+
+
+def _is_flat(value: object, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return True
+    inside = value.values() if isinstance(value, dict) else value
+    return levels > 0 and all(_is_flat(each, levels - 1) for each in inside)
+
+
+_decoder = JSONDecoder(object_pairs_hook=_members, parse_float=_finite, parse_constant=_finite)
 
 
 def json_string(value: str, name: str) -> str:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
-from .errors import ConfigurationError, KeyUnavailableError
+from .errors import ConfigurationError, KeyUnavailableError, masked
 from .json_values import fill
 
 _PEM_ARMOUR = b"-----BEGIN "
+_EXTENSIONS = (".crt", ".json", ".key", ".p8", ".pem", ".txt")
 
 
 class KeySource(Protocol):
@@ -36,6 +37,11 @@ class MaskedBytes(bytes):
         return "<masked>"
 
     __str__ = __repr__
+
+    def __getitem__(self, key: Any) -> Any:  # noqa: ANN401 - the two forms of the base class
+        """Hide a slice too: error trackers shorten long values."""
+        part = super().__getitem__(key)
+        return MaskedBytes(part) if isinstance(part, bytes) else part
 
     def looks_like_pem(self) -> bool:
         """Tell whether this holds PEM armour (RFC 7468)."""
@@ -131,6 +137,7 @@ class FileKeySource(Sealed):
 
     _path: str
 
+    @masked
     def __init__(self, path: str | os.PathLike[str]) -> None:
         if not isinstance(path, str | os.PathLike):
             raise ConfigurationError(f"FileKeySource: expected a file path, got {type(path).__name__}.")
@@ -163,8 +170,9 @@ class FileKeySource(Sealed):
 
     def _shown(self) -> str:
         """Name the file, unless it could be a secret in place of a path."""
-        is_plainly_a_path = os.path.isabs(self._path) or os.path.splitext(self._path)[1]
-        return repr(self._path) if is_plainly_a_path else "<relative path>"
+        directory, extension = os.path.dirname(self._path), os.path.splitext(self._path)[1]
+        is_plainly_a_path = extension in _EXTENSIONS or (directory.strip("/") and os.path.isdir(directory))
+        return repr(self._path) if is_plainly_a_path else "<path not shown>"
 
 
 class StringKeySource(Sealed):
@@ -181,6 +189,7 @@ class StringKeySource(Sealed):
 
     _value: MaskedBytes
 
+    @masked
     def __init__(self, value: str | bytes) -> None:
         if not isinstance(value, str | bytes):
             raise ConfigurationError(f"StringKeySource: expected a str or bytes, got {type(value).__name__}.")
@@ -195,6 +204,7 @@ class StringKeySource(Sealed):
         return self._value
 
 
+@masked
 def read_key(source: KeySource) -> MaskedBytes:
     """Read a source, whoever wrote it, and wrap its errors.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from copy import copy
@@ -11,6 +10,7 @@ from threading import Lock
 from typing import Literal, cast
 
 from .errors import ConfigurationError, SigningError
+from .processes import PerProcess
 
 Outcome = Literal["raise", "anonymous", "intercom-only"]
 """``raise``: the error. ``anonymous``: the page of an anonymous visitor. ``intercom-only``: where the Salesforce signer
@@ -56,11 +56,11 @@ def outcome_of(policy: OnSigningError, error: SigningError) -> Outcome:
 class OutageLog:
     """The log records of one builder: in a flood of failures one every ten seconds, with their number."""
 
-    __slots__ = ("_due", "_failures", "_locks")
+    __slots__ = ("_due", "_failures", "_lock")
 
     def __init__(self) -> None:
         self._due, self._failures = float("-inf"), 0
-        self._locks: dict[int, Lock] = {}  # by process: one that was held in a fork stays with the parent
+        self._lock = PerProcess(Lock)  # one that was held in a fork stays with the parent
 
     def write(self, error: SigningError, outcome: Outcome) -> None:
         """Write a record, or count the failure for the next one.
@@ -69,7 +69,7 @@ class OutageLog:
             error: What the signer raised.
             outcome: What the page gets.
         """
-        with self._locks.setdefault(os.getpid(), Lock()):
+        with self._lock():
             self._failures += 1
             now = time.monotonic()
             if now < self._due:

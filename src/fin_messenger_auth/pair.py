@@ -10,7 +10,7 @@ from typing import Any, Self, Unpack
 
 from . import users
 from .environment import read_environment
-from .errors import ConfigurationError, InvalidClaimError, SigningError
+from .errors import ConfigurationError, InvalidClaimError, SigningError, amasked, masked
 from .intercom import IntercomMinter
 from .json_values import configured_string, fill
 from .outages import OnSigningError, OutageLog, checked_policy, outcome_of
@@ -21,6 +21,8 @@ from .users import MessengerUser, resolved
 
 Identify = Callable[[Any], MessengerUser | None]
 """The application's user to a :class:`MessengerUser`, or ``None`` for an anonymous visitor."""
+
+_PLAUSIBLE = (1_577_836_800, 4_102_444_800)  # 2020 and 2100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +53,9 @@ class TokenPairBuilder:
         api_base: An origin to use instead of the region's.
         identify: Turns the application's user into a :class:`MessengerUser`, or ``None`` if nobody
             is signed in.
-        clock: The time in Unix seconds. It is read once a pair.
+        clock: The time in Unix seconds. It is read once a pair, and once when the builder is made.
         on_signing_error: What a page gets when a signer fails: ``raise``, ``anonymous``, ``intercom-only`` (see
-            :data:`~fin_messenger_auth.outages.Outcome`), or a function that is given the :class:`SigningError` and
+            :ref:`outages`), or a function that is given the :class:`~fin_messenger_auth.errors.SigningError` and
             returns one of these. The last two write to the log ``fin_messenger_auth``, at most once in ten seconds.
 
     Raises:
@@ -81,6 +83,7 @@ class TokenPairBuilder:
             raise ConfigurationError("salesforce: expected a SalesforceMinter, or None where Fin makes that token.")
         if not (callable(self.identify) and callable(self.clock)):
             raise ConfigurationError("identify and clock must be callable.")
+        check_time(self.clock())
         checked_policy(self.on_signing_error)
         api_base, app_id = api_base_of(self.region, self.api_base), configured_string(self.app_id, "app_id")
         minters = (self.intercom,) if self.salesforce is None else (self.intercom, self.salesforce)
@@ -90,6 +93,7 @@ class TokenPairBuilder:
         fill(self, "_seconds", min(minter.seconds for minter in minters))
 
     @classmethod
+    @masked
     def from_env(  # noqa: PLR0913 - each by its name
         cls,
         environ: Mapping[str, str] | None = None,
@@ -116,12 +120,12 @@ class TokenPairBuilder:
             KeyUnavailableError: A file that a variable names cannot be read; a remote key cannot be used.
         """
         reading = read_environment(environ, prefix=prefix, salesforce_signer=salesforce_signer)
-        del environ  # or a traceback with local variables would show all of it
         arguments = reading.checked_arguments()
         if on_signing_error is not None:
             arguments["on_signing_error"] = on_signing_error
         return cls(**arguments, identify=identify, clock=clock)
 
+    @masked
     def build(self, user: Any) -> TokenPair | None:  # noqa: ANN401 - every framework has its own user
         """Sign both tokens for ``user``.
 
@@ -139,6 +143,7 @@ class TokenPairBuilder:
         visitor = self._visitor(user)
         return None if visitor is None else self._sign(visitor)
 
+    @amasked
     async def abuild(self, user: Any) -> TokenPair | None:  # noqa: ANN401 - every framework has its own user
         """Sign both tokens for ``user``, at the same time where both signers have to be awaited.
 
@@ -147,6 +152,7 @@ class TokenPairBuilder:
         visitor = self._visitor(user)
         return None if visitor is None else await self._asign(visitor)
 
+    @masked
     def build_settings(
         self,
         user: Any,  # noqa: ANN401 - every framework has its own user
@@ -175,6 +181,7 @@ class TokenPairBuilder:
         settings = self._unsigned(visitor, public, extra)
         return settings if visitor is None else _with_tokens(settings, visitor, self._sign(visitor))
 
+    @amasked
     async def abuild_settings(
         self,
         user: Any,  # noqa: ANN401 - every framework has its own user
@@ -228,11 +235,10 @@ class TokenPairBuilder:
         await sleep(0)  # a burst of pages finds its visitors in one turn of the loop, and signs in the next
         try:
             async with TaskGroup() as group:
-                others = [group.create_task(self._amint(minter, visitor, now)) for minter in self._minters[1:]]
-                first = await self._amint(self._minters[0], visitor, now)
+                tasks = [group.create_task(self._amint(minter, visitor, now)) for minter in self._minters]
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from failures.exceptions[0].__cause__
-        return [first, *(task.result() for task in others)]
+        return [task.result() for task in tasks]
 
     def _mint(self, minter: IntercomMinter | SalesforceMinter, visitor: MessengerUser, now: int) -> str | None:
         try:
@@ -274,6 +280,20 @@ class TokenPairBuilder:
 
     def _is_signed(self, visitor: MessengerUser | None, name: str) -> bool:
         return visitor is not None and self.intercom.signs(visitor, name)
+
+
+def check_time(now: object) -> None:
+    """Check that a clock returns plausible Unix seconds: no milliseconds, no ``datetime``, no unset clock.
+
+    Raises:
+        ConfigurationError: It does not.
+    """
+    earliest, latest = _PLAUSIBLE
+    if isinstance(now, bool) or not isinstance(now, int | float):
+        raise ConfigurationError(f"clock: expected Unix seconds, got {type(now).__name__}.", "clock-wrong")
+    if not earliest <= now < latest:
+        got = "milliseconds" if earliest * 1000 <= now < latest * 1000 else "a time outside 2020 to 2100"
+        raise ConfigurationError(f"clock: expected Unix seconds, got {got}.", "clock-wrong")
 
 
 class _AnonymousPage(Exception):  # noqa: N818 - a signal, not an error

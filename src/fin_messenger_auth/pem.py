@@ -16,11 +16,14 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from .errors import InvalidKeyError
+from .errors import InvalidKeyError, masked
 from .keys import MaskedBytes
 
 MIN_RSA_BITS = 2048
 """The least that RFC 7518 §3.3 allows."""
+
+MIN_EXPONENT = 65_537
+"""The least public exponent that NIST SP 800-56B §6.2 allows."""
 
 _LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
 
@@ -35,6 +38,7 @@ _OTHER_LABELS = {
 }
 
 
+@masked
 def read_private_key(pem: bytes, password: bytes | None = None) -> RSAPrivateKey:
     r"""Read an RSA private key from PEM, PKCS#1 or PKCS#8.
 
@@ -74,6 +78,7 @@ def read_private_key(pem: bytes, password: bytes | None = None) -> RSAPrivateKey
     return key
 
 
+@masked
 def read_public_key(data: bytes) -> RSAPublicKey:
     """Read an RSA public key from PEM or DER, as a KMS returns it.
 
@@ -91,7 +96,7 @@ def read_public_key(data: bytes) -> RSAPublicKey:
 
 
 def checked_rsa_key(key: object, name: str) -> RSAPublicKey:
-    """Return a public key, checked to be RSA of at least 2048 bits.
+    """Return a public key, checked to be RSA of at least 2048 bits, with usual numbers.
 
     Args:
         key: A key of cryptography.
@@ -102,6 +107,13 @@ def checked_rsa_key(key: object, name: str) -> RSAPublicKey:
     """
     if not isinstance(key, RSAPublicKey):
         raise _not_rsa(key, name)
+    numbers = key.public_numbers()
+    if numbers.n % 2 == 0 or numbers.e < MIN_EXPONENT or numbers.e % 2 == 0:
+        raise InvalidKeyError(
+            f"{name} has an even modulus, or an exponent other than an odd number of at least {MIN_EXPONENT}. "
+            "Make a new key.",
+            "key-weak",
+        )
     if key.key_size < MIN_RSA_BITS:
         raise InvalidKeyError(
             f"{name} has {key.key_size} bits; at least {MIN_RSA_BITS} are required. Make a new key.", "key-weak"

@@ -10,12 +10,13 @@ from threading import Lock, Thread
 from .errors import ConfigurationError
 from .outages import log_error
 from .pair import TokenPairBuilder
+from .processes import PerProcess
 
 _State = tuple[tuple[int, int, int] | None, ...]
 
 
 class Reloading:
-    """A builder that is replaced as a whole, in one assignment: a request never has the key of one, the ``kid`` of another.
+    """A builder that is replaced as a whole: a request never has the key of one and the ``kid`` of another.
 
     Read :attr:`builder` once a request. It looks at the watched files, without a thread of its own, and so after a
     ``fork`` too. If one has changed, a short-lived thread makes the new builder; requests
@@ -44,7 +45,7 @@ class Reloading:
             raise ConfigurationError(f"watch: expected a list of paths, got {type(watch).__name__}.")
         self._make, self._watch, self._every = make, tuple(watch), every
         self._due, self._busy = time.monotonic() + every, 0  # the ID of the process that is making a new one
-        self._locks: dict[int, Lock] = {}  # by process: one that was held in a fork stays with the parent
+        self._lock = PerProcess(Lock)  # one that was held in a fork stays with the parent
         self._state: _State = ()
         self._builder = self._made()
 
@@ -66,7 +67,7 @@ class Reloading:
             FinMessengerAuthError: The new keys cannot be used. Any other error of ``make`` is raised too. The old
                 builder stays in use, and the log has the error.
         """
-        with self._locks.setdefault(os.getpid(), Lock()):
+        with self._lock():
             try:
                 self._builder = self._made()
             except Exception as error:
@@ -89,18 +90,18 @@ class Reloading:
 
     def _made(self) -> TokenPairBuilder:
         """Return a new builder, made while the files did not change."""
-        for last in (False, False, True):  # a delivery may arrive meanwhile, but not again and again
-            state = self._look()
+        attempts = 3  # a delivery may arrive meanwhile, but not again and again
+        while True:
+            state, attempts = self._look(), attempts - 1
             try:
                 builder = self._make()
             except Exception:
-                if last or state == self._look():
+                if not attempts or state == self._look():
                     raise
-                continue
-            if last or state == self._look():
-                break
-        self._state = state
-        return builder
+            else:
+                if not attempts or state == self._look():
+                    self._state = state
+                    return builder
 
     def _look(self) -> _State:
         return tuple(map(_state_of, self._watch))

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 from cryptography.hazmat.primitives.hashes import SHA256, SHA512
 from cryptography.hazmat.primitives.hmac import HMAC
 
-from .errors import ConfigurationError, InvalidKeyError, warn
+from .errors import ConfigurationError, InvalidKeyError, masked, warn
 from .json_values import configured_string, fill, is_wrapped
 from .keys import KeySource, MaskedBytes, Sealed, read_key
 from .pem import read_private_key
@@ -103,6 +103,7 @@ class HMACSigner(Sealed):
     kid: str | None
     _keyed: HMAC
 
+    @masked
     def __init__(self, source: KeySource, /, *, kid: str | None = None) -> None:
         fill(self, "alg", "HS256")
         fill(self, "kid", kid)
@@ -152,6 +153,7 @@ class RSASigner(Sealed):
     _hash: SHA256 | SHA512
     _key: RSAPrivateKey
 
+    @masked
     def __init__(
         self,
         source: KeySource,

@@ -1,62 +1,317 @@
-"""``in_thread``: a signer that blocks on a network, made usable from async code."""
+"""``in_thread``: a deadline for a signer that blocks on a network, and a pause for a service that is down.
+
+The threads are our own, not an executor's. Executors join theirs when the interpreter exits, so that one call that
+hangs keeps the process alive; their queues have no bound; and they do not survive a fork.
+"""
 
 from __future__ import annotations
 
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
 from contextvars import copy_context
+from math import inf
+from threading import Condition, Event, Thread
 
-from .errors import ConfigurationError
-from .signers import AsyncSigner, Signer, signs_at_once
+from .errors import ConfigurationError, SigningError
+from .json_values import fill
+from .keys import Sealed
+from .processes import PerProcess
+from .signers import Signer, signs_at_once
+
+FAILURES = 5
+"""So many calls that fail in a row, and calls are refused for a pause."""
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 0.5
+"""Seconds. The pause doubles with every probe that fails."""
+
+PROBE = 1.0
+"""Seconds that a probe gets, or four times what a call took lately if that is more, and never over the time-out."""
+
+IDLE = 10.0
+"""Seconds after which a thread that has nothing to do ends."""
+
+PROBES = 32
+"""So many more calls than there are threads may hang, before calls are refused until one of them ends."""
+
+_FIRST_GUESS = 0.01  # seconds a call, until one has succeeded
+_LATE = 0.9  # of its time: a call that has run for so long hangs, and one that has waited for so long is not started
 
 
-def in_thread(signer: Signer, *, threads: int = 32) -> AsyncSigner:
-    """Make a signer that blocks on a network usable from async code, by running it in threads of its own.
+def in_thread(signer: Signer, *, threads: int = 32, timeout: float = 5.0) -> ThreadedSigner:
+    """Give a signer that blocks on a network a deadline, by running it in threads of its own.
 
-    Its own threads, because asyncio's shared ones are few and also resolve host names: a service that does not
-    answer would block the rest of the application. A cancelled task does not wait for its thread, which runs
-    until the client's time-out.
+    What it returns has ``sign`` and ``asign``, for synchronous and asynchronous pages, on any event loop. Both
+    return the signature, or raise within ``timeout`` seconds, whatever the service does:
+
+    - More calls than ``threads`` wait their turn. A call that has no chance to be served in time fails at once.
+    - After five calls in a row that failed, calls fail at once during a pause of 0.1 to 0.5 seconds. Then one call
+      is let through as a probe. If it succeeds within a second or so, all is as before.
+    - A call that exceeds ``timeout`` keeps its thread until the client gives up, and another thread takes its place.
+      At ``threads + 32`` such calls, calls fail at once. So keep the client's own time-outs, retries included, under
+      ``timeout``, and let it have as many connections as there are threads.
+
+    Each process has its own threads, so it may be made before a fork. No thread keeps the interpreter from exiting.
 
     Not for :class:`HMACSigner` and :class:`RSASigner`: handing over to a thread costs more than they do.
 
     Args:
         signer: What signs. It must be safe to use from several threads at once.
-        threads: How many signatures may wait at the same time. Threads are started when they are needed.
+        threads: How many calls may run at the same time. Threads are started when they are needed.
+        timeout: Seconds for a signature in all, waiting included.
 
     Raises:
-        ConfigurationError: It has no ``sign``.
+        ConfigurationError: The signer has no ``sign``; ``threads`` or ``timeout`` is not positive.
     """
     if not signs_at_once(signer):
         raise ConfigurationError(
             f"in_thread: expected a signer with sign, got {type(signer).__name__}.", "signer-invalid"
         )
-    return _ThreadedSigner(signer, threads)
+    if not (isinstance(threads, int) and threads >= 1 and isinstance(timeout, int | float) and 0 < timeout < inf):
+        raise ConfigurationError("in_thread: expected threads >= 1, an int, and timeout > 0, in seconds.")
+    return ThreadedSigner(signer, threads, timeout)
 
 
-class _ThreadedSigner:
-    __slots__ = ("_pool", "_signer")
+class ThreadedSigner(Sealed):
+    """What :func:`in_thread` returns: a ``Signer`` and an ``AsyncSigner`` around the signer that it was given.
 
-    def __init__(self, signer: Signer, threads: int) -> None:
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 14 ms, with logging
+    Attributes:
+        signer: The signer that it was given.
+    """
 
-        self._pool = ThreadPoolExecutor(threads, "fin-messenger-auth")
-        self._signer = signer
+    __slots__ = ("_pool", "signer")
+
+    signer: Signer
+    _pool: PerProcess[_Pool]
+
+    def __init__(self, signer: Signer, threads: int, timeout: float) -> None:
+        fill(self, "signer", signer)
+        fill(self, "_pool", PerProcess(lambda: _Pool(signer, threads, timeout)))
 
     def __repr__(self) -> str:
-        return f"in_thread({self._signer!r})"
-
-    @property
-    def signer(self) -> Signer:
-        return self._signer
+        """Show the signer."""
+        return f"in_thread({self.signer!r})"
 
     @property
     def alg(self) -> str:
-        return self._signer.alg
+        """The signer's ``alg``."""
+        return self.signer.alg
 
     @property
     def kid(self) -> str | None:
-        return self._signer.kid
+        """The signer's ``kid``."""
+        return self.signer.kid
+
+    def sign(self, signing_input: bytes, /) -> bytes:
+        """Return the signer's signature.
+
+        Raises:
+            SigningError: There was none in time, the service is paused, or too many calls wait.
+        """
+        done, pool = Event(), self._pool()
+        call = pool.submit(signing_input, done.set)
+        try:
+            done.wait(call.patience)
+        finally:
+            pool.leave(call)
+        return call.outcome()
 
     async def asign(self, signing_input: bytes, /) -> bytes:
+        """Return the signer's signature. A task that is cancelled leaves the queue.
+
+        Raises:
+            SigningError: There was none in time, the service is paused, or too many calls wait.
+        """
         from asyncio import get_running_loop  # noqa: PLC0415 - 25 ms that a synchronous application need not pay
 
-        run, sign = copy_context().run, self._signer.sign
-        return await get_running_loop().run_in_executor(self._pool, lambda: run(sign, signing_input))
+        loop, pool = get_running_loop(), self._pool()
+        done = loop.create_future()
+
+        def wake() -> None:
+            if not done.done():
+                done.set_result(None)
+
+        def tell() -> None:
+            with suppress(RuntimeError):  # the loop is closed, and nobody waits
+                loop.call_soon_threadsafe(wake)
+
+        call = pool.submit(signing_input, tell)
+        deadline = loop.call_later(call.patience, wake)
+        try:
+            await done
+        finally:
+            deadline.cancel()
+            pool.leave(call)
+        return call.outcome()
+
+
+class _Call:
+    """One message on its way to the signer and back."""
+
+    __slots__ = ("context", "error", "hangs", "message", "patience", "probe", "signature", "started", "tell")
+
+    def __init__(self, message: bytes, tell: Callable[[], None], now: float, patience: float, *, probe: bool) -> None:
+        self.context = copy_context()
+        self.message = message
+        self.tell = tell
+        self.patience = patience  # seconds
+        self.probe = probe
+        self.started = now  # or put into the queue, until it is started
+        self.hangs = False
+        self.signature: bytes | None = None
+        self.error: Exception | None = None
+
+    def run(self, signer: Signer) -> None:
+        try:
+            self.signature = self.context.run(signer.sign, self.message)
+        except Exception as error:  # noqa: BLE001 - raised where the caller waits
+            self.error = error
+        except BaseException as error:  # noqa: BLE001 - a signer that exits must end neither thread nor server
+            self.error = SigningError(f"{type(signer).__name__} raised {type(error).__name__}.")
+            self.error.__cause__ = error
+
+    def outcome(self) -> bytes:
+        if self.error is not None:
+            raise self.error
+        if self.signature is None:
+            raise SigningError(f"There was no signature within {self.patience:g} seconds.")
+        return self.signature
+
+
+class _Pool:
+    """The threads of one process, the calls that wait for them, and what is known about the service."""
+
+    def __init__(self, signer: Signer, threads: int, timeout: float) -> None:
+        self._signer = signer
+        self._name = type(signer).__name__
+        self._threads = threads
+        self._timeout = timeout
+        self._changed = Condition()
+        self._waiting: OrderedDict[_Call, None] = OrderedDict()
+        self._running: dict[_Call, None] = {}  # in the order in which they started
+        self._live = 0  # threads, without those whose call hangs
+        self._idle = 0  # of these
+        self._hanging = 0
+        self._typical = 0.0  # seconds that a call took lately
+        self._failures = 0  # in a row
+        self._pause = 0.0  # seconds; 0 while the service answers
+        self._closed_until = 0.0
+        self._why = ""
+
+    def submit(self, message: bytes, tell: Callable[[], None]) -> _Call:
+        """Put a call into the queue.
+
+        Raises:
+            SigningError: It has no chance to be served.
+        """
+        with self._changed:
+            now = time.monotonic()
+            self._find_hanging(now)
+            if refusal := self._refusal(now):
+                raise SigningError(refusal)
+            probe = self._pause > 0
+            patience = min(self._timeout, max(PROBE, 4 * self._typical)) if probe else self._timeout
+            if probe:
+                self._closed_until = now + patience + self._pause
+            call = _Call(message, tell, now, patience, probe=probe)
+            self._waiting[call] = None
+            self._call_for_threads()
+            return call
+
+    def leave(self, call: _Call) -> None:
+        """Take a call out of the queue, since nobody waits for it any more."""
+        with self._changed:
+            now = time.monotonic()
+            if call in self._waiting:
+                del self._waiting[call]
+                self._closed_until = now if call.probe else self._closed_until
+            self._find_hanging(now)
+
+    def _refusal(self, now: float) -> str | None:
+        if now < self._closed_until:
+            return (
+                f"{self._name} failed {self._failures} times in a row, the last time with: {self._why} "
+                f"It is called again in {self._closed_until - now:.1f} seconds."
+            )
+        if self._hanging >= self._threads + PROBES:
+            return f"{self._name} does not answer: {self._hanging} calls hang."
+        calls = len(self._waiting) + len(self._running)
+        seconds = self._typical or _FIRST_GUESS
+        if len(self._running) >= self._threads:
+            seconds = max(seconds, now - next(reversed(self._running)).started)
+        if calls >= self._threads and (calls + 1) * seconds > _LATE * self._threads * self._timeout:
+            return (
+                f"{self._name} is too slow: {self._threads} threads cannot make {calls + 1} signatures "
+                f"within {self._timeout:g} seconds."
+            )
+        return None
+
+    def _call_for_threads(self) -> None:
+        self._changed.notify(len(self._waiting))
+        for _ in range(min(len(self._waiting) - self._idle, self._threads - self._live)):
+            with suppress(RuntimeError):  # the system has no more threads: the call waits for one that is there
+                Thread(target=self._work, name=f"fin-messenger-auth-{self._name}", daemon=True).start()
+                self._live += 1
+
+    def _work(self) -> None:
+        while self._serve():
+            pass
+
+    def _serve(self) -> bool:
+        """Serve one call, and tell whether the thread is still needed."""
+        with self._changed:
+            self._idle += 1
+            self._changed.wait_for(lambda: self._waiting, IDLE)
+            self._idle -= 1
+            if not self._waiting:
+                self._live -= 1
+                return False
+            call, _ = self._waiting.popitem(last=False)
+            now = time.monotonic()
+            if now - call.started >= _LATE * call.patience:
+                return True  # its caller is about to give up
+            call.started = now
+            self._running[call] = None
+        call.run(self._signer)
+        with self._changed:
+            now = time.monotonic()
+            if call.hangs:
+                self._hanging -= 1
+            else:
+                del self._running[call]
+            if call.error is None and now - call.started <= self._timeout:
+                self._succeeded(now - call.started)
+            elif call.error is not None and not call.hangs:
+                ours = isinstance(call.error, SigningError)
+                self._failed(call, now, str(call.error) if ours else f"{type(call.error).__name__}.")
+        call.tell()
+        return not call.hangs
+
+    def _find_hanging(self, now: float) -> None:
+        """Write off the threads whose calls exceed their time, so that others can take their place."""
+        hanging = [call for call in self._running if now - call.started >= _LATE * call.patience]
+        for call in hanging:
+            call.hangs = True
+            del self._running[call]
+            self._hanging += 1
+            self._live -= 1
+            self._failed(call, now, f"no answer within {call.patience:g} seconds.")
+        if hanging:
+            self._call_for_threads()
+
+    def _succeeded(self, seconds: float) -> None:
+        self._failures, self._pause, self._closed_until = 0, 0.0, 0.0
+        self._typical += (seconds - self._typical) * (0.2 if self._typical else 1)
+
+    def _failed(self, call: _Call, now: float, why: str) -> None:
+        self._failures += 1
+        if self._failures < FAILURES or (self._pause and not call.probe):  # it started before the pause
+            return
+        self._why = why
+        self._pause = min(2 * self._pause, LONGEST_PAUSE) or FIRST_PAUSE
+        self._closed_until = now + self._pause
+        while self._waiting:
+            waiting, _ = self._waiting.popitem(last=False)
+            waiting.error = SigningError(self._refusal(now) or why)
+            waiting.tell()

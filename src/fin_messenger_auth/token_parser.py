@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from binascii import Error as Base64Error
 from binascii import a2b_base64
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
+
+from .errors import masked
+from .json_values import read_json
+from .jws import base64url
 
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
 _PARTS = ("header", "payload", "signature")
@@ -36,6 +39,7 @@ class ParsedToken:
         return self.header.get("alg") in (None, "none") or not self.signature
 
 
+@masked
 def parse_token(token: object) -> ParsedToken:
     """Parse a compact JWS whose payload is a claims set.
 
@@ -50,9 +54,12 @@ def parse_token(token: object) -> ParsedToken:
     parts = token.split(".")
     if len(parts) != len(_PARTS):
         raise ValueError(f"expected 3 parts, got {len(parts)}{' (encrypted, JWE)' if len(parts) == 5 else ''}")  # noqa: PLR2004 - RFC 7516 §3.1
-    header, claims, signature = (_decode(part, name) for part, name in zip(parts, _PARTS, strict=True))
+    head, claims, signature = (_decode(part, name) for part, name in zip(parts, _PARTS, strict=True))
+    header = _json_object(head, "header")
+    if "crit" in header:
+        raise ValueError("the header has crit, an extension that must be understood (RFC 7515 §4.1.11), and none is")
     return ParsedToken(
-        header=_json_object(header, "header"),
+        header=header,
         claims=_json_object(claims, "payload"),
         message=f"{parts[0]}.{parts[1]}".encode(),
         signature=signature,
@@ -63,20 +70,19 @@ def _decode(part: str, name: str) -> bytes:
     if not _BASE64URL.fullmatch(part):
         raise ValueError(f"the {name} has padding or characters that are not Base64URL")
     try:
-        return a2b_base64(part.translate(_TO_STANDARD) + "=" * (-len(part) % 4))
+        data = a2b_base64(part.translate(_TO_STANDARD) + "=" * (-len(part) % 4))
     except Base64Error as error:
         raise ValueError(f"the {name} is truncated") from error
+    if base64url(data) != part.encode():
+        raise ValueError(f"the {name} is not canonical Base64URL: its last character has bits that are not used")
+    return data
 
 
 def _json_object(data: bytes, name: str) -> dict[str, Any]:
     try:
-        value = json.loads(data, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"the {name} is not valid JSON") from error
+        value = read_json(data)
+    except ValueError:
+        raise ValueError(f"the {name} is not valid JSON") from None
     if not isinstance(value, dict):
         raise ValueError(f"the {name} is not a JSON object")  # noqa: TRY004 - the token is at fault, not the caller
     return value
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"JSON has no {name}")

@@ -9,7 +9,7 @@ from types import NoneType
 from typing import Any, NoReturn, Self, TypeGuard
 from uuid import UUID
 
-from .errors import FinMessengerAuthWarning, InvalidClaimError, warn
+from .errors import FinMessengerAuthWarning, InvalidClaimError, masked, warn
 from .json_values import (
     FrozenDict,
     fill,
@@ -67,6 +67,7 @@ class Company(_Resolvable):
     name: str | None = field(repr=False)
     attributes: Mapping[str, Any] = field(repr=False, hash=False)
 
+    @masked
     def __init__(
         self,
         company_id: str | int | UUID,
@@ -120,6 +121,7 @@ class MessengerUser(_Resolvable):
     attributes: Mapping[str, Any] = field(repr=False, hash=False)
     salesforce_subject: str | None
 
+    @masked
     def __init__(  # noqa: PLR0913 - one for each field, all but the first by name
         self,
         user_id: str | int | UUID,
@@ -155,6 +157,7 @@ RESERVED_NAMES = _REGISTERED_CLAIMS | {each.name for each in fields(MessengerUse
 """Names that no custom attribute of a user may have."""
 
 
+@masked
 def identify(user: Any) -> MessengerUser | None:  # noqa: ANN401 - every framework has its own user
     """Find out who ``user`` is: the default for ``TokenPairBuilder(identify=…)``.
 

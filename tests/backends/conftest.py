@@ -23,7 +23,7 @@ from joserfc.jwk import RSAKey
 from fin_messenger_auth.jws import encode
 
 # The core's test matrix stays light: these need the dependency group `backends`, as the session of that name has it.
-CLIENTS = ("boto3", "pkcs11", "ministack", "google.cloud.kms", "azure.keyvault.keys", "hvac")
+CLIENTS = ("boto3", "pkcs11", "ministack", "gunicorn", "google.cloud.kms", "azure.keyvault.keys", "hvac")
 
 
 def _missing() -> list[str]:
@@ -75,12 +75,12 @@ def kms_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     for _ in range(600):
-        assert process.poll() is None, "the emulator ended before it listened"
+        assert process.poll() is None, "the server ended before it listened"
         with socket.socket() as probe:
             if probe.connect_ex((HOST, port)) == 0:
                 return
         time.sleep(0.05)
-    pytest.fail("the emulator does not listen")
+    pytest.fail("the server does not listen")
 
 
 class Wire:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import ssl
 import threading
+import time
 from base64 import b64decode, b64encode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,6 +33,23 @@ Service = Callable[[str, str, dict[str, str], dict[str, Any]], Answer]  # method
 
 def sign_digest(key: RSAPrivateKey, digest: bytes, hash_: HashAlgorithm) -> bytes:
     return key.sign(digest, PKCS1v15(), Prehashed(hash_))
+
+
+def aws_kms(key: RSAPrivateKey, seconds: float = 0.0) -> Service:
+    """AWS KMS, JSON 1.1: ``GetPublicKey`` and ``Sign`` of one key, each answer after so many ``seconds``."""
+    public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    hashes: dict[str, HashAlgorithm] = {"RSASSA_PKCS1_V1_5_SHA_256": SHA256(), "RSASSA_PKCS1_V1_5_SHA_512": SHA512()}
+
+    def answer(_method: str, _path: str, headers: dict[str, str], body: dict[str, Any]) -> Answer:
+        time.sleep(seconds)
+        about = {"KeyId": "arn:aws:kms:eu-central-1:000000000000:key/" + body["KeyId"].rpartition("/")[2]}
+        if headers["X-Amz-Target"] == "TrentService.GetPublicKey":
+            usable = {"KeyUsage": "SIGN_VERIFY", "SigningAlgorithms": list(hashes)}
+            return 200, about | usable | {"PublicKey": b64encode(public).decode()}
+        signature = sign_digest(key, b64decode(body["Message"], validate=True), hashes[body["SigningAlgorithm"]])
+        return 200, about | {"Signature": b64encode(signature).decode()}
+
+    return answer
 
 
 def google_cloud_kms(keys: dict[str, RSAPrivateKey], algorithm: str = "RSA_SIGN_PKCS1_2048_SHA256") -> Service:
@@ -134,7 +152,13 @@ def serving(service: Service, certificate: Path | None = None) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Keep quiet."""
 
-    server = ThreadingHTTPServer((HOST, 0), Handler)
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 256  # for bursts
+
+        def handle_error(self, *_: object) -> None:
+            """Keep quiet: a client has given up."""
+
+    server = Server((HOST, 0), Handler)
     server.daemon_threads = True
     if certificate is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import inspect
 import json
+import os
 import pickle
 import time
 import traceback
 from base64 import b64decode, b64encode
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
+import botocore.session
 import pytest
 from botocore.config import Config
+from botocore.credentials import RefreshableCredentials
 
 from fin_messenger_auth import (
     ConfigurationError,
@@ -28,6 +34,7 @@ from fin_messenger_auth import (
 )
 from fin_messenger_auth.backends.aws_kms import AWSKMSSigner
 from fin_messenger_auth.testing import acheck_signer, check_signer, throwaway_builder, verify
+from fin_messenger_auth.threads import FAILURES
 
 from .conftest import check_jwk_through
 
@@ -159,9 +166,8 @@ def test_a_key_that_is_disabled_later_fails_and_works_again_when_enabled(kms: An
     key_id = new_key(kms)
     signer = AWSKMSSigner(key_id, kid="key-1", client=kms)
     kms.disable_key(KeyId=key_id)
-    with pytest.raises(SigningError, match=r"^AWS KMS did not sign: the key is disabled\.$") as caught:
+    with pytest.raises(SigningError, match=r"^AWS KMS did not sign: the key is disabled\.$"):
         signer.sign(b"message")
-    assert type(caught.value.__cause__).__name__ == "DisabledException"
     kms.enable_key(KeyId=key_id)
     check_signer(signer, signer.public_key)
 
@@ -205,28 +211,24 @@ def without_signature(handler: Any, _body: bytes) -> None:
     handler.answer(200, b"{}")
 
 
-FAULTS: dict[str, tuple[Callable[[Any, bytes], None], str, str | None]] = {
-    "slow": (slow, "AWS KMS did not sign: ReadTimeoutError", "ReadTimeoutError"),
-    "cut in mid-answer": (cut, "AWS KMS did not sign: ", ""),
-    "hung up": (hung_up, "AWS KMS did not sign: ", ""),
-    "garbage": (garbage, "AWS KMS did not sign: ", ""),
-    "throttled": (refusal(400, "ThrottlingException"), "AWS throttles the requests", "ClientError"),
-    "expired credentials": (
-        refusal(400, "ExpiredTokenException"),
-        "the credentials have expired",
-        "ClientError",
-    ),
-    "no permission": (refusal(400, "AccessDeniedException"), "the credentials lack kms:Sign", "ClientError"),
-    "code of no list": (refusal(400, "Secret\nException"), "AWS KMS did not sign: ClientError", "ClientError"),
-    "server error": (refusal(500, "InternalFailure"), "AWS KMS did not sign: ClientError", "ClientError"),
-    "signature too short": (signature_of(128), "The answer is not a signature of 256 bytes", None),
-    "no signature": (without_signature, "AWS KMS did not sign: KeyError", "KeyError"),
+FAULTS: dict[str, tuple[Callable[[Any, bytes], None], str]] = {
+    "slow": (slow, "AWS KMS did not sign: ReadTimeoutError."),
+    "cut in mid-answer": (cut, "AWS KMS did not sign: "),
+    "hung up": (hung_up, "AWS KMS did not sign: "),
+    "garbage": (garbage, "AWS KMS did not sign: "),
+    "throttled": (refusal(400, "ThrottlingException"), "AWS throttles the requests"),
+    "expired credentials": (refusal(400, "ExpiredTokenException"), "the credentials have expired"),
+    "no permission": (refusal(400, "AccessDeniedException"), "the credentials lack kms:Sign"),
+    "code of no list": (refusal(400, "Secret\nException"), "did not sign: ClientError with HTTP status 400."),
+    "server error": (refusal(500, "InternalFailure"), "did not sign: ClientError with HTTP status 500."),
+    "signature too short": (signature_of(128), "The answer is not a signature of 256 bytes"),
+    "no signature": (without_signature, "AWS KMS did not sign: KeyError."),
 }
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_on_the_wire_is_a_signing_error_and_the_next_call_works(wire: Any, key_id: str, name: str) -> None:
-    fault, message, cause = FAULTS[name]
+    fault, message = FAULTS[name]
     client = client_at(wire.port, IMPATIENT if fault is slow else PATIENT)
     signer = AWSKMSSigner(key_id, kid="key-1", client=client)
     wire.fault = fault
@@ -234,11 +236,7 @@ def test_a_fault_on_the_wire_is_a_signing_error_and_the_next_call_works(wire: An
     with pytest.raises(SigningError) as caught:
         signer.sign(b"message")
     assert time.monotonic() - before < 20, "the wire would hold an answer back for 30 seconds"
-    assert str(caught.value).startswith(message) or message in str(caught.value)
-    assert "secret" not in str(caught.value).lower()
-    if cause is not None:
-        assert caught.value.__cause__ is not None
-        assert cause in type(caught.value.__cause__).__name__
+    assert message in str(caught.value)
     wire.fault = None
     assert len(signer.sign(b"message")) == 256
 
@@ -246,9 +244,8 @@ def test_a_fault_on_the_wire_is_a_signing_error_and_the_next_call_works(wire: An
 def test_a_refused_connection_is_a_signing_error_and_the_next_call_works(wire: Any, key_id: str) -> None:
     signer = AWSKMSSigner(key_id, kid="key-1", client=client_at(wire.port))
     wire.down()
-    with pytest.raises(SigningError, match="EndpointConnectionError") as caught:
+    with pytest.raises(SigningError, match="EndpointConnectionError"):
         signer.sign(b"message")
-    assert caught.value.__cause__ is not None
     wire.up()
     assert len(signer.sign(b"message")) == 256
 
@@ -277,22 +274,110 @@ def test_the_page_is_there_as_to_an_anonymous_visitor(
     assert [record.name for record in caplog.records if record.levelname == "ERROR"] == ["fin_messenger_auth"]
 
 
+def test_a_service_that_sends_a_byte_now_and_then_holds_a_page_for_the_time_out_only(wire: Any, key_id: str) -> None:
+    signer = AWSKMSSigner(key_id, kid="key-1", client=client_at(wire.port, IMPATIENT))
+
+    def dripping(handler: Any, body: bytes) -> None:
+        status, answer = handler.forward(body)
+        handler.answer(status, b"", announced=len(answer))
+        with suppress(OSError):  # the client has gone
+            for byte in answer[:20]:
+                handler.wfile.write(bytes([byte]))
+                time.sleep(0.5)
+
+    wire.fault = dripping
+    start = time.monotonic()
+    with pytest.raises(SigningError, match=r"^There was no signature within 1 seconds\.$"):
+        in_thread(signer, timeout=1.0).sign(b"message")
+    assert time.monotonic() - start < 1.3
+
+
 def test_a_fault_at_start_up_is_an_unavailable_key(wire: Any, key_id: str) -> None:
     wire.fault = slow
-    with pytest.raises(KeyUnavailableError, match="did not give out the public key: ReadTimeoutError") as caught:
+    with pytest.raises(KeyUnavailableError, match="did not give out the public key: ReadTimeoutError"):
         AWSKMSSigner(key_id, kid="key-1", client=client_at(wire.port, IMPATIENT))
-    assert caught.value.__cause__ is not None
 
 
 def test_credentials_show_nowhere(wire: Any, key_id: str) -> None:
-    signer = AWSKMSSigner(key_id, kid="key-1", client=client_at(wire.port, IMPATIENT))
+    signer = AWSKMSSigner(key_id, kid="key-1", client=client_at(wire.port))
     assert repr(signer) == "AWSKMSSigner(kid='key-1', alg='RS256')"
+    assert repr(in_thread(signer)) == f"in_thread({signer!r})"
     with pytest.raises(TypeError, match="refuses to be pickled"):
         pickle.dumps(signer)
-    wire.fault = slow
-    with pytest.raises(SigningError) as caught:
-        signer.sign(b"message")
-    assert CREDENTIALS[1] not in "".join(traceback.format_exception(caught.value))
+
+
+# A service that repeats what it was told, the credentials in the request's headers among it, wherever it can.
+
+ECHO = "every word of this text is the service's"
+
+
+def echoed(handler: Any) -> str:
+    return f"{ECHO} {handler.headers['Authorization']} {' '.join(CREDENTIALS)}"
+
+
+def in_the_message(handler: Any, _body: bytes) -> None:
+    error = {"__type": "AccessDeniedException", "message": echoed(handler)}
+    handler.answer(400, json.dumps(error).encode())
+
+
+def in_the_code(handler: Any, _body: bytes) -> None:
+    handler.answer(400, json.dumps({"__type": echoed(handler), "code": echoed(handler)}).encode())
+
+
+def in_the_status_line(handler: Any, _body: bytes) -> None:
+    handler.wfile.write(f"{echoed(handler)}\r\n\r\n".encode())
+
+
+def in_a_header(handler: Any, _body: bytes) -> None:
+    handler.wfile.write(f"HTTP/1.1 500 {echoed(handler)}\r\nX-Amzn-ErrorType: {echoed(handler)}\r\n\r\n".encode())
+
+
+def in_a_body_that_is_no_json(handler: Any, _body: bytes) -> None:
+    handler.answer(200, echoed(handler).encode())
+
+
+def in_the_signature(handler: Any, _body: bytes) -> None:
+    handler.answer(200, json.dumps({"Signature": b64encode(echoed(handler).encode()).decode()}).encode())
+
+
+def in_a_redirect(handler: Any, _body: bytes) -> None:
+    address = f"http://{'-'.join(CREDENTIALS)}.invalid/"
+    handler.wfile.write(f"HTTP/1.1 307 Elsewhere\r\nLocation: {address}\r\nContent-Length: 0\r\n\r\n".encode())
+
+
+HOSTILE = [
+    in_the_message,
+    in_the_code,
+    in_the_status_line,
+    in_a_header,
+    in_a_body_that_is_no_json,
+    in_the_signature,
+    in_a_redirect,
+]
+
+
+@pytest.mark.parametrize("fault", HOSTILE, ids=lambda fault: fault.__name__)
+def test_no_text_of_the_service_and_no_credential_is_in_an_error_or_in_the_log(
+    wire: Any, key_id: str, fault: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    client = client_at(wire.port)
+    signer = AWSKMSSigner(key_id, kid="key-1", client=client)
+    wire.fault = fault
+    said = []
+    with pytest.raises(KeyUnavailableError) as unavailable:
+        AWSKMSSigner(key_id, kid="key-1", client=client)
+    for each in (signer, in_thread(signer)):
+        for _ in range(FAILURES + 1):
+            with pytest.raises(SigningError) as caught:
+                each.sign(b"message")
+            said += ["".join(traceback.format_exception(caught.value)), repr(vars(caught.value))]
+    builder = builder_with(in_thread(signer), on_signing_error="anonymous")
+    assert asyncio.run(builder.abuild("42")) is None
+    said += ["".join(traceback.format_exception(unavailable.value)), caplog.text]
+    assert "Signing" in caplog.text
+    for word in (*CREDENTIALS, ECHO[:20], "AWS4-HMAC-SHA256"):
+        assert word not in "".join(said)
 
 
 def test_without_a_client_one_is_made_with_short_time_outs(
@@ -304,8 +389,87 @@ def test_without_a_client_one_is_made_with_short_time_outs(
     monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", f"http://127.0.0.1:{kms_port}")
     signer = AWSKMSSigner(key_id, kid="key-1")
     assert len(signer.sign(b"message")) == 256
-    config = signer._client.meta.config
-    assert (config.connect_timeout, config.read_timeout, config.retries["total_max_attempts"]) == (2, 2, 2)
+    config = signer._client().meta.config
+    assert (config.connect_timeout, config.read_timeout, config.retries["total_max_attempts"]) == (1.5, 1.5, 2)
+    assert config.max_pool_connections == inspect.signature(in_thread).parameters["threads"].default
+
+
+# Forks, as far as one process can show them: it is told that it is another.
+# tests/backends/test_forking_servers.py forks.
+
+
+@pytest.fixture
+def fork(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    return lambda: monkeypatch.setattr(os, "getpid", lambda: -1)
+
+
+def test_a_child_has_a_client_of_its_own_with_the_same_configuration(
+    wire: Any, key_id: str, fork: Callable[[], None]
+) -> None:
+    client = client_at(wire.port, 3.25)
+    signer = AWSKMSSigner(key_id, kid="key-1", client=client)
+    assert signer._client() is client
+    fork()
+    check_signer(signer, signer.public_key)
+    own = signer._client()
+    assert own is not client
+    assert own is signer._client()
+    assert own._endpoint.http_session is not client._endpoint.http_session
+    assert (own.meta.endpoint_url, own.meta.region_name) == (client.meta.endpoint_url, client.meta.region_name)
+    assert own.meta.config.read_timeout == 3.25
+    assert own.meta.config.retries["total_max_attempts"] == 1
+
+
+def test_credentials_that_the_parent_was_renewing_do_not_stop_the_child(
+    wire: Any, key_id: str, fork: Callable[[], None]
+) -> None:
+    def renewed() -> dict[str, str]:
+        access_key, secret_key = CREDENTIALS
+        expiry = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+        return {"access_key": access_key, "secret_key": secret_key, "token": "token", "expiry_time": expiry}
+
+    credentials = RefreshableCredentials.create_from_metadata(renewed(), renewed, "test")
+    session = botocore.session.get_session()
+    session._credentials = credentials
+    client = boto3.Session(botocore_session=session).client(
+        "kms", endpoint_url=f"http://127.0.0.1:{wire.port}", region_name="eu-central-1"
+    )
+    signer = AWSKMSSigner(key_id, kid="key-1", client=client)
+    credentials._expiry_time = datetime.now(UTC)
+    with credentials._refresh_lock:  # as a thread that only the parent has
+        fork()
+        assert len(signer.sign(b"message")) == 256
+
+
+def test_a_function_is_called_once_by_each_process(wire: Any, key_id: str, fork: Callable[[], None]) -> None:
+    made = []
+
+    def make() -> Any:
+        made.append(client_at(wire.port))
+        return made[-1]
+
+    signer = AWSKMSSigner(key_id, kid="key-1", client=make)
+    for _ in range(2):
+        signer.sign(b"message")
+    assert len(made) == 1
+    fork()
+    for _ in range(2):
+        signer.sign(b"message")
+    assert len(made) == 2
+
+
+def test_a_client_that_cannot_be_copied_is_one_sentence(wire: Any, key_id: str, fork: Callable[[], None]) -> None:
+    class Wrapped:
+        def __init__(self, client: Any) -> None:
+            self.sign, self.get_public_key = client.sign, client.get_public_key
+
+    signer = AWSKMSSigner(key_id, kid="key-1", client=Wrapped(client_at(wire.port)))
+    assert len(signer.sign(b"message")) == 256
+    fork()
+    with pytest.raises(
+        SigningError, match=r"made before the process forked.*pass client= a function that makes one\.$"
+    ):
+        signer.sign(b"message")
 
 
 def test_boto3_without_a_region_is_a_configuration_error(monkeypatch: pytest.MonkeyPatch) -> None:

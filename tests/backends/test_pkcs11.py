@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import builtins
 import ctypes
+import os
 import pickle
+import subprocess
+import sys
 import traceback
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pkcs11
@@ -206,7 +210,7 @@ def test_a_thread_does_not_wait_for_ever(
 ) -> None:
     signer = signer_for(hsm, administrator.make_key())
     monkeypatch.setattr(backend, "LONGEST_WAIT", 0.01)
-    with backend._one_at_a_time, pytest.raises(SigningError, match=r"have kept it busy for 0\.01 seconds"):
+    with backend._one_at_a_time(), pytest.raises(SigningError, match=r"have kept it busy for 0\.01 seconds"):
         signer.sign(b"message")
     assert len(signer.sign(b"message")) == 256
 
@@ -232,3 +236,96 @@ def test_a_missing_extra_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(ConfigurationError) as caught:
         signer_for("any", "key")
     assert str(caught.value) == 'python-pkcs11 is not installed; run: pip install "fin-messenger-auth[pkcs11]".'
+
+
+def test_a_token_that_was_away_is_used_again(hsm: str, administrator: Administrator) -> None:
+    signers = [signer_for(hsm, administrator.make_key(), kid=kid) for kid in ("old", "new")]
+    tokens = Path(os.environ["SOFTHSM2_CONF"]).with_name("tokens")
+    tokens.rename(tokens.with_name("away"))
+    administrator.drop_sessions()
+    for signer in signers:
+        with pytest.raises(SigningError, match=r"^The HSM did not sign: "):
+            signer.sign(b"message")
+    tokens.with_name("away").rename(tokens)
+    for signer in signers:
+        check_signer(signer, signer.public_key)
+
+
+def test_a_child_initializes_the_module_and_logs_in_for_itself(
+    hsm: str, administrator: Administrator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signers = [signer_for(hsm, administrator.make_key(), kid=kid) for kid in ("old", "new")]
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    before = [signer._session._epoch for signer in signers]
+    for signer in signers:
+        check_signer(signer, signer.public_key)
+    after = {signer._session._epoch for signer in signers}
+    assert len(after) == 1, "once, for both"
+    assert after.isdisjoint(before)
+
+
+def test_a_fork_waits_until_the_module_is_idle_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = backend._one_at_a_time()
+    backend._before_fork()
+    assert lock.locked()
+    backend._after_fork_in_parent()
+    assert not lock.locked()
+
+    monkeypatch.setattr(backend, "FORK_WAITS", 0.01)
+    with lock:
+        backend._before_fork()
+        backend._after_fork_in_parent()
+        assert lock.locked()
+
+
+FORKS = """
+import os, sys, threading, time
+from fin_messenger_auth import StringKeySource, in_thread
+from fin_messenger_auth.backends.pkcs11 import PKCS11Signer
+
+module, label, pin, token = sys.argv[1:]
+def make():
+    return PKCS11Signer(module, token=token, key=label, pin=StringKeySource(pin), kid="key-1")
+signer = make()
+threaded = in_thread(signer)
+
+def sign_for_ever():
+    while True:
+        signer.sign(b"message")
+        threaded.sign(b"message")
+
+def in_child(generation):
+    for each in (signer, threaded, make()):
+        assert len(each.sign(b"message")) == 256
+    if generation < 2:
+        fork(generation + 1)
+
+def fork(generation):
+    start = time.monotonic()
+    child = os.fork()
+    if not child:
+        try:
+            in_child(generation)
+        except BaseException as error:
+            print(repr(error), file=sys.stderr)
+            os._exit(1)
+        os._exit(0)
+    while os.waitpid(child, os.WNOHANG) == (0, 0):
+        if time.monotonic() - start > 2 * (3 - generation):
+            os.kill(child, 9)
+            sys.exit(f"the child of generation {generation} did not sign within 2 seconds")
+        time.sleep(0.005)
+
+for _ in range(4):
+    threading.Thread(target=sign_for_ever, daemon=True).start()
+for _ in range(15):
+    fork(1)
+signer.sign(b"message")
+print("done")
+"""
+
+
+def test_children_sign_that_were_forked_while_threads_signed(hsm: str, administrator: Administrator) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", FORKS, hsm, administrator.make_key(), PIN, TOKEN]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.stdout, done.stderr) == ("done\n", "")

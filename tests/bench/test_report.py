@@ -1,14 +1,12 @@
 """The arithmetic of the bench, and its report from given results. What it measures is in no test."""
 
-import json
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from bench import bars, chart, paper
 from bench.measure import FULL, QUICK, Figure, Rounds, Section, compare, in_rounds, steepest, timed
-from bench.report import Report, shown
+from bench.report import RESULTS, Report, shown
 
 
 def figure(name: str, median: float, unit: str = "s") -> Figure:
@@ -104,18 +102,23 @@ def test_what_was_not_measured_is_said_loudly() -> None:
     assert tables.count("**NOT MEASURED**") == len(bars.BARS)
 
 
-def test_the_report_writes_json_tables_sentences_and_a_chart(tmp_path: Path) -> None:
-    report = Report(results(**{"build ÷ floor": 1.2}), (), {"cores": "2"})
-    files = {path.relative_to(tmp_path).as_posix(): path.read_text("utf-8") for path in report.write(tmp_path)}
-    found = json.loads(files["bench/results.json"])
-    assert found["bars"][0]["verdict"] == "NOT met"
-    assert found["sections"][0]["figures"][1]["median"] == 0.00025
-    tables = files["docs/_generated/performance_tables.md"]
+def test_the_docs_show_tables_sentences_and_a_chart() -> None:
+    pages = Report(results(**{"build ÷ floor": 1.2}), (), {"cores": "2"}).pages()
+    tables = pages["performance_tables.md"]
     assert "| build(user) ÷ floor | ≤ 1.05 | 1.200 | 1.080 to 1.320 | **NOT met** |" in tables
     assert "| this library, build | 250 µs | 225 µs to 275 µs | 7 |" in tables
-    drawn = files["docs/_static/performance.svg"]
+    drawn = pages["performance.svg"]
     assert "this library, build" in drawn
     assert "PEM on each call" not in drawn
+
+
+def test_the_summary_holds_every_figure() -> None:
+    report = Report(results(**{"build ÷ floor": 1.2}), ("ruby is not installed",), {"cores": "2"})
+    assert Report.from_summary(report.as_summary()).pages() == report.pages()
+
+
+def test_the_committed_summary_is_read_and_written_alike() -> None:
+    assert Report.from_summary(summary := RESULTS.read_text("utf-8")).as_summary() == summary
 
 
 def test_the_sentences_reckon_from_the_figures() -> None:

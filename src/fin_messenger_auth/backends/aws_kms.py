@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+from copy import copy
+from threading import Lock
 from typing import Any, Literal
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -12,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError, KeyUnavailableError, SigningError
 from fin_messenger_auth.json_values import configured_string, fill
 from fin_messenger_auth.keys import Sealed
+from fin_messenger_auth.processes import PerProcess
 
 from .remote import RemoteKey, check_names, check_that_it_signs, missing_extra
 
@@ -20,8 +24,11 @@ __all__ = ["AWSKMSSigner"]
 SIGNING_ALGORITHMS = {"RS256": "RSASSA_PKCS1_V1_5_SHA_256", "RS512": "RSASSA_PKCS1_V1_5_SHA_512"}
 """What AWS KMS calls the algorithms."""
 
-DEFAULT_TIMEOUT = 2
+DEFAULT_TIMEOUT = 1.5
 """Seconds to connect, and as many to answer, with the client that is made if none is passed. It tries twice."""
+
+CONNECTIONS = 32
+"""Connections that this client keeps: as many as ``in_thread`` has threads."""
 
 _ALIAS = re.compile(r"(^|:)alias/")
 
@@ -30,6 +37,7 @@ _REASONS = {
     "AccessDeniedException": "the credentials lack kms:Sign or kms:GetPublicKey on the key",
     "DisabledException": "the key is disabled",
     "ExpiredTokenException": "the credentials have expired",
+    "InvalidSignatureException": "AWS did not accept the signature of the request; check secret and clock",
     "InvalidKeyUsageException": "the key is not made for this",
     "KMSInvalidStateException": "the key is pending deletion, or otherwise not usable",
     "NotFoundException": "there is no such key in this account and region",
@@ -42,8 +50,11 @@ _REASONS = {
 class AWSKMSSigner(Sealed):
     """RS256 or RS512 with a key in AWS KMS: one request a signature, and only the digest is sent.
 
-    The credentials need ``kms:GetPublicKey``, once and here, and ``kms:Sign``. It blocks on a network:
-    in async code wrap it in :func:`~fin_messenger_auth.in_thread`.
+    The credentials need ``kms:GetPublicKey``, once and here, and ``kms:Sign``. It blocks on a network, and boto3's
+    ``read_timeout`` starts again with every byte: wrap it in :func:`~fin_messenger_auth.in_thread`, which gives it
+    a deadline.
+
+    It may be made before a fork: no connection is shared, because the child makes a client of its own.
 
     A key in AWS KMS that signs has one version, so its id or ARN pins key and version. An alias can be
     pointed at another key at any time, while ``kid`` stays what it was and Salesforce takes every token
@@ -53,8 +64,10 @@ class AWSKMSSigner(Sealed):
         key_id: The key's id or ARN.
         kid: The key id for the header: exactly the ``kid`` of the uploaded JWK.
         alg: ``RS256`` or ``RS512``, the same as in the uploaded JWK.
-        client: A boto3 client for ``kms``, with your credentials, region, time-outs and retries. If left
-            out, one is made from boto3's defaults, with short time-outs.
+        client: A boto3 client for ``kms``, with your credentials, region, time-outs and retries, or a function that
+            makes one, which each process calls once. A client is copied in a forked child: with its configuration,
+            credentials and certificates, but not with event handlers that were registered on it. If left out, each
+            process makes one in a new boto3 session, with short time-outs.
 
     Attributes:
         alg: ``RS256`` or ``RS512``.
@@ -62,7 +75,7 @@ class AWSKMSSigner(Sealed):
         public_key: The public half: what verifies, and what the JWK is made from.
 
     Raises:
-        KeyUnavailableError: AWS does not give out the public key; its error is the cause.
+        KeyUnavailableError: AWS does not give out the public key.
         InvalidKeyError: The key is not one for ``SIGN_VERIFY`` with RSA and at least 2048 bits.
         ConfigurationError: ``key_id`` is an alias; ``alg`` or ``kid`` is not what it must be; boto3 is
             not installed or not configured.
@@ -74,7 +87,7 @@ class AWSKMSSigner(Sealed):
     kid: str
     public_key: RSAPublicKey
     _arn: str
-    _client: Any
+    _client: PerProcess[Any]
     _key: RemoteKey
 
     def __init__(
@@ -91,8 +104,8 @@ class AWSKMSSigner(Sealed):
             raise ConfigurationError(
                 "key_id is an alias, which can be pointed at another key while kid stays; give the key's id or ARN."
             )
-        client = _default_client() if client is None else client
-        public_key, answer = _ask_for_public_key(client, key_id)
+        clients = PerProcess(_default_client if client is None else client if callable(client) else _Copies(client))
+        public_key, answer = _ask_for_public_key(clients(), key_id)
         key = RemoteKey(public_key, kid=kid, alg=alg)
         if answer["KeyUsage"] != "SIGN_VERIFY" or SIGNING_ALGORITHMS[alg] not in answer["SigningAlgorithms"]:
             raise InvalidKeyError(f"The key in AWS KMS is not made for {SIGNING_ALGORITHMS[alg]} (SIGN_VERIFY).")
@@ -100,7 +113,7 @@ class AWSKMSSigner(Sealed):
         fill(self, "kid", key.kid)
         fill(self, "public_key", key.public_key)
         fill(self, "_arn", answer["KeyId"])
-        fill(self, "_client", client)
+        fill(self, "_client", clients)
         fill(self, "_key", key)
         check_that_it_signs(self)
 
@@ -117,15 +130,58 @@ class AWSKMSSigner(Sealed):
         """
         digest = self._key.digest(signing_input)
         try:
-            signature = self._client.sign(
+            signature = self._client().sign(
                 KeyId=self._arn,
                 Message=digest,
                 MessageType="DIGEST",
                 SigningAlgorithm=SIGNING_ALGORITHMS[self.alg],
             )["Signature"]
+        except SigningError:
+            raise
+        except Exception as error:  # noqa: BLE001 - see _reason
+            reason = _reason(error)
+        else:
+            return self._key.checked(signature, digest)
+        raise SigningError(f"AWS KMS did not sign: {reason}.")
+
+
+class _Copies:
+    """A client, in the process that was given it, and copies of it in that process's children."""
+
+    def __init__(self, client: Any) -> None:  # noqa: ANN401 - see above
+        self._client = client
+        self._process = os.getpid()
+
+    def __call__(self) -> Any:  # noqa: ANN401 - see above
+        if os.getpid() == self._process:
+            return self._client
+        try:
+            return _copied(self._client)
         except Exception as error:
-            raise SigningError(f"AWS KMS did not sign: {_reason(error)}.") from error
-        return self._key.checked(signature, digest)
+            raise SigningError(
+                "AWS KMS did not sign: the client was made before the process forked, and this version of boto3 cannot "
+                "copy it; pass client= a function that makes one."
+            ) from error
+
+
+def _copied(client: Any) -> Any:  # noqa: ANN401 - see above
+    import boto3  # noqa: PLC0415 - an extra
+    from botocore.session import Session  # noqa: PLC0415 - the same
+
+    # boto3 gives out neither of these two; a lock of the credentials may be held by a thread that only the parent has.
+    credentials = copy(client._request_signer._credentials)  # noqa: SLF001
+    verify = client._endpoint.http_session._verify  # noqa: SLF001
+    if hasattr(credentials, "_refresh_lock"):
+        credentials._refresh_lock = Lock()  # noqa: SLF001
+    session = Session()
+    session._credentials = credentials  # noqa: SLF001
+    return boto3.Session(botocore_session=session).client(
+        "kms",
+        region_name=client.meta.region_name,
+        endpoint_url=client.meta.endpoint_url,
+        config=client.meta.config,
+        verify=verify,
+    )
 
 
 def _default_client() -> Any:  # noqa: ANN401 - see above
@@ -139,10 +195,10 @@ def _default_client() -> Any:  # noqa: ANN401 - see above
         connect_timeout=DEFAULT_TIMEOUT,
         read_timeout=DEFAULT_TIMEOUT,
         retries={"mode": "standard", "total_max_attempts": 2},
-        max_pool_connections=32,
+        max_pool_connections=CONNECTIONS,
     )
     try:
-        return boto3.client("kms", config=config)
+        return boto3.Session().client("kms", config=config)
     except BotoCoreError as error:
         raise ConfigurationError(f"boto3 cannot make a client for AWS KMS: {type(error).__name__}.") from error
 
@@ -151,10 +207,17 @@ def _ask_for_public_key(client: Any, key_id: str) -> tuple[PublicKeyTypes, dict[
     try:
         answer = client.get_public_key(KeyId=key_id)
         return load_der_public_key(answer["PublicKey"]), answer
-    except Exception as error:
-        raise KeyUnavailableError(f"AWS KMS did not give out the public key: {_reason(error)}.") from error
+    except Exception as error:  # noqa: BLE001 - see _reason
+        reason = _reason(error)
+    raise KeyUnavailableError(f"AWS KMS did not give out the public key: {reason}.")
 
 
 def _reason(error: Exception) -> str:
+    """Say what happened in our own words.
+
+    The client's error is not chained to ours: a traceback would show its text, which the service wrote.
+    """
     response = getattr(error, "response", None) or {}  # a ClientError has AWS's answer, other errors have None
-    return _REASONS.get(response.get("Error", {}).get("Code"), type(error).__name__)
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    name = f"{type(error).__name__} with HTTP status {status}" if status else type(error).__name__
+    return _REASONS.get(response.get("Error", {}).get("Code"), name)

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 
 from fin_messenger_auth.errors import raise_first
 from fin_messenger_auth.keys import StringKeySource
-from fin_messenger_auth.signers import AsyncSigner
-from fin_messenger_auth.threads import in_thread
+from fin_messenger_auth.threads import ThreadedSigner, in_thread
 from fin_messenger_auth.variables import PIN, Variables
 
 from .aws_kms import AWSKMSSigner
@@ -20,7 +19,7 @@ _KMS_KEY_ID = "SALESFORCE_AWS_KMS_KEY_ID"
 _MODULE, _TOKEN, _KEY = "SALESFORCE_PKCS11_MODULE", "SALESFORCE_PKCS11_TOKEN", "SALESFORCE_PKCS11_KEY"
 
 
-def aws_kms(environ: Mapping[str, str], prefix: str, kid: str) -> AsyncSigner:
+def aws_kms(environ: Mapping[str, str], prefix: str, kid: str) -> ThreadedSigner:
     """Make the signer of ``SALESFORCE_SIGNER=aws-kms``: the key is ``SALESFORCE_AWS_KMS_KEY_ID``.
 
     Region and credentials are boto3's own, from variables without the prefix.
@@ -40,7 +39,7 @@ def aws_kms(environ: Mapping[str, str], prefix: str, kid: str) -> AsyncSigner:
     return in_thread(AWSKMSSigner(variables.value(_KMS_KEY_ID), kid=kid))
 
 
-def pkcs11(environ: Mapping[str, str], prefix: str, kid: str) -> AsyncSigner:
+def pkcs11(environ: Mapping[str, str], prefix: str, kid: str) -> ThreadedSigner:
     """Make the signer of ``SALESFORCE_SIGNER=pkcs11``.
 
     ``SALESFORCE_PKCS11_MODULE`` is the path of the HSM's module, ``_TOKEN`` the label of the token, ``_KEY`` that of

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPubli
 from fin_messenger_auth.errors import FinMessengerAuthError, KeyUnavailableError, SigningError
 from fin_messenger_auth.json_values import fill
 from fin_messenger_auth.keys import KeySource, MaskedBytes, Sealed, read_key
+from fin_messenger_auth.processes import PerProcess, at_fork
 
 from .remote import RemoteKey, check_names, check_that_it_signs, missing_extra
 
@@ -28,15 +29,19 @@ _DIGEST_INFO = {
 LONGEST_WAIT = 5.0
 """Seconds that a thread waits for its turn, before it gives up."""
 
-_one_at_a_time = Lock()
+FORK_WAITS = 1.0
+"""Seconds that a fork waits until the module is idle, so that the child inherits it in good order."""
+
+_one_at_a_time = PerProcess(Lock)
 
 
 class PKCS11Signer(Sealed):
     """RS256 or RS512 with a key in an HSM: one call a signature, and only the digest is handed over.
 
-    The token is logged in to once; a session that the HSM has dropped is replaced. It blocks on the HSM:
-    in async code wrap it in :func:`~fin_messenger_auth.in_thread`. Its time-outs are those of the module's
-    own configuration. PKCS#11 does not survive ``fork``: make it in the process that signs.
+    The token is logged in to once; a session that the HSM has dropped is replaced, and a token that was away is used
+    again. It blocks on the HSM, and its time-outs are those of the module's own configuration: wrap it in
+    :func:`~fin_messenger_auth.in_thread`, which gives it a deadline. It may be made before a fork: the child
+    initializes the module for itself, as PKCS#11 requires, and logs in when it first signs.
 
     Threads take turns, in all signers of a process together, because python-pkcs11 tells the module to
     expect one thread at a time. So nothing else in the process may use the module while this signs.
@@ -113,10 +118,48 @@ _REASONS = {
     "PinIncorrect": "the PIN is wrong",
     "PinLocked": "the PIN is locked",
 }
+_LASTING = set(_REASONS.values()) - {_REASONS["NoSuchToken"]}  # what initializing the module again would not change
+
+
+class _Module:
+    """A PKCS#11 module as this process has initialized it."""
+
+    def __init__(self, client: ModuleType, path: str) -> None:
+        self._client = client
+        self.library = client.lib(path)
+        self.epoch = object()  # sessions of another epoch are invalid
+        if os.getpid() != _IMPORTED_IN:  # the parent may have initialized it
+            self.restart()
+
+    def restart(self) -> None:
+        """Initialize the module again, so that it looks for its tokens again. Every session ends."""
+        self.epoch = object()
+        with suppress(self._client.PKCS11Error):  # it has noticed the fork itself
+            self.library.finalize()
+        self.library.initialize()
+
+
+_IMPORTED_IN = os.getpid()
+_modules: PerProcess[dict[str, _Module]] = PerProcess(dict)
+_held_for_fork: list[Lock] = []
+
+
+def _before_fork() -> None:
+    lock = _one_at_a_time()
+    if lock.acquire(timeout=FORK_WAITS):
+        _held_for_fork.append(lock)
+
+
+def _after_fork_in_parent() -> None:
+    if _held_for_fork:
+        _held_for_fork.pop().release()
+
+
+at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_held_for_fork.clear)
 
 
 class _Session:
-    """One session on the token, logged in, with the key in it; opened anew when the HSM has dropped it."""
+    """One session on the token, logged in, with the key in it; opened again when the HSM has dropped it."""
 
     def __init__(self, client: ModuleType, module: str, token: str, key: str, pin: KeySource) -> None:
         self._client = client
@@ -127,13 +170,14 @@ class _Session:
         self._pin_refused = False
         self._login: Any = None  # kept open: closing it would log out every session of this process
         self._key: Any = None  # the private key, as the open session sees it
+        self._epoch: object = None  # of the module, when the session was opened
 
     def public_key(self) -> RSAPublicKey:
         """Read the public half from the private key's own attributes, so that the two belong together."""
         attribute = self._client.Attribute
-        with _one_at_a_time:
+        with _one_at_a_time():
             try:
-                self._key = self._open()
+                self._open()
                 exponent, modulus = (
                     int.from_bytes(self._key[part]) for part in (attribute.PUBLIC_EXPONENT, attribute.MODULUS)
                 )
@@ -149,36 +193,54 @@ class _Session:
         Raises:
             SigningError: The HSM refused or failed in a new session too, or is kept busy by other threads.
         """
-        if not _one_at_a_time.acquire(timeout=LONGEST_WAIT):
+        lock = _one_at_a_time()
+        if not lock.acquire(timeout=LONGEST_WAIT):
             raise SigningError(f"The HSM did not sign: other threads have kept it busy for {LONGEST_WAIT} seconds.")
         try:
-            with suppress(Exception):  # the session may have died since; a new one tells whether it was only that
+            if self._epoch is self._library().epoch:
+                with suppress(Exception):  # the session may have died since; a new one tells whether it was only that
+                    return self._sign(data)
+                self._close(self._key.session)
+            try:
+                self._open()
                 return self._sign(data)
-            self._close(self._key.session)
-            self._key = self._open()
+            except Exception as error:
+                if _reason(error) in _LASTING:
+                    raise
+            self._library().restart()  # some modules see a token that is back, or an HSM, in no other way
+            self._open()
             return self._sign(data)
         except Exception as error:
             raise SigningError(f"The HSM did not sign: {_reason(error)}.") from error
         finally:
-            _one_at_a_time.release()
+            lock.release()
 
     def _sign(self, data: bytes) -> bytes:
         signature: bytes = self._key.sign(data, mechanism=self._client.Mechanism.RSA_PKCS)
         return signature
 
-    def _open(self) -> Any:  # noqa: ANN401 - the client is an extra
-        token = self._client.lib(self._module).get_token(token_label=self._token)
+    def _library(self) -> _Module:
+        modules = _modules()
+        if self._module not in modules:
+            modules[self._module] = _Module(self._client, self._module)
+        return modules[self._module]
+
+    def _open(self) -> None:
+        module = self._library()
+        token = module.library.get_token(token_label=self._token)
         session = token.open()
         try:
-            with suppress(self._client.NoSuchKey):  # hidden, until this process has logged in
-                return self._find(session)
-            self._log_in(token)
-            return self._find(session)
+            try:
+                self._key = self._find(session)
+            except self._client.NoSuchKey:  # hidden, until this process has logged in
+                self._log_in(token)
+                self._key = self._find(session)
+            self._epoch = module.epoch
         except Exception:
             self._close(session)
             raise
 
-    def _find(self, session: Any) -> Any:  # noqa: ANN401 - see above
+    def _find(self, session: Any) -> Any:  # noqa: ANN401 - the client is an extra
         attribute = self._client.Attribute
         found = list(  # all of them: the client minds a search that stops half-way
             session.get_objects(

@@ -7,6 +7,7 @@ import asyncio
 import json
 from typing import Any
 
+from fin_messenger_auth.json_values import read_json
 from fin_messenger_auth.pair import TokenPairBuilder
 from fin_messenger_auth.users import MessengerUser
 
@@ -45,6 +46,6 @@ def _attribute(text: str) -> tuple[str, Any]:
     if not (name and separator):
         raise argparse.ArgumentTypeError("expected NAME=VALUE")
     try:
-        return name, json.loads(value)
-    except (ValueError, RecursionError):
+        return name, read_json(value)
+    except ValueError:
         return name, value

@@ -5,7 +5,7 @@ and ``doctor``.
 """
 
 from .directory import check_key_directory
-from .doctor import manual_checks, run_checks
+from .doctor import Document, manual_checks, run_checks
 from .environment import check_environment
 from .findings import CATALOGUE, Evidence, Finding, Level, has_errors
 from .http_client import Client
@@ -19,17 +19,21 @@ from .key_checks import (
     check_secret,
 )
 from .online import Org, check_org, check_published_jwks
-from .page import check_settings
+from .page import check_page, check_settings
+from .page_reader import PageSettings, settings_in_page
 from .salesforce_token import check_pair, check_salesforce_token
+from .upload import check_upload
 from .verifying_key import VerifyingKey, read_verifying_keys
 
 __all__ = [
     "CATALOGUE",
     "Client",
+    "Document",
     "Evidence",
     "Finding",
     "Level",
     "Org",
+    "PageSettings",
     "VerifyingKey",
     "check_certificate",
     "check_environment",
@@ -39,14 +43,17 @@ __all__ = [
     "check_key_directory",
     "check_key_file",
     "check_org",
+    "check_page",
     "check_pair",
     "check_private_key",
     "check_published_jwks",
     "check_salesforce_token",
     "check_secret",
     "check_settings",
+    "check_upload",
     "has_errors",
     "manual_checks",
     "read_verifying_keys",
     "run_checks",
+    "settings_in_page",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import replace
 from itertools import combinations
@@ -14,7 +13,7 @@ from cryptography.x509 import Certificate
 from fin_messenger_auth.errors import FinMessengerAuthError, InvalidKeyError, KeyUnavailableError
 from fin_messenger_auth.keys import FileKeySource, StringKeySource
 from fin_messenger_auth.onboarding.certificate import read_certificate, rsa_key_of
-from fin_messenger_auth.onboarding.jwk import certificate_in
+from fin_messenger_auth.onboarding.jwk import certificate_in, parse_json
 from fin_messenger_auth.onboarding.key_directory import CERTIFICATE, JWK, JWKS, PRIVATE_KEY
 from fin_messenger_auth.signers import RSASigner
 
@@ -105,9 +104,9 @@ def _certificates(document: bytes) -> list[Certificate]:
     try:
         if document.lstrip()[:1] != b"{":
             return [read_certificate(document)]
-        value = json.loads(document)
+        value = parse_json(document)
         return [certificate_in(each) for each in value.get("keys", [value])]
-    except (AttributeError, TypeError, ValueError, RecursionError, InvalidKeyError):
+    except (AttributeError, TypeError, InvalidKeyError):
         return []  # the checks of the file say why
 
 

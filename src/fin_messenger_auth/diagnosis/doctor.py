@@ -6,15 +6,14 @@ import asyncio
 import os
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fin_messenger_auth.environment import Reading, read_environment
-from fin_messenger_auth.errors import KeyUnavailableError, SigningError
+from fin_messenger_auth.errors import KeyUnavailableError, SigningError, problems_of
 from fin_messenger_auth.onboarding.key_directory import JWK
-from fin_messenger_auth.pair import TokenPair, TokenPairBuilder
-from fin_messenger_auth.signers import public_key_of, signs_at_once
+from fin_messenger_auth.pair import TokenPair, TokenPairBuilder, check_time
+from fin_messenger_auth.signers import signs_at_once
 
 from .directory import check_key_directory, keys_in_directory
 from .environment import check_reading
@@ -22,13 +21,28 @@ from .findings import Finding, finding, finding_of
 from .http_client import Client
 from .intercom_token import check_intercom_token
 from .online import Org, check_org, check_published_jwks
+from .page import check_page
+from .root_causes import fold
 from .salesforce_token import check_pair, check_salesforce_token, compare_issuers
-from .verifying_key import VerifyingKey
+from .upload import check_upload, uploaded_keys
+from .verifying_key import VerifyingKey, configured_keys
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A page, or the answer of an endpoint.
+
+    Args:
+        text: The HTML or the JSON.
+        headers: The headers of the response; ``None`` if they are not known.
+    """
+
+    text: str = field(repr=False)
+    headers: Mapping[str, str] | None = None
+
 
 USER_ID = "fin-messenger-auth-doctor"
 """The user ID in the tokens that the doctor makes."""
-
-_CLOCK = (datetime(2026, 1, 1, tzinfo=UTC).timestamp(), datetime(2100, 1, 1, tzinfo=UTC).timestamp())
 
 
 def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by name
@@ -41,6 +55,11 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
     org: Org | None = None,
     jwks_url: str | None = None,
     client: Client | None = None,
+    uploaded: bytes | None = None,
+    page: Document | None = None,
+    user_id: str | None = None,
+    audience: str | None = None,
+    secret: bytes | None = None,
     now: float | None = None,
 ) -> list[Finding]:
     """Check a whole configuration. Without ``org`` and ``jwks_url`` nothing leaves the machine.
@@ -54,6 +73,11 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
         org: The deployment to send a token to.
         jwks_url: The *Endpoint URL* of the keyset.
         client: What sends the requests; keep it to read its transcript.
+        uploaded: The JWK or JWKS that was uploaded to Salesforce: what tokens are verified with there.
+        page: A page of the site, or the answer of its endpoint.
+        user_id: The user that the page must be for; ``""`` for an anonymous visitor.
+        audience: The expected ``aud``, in place of ``SALESFORCE_AUDIENCE``.
+        secret: The Messenger API Secret, in place of the environment's.
         now: The time, in Unix seconds; the machine's if left out.
 
     Returns:
@@ -61,24 +85,76 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
     """
     moment = time.time() if now is None else now
     reading = read_environment(environ, prefix=prefix)
-    pair, findings = _make_pair(reading, moment)
+    of_clock = [finding_of(each) for each in problems_of(lambda: check_time(moment))]
+    pair, findings = (None, of_clock) if of_clock else _make_pair(reading, moment)
     if org is not None:
         token = None if pair is None else pair.salesforce_identity_token
         findings += check_org(org, token, client=client, now=now)
     if jwks_url is not None:
         findings += check_published_jwks(jwks_url, kid=reading.kid, client=client, now=now)
-    findings += [*_check_clock(moment), *check_reading(reading)]
+    findings += check_reading(reading)
     configured = reading.value("SALESFORCE_ISSUER")
     if issuer is not None and configured not in ("", issuer):
         findings.append(compare_issuers(configured, issuer))
+    if uploaded is not None:
+        findings += check_upload(uploaded, key_directory=key_directory, now=moment)
     if key_directory is not None:
         findings += check_key_directory(key_directory, password=reading.password, now=moment)
+    keys = _keys(reading, uploaded, key_directory)
     if pair is not None:
-        said = {each.code for each in reading.problems}
-        findings += [each for each in _check_pair(pair, reading, key_directory, moment) if each.code not in said]
+        of_pair = _check_pair(pair, reading, keys, moment)
+        findings += _new(findings, [_naming_the_key(each, uploaded, key_directory) for each in of_pair])
+    if page is not None:
+        found = check_page(
+            page.text,
+            headers=page.headers,
+            secret=secret or reading.secret,
+            keys=keys,
+            issuer=issuer or configured or None,
+            audience=audience or reading.value("SALESFORCE_AUDIENCE") or None,
+            app_id=reading.value("INTERCOM_APP_ID") or None,
+            region=reading.value("INTERCOM_REGION") or ("us" if reading.value("INTERCOM_APP_ID") else None),
+            user_id=user_id,
+            fin_managed=reading.fin_managed,
+            now=moment,
+        )
+        findings += _new(findings, found)
     if not reading.fin_managed:
-        findings += _not_compared(key_directory=key_directory, issuer=issuer)
-    return [*dict.fromkeys(findings), *manual_checks(fin_managed=reading.fin_managed, attributes=attributes)]
+        findings += _not_compared(keys=key_directory is not None or uploaded is not None, issuer=issuer is not None)
+    findings += manual_checks(fin_managed=reading.fin_managed, attributes=attributes)
+    return fold(findings, kid=reading.kid)
+
+
+def _naming_the_key(each: Finding, uploaded: bytes | None, key_directory: str | os.PathLike[str] | None) -> Finding:
+    if each.code != "salesforce-signature" or (uploaded is None and key_directory is None):
+        return each
+    name = "the uploaded JWK" if uploaded is not None or key_directory is None else Path(key_directory) / JWK
+    return replace(each, message=f"The private key of the environment is not the key of {name}.")
+
+
+def _not_compared(*, keys: bool, issuer: bool) -> list[Finding]:
+    missing = [
+        *([] if keys else [("key and kid", "the JWK that was uploaded: --uploaded FILE")]),
+        *([] if issuer else [("issuer", "the issuer of the keyset: --issuer ISSUER")]),
+    ]
+    if not missing:
+        return []
+    what, how = (" and ".join(each) for each in zip(*missing, strict=True))
+    return [finding("unchecked", what=f"The match of {what} with the keyset", how=f"Give {how}.")]
+
+
+def _new(known: list[Finding], found: list[Finding]) -> list[Finding]:
+    """Return what was not found before: a page repeats what is wrong with the configuration."""
+    codes = {each.code for each in known}
+    return [each for each in found if each.code not in codes]
+
+
+def _keys(reading: Reading, uploaded: bytes | None, key_directory: str | os.PathLike[str] | None) -> list[VerifyingKey]:
+    """Return the keys that Salesforce has: those that were uploaded, or else the nearest to them."""
+    keys = [] if uploaded is None else uploaded_keys(uploaded)
+    if not keys and key_directory is not None:
+        keys = keys_in_directory(key_directory)
+    return keys or configured_keys(reading)
 
 
 def manual_checks(*, fin_managed: bool = False, attributes: Collection[str] = ()) -> list[Finding]:
@@ -111,24 +187,10 @@ def _make_pair(reading: Reading, now: float) -> tuple[TokenPair | None, list[Fin
         return None, [finding_of(KeyUnavailableError(str(error)))]
 
 
-def _check_clock(now: float) -> list[Finding]:
-    earliest, latest = _CLOCK
-    if earliest <= now < latest:
-        return []
-    return [finding("clock-wrong", how=f"it says {time.strftime('%Y-%m-%d', time.gmtime(now))}")]
-
-
-def _check_pair(
-    pair: TokenPair, reading: Reading, key_directory: str | os.PathLike[str] | None, now: float
-) -> list[Finding]:
-    secret = reading.secret and reading.secret.without_line_end()
-    findings = check_intercom_token(pair.intercom_user_jwt, secret=secret, user_id=USER_ID, now=now)
-    signer = reading.salesforce_signer
-    if pair.salesforce_identity_token is None or signer is None:
+def _check_pair(pair: TokenPair, reading: Reading, keys: list[VerifyingKey], now: float) -> list[Finding]:
+    findings = check_intercom_token(pair.intercom_user_jwt, secret=reading.secret, user_id=USER_ID, now=now)
+    if pair.salesforce_identity_token is None:
         return findings
-    keys, public_key = [] if key_directory is None else keys_in_directory(key_directory), public_key_of(signer)
-    if not keys and public_key is not None:
-        keys = [VerifyingKey(public_key, kid=signer.kid)]
     findings += check_salesforce_token(
         pair.salesforce_identity_token,
         keys=keys,
@@ -136,20 +198,4 @@ def _check_pair(
         audience=reading.value("SALESFORCE_AUDIENCE"),
         now=now,
     )
-    findings += check_pair(pair.intercom_user_jwt, pair.salesforce_identity_token)
-    if key_directory is None:
-        return findings
-    message = f"The private key of the environment is not the key of {Path(key_directory) / JWK}."
-    return [replace(each, message=message) if each.code == "salesforce-signature" else each for each in findings]
-
-
-def _not_compared(*, key_directory: object, issuer: object) -> list[Finding]:
-    if key_directory is None:
-        what, how = "key and kid", "Give KEY_DIRECTORY."
-        if issuer is None:
-            what, how = "key, kid and issuer", "Give KEY_DIRECTORY and --issuer."
-    elif issuer is None:
-        what, how = "the issuer", "Give --issuer."
-    else:
-        return []
-    return [finding("unchecked", what=f"The match of {what} with the keyset", how=how)]
+    return [*findings, *check_pair(pair.intercom_user_jwt, pair.salesforce_identity_token)]

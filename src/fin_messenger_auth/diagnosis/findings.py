@@ -14,7 +14,7 @@ from typing import Any
 
 from fin_messenger_auth.errors import Problem
 
-_PARTS = ("tokens", "keys", "setup")
+_PARTS = ("tokens", "keys", "page", "setup")
 
 
 class Level(StrEnum):

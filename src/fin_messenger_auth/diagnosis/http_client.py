@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
+
+from fin_messenger_auth.json_values import read_json
 
 from .transcript import Exchange, redacted, redacted_headers
 
@@ -19,6 +24,7 @@ TIMEOUT_SECONDS = 10
 """How long to wait for an answer."""
 
 _MAX_ANSWER_BYTES = 1_000_000
+_CHUNK_BYTES = 65_536
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -44,8 +50,8 @@ class Answer:
     def json(self) -> dict[str, Any] | None:
         """The body as a JSON object; ``None`` if it is anything else."""
         try:
-            value = json.loads(self.body)
-        except (ValueError, RecursionError):
+            value = read_json(self.body)
+        except ValueError:
             return None
         return value if isinstance(value, dict) else None
 
@@ -54,7 +60,7 @@ class Answer:
         """The server's time in Unix seconds, by its ``Date`` header; ``None`` without a valid one."""
         try:
             return parsedate_to_datetime(self.headers["date"]).timestamp()
-        except (KeyError, ValueError):
+        except (KeyError, ValueError, OverflowError):
             return None
 
 
@@ -82,12 +88,7 @@ class Client:
         request = Request(  # noqa: S310 - is_allowed has checked the URL
             url, data=data, headers={"Accept": "application/json", "Content-Type": "application/json"}
         )
-        try:
-            answer = _open(request)
-        except URLError as error:
-            raise NoAnswerError(_reason(error.reason)) from error
-        except (OSError, HTTPException, ValueError) as error:  # ValueError: a URL that HTTP cannot carry
-            raise NoAnswerError(_reason(error)) from error
+        answer = _open(request, _NoRedirect)
         self.exchanges.append(
             Exchange(
                 method=request.get_method(),
@@ -99,6 +100,23 @@ class Client:
             )
         )
         return answer
+
+
+def fetch_page(url: str, headers: Mapping[str, str], *, seconds: float = TIMEOUT_SECONDS) -> Answer:
+    """Fetch a page as a browser would, within one deadline. A redirect to another origin is not followed.
+
+    Args:
+        url: An ``https`` URL, or an ``http`` URL of this machine itself.
+        headers: Headers to send, such as ``Cookie``; they go to this origin only.
+        seconds: How long the whole of it may take.
+
+    Raises:
+        ~fin_messenger_auth.diagnosis.http_client.NoAnswerError: There was no HTTP answer in time.
+    """
+    if not is_allowed(url):
+        raise NoAnswerError("it must start with https://, or be on this machine")
+    request = Request(url, headers={"Accept": "text/html, application/json", **headers})  # noqa: S310 - checked above
+    return _open(request, _SameOrigin, seconds)
 
 
 def is_allowed(url: str) -> bool:
@@ -122,18 +140,49 @@ class _NoRedirect(HTTPRedirectHandler):
         return None
 
 
-def _open(request: Request) -> Answer:
+class _SameOrigin(HTTPRedirectHandler):
+    """Follows a redirect within the origin only, so that a cookie goes nowhere else."""
+
+    def redirect_request(self, req: Request, *args: Any) -> Request | None:  # noqa: ANN401 - as the base class has it
+        old, new = urlsplit(req.full_url), urlsplit(args[-1])
+        return super().redirect_request(req, *args) if old[:2] == new[:2] else None
+
+
+def _open(request: Request, redirects: type[HTTPRedirectHandler], seconds: float = TIMEOUT_SECONDS) -> Answer:
+    """Send a request, with one deadline for all of it: a server that sends a byte now and then cannot prolong it."""
+    answers: SimpleQueue[Answer | NoAnswerError] = SimpleQueue()
+    end = time.monotonic() + seconds
+    Thread(target=lambda: answers.put(_attempt(request, redirects, end)), daemon=True).start()
     try:
-        with build_opener(_NoRedirect).open(request, timeout=TIMEOUT_SECONDS) as response:
-            return _answer(response.status, response)
+        answer = answers.get(timeout=seconds)
+    except Empty:
+        raise NoAnswerError(_reason(TimeoutError())) from None
+    if isinstance(answer, NoAnswerError):
+        raise answer
+    return answer
+
+
+def _attempt(request: Request, redirects: type[HTTPRedirectHandler], end: float) -> Answer | NoAnswerError:
+    no_proxy = [ProxyHandler({})] if request.type == "http" else []  # it is for this machine
+    try:
+        opener = build_opener(redirects, *no_proxy)
+        with opener.open(request, timeout=end - time.monotonic()) as response:
+            return _answer(response.status, response, end)
     except HTTPError as error:
         with error:
-            return _answer(error.code, error)
+            return _answer(error.code, error, end)
+    except URLError as error:
+        return NoAnswerError(_reason(error.reason))
+    except (OSError, HTTPException, ValueError) as error:  # ValueError: a URL that HTTP cannot carry
+        return NoAnswerError(_reason(error))
 
 
-def _answer(status: int, response: Any) -> Answer:  # noqa: ANN401 - HTTPResponse and HTTPError share no type
+def _answer(status: int, response: Any, end: float) -> Answer:  # noqa: ANN401 - two types without a base
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(status=status, headers=headers, body=response.read(_MAX_ANSWER_BYTES))
+    body = bytearray()
+    while len(body) < _MAX_ANSWER_BYTES and time.monotonic() < end and (chunk := response.read1(_CHUNK_BYTES)):
+        body += chunk
+    return Answer(status=status, headers=headers, body=bytes(body[:_MAX_ANSWER_BYTES]))
 
 
 def _reason(error: object) -> str:

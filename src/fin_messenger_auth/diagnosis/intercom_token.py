@@ -59,7 +59,7 @@ def _check_signature(token: ParsedToken, secret: bytes | None) -> list[Finding]:
     if token.header["alg"] not in ALGORITHMS:
         return [finding("intercom-algorithm", got=quoted(token.header["alg"]))]
     if _is_signed_with(token, b""):
-        return [finding("intercom-secret-empty")]
+        return [finding("intercom-secret-altered", how="left empty, so anyone can forge it")]
     return _verify(token, secret or b"")
 
 

@@ -125,7 +125,8 @@ def _only_difference(got: str, wanted: str) -> str:
 def _check_issuer(claims: dict[str, Any], wanted: str | None) -> list[Finding]:
     got = claims.get("iss")
     if not isinstance(got, str) or not got.strip():
-        return [finding("salesforce-issuer-missing")]
+        wanted = "the keyset's issuer" if wanted is None else quoted(wanted)
+        return [finding("salesforce-issuer-differs", wanted=wanted, got="nothing", hint="")]
     findings = [finding("issuer-fin")] if is_fin_issuer(got) else []
     if wanted is None:
         how = "Give the issuer of the keyset (Setup > Enhanced Chat User Verification): --issuer ISSUER."

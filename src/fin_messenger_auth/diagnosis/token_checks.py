@@ -33,7 +33,7 @@ def check_form(token: str, name: str) -> tuple[ParsedToken | None, list[Finding]
         return None, [finding("token-missing", token=name)]
     findings = [finding("token-wrapped", token=name, what=around)] if around else []
     if _USER_HASH.fullmatch(bare):
-        return None, [*findings, finding("token-user-hash", token=name)]
+        return None, [*findings, finding("token-user-hash", name=name, wanted="a JWT", got="a user_hash")]
     try:
         parsed = parse_token(bare)
     except ValueError as error:

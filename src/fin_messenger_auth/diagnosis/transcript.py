@@ -8,19 +8,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-# The members whose strings tell one failure from another. The string of every other member is dropped.
-_KEPT = frozenset(
-    {"authMode", "authorizationType", "capabilitiesVersion", "code", "error", "errorCode", "message", "platform"}
+# The names that the platform documents, and ours; another name could be a person's.
+_NAMES = frozenset(
+    {"accessToken", "appName", "authMode", "authorizationType", "capabilitiesVersion", "clientVersion", "code"}
+    | {"context", "customerIdentityToken", "deviceId", "embeddedServiceConfig", "embeddedServiceMessagingChannel"}
+    | {"endUser", "error", "errorCode", "esDeveloperName", "message", "orgId", "platform", "subject"}
+    | {"alg", "e", "keys", "kid", "kty", "n", "use", "x5c"}
 )
 
-_KEPT_HEADERS = frozenset({"cache-control", "content-type"})
+# The members whose strings tell one failure from another, where they are one word. Every other string is dropped.
+_KEPT = frozenset({"authMode", "authorizationType", "capabilitiesVersion", "code", "error", "errorCode", "platform"})
+_WORD = re.compile(r"[A-Za-z_.]{1,40}|\d{1,3}")
 
-_REDACTED = (
-    (re.compile(r"eyJ[\w-]+(\.[\w-]*)*"), "<token>"),
-    (re.compile(r"[^\s@\"']+@[^\s@\"']+\.[^\s@\"']+"), "<e-mail address>"),
-    (re.compile(r"https?://[^\s\"']+"), "<address>"),
-    (re.compile(r"\b(?=[a-zA-Z]*\d)[a-zA-Z0-9]{15,}\b"), "<id>"),
-)
+# What a refusal says: it could name a person before or after.
+_PHRASES = ("no active authSchemes", "User Verification isn't enabled", "User Verification is not enabled")
+
+_MANY = 1000  # a larger number could be of a person
+
+_KEPT_HEADERS = {
+    "cache-control": re.compile(r"(?:max-age=\d+|no-cache|no-store|private|public|must-revalidate|[, ])+"),
+    "content-type": re.compile(r"application/json|text/(?:html|plain)"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +55,30 @@ class Exchange:
 def redacted(value: Any, name: str = "") -> Any:  # noqa: ANN401 - any JSON
     """Return a JSON value of the same shape, keeping only the strings that tell one failure from another.
 
-    Of a subject only its kind is kept (``/AUTH/`` or ``/UNAUTH/``).
+    Of a subject only its kind is kept (``/AUTH/``, ``/UNAUTH/`` or ``/ANON/``).
 
     Args:
         value: The value.
         name: The name of the member that holds it.
     """
     if isinstance(value, dict):
-        return {key: redacted(item, key) for key, item in value.items()}
+        return {
+            key if key in _NAMES else f"<name {number}>": redacted(item, key)
+            for number, (key, item) in enumerate(value.items())
+        }
     if isinstance(value, list):
         return [redacted(item, name) for item in value]
-    if not isinstance(value, str):
+    if isinstance(value, int | float) and abs(value) >= _MANY:
+        return "<number>"
+    if not isinstance(value, str) or (name in _KEPT and _WORD.fullmatch(value)):
         return value
     if name == "subject":
-        return next((f"v2/iamessage{kind}<redacted>" for kind in ("/UNAUTH/", "/AUTH/") if kind in value), "<redacted>")
-    if name not in _KEPT:
-        return f"<string of {len(value)} characters>"
-    for pattern, replacement in _REDACTED:
-        value = pattern.sub(replacement, value)
-    return value
+        return next(
+            (f"v2/iamessage{kind}<redacted>" for kind in ("/UNAUTH/", "/ANON/", "/AUTH/") if kind in value),
+            "<redacted>",
+        )
+    phrase = next((each for each in _PHRASES if each.lower() in value.lower()), None)
+    return phrase or f"<string of {len(value)} characters>"
 
 
 def redacted_headers(headers: Mapping[str, str]) -> dict[str, str]:
@@ -74,7 +87,8 @@ def redacted_headers(headers: Mapping[str, str]) -> dict[str, str]:
     Args:
         headers: All headers, by their names in lower case.
     """
-    return {name: value for name, value in headers.items() if name in _KEPT_HEADERS}
+    found = {name: form.match(headers.get(name, "").lower()) for name, form in _KEPT_HEADERS.items()}
+    return {name: match[0] for name, match in found.items() if match}
 
 
 def to_json(exchanges: Sequence[Exchange]) -> str:

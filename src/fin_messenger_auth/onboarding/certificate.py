@@ -17,6 +17,7 @@ from fin_messenger_auth.errors import (
     InvalidKeyError,
     Problem,
     SigningError,
+    masked,
 )
 from fin_messenger_auth.json_values import configured_string
 from fin_messenger_auth.pem import checked_rsa_key
@@ -37,6 +38,7 @@ COMMON_NAME = "fin-messenger-auth"
 _CLOCKS_DIFFER = timedelta(hours=1)
 
 
+@masked
 def self_signed_certificate(
     signer: Signer,
     public_key: RSAPublicKey,
@@ -82,6 +84,7 @@ def self_signed_certificate(
     return certificate
 
 
+@masked
 def read_certificate(data: bytes) -> x509.Certificate:
     """Read a certificate from PEM or DER; of several in PEM, the first.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from base64 import b64decode, b64encode, urlsafe_b64decode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,10 +17,11 @@ from fin_messenger_auth.errors import (
     FinMessengerAuthWarning,
     InvalidKeyError,
     Problem,
+    masked,
     problems_of,
     raise_first,
 )
-from fin_messenger_auth.json_values import configured_string
+from fin_messenger_auth.json_values import configured_string, read_json
 from fin_messenger_auth.pem import checked_rsa_key
 from fin_messenger_auth.signers import RSA_HASHES
 
@@ -38,6 +38,7 @@ _BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
 _ONLY_FOR_UPLOADS = {"jwk-x5c-missing", "certificate-validity", "certificate-not-yet-valid"}
 
 
+@masked
 def make_jwk(
     public_key: RSAPublicKey,
     certificate: Certificate,
@@ -79,6 +80,7 @@ def make_jwk(
     return jwk
 
 
+@masked
 def make_jwks(keys: Iterable[Mapping[str, Any]], *, now: datetime | None = None) -> dict[str, list[dict[str, Any]]]:
     """Return a JWKS of public keys in the order given, to be served for a keyset of type *Endpoint URL*.
 
@@ -105,6 +107,7 @@ def thumbprint(public_key: RSAPublicKey) -> str:
     return kid
 
 
+@masked
 def read_jwk(document: str | bytes, *, now: datetime | None = None) -> dict[str, Any]:
     """Read a JWK that Salesforce accepts, as this library or Salesforce's own tool made it.
 
@@ -125,6 +128,7 @@ def read_jwk(document: str | bytes, *, now: datetime | None = None) -> dict[str,
     return without_dummies(jwk)
 
 
+@masked
 def parse_jwk(document: str | bytes) -> dict[str, Any]:
     """Parse the file of one JWK, without a check of its members.
 
@@ -146,6 +150,7 @@ def parse_jwk(document: str | bytes) -> dict[str, Any]:
     return jwk
 
 
+@masked
 def parse_jwks(document: str | bytes) -> list[dict[str, Any]]:
     """Parse a key set, without a check of its keys.
 
@@ -162,8 +167,8 @@ def parse_jwks(document: str | bytes) -> list[dict[str, Any]]:
 def parse_json(document: str | bytes) -> Any:  # noqa: ANN401 - any JSON
     """Return what a JSON document contains, or ``None`` if it is not valid."""
     try:
-        return json.loads(document)
-    except (ValueError, RecursionError):
+        return read_json(document)
+    except ValueError:
         return None
 
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from fin_messenger_auth.errors import ConfigurationError
+from fin_messenger_auth.errors import ConfigurationError, masked
 from fin_messenger_auth.keys import KeySource, read_key
 
 KEY_SIZES = (2048, 3072, 4096)
@@ -33,6 +33,7 @@ def generate_private_key(bits: int = 2048) -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=bits)
 
 
+@masked
 def private_key_pem(key: rsa.RSAPrivateKey, *, password: KeySource | None = None) -> bytes:
     """Return a private key as a PKCS#8 PEM document.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from json import JSONEncoder
 
-from fin_messenger_auth.errors import InvalidClaimError
+from fin_messenger_auth.errors import InvalidClaimError, masked
 from fin_messenger_auth.json_values import has_unsafe_integer
 
 _json = JSONEncoder(separators=(",", ":"), allow_nan=False)
@@ -15,6 +15,7 @@ _json = JSONEncoder(separators=(",", ":"), allow_nan=False)
 _UNSAFE = re.compile(r"[<>&]|\{(?=[{%#])|(?<=[{$])\{")
 
 
+@masked
 def script_json(value: object) -> str:
     """Return ``value`` as a JavaScript expression that is safe inside a ``<script>``.
 

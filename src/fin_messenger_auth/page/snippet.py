@@ -1,8 +1,6 @@
 """The settings in the page: a ``<script>`` that no value can break out of, and what goes with it.
 
-The scripts are in ``static/``. The loader boots the Messenger, and never shows one person's chats to the next: an
-identified boot leaves a marker in ``localStorage``, and a page for another user, or for an anonymous visitor, that
-finds it shuts the Messenger down before it boots again.
+The scripts are in ``static/``: the rules in ``core.js``, built into what the snippet holds and into the module.
 """
 
 from __future__ import annotations
@@ -12,15 +10,16 @@ import re
 from binascii import b2a_base64
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from cryptography.hazmat.primitives.hashes import SHA256, Hash  # loaded already, as hashlib is not
 
-from fin_messenger_auth.errors import ConfigurationError
+from fin_messenger_auth.errors import ConfigurationError, masked
 from fin_messenger_auth.json_values import configured_string
 from fin_messenger_auth.settings import API_BASES
 
 from .csp import checked_nonce
+from .development import LOOPBACK, development_widget
 from .script_json import script_json
 
 if TYPE_CHECKING:
@@ -29,10 +28,7 @@ if TYPE_CHECKING:
 WIDGET_BASE = "https://widget.intercom.io/widget/"
 """The URL of the widget's script, without the app id that follows."""
 
-# What a signed-in user leaves in window.intercomSettings.
-_PERSONAL = ("user_id", "email", "intercom_user_jwt", "salesforce_identity_token", "auth_tokens")
-
-_WIDGET = re.compile(r"https://|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?/")
+_WIDGET = re.compile(f"https://|{LOOPBACK}/")
 
 
 class Snippet(str):
@@ -60,6 +56,7 @@ class Snippet(str):
         return f"'sha256-{b2a_base64(digest.finalize(), newline=False).decode()}'"
 
 
+@masked
 def render_snippet(settings: Mapping[str, object], *, nonce: object = None, widget_base: str = WIDGET_BASE) -> Snippet:
     """Return the ``<script>`` that boots the Messenger with ``settings``.
 
@@ -68,26 +65,34 @@ def render_snippet(settings: Mapping[str, object], *, nonce: object = None, widg
     Args:
         settings: What ``build_settings`` returned, or any other mapping of JSON values.
         nonce: The nonce of this response's Content-Security-Policy.
-        widget_base: Where the widget's script is loaded from. For the sandbox: ``http://127.0.0.1:…/widget/``.
+        widget_base: Where the widget's script is loaded from. If left out: the environment variable
+            ``FIN_MESSENGER_WIDGET_BASE``, which takes the sandbox on this machine only, or else Intercom.
 
     Raises:
         ConfigurationError: ``app_id`` is missing; the nonce is not valid; the widget would be
             loaded over plain HTTP from another machine.
         InvalidClaimError: A value is not a JSON value, or an integer that a browser would round.
     """
-    cookies = cookie_names(_mapping(settings).get("app_id"))
+    if not isinstance(settings, Mapping):
+        raise ConfigurationError(f"settings: expected a mapping, got {type(settings).__name__}.")
+    configured_string(settings.get("app_id"), "app_id")
+    if widget_base == WIDGET_BASE:
+        widget_base = (development_widget() or (WIDGET_BASE,))[0]
     if not _WIDGET.match(str(widget_base)):
         raise ConfigurationError(
             "widget_base: expected an https:// URL, or the sandbox on this machine (http://127.0.0.1:…/)."
         )
-    return _script("loader.js", nonce, dict(settings), widget_base, cookies)
+    # By the ID the script recognizes a page that is shown again from a history, not by the server.
+    identity = [os.urandom(6).hex()] if "intercom_user_jwt" in settings else []
+    return _script("boot", nonce, dict(settings), widget_base, *identity)
 
 
+@masked
 def render_sign_out(app_id: str, *, nonce: object = None) -> Snippet:
     """Return a ``<script>`` that ends the Messenger's session, for the page that follows a sign-out.
 
-    It calls ``shutdown``, removes the user and the tokens from ``window.intercomSettings`` and the marker from
-    ``localStorage``, and expires the Messenger's cookies. The next snippet on the page boots anonymously.
+    It calls ``shutdown``, keeps in ``window.intercomSettings`` only what says nothing of a person, and expires the
+    Messenger's cookies and then the marker. The next snippet on the page boots anonymously.
 
     Args:
         app_id: The id of the Intercom workspace.
@@ -96,11 +101,12 @@ def render_sign_out(app_id: str, *, nonce: object = None) -> Snippet:
     Raises:
         ConfigurationError: ``app_id`` is not valid; the nonce is not valid.
     """
-    return _script("sign-out.js", nonce, app_id, cookie_names(app_id), _PERSONAL)
+    return _script("leave", nonce, configured_string(app_id, "app_id"))
 
 
+@masked
 def render_renewal(module_url: str, endpoint: str, *, nonce: object = None) -> Snippet:
-    """Return a ``<script type="module">`` that keeps the tokens of this page fresh.
+    """Return a ``<script type="module">`` that renews the tokens of this page and boots for whoever is signed in.
 
     Args:
         module_url: Where the application serves :func:`renewal_module`.
@@ -111,12 +117,13 @@ def render_renewal(module_url: str, endpoint: str, *, nonce: object = None) -> S
         ConfigurationError: A URL is not a string, or blank; the nonce is not valid.
     """
     module, fetched = configured_string(module_url, "module_url"), configured_string(endpoint, "endpoint")
-    return _element(f"import{{renew}}from{script_json(module)};renew({script_json(fetched)});", nonce, "module")
+    start = f"import{{startMessenger}}from{script_json(module)};startMessenger({script_json(fetched)});"
+    return _element(start, nonce, "module")
 
 
 def renewal_module() -> os.PathLike[str]:
-    """Return the path of the renewal module, to be served as a static file. It contains nothing personal."""
-    return _static("renewal.min.js")
+    """Return the path of the JavaScript module, to be served as a static file. It contains nothing personal."""
+    return _static("fin-messenger-auth.js")
 
 
 def cookie_names(app_id: object) -> tuple[str, ...]:
@@ -129,17 +136,30 @@ def cookie_names(app_id: object) -> tuple[str, ...]:
     return tuple(f"intercom-{kind}-{name}" for kind in ("session", "id", "device-id"))
 
 
-def npm_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``settings`` as the npm package ``@intercom/messenger-js-sdk`` takes them.
+@masked
+def npm_settings(
+    settings: Mapping[str, Any], *, call: Literal["Intercom", "boot", "update"] = "Intercom"
+) -> dict[str, Any]:
+    """Return ``settings`` as one function of the npm package ``@intercom/messenger-js-sdk`` takes them.
 
-    The package overwrites ``api_base`` with the one of its own ``region``, which is the United States if left out. So
-    the result has ``region`` in place of ``api_base``.
+    The initialiser ``Intercom`` overwrites ``api_base`` with the one of its own ``region``, which is the United States
+    if left out; ``boot`` and ``update`` pass ``api_base`` on, and would make a custom attribute of ``region``.
+
+    Args:
+        settings: What ``build_settings`` returned.
+        call: The function of the package that gets the result.
 
     Raises:
-        ConfigurationError: ``api_base`` matches no known region.
+        ConfigurationError: ``api_base`` matches no known region; ``call`` is another function.
     """
+    if not isinstance(settings, Mapping):
+        raise ConfigurationError(f"settings: expected a mapping, got {type(settings).__name__}.")
+    if call not in ("Intercom", "boot", "update"):
+        raise ConfigurationError("call: expected Intercom, boot or update.")
+    if call != "Intercom":
+        return dict(settings)
     regions = {api_base: region for region, api_base in API_BASES.items() if region != "au"}
-    region = regions.get(str(_mapping(settings).get("api_base")))
+    region = regions.get(str(settings.get("api_base")))
     if region is None:
         raise ConfigurationError(
             "api_base matches no known region; the npm package supports no other.", "region-unknown"
@@ -147,14 +167,8 @@ def npm_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {"region": region, **{name: value for name, value in settings.items() if name != "api_base"}}
 
 
-def _mapping(settings: Mapping[str, object]) -> Mapping[str, object]:
-    if not isinstance(settings, Mapping):
-        raise ConfigurationError(f"settings: expected a mapping, got {type(settings).__name__}.")
-    return settings
-
-
-def _script(name: str, nonce: object, *arguments: object) -> Snippet:
-    return _element(f"{_source(name)}({','.join(map(script_json, arguments))});", nonce)
+def _script(function: str, nonce: object, *arguments: object) -> Snippet:
+    return _element(f"{_source()}.{function}({','.join(map(script_json, arguments))});", nonce)
 
 
 def _element(script: str, nonce: object, kind: str | None = None) -> Snippet:
@@ -165,10 +179,8 @@ def _element(script: str, nonce: object, kind: str | None = None) -> Snippet:
 
 
 @cache
-def _source(name: str) -> str:
-    """Return a script of ours without its comments and indentation."""
-    lines = (line.strip() for line in _static(name).read_text("utf-8").splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("//"))
+def _source() -> str:
+    return _static("snippet.min.js").read_text("utf-8").strip()
 
 
 def _static(name: str) -> Path:

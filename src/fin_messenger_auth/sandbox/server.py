@@ -10,7 +10,9 @@ from dataclasses import asdict, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any, cast
+from urllib.parse import parse_qsl, urlsplit
 
+from fin_messenger_auth.json_values import MAX_JSON_LENGTH, read_json
 from fin_messenger_auth.pair import TokenPairBuilder
 
 from .judge import Sandbox, Verdict, sandbox_from_env
@@ -19,7 +21,6 @@ from .page import status_page, widget_script
 DEFAULT_PORT = 8765
 """Where the command listens, unless another port is given."""
 
-_MAX_BODY = 2_000_000
 _REMEMBERED = 20
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
@@ -69,24 +70,28 @@ def start_throwaway(port: int = 0) -> tuple[TokenPairBuilder, str]:
 
 
 class _Handler(BaseHTTPRequestHandler):
+    timeout = 10  # seconds; a connection that stays silent holds a thread
+
     def do_GET(self) -> None:
         if not self._is_local():
             self._answer(403, "text/plain", "Open http://127.0.0.1 instead.")
         elif self.path.startswith("/widget/"):
-            self._answer(200, "text/javascript; charset=utf-8", widget_script())
+            self._answer(200, "text/javascript; charset=utf-8", widget_script(), readable=True)
         elif self.path == "/":
             self._answer(200, "text/html; charset=utf-8", status_page(list(self._server.verdicts)))
         else:
             self._answer(404, "text/plain", "Not found.")
 
     def do_POST(self) -> None:
-        settings = self._settings()
-        if not self._is_local() or self.path != "/sandbox/verdict" or settings is None:
+        settings, address = self._settings(), urlsplit(self.path)
+        if not self._is_local() or address.path != "/sandbox/verdict" or settings is None:
             self._answer(400, "text/plain", "POST the settings as a JSON object to /sandbox/verdict.")
             return
-        verdict = self._server.sandbox.verdict(settings)
+        call = dict(parse_qsl(address.query))
+        judge = self._server.sandbox.verdict
+        verdict = judge(settings, method=call.get("method", "boot"), session=call.get("session"))
         self._server.verdicts.append((time.time(), verdict))
-        self._answer(200, "application/json", json.dumps(asdict(verdict)))
+        self._answer(200, "application/json", json.dumps(asdict(verdict)), readable=True)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name for it
         """Log nothing: the status page shows what happened."""
@@ -103,18 +108,20 @@ class _Handler(BaseHTTPRequestHandler):
     def _settings(self) -> dict[str, Any] | None:
         try:
             length = int(self.headers.get("Content-Length", ""))
-            settings = json.loads(self.rfile.read(length)) if 0 <= length <= _MAX_BODY else None
-        except (ValueError, RecursionError):
+            settings = read_json(self.rfile.read(length)) if 0 <= length <= MAX_JSON_LENGTH else None
+        except ValueError:
             return None
         return settings if isinstance(settings, dict) else None
 
-    def _answer(self, status: int, content_type: str, content: str) -> None:
+    def _answer(self, status: int, content_type: str, content: str, *, readable: bool = False) -> None:
+        """Answer; ``readable`` says that scripts of other origins may read it."""
         body = content.encode()
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
-        self.send_header("Access-Control-Allow-Origin", "*")
+        if readable:
+            self.send_header("Access-Control-Allow-Origin", "*")
         self.end_headers()
         with suppress(ConnectionError):  # the visitor left the page while it was judged
             self.wfile.write(body)

@@ -7,9 +7,13 @@
   var seen = w.finMessengerSandbox = { calls: [], verdicts: [], chats: null };
   var current = null, number = 0, badge;
 
+  // Through the prototype: an <img name=cookie> shadows document.cookie.
+  var jar = Object.getOwnPropertyDescriptor(Document.prototype, "cookie");
+  function bake(text) { jar.set.call(d, text + "; path=/"); }
+
   function cookie(app) { return "intercom-session-" + app; }
   function remembered(app) {
-    var found = d.cookie.split("; ").filter(function (each) { return each.indexOf(cookie(app) + "=") === 0; })[0];
+    var found = jar.get.call(d).split("; ").filter(function (each) { return each.indexOf(cookie(app) + "=") === 0; })[0];
     return found ? decodeURIComponent(found.slice(cookie(app).length + 1)) : null;
   }
   function say(lines) {
@@ -33,14 +37,15 @@
     // As on the real platform, a session outlives its tokens until it is shut down.
     if (verdict.user_id) {
       held = verdict.user_id;
-      d.cookie = cookie(app) + "=" + encodeURIComponent(held) + "; path=/; max-age=604800; samesite=lax";
+      bake(cookie(app) + "=" + encodeURIComponent(held) + "; max-age=604800; samesite=lax");
     }
     seen.chats = held;
-    say(["Intercom: " + verdict.intercom, "Salesforce: " + verdict.salesforce, "Chats shown: " + (held || "none")]);
+    say(["Intercom: " + verdict.intercom, "Salesforce: " + verdict.salesforce, "Chats shown: " + (verdict.chats || held || "none")]);
   }
-  function report(settings) {
-    var mine = ++number, base = local ? source.origin : settings.api_base;
-    fetch(base + "/sandbox/verdict", { method: "POST", body: JSON.stringify(settings) })
+  function report(method, settings) {
+    var mine = ++number, base = local ? source.origin : settings.api_base, held = remembered(settings.app_id);
+    var query = "?method=" + method + (held ? "&session=" + encodeURIComponent(held) : "");
+    fetch(base + "/sandbox/verdict" + query, { method: "POST", body: JSON.stringify(settings) })
       .then(function (answer) { return answer.json(); })
       .then(function (verdict) { if (mine === number) show(verdict); })
       .catch(function () { say(["No verdict: the page's connect-src does not allow " + base + ", or nothing answers there."]); });
@@ -48,14 +53,15 @@
   function call(method, settings) {
     seen.calls.push([method, settings && JSON.parse(JSON.stringify(settings))]);
     if (method === "shutdown") {
-      if (current) d.cookie = cookie(current.app_id) + "=; path=/; max-age=0";
-      else if (w.intercomSettings) d.cookie = cookie(w.intercomSettings.app_id) + "=; path=/; max-age=0";
+      if (current) bake(cookie(current.app_id) + "=; max-age=0");
+      else if (w.intercomSettings) bake(cookie(w.intercomSettings.app_id) + "=; max-age=0");
       current = seen.chats = null;
       number++;
       say(["Shut down"]);
     } else if (method === "boot" || (method === "update" && current)) {
       current = Object.assign({}, current, settings);
-      report(current);
+      // As on the real platform, an update does not carry the token of the boot.
+      report(method, Object.assign({}, current, { intercom_user_jwt: (settings || {}).intercom_user_jwt }));
     }
   }
 

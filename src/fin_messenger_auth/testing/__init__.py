@@ -4,17 +4,20 @@ Not for production: each process generates its own throwaway keys.
 """
 
 from .conformance import acheck_signer, check_signer
+from .examination import Durations
 from .throwaway import FrozenClock, throwaway_builder, throwaway_environ, throwaway_rsa_key, throwaway_secret
-from .tokens import DecodedSettings, DecodedToken, decode, decode_token, verify
+from .tokens import DecodedSettings, DecodedToken, decode, decode_token, settings_in, verify
 
 __all__ = [
     "DecodedSettings",
     "DecodedToken",
+    "Durations",
     "FrozenClock",
     "acheck_signer",
     "check_signer",
     "decode",
     "decode_token",
+    "settings_in",
     "throwaway_builder",
     "throwaway_environ",
     "throwaway_rsa_key",

@@ -22,6 +22,7 @@ from fin_messenger_auth.altered_secrets import altered_secrets, decode_base64
 _Digester = Callable[[bytes, str], bytes]  # a message and the name of a hash to a digest, keyed or not
 
 _HASHES = {"sha256": hashes.SHA256(), "sha512": hashes.SHA512(), "sha384": hashes.SHA384(), "sha224": hashes.SHA224()}
+_HASHES["sha1"] = hashes.SHA1()  # noqa: S303 - to name it
 
 _OTHER_INFO = "the DigestInfo of the digest is not as in RFC 8017 §9.2"
 _CUTS = tuple(2**power for power in range(17))  # where APIs and buffers cut a message short
@@ -111,7 +112,7 @@ def _digests(
     known: dict[bytes, str] = {}
     for name in _hash_names(alg):
         for how, digest in digesters:
-            for what, content in _contents(message, name):
+            for what, content in _contents(message, name, _hash_names(alg)[0]):
                 known.setdefault(digest(content, name), _joined(how, _wrong_hash(name, alg), what))
     right = digesters[0][1]
     for other in others:
@@ -135,11 +136,11 @@ def _wrong_hash(name: str, alg: str) -> str:
     return "" if name[3:] == alg[2:] else f"the hash: expected SHA-{alg[2:]}, got SHA-{name[3:]}"
 
 
-def _contents(message: bytes, hash_name: str) -> Iterator[tuple[str, bytes]]:
+def _contents(message: bytes, hash_name: str, right_name: str) -> Iterator[tuple[str, bytes]]:
     for mistake, content in _CONTENTS:
         yield mistake, content(message, lambda data: _hash(data, hash_name))
     for cut in _CUTS:
-        if cut < len(message):
+        if cut < len(message) and hash_name == right_name:
             yield f"only the first {cut} bytes of the message are signed", message[:cut]
 
 
@@ -163,7 +164,7 @@ def _explain_rsa(raw: bytes, message: bytes, alg: str, key: RSAPublicKey, known:
 def _explain_pss(raw: bytes, message: bytes, alg: str, key: RSAPublicKey) -> str | None:
     for name in _hash_names(alg):
         hash_ = _HASHES[name]
-        for mistake, content in list(_contents(message, name))[:2]:  # the message and its digest
+        for mistake, content in list(_contents(message, name, ""))[:2]:  # the message and its digest
             try:
                 key.verify(raw, content, PSS(MGF1(hash_), PSS.AUTO), hash_)
             except InvalidSignature:

@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from fin_messenger_auth import intercom, salesforce
+from fin_messenger_auth.diagnosis import settings_in_page
+from fin_messenger_auth.errors import masked
 from fin_messenger_auth.token_parser import parse_token
 
 from .throwaway import throwaway_rsa_key, throwaway_secret
@@ -49,6 +51,7 @@ class DecodedSettings:
     unsigned: dict[str, Any]
 
 
+@masked
 def decode_token(token: str) -> DecodedToken:
     """Decode a token, without verifying it.
 
@@ -62,6 +65,7 @@ def decode_token(token: str) -> DecodedToken:
     return DecodedToken(parsed.header, parsed.claims)
 
 
+@masked
 def decode(settings: Mapping[str, Any]) -> DecodedSettings:
     """Decode the tokens in ``settings``, without verifying them.
 
@@ -80,6 +84,22 @@ def decode(settings: Mapping[str, Any]) -> DecodedSettings:
     )
 
 
+def settings_in(document: str) -> dict[str, Any]:
+    """Return the settings that a page of the application passes to the Messenger, to be decoded or verified.
+
+    Args:
+        document: The HTML of the page, or the JSON answer of an endpoint.
+
+    Raises:
+        AssertionError: It passes none.
+    """
+    found = settings_in_page(document)
+    if not found:
+        raise AssertionError("The page passes no settings to the Messenger.")
+    return {name: value for each in found for name, value in each.values.items()}
+
+
+@masked
 def verify(
     settings: Mapping[str, Any],
     *,

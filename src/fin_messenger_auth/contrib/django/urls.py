@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpResponse, JsonResponse
-from django.urls import path
+from django.urls import URLPattern, path
 from django.views.decorators.http import require_safe
 
 from fin_messenger_auth.page import renewal_module, settings_response
@@ -34,4 +34,7 @@ def renewal(_request: object) -> HttpResponse:
 
 
 app_name = "fin_messenger"
-urlpatterns = [path("settings", fresh_settings, name="settings"), path("renewal.js", renewal, name="renewal")]
+urlpatterns: list[URLPattern] = [
+    path("settings", fresh_settings, name="settings"),
+    path("renewal.js", renewal, name="renewal"),
+]

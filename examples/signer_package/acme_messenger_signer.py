@@ -1,0 +1,44 @@
+"""A signer with a name: after ``pip install``, ``SALESFORCE_SIGNER=acme`` makes the tokens with ACME's signing service.
+
+The service keeps the RSA key and signs SHA-256 digests over HTTP.
+"""
+
+import json
+from collections.abc import Mapping
+from urllib.request import Request, urlopen
+
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from fin_messenger_auth import AsyncSigner, ConfigurationError, in_thread
+from fin_messenger_auth.backends.remote import RemoteKey
+
+
+class AcmeSigner:
+    """RS256 by ACME's signing service."""
+
+    alg = "RS256"
+
+    def __init__(self, url: str, *, kid: str) -> None:
+        """Fetch the public key, at start-up."""
+        self.kid = kid
+        self._url = url
+        with urlopen(f"{url}/public-key", timeout=2) as answer:  # noqa: S310 - the URL is the application's own
+            self._key = RemoteKey(load_pem_public_key(answer.read()), kid=kid, alg=self.alg)
+        self.public_key = self._key.public_key
+
+    def sign(self, signing_input: bytes, /) -> bytes:
+        """Send the digest, and verify the signature in the answer."""
+        digest = self._key.digest(signing_input)
+        request = Request(f"{self._url}/sign", json.dumps({"sha256": digest.hex()}).encode())  # noqa: S310 - see above
+        with urlopen(request, timeout=2) as answer:  # noqa: S310 - see above
+            return self._key.checked(bytes.fromhex(json.load(answer)["signature"]), digest)
+
+
+def from_environment(environ: Mapping[str, str], prefix: str, kid: str) -> AsyncSigner:
+    """Make the signer from ``ACME_SIGNING_URL``: the factory that the entry point names."""
+    url = environ.get(f"{prefix}ACME_SIGNING_URL", "")
+    if not url:
+        raise ConfigurationError(f"{prefix}ACME_SIGNING_URL must be set.", "variable-missing")
+    signer = AcmeSigner(url, kid=kid)
+    signer.sign(b"start-up")  # a missing permission is found before the first visitor
+    return in_thread(signer)

@@ -1,0 +1,166 @@
+"""The part of the examination that needs an event loop: ``asign``."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+import types
+from collections.abc import Coroutine, Generator, Sequence
+from statistics import median
+from typing import Any
+
+from . import conformance
+from .conformance import PARALLEL_MESSAGES, SIZED_MESSAGES, by_size, flat, note_parallel, one_by_one, usual_messages
+from .examination import Examination, Hung, Raised
+
+_IDLE = 0.002  # seconds that a step may wait, in the median, before it counts as blocking
+_LONG_IDLE = 0.05  # seconds, where it happens in a few calls only
+_MOMENT = 1.0  # seconds after which a cancelled task should have ended
+_TURNS = (1, 2, 4, 8)  # of the loop, after which a task is cancelled
+
+
+def examine_asign_in_a_loop_of_its_own(examination: Examination, number: int) -> None:
+    """Examine ``asign`` from synchronous code, whether or not an event loop runs in this thread."""
+    thread = threading.Thread(target=asyncio.run, args=(examine_asign(examination, number),), daemon=True)
+    thread.start()
+    thread.join()
+
+
+async def examine_asign(examination: Examination, number: int) -> None:
+    """Examine ``asign``, in this event loop and in a second one."""
+    examination.method = "asign"
+    await _Loop(examination).examine(number)
+
+
+class _Loop:
+    def __init__(self, examination: Examination) -> None:
+        self._examination = examination
+        self._seconds = examination.seconds["asign"] = []
+        self._idle: list[float] = []  # of each call, the longest time that the loop could not go on
+        self._hung = False
+
+    async def examine(self, number: int) -> None:
+        examination, usual = self._examination, usual_messages(number)
+        first = await self._answers(usual[:1])
+        tasks, threads = asyncio.all_tasks(), threading.active_count()
+        examination.note_faults(
+            examination.faults(usual, [*first, *await self._answers(usual[1:])]), one_by_one(len(usual))
+        )
+        if (left := threading.active_count() - threads) > number / 2:
+            examination.note(f"it leaves {left} threads after {number} calls one by one")
+        self._check_idle()
+        again = await self._answers(usual[:1])
+        examination.note_faults(examination.faults(usual[:1], again), lambda _: "with a message signed before: ")
+        examination.note_faults(examination.faults(SIZED_MESSAGES, await self._answers(SIZED_MESSAGES)), by_size)
+        crowd = await asyncio.gather(*map(self._answers, PARALLEL_MESSAGES))
+        faults = examination.faults(flat(PARALLEL_MESSAGES), flat(crowd))
+        suspects = flat(faults.values())
+        alone = dict(zip(suspects, await self._answers(suspects), strict=True))
+        note_parallel(examination, faults, alone, "tasks")
+        await self._check_cancellation(usual[0])
+        await self._check_tasks(tasks)
+        other = await asyncio.to_thread(asyncio.run, self._answers(usual[:2]))
+        examination.note_faults(examination.faults(usual[:2], other), lambda _: "in a second event loop: ")
+        back = await self._answers(usual[:2])
+        examination.note_faults(examination.faults(usual[:2], back), lambda _: "after a second event loop: ")
+
+    async def _answers(self, messages: Sequence[bytes]) -> list[object]:
+        return [await self._answer(message) for message in messages]
+
+    async def _answer(self, message: bytes) -> object:
+        if self._hung:
+            return Hung(conformance.PATIENCE)
+        task, start = asyncio.ensure_future(self._call(message)), time.perf_counter()
+        try:
+            await asyncio.wait({task}, timeout=conformance.PATIENCE)
+        finally:
+            self._seconds.append(time.perf_counter() - start)
+            self._examination.read_properties()
+            if not task.done():
+                self._hung = True
+                task.cancel()
+        return Hung(conformance.PATIENCE) if self._hung else task.result()
+
+    async def _call(self, message: bytes) -> object:
+        """Return the answer, and remember how long the call held up the event loop."""
+
+        async def sign() -> object:
+            return await self._examination.signer.asign(message)
+
+        steps: list[float] = []
+        try:
+            answer = await _measured(sign(), steps)
+            if asyncio.iscoroutine(answer):
+                answer.close()  # or Python warns of it; it is still known for what it is
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise
+            return Raised(type(error), error)
+        finally:
+            self._idle.append(max(steps, default=0))
+        return answer
+
+    def _check_idle(self) -> None:
+        long = [seconds for seconds in self._idle if seconds >= _LONG_IDLE]
+        usual = median(self._idle or [0])
+        if usual >= _IDLE:
+            self._examination.note(f"it holds up the event loop for {usual * 1000:.0f} ms in most calls; await instead")
+        elif len(long) > 1:
+            self._examination.note(
+                f"it holds up the event loop for {max(long) * 1000:.0f} ms in {len(long)} of {len(self._idle)} calls"
+            )
+
+    async def _check_cancellation(self, message: bytes) -> None:
+        if self._hung:
+            return
+        for turns in _TURNS:
+            if fault := await self._fault_when_cancelled(message, turns):
+                self._examination.note(fault)
+                return
+
+    async def _fault_when_cancelled(self, message: bytes, turns: int) -> str:
+        task = asyncio.ensure_future(self._call(message))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if task.done():
+            return ""
+        task.cancel()
+        await asyncio.wait({task}, timeout=_MOMENT)
+        if not task.done():
+            return f"it goes on for more than {_MOMENT:g} s after its task was cancelled"
+        if task.cancelled():
+            return ""
+        answer = task.result()
+        if isinstance(answer, Raised):
+            return f"it turns the cancellation of its task into {answer.kind.__name__}"
+        return "it swallows the cancellation of its task"
+
+    async def _check_tasks(self, before: set[asyncio.Task[Any]]) -> None:
+        deadline = time.monotonic() + _MOMENT
+        while (left := asyncio.all_tasks() - before) and time.monotonic() < deadline:  # noqa: ASYNC110 - nothing tells when
+            await asyncio.sleep(0.01)
+        if left and not self._hung:
+            self._examination.note(f"it leaves {len(left)} {'task' if len(left) == 1 else 'tasks'} running")
+
+
+@types.coroutine
+def _measured(coroutine: Coroutine[Any, Any, object], steps: list[float]) -> Generator[Any, Any, object]:
+    """Run a coroutine, and add for each of its steps how long it has waited without giving way, in seconds."""
+    value: Any = None
+    error: BaseException | None = None
+    while True:
+        wall, busy = time.perf_counter(), time.thread_time()
+        try:
+            awaited = coroutine.send(value) if error is None else coroutine.throw(error)
+        except StopIteration as stop:
+            return stop.value
+        finally:
+            steps.append(time.perf_counter() - wall - (time.thread_time() - busy))
+        try:
+            value, error = (yield awaited), None
+        except BaseException as thrown:  # noqa: BLE001 - it is for the coroutine
+            value, error = None, thrown

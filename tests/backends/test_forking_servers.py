@@ -1,0 +1,145 @@
+"""Remote signers in a server that loads the application, warms it up, and then forks its workers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+from fin_messenger_auth.testing import throwaway_rsa_key
+
+from .conftest import HOST, PIN, TOKEN, _wait_for, free_port
+from .doubles import aws_kms, serving, write_certificate
+from .test_pkcs11 import Administrator, administrator  # noqa: F401 - a fixture
+
+PAGES, VISITORS, WORKERS = 1000, 8, 4
+
+APPLICATION = """
+import os
+from fin_messenger_auth import SigningError, StringKeySource, in_thread
+from fin_messenger_auth.backends.aws_kms import AWSKMSSigner
+from fin_messenger_auth.backends.pkcs11 import PKCS11Signer
+
+{signer}
+signers = [signer, in_thread(signer)]
+for each in signers:
+    each.sign(b"warm-up")
+
+def application(environ, start_response):
+    try:
+        signers[int(environ["PATH_INFO"][1:]) % 2].sign(b"message")
+        answer = f"{{os.getpid()}}"
+    except SigningError as error:
+        answer = f"{{error!r}} {{error.__cause__!r}}"
+    start_response("200 OK", [("Content-Length", str(len(answer)))])
+    return [answer.encode()]
+"""
+
+KMS = """
+import boto3
+signer = AWSKMSSigner("key", kid="key-1", client=boto3.client(
+    "kms", endpoint_url={url!r}, verify={verify!r}, region_name="eu-central-1",
+    aws_access_key_id="AKIDEXAMPLE", aws_secret_access_key="throwaway",
+))
+"""
+DEFAULT_KMS = 'signer = AWSKMSSigner("key", kid="key-1")'
+HSM = "signer = PKCS11Signer({module!r}, token={token!r}, key={key!r}, pin=StringKeySource({pin!r}), kid='key-1')"
+
+
+@contextmanager
+def gunicorn(directory: Path, signer: str, **environ: str) -> Iterator[int]:
+    """Serve the application on a port: loaded and warmed up in the parent, then forked into four workers."""
+    (directory / "pages.py").write_text(APPLICATION.format(signer=dedent(signer)))
+    port = free_port()
+    options = [
+        "--preload",
+        "--workers",
+        str(WORKERS),
+        "--worker-class",
+        "gthread",
+        "--threads",
+        "4",
+        "--pythonpath",
+        str(directory),
+    ]
+    with (directory / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", *options, "--bind", f"{HOST}:{port}", "pages:application"],
+            env=os.environ | environ,
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            _wait_for(port, server)
+            yield port
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+def visit(port: int) -> Counter[str]:
+    """Ask for a thousand pages, from several visitors at once; count the answers."""
+    answers: Counter[str] = Counter()
+
+    def visitor(number: int) -> None:
+        for page in range(number, PAGES, VISITORS):
+            connection = HTTPConnection(HOST, port, timeout=30)
+            connection.request("GET", f"/{page // VISITORS}")
+            answers[connection.getresponse().read().decode()] += 1
+            connection.close()
+
+    visitors = [threading.Thread(target=visitor, args=(number,)) for number in range(VISITORS)]
+    for each in visitors:
+        each.start()
+    for each in visitors:
+        each.join()
+    return answers
+
+
+def check(port: int) -> None:
+    start = time.monotonic()
+    answers = visit(port)
+    assert [each for each in answers if not each.isdigit()] == []
+    assert answers.total() == PAGES
+    assert len(answers) == WORKERS, "every worker has signed"
+    assert time.monotonic() - start < 60
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["http", "tls"])
+def test_every_worker_signs_with_aws_kms(tmp_path: Path, tls: bool) -> None:
+    key = throwaway_rsa_key()
+    certificate = write_certificate(tmp_path / "certificate.pem", key) if tls else None
+    with serving(aws_kms(key), certificate) as address:
+        url = f"http{'s' * tls}://{address}"
+        verify = str(certificate) if certificate else None
+        with gunicorn(tmp_path, KMS.format(url=url, verify=verify)) as port:
+            check(port)
+
+
+def test_every_worker_signs_with_the_client_that_is_made_by_default(tmp_path: Path) -> None:
+    with serving(aws_kms(throwaway_rsa_key())) as address:
+        environ = {
+            "AWS_ENDPOINT_URL_KMS": f"http://{address}",
+            "AWS_DEFAULT_REGION": "eu-central-1",
+            "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+            "AWS_SECRET_ACCESS_KEY": "throwaway",
+        }
+        with gunicorn(tmp_path, DEFAULT_KMS, **environ) as port:
+            check(port)
+
+
+def test_every_worker_signs_with_an_hsm(hsm: str, administrator: Any, tmp_path: Path) -> None:  # noqa: F811
+    key = administrator.make_key()
+    with gunicorn(tmp_path, HSM.format(module=hsm, token=TOKEN, key=key, pin=PIN)) as port:
+        check(port)

@@ -1,0 +1,117 @@
+"""``SALESFORCE_SIGNER=aws-kms`` and ``pkcs11``, as the commands and an application use them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fin_messenger_auth import ConfigurationError, KeyUnavailableError, TokenPairBuilder
+from fin_messenger_auth.cli import main
+from fin_messenger_auth.diagnosis import Level, check_environment, run_checks
+from fin_messenger_auth.environment import SIGNERS, read_environment
+from fin_messenger_auth.sandbox import sandbox_from_env
+from fin_messenger_auth.signers import public_key_of
+from fin_messenger_auth.testing import acheck_signer, throwaway_environ, verify
+from tests.signing_service import install
+
+from .conftest import PIN, TOKEN
+from .test_aws_kms import key_id, kms  # noqa: F401 - fixtures
+from .test_pkcs11 import Administrator, administrator  # noqa: F401 - a fixture
+
+Environ = dict[str, str]
+
+
+@pytest.fixture(autouse=True)
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read the entry points of this source tree, whichever version of it is installed."""
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
+    install(tmp_path / "site", "own-signers", project["entry-points"][SIGNERS])
+    monkeypatch.syspath_prepend(tmp_path / "site")
+
+
+@pytest.fixture(params=["aws-kms", "pkcs11"])
+def environ(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Environ:
+    """The variables of an application whose Salesforce key nobody can export."""
+    variables = throwaway_environ() | {"SALESFORCE_SIGNER": request.param}
+    del variables["SALESFORCE_PRIVATE_KEY"]
+    if request.param == "aws-kms":
+        variables["SALESFORCE_AWS_KMS_KEY_ID"] = request.getfixturevalue("key_id")
+        port = request.getfixturevalue("kms_port")
+        for name, value in {
+            "AWS_ENDPOINT_URL_KMS": f"http://127.0.0.1:{port}",
+            "AWS_DEFAULT_REGION": "eu-central-1",
+            "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+            "AWS_SECRET_ACCESS_KEY": "throwaway",
+        }.items():
+            monkeypatch.setenv(name, value)
+    else:
+        pin = tmp_path / "pin"
+        pin.write_text(f"{PIN}\n")
+        pin.chmod(0o600)
+        variables |= {
+            "SALESFORCE_PKCS11_MODULE": request.getfixturevalue("hsm"),
+            "SALESFORCE_PKCS11_TOKEN": TOKEN,
+            "SALESFORCE_PKCS11_KEY": request.getfixturevalue("administrator").make_key(),
+            "SALESFORCE_PKCS11_PIN_FILE": str(pin),
+        }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("SALESFORCE_PRIVATE_KEY", raising=False)
+    return variables
+
+
+def test_the_builder_signs_with_it(environ: Environ) -> None:
+    builder = TokenPairBuilder.from_env(environ)
+    assert builder.salesforce
+    signer: Any = builder.salesforce.signer
+    public_key = public_key_of(signer)
+    assert public_key
+
+    assert verify(builder.build_settings("42"), public_key=public_key).salesforce
+    assert verify(asyncio.run(builder.abuild_settings("42")), public_key=public_key).salesforce
+    asyncio.run(acheck_signer(signer, public_key))
+
+
+def test_doctor_and_sandbox_find_nothing_wrong(environ: Environ) -> None:
+    assert [each for each in run_checks(environ) if each.level is not Level.UNCHECKED] == []
+
+    settings = TokenPairBuilder.from_env(environ).build_settings("42")
+    assert sandbox_from_env(environ).verdict(settings).salesforce == "Verified as 42"
+
+
+@pytest.mark.usefixtures("environ")
+def test_settings_certificate_and_jwk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["certificate", "--env"]) == 0
+    (tmp_path / "certificate.pem").write_text(capsys.readouterr().out)
+    assert main(["jwk", "--env", "--certificate", str(tmp_path / "certificate.pem")]) == 0
+    jwk = json.loads(capsys.readouterr().out)
+    assert (jwk["kid"], jwk["alg"]) == ("throwaway", "RS256")
+    assert main(["settings", "--user", "42"]) == 0
+    assert "salesforce_identity_token" in json.loads(capsys.readouterr().out)
+
+
+WRONG = {
+    "SALESFORCE_AWS_KMS_KEY_ID": "00000000-0000-0000-0000-000000000000",
+    "SALESFORCE_PKCS11_MODULE": "/nowhere/module.so",
+    "SALESFORCE_PKCS11_KEY": "no such key",
+    "SALESFORCE_PKCS11_TOKEN": "no such token",
+}
+
+
+@pytest.mark.parametrize("variable", WRONG)
+def test_a_key_that_is_not_there_is_the_same_error_for_builder_and_doctor(environ: Environ, variable: str) -> None:
+    if variable not in environ:
+        return
+    environ = environ | {variable: WRONG[variable]}
+
+    with pytest.raises((KeyUnavailableError, ConfigurationError), match=r"^SALESFORCE_SIGNER: ") as caught:
+        TokenPairBuilder.from_env(environ)
+
+    assert [each.message for each in check_environment(environ)] == [str(caught.value)]
+    assert read_environment(environ).salesforce_signer is None
+    assert PIN not in str(caught.value)

@@ -1,0 +1,268 @@
+"""What the operations page says of servers and workers, each as it is run in production."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from fin_messenger_auth import KeyUnavailableError
+from fin_messenger_auth.backends.aws_kms import AWSKMSSigner
+from fin_messenger_auth.testing import throwaway_environ, throwaway_rsa_key
+
+from .conftest import HOST, _wait_for, free_port
+from .doubles import aws_kms, serving
+from .test_from_environment import installed  # noqa: F401 - the names of the signers
+
+AWS = {"AWS_DEFAULT_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "throwaway"}
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """The environment of a process whose Salesforce key is in a double of AWS KMS."""
+    variables = throwaway_environ() | {"SALESFORCE_SIGNER": "aws-kms", "SALESFORCE_AWS_KMS_KEY_ID": "key"}
+    del variables["SALESFORCE_PRIVATE_KEY"]
+    path = os.pathsep.join([str(tmp_path), str(tmp_path / "site"), *sys.path])
+    with serving(aws_kms(throwaway_rsa_key())) as address:
+        yield {**os.environ, **variables, **AWS, "AWS_ENDPOINT_URL_KMS": f"http://{address}", "PYTHONPATH": path}
+
+
+def run(script: str, environ: dict[str, str], **more: str) -> str:
+    result = subprocess.run(
+        [sys.executable, "-c", dedent(script)],
+        env=environ | more,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_under_gevent_pages_wait_for_the_service_together(environ: dict[str, str]) -> None:
+    pytest.importorskip("gevent")
+    script = """
+        from gevent import monkey
+        monkey.patch_all()  # before everything else
+        import time
+        import gevent
+        from fin_messenger_auth import TokenPairBuilder, SigningError, in_thread
+        from fin_messenger_auth.testing import throwaway_builder
+
+        builder = TokenPairBuilder.from_env()
+        pages = [gevent.spawn(builder.build_settings, str(n)) for n in range(100)]
+        gevent.joinall(pages, raise_error=True)
+        assert all(page.value["salesforce_identity_token"] for page in pages)
+
+        class Slow:
+            alg, kid = "RS256", "key-1"
+            def sign(self, signing_input):
+                time.sleep(0.1)
+                return throwaway_builder().salesforce.signer.sign(signing_input)
+
+        slow, start = in_thread(Slow()), time.monotonic()
+        gevent.joinall([gevent.spawn(slow.sign, b"x") for _ in range(30)], raise_error=True)
+        assert time.monotonic() - start < 2, "one after the other they would take three seconds"
+
+        class Hanging(Slow):
+            def sign(self, signing_input):
+                time.sleep(30)
+
+        start = time.monotonic()
+        try:
+            in_thread(Hanging(), timeout=0.2).sign(b"x")
+        except SigningError:
+            print(time.monotonic() - start)
+    """
+    assert float(run(script, environ)) < 2
+
+
+CELERY = """
+from celery import Celery
+from fin_messenger_auth import TokenPairBuilder
+
+builder = TokenPairBuilder.from_env()
+builder.build("warm-up")  # before the worker forks
+app = Celery("tasks", broker="filesystem://", backend="file://{directory}/results")
+app.conf.update(
+    broker_transport_options={{"data_folder_in": "{directory}/queue", "data_folder_out": "{directory}/queue"}},
+    worker_hijack_root_logger=False,
+)
+
+@app.task
+def kid(user):
+    import os
+    from fin_messenger_auth.testing import decode
+    return os.getpid(), decode(builder.build_settings(user)).salesforce.header["kid"]
+"""
+
+
+def test_the_children_of_a_celery_worker_sign(environ: dict[str, str], tmp_path: Path) -> None:
+    pytest.importorskip("celery")
+    (tmp_path / "celery_tasks.py").write_text(CELERY.format(directory=tmp_path))
+    for name in ("queue", "results"):
+        (tmp_path / name).mkdir()
+    command = [sys.executable, "-m", "celery", "-A", "celery_tasks", "worker", "-P", "prefork", "-c", "2"]
+    with (tmp_path / "log").open("wb") as log:
+        worker = subprocess.Popen(command, env=environ, cwd=tmp_path, stdout=log, stderr=log)
+        try:
+            script = """
+                import json
+                from celery_tasks import kid
+                results = [kid.delay(str(n)) for n in range(50)]
+                print(json.dumps([each.get(timeout=40) for each in results]))
+            """
+            answers = json.loads(run(script, environ))
+        finally:
+            worker.terminate()
+            worker.wait(20)
+    assert [kid for _, kid in answers] == ["throwaway"] * 50
+    assert worker.pid not in {pid for pid, _ in answers}, "the children sign, not the worker itself"
+
+
+UVICORN = """
+import os
+from fin_messenger_auth import TokenPairBuilder
+from fin_messenger_auth.testing import decode
+
+builder = TokenPairBuilder.from_env()
+
+async def application(scope, receive, send):
+    if scope["type"] != "http":
+        return
+    settings = await builder.abuild_settings("42")
+    body = f"{os.getpid()} {decode(settings).salesforce.header['kid']}".encode()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body})
+"""
+
+
+def test_the_workers_of_uvicorn_sign(environ: dict[str, str], tmp_path: Path) -> None:
+    pytest.importorskip("uvicorn")
+    (tmp_path / "pages.py").write_text(UVICORN)
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "--workers", "2", "--host", HOST, "--port", str(port)]
+    with (tmp_path / "log").open("wb") as log:
+        server = subprocess.Popen([*command, "pages:application"], env=environ, stdout=log, stderr=log)
+        try:
+            _wait_for(port, server)
+            answers = [page(port) for _ in range(50)]
+        finally:
+            server.terminate()
+            server.wait(20)
+    assert {answer.split()[1] for answer in answers} == {"throwaway"}
+    assert str(server.pid) not in {answer.split()[0] for answer in answers}
+
+
+def page(port: int) -> str:
+    deadline = time.monotonic() + 20
+    while True:
+        connection = HTTPConnection(HOST, port, timeout=20)
+        try:
+            connection.request("GET", "/")
+            return connection.getresponse().read().decode()
+        except OSError:  # the worker is not there yet
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        finally:
+            connection.close()
+
+
+def test_importing_the_library_needs_no_variable_so_an_image_is_built_without_secrets(tmp_path: Path) -> None:
+    bare = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path), "HOME": str(tmp_path)}
+    script = """
+        from fin_messenger_auth import ConfigurationError, build_settings, default_builder
+        from fin_messenger_auth.backends import aws_kms, pkcs11
+        try:
+            default_builder()
+        except ConfigurationError as error:
+            print(error.code)
+    """
+    assert run(script, bare) == "variable-missing\n"
+
+
+GUNICORN = """
+from fin_messenger_auth import default_builder
+
+def on_starting(server):
+    default_builder().build("start-up")
+"""
+PAGES = """
+import os
+from fin_messenger_auth import build_settings
+from fin_messenger_auth.testing import decode
+
+def application(environ, start_response):
+    body = f"{os.getpid()} {decode(build_settings('42')).salesforce.header['kid']}".encode()
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+"""
+
+
+@pytest.mark.parametrize("preload", [[], ["--preload"]], ids=["not preloaded", "preloaded"])
+def test_the_start_up_hook_of_gunicorn_signs_and_the_workers_inherit_its_builder(
+    environ: dict[str, str], tmp_path: Path, preload: list[str]
+) -> None:
+    (tmp_path / "gunicorn.conf.py").write_text(GUNICORN)
+    (tmp_path / "pages.py").write_text(PAGES)
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", *preload, "--workers", "2", "--bind", f"{HOST}:{port}"]
+    with (tmp_path / "log").open("wb") as log:
+        server = subprocess.Popen([*command, "pages:application"], env=environ, cwd=tmp_path, stdout=log, stderr=log)
+        try:
+            _wait_for(port, server)
+            answers = [page(port) for _ in range(50)]
+        finally:
+            server.terminate()
+            server.wait(20)
+    assert {answer.split()[1] for answer in answers} == {"throwaway"}
+    assert str(server.pid) not in {answer.split()[0] for answer in answers}
+
+
+def test_a_mistake_in_the_configuration_stops_the_start(environ: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "gunicorn.conf.py").write_text(GUNICORN)
+    (tmp_path / "pages.py").write_text(PAGES)
+    result = subprocess.run(
+        [sys.executable, "-m", "gunicorn", "--bind", f"{HOST}:{free_port()}", "pages:application"],
+        env=environ | {"SALESFORCE_AWS_KMS_KEY_ID": ""},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode != 0
+    assert "SALESFORCE_SIGNER: SALESFORCE_AWS_KMS_KEY_ID must be set." in result.stderr
+
+
+class HashesAgain:
+    """A double of AWS KMS that treats each digest as a message, as moto does."""
+
+    def get_public_key(self, **_: object) -> dict[str, object]:
+        der = throwaway_rsa_key().public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return {
+            "KeyId": "arn:aws:kms:eu-central-1:111122223333:key/1234",
+            "PublicKey": der,
+            "KeyUsage": "SIGN_VERIFY",
+            "SigningAlgorithms": ["RSASSA_PKCS1_V1_5_SHA_256"],
+        }
+
+    def sign(self, *, Message: bytes, **_: object) -> dict[str, bytes]:  # noqa: N803 - the name in the protocol
+        return {"Signature": throwaway_rsa_key().sign(Message, PKCS1v15(), SHA256())}
+
+
+def test_an_emulator_that_hashes_the_digest_again_is_refused_at_start_up() -> None:
+    with pytest.raises(KeyUnavailableError, match="is not this key's over this digest"):
+        AWSKMSSigner("1234", kid="key-1", client=HashesAgain)

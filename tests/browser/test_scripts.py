@@ -1,0 +1,151 @@
+"""What is shipped: built from its sources, with type declarations that hold, and working with the npm package."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from base64 import b64encode
+from hashlib import sha384
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fin_messenger_auth import TokenPairBuilder
+from fin_messenger_auth.cli import main
+from fin_messenger_auth.page import renewal_module
+from tests.tools.build_scripts import ESBUILD, NAMES, STATIC, build
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.browser.conftest import Visitor
+
+PACKAGES = (ESBUILD, "typescript@7.0.2", "@intercom/messenger-js-sdk@0.0.20")
+
+RIGHT = """
+import * as api from "@intercom/messenger-js-sdk";
+import { startMessenger, type Change, type Messenger } from "./fin-messenger-auth.js";
+
+const messenger: Messenger = await startMessenger("/messenger/settings", {
+  widgetBase: "http://127.0.0.1:8765/widget/", api, reload: true, onChange: (change: Change) => console.log(change),
+});
+await messenger.signedIn();
+await messenger.signedIn({ app_id: "a", user_id: "42", z_index: 3 });
+await messenger.signedOut();
+await messenger.refresh();
+messenger.stop();
+await startMessenger({ app_id: "a" });
+document.addEventListener("fin-messenger-auth:stopped", (event) => event.detail === "signed-out");
+"""
+
+WRONG = """
+import { startMessenger } from "./fin-messenger-auth.js";
+startMessenger();
+startMessenger({ user_id: "42" });
+startMessenger("/settings", { widget_base: "x" });
+startMessenger("/settings", { onChange: (change: number) => change });
+startMessenger("/settings", { api: { boot() {} } });
+(await startMessenger("/settings")).shutdown();
+document.addEventListener("fin-messenger-auth:stopped", (event) => event.detail === "other");
+"""
+
+BESIDE_NPM = """
+import * as api from "@intercom/messenger-js-sdk";
+import { startMessenger } from "./fin-messenger-auth.js";
+window.started = startMessenger("/settings", { api }).then((messenger) => { window.messenger = messenger; });
+"""
+
+
+@pytest.fixture(scope="module")
+def workshop(program: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as a front end has it, with what ``assets`` writes."""
+    folder = tmp_path_factory.mktemp("workshop")
+    (folder / "package.json").write_text('{"private": true, "type": "module"}')
+    command = [program("npm"), "install", "--silent", "--no-audit", "--no-fund", *PACKAGES]
+    subprocess.run(command, check=True, cwd=folder, capture_output=True)
+    assert main(["assets", str(folder)]) == 0
+    return folder
+
+
+def checked(workshop: Path, source: str) -> list[str]:
+    (workshop / "check.ts").write_text(source)
+    options = ["--noEmit", "--strict", "--target", "es2022", "--module", "nodenext", "--lib", "es2022,dom"]
+    done = subprocess.run(
+        [workshop / "node_modules/.bin/tsc", *options, "check.ts"],
+        cwd=workshop,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.splitlines()
+
+
+def test_what_is_shipped_is_what_the_sources_give(program: Callable[[str], str]) -> None:
+    names = NAMES.read_text()
+    for name, script in build(program("npm")).items():
+        assert (STATIC / name).read_text() == script
+    assert NAMES.read_text() == names
+
+
+def test_the_integrity_hash_is_that_of_the_module(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["assets", str(tmp_path / "static")]) == 0
+    module = (tmp_path / "static" / "fin-messenger-auth.js").read_bytes()
+    assert module == Path(renewal_module()).read_bytes()
+    assert capsys.readouterr().out == f"sha384-{b64encode(sha384(module).digest()).decode()}\n"
+
+
+def test_typescript_takes_what_is_right(workshop: Path) -> None:
+    assert checked(workshop, RIGHT) == []
+
+
+def test_typescript_refuses_what_is_wrong(workshop: Path) -> None:
+    errors = [line for line in checked(workshop, WRONG) if line.startswith("check.ts")]
+    assert [int(line.partition("(")[2].partition(",")[0]) for line in errors] == list(range(3, 10))
+
+
+def test_beside_the_npm_package_the_region_and_the_user_are_right(
+    visitor: Visitor, workshop: Path, messenger_builder: TokenPairBuilder
+) -> None:
+    (workshop / "app.js").write_text(BESIDE_NPM)
+    esbuild = [workshop / "node_modules/.bin/esbuild", "--bundle", "--format=esm", "app.js"]
+    bundle = subprocess.run(esbuild, check=True, capture_output=True, cwd=workshop).stdout
+    api_base = "https://api-iam.eu.intercom.io"
+    answers = [
+        {**messenger_builder.build_settings(42), "api_base": api_base},
+        {"app_id": "throwaway", "api_base": api_base},
+        {**messenger_builder.build_settings(7), "api_base": api_base},
+    ]
+    context, home = visitor.context, "https://shop.example/"
+    page_markup = '<!doctype html><link rel=icon href=data:,><body><script type=module src="/app.js"></script>'
+    context.route(home, lambda route: route.fulfill(body=page_markup, content_type="text/html"))
+    context.route(f"{home}app.js", lambda route: route.fulfill(body=bundle, content_type="text/javascript"))
+    context.route(f"{home}settings", lambda route: route.fulfill(json=answers.pop(0)))
+    loads: list[str] = []
+    recorder = (
+        "window.told = Intercom.q.map(call => [...call]);"
+        "Intercom = (method, settings) => told.push([method, JSON.parse(JSON.stringify(settings ?? null))]);"
+    )
+
+    def widget(route: object) -> None:
+        loads.append(route.request.url)  # type: ignore[attr-defined]
+        route.fulfill(body=recorder, content_type="text/javascript")  # type: ignore[attr-defined]
+
+    context.route("https://widget.intercom.io/**", widget)
+    page = visitor.open(home)
+    page.evaluate("started")
+    page.wait_for_function("window.told")
+    page.evaluate("messenger.refresh()")
+    page.evaluate("messenger.signedIn()")
+    told = json.loads(page.evaluate("JSON.stringify(told)"))
+    assert [(method, settings and settings.get("user_id")) for method, settings in told] == [
+        ("boot", "42"),
+        ("shutdown", None),
+        ("boot", None),
+        ("update", "7"),
+    ]
+    for method, settings in told:
+        assert method == "shutdown" or settings["api_base"] == api_base
+        assert not settings or "region" not in settings
+    assert loads == ["https://widget.intercom.io/widget/throwaway"]
+    assert page.evaluate("intercomSettings.api_base") == api_base

@@ -1,0 +1,197 @@
+"""How many small changes of the core go unnoticed: ``nox -s mutants``, with cosmic-ray's operators.
+
+Draws mutants of the core at random, runs on each the tests that reach its line, and prints those that survive. Fails
+when fewer than 97 % are killed. ``--seconds`` is the time budget, ``--seed`` draws others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import difflib
+import importlib
+import itertools
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import parso
+import pytest
+from cosmic_ray.ast import ast_nodes
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.plugins import get_operator, operator_names
+from coverage import CoverageData
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = Path("src", "fin_messenger_auth")
+ENOUGH = 0.97
+LONGEST = 90  # seconds: a mutant that takes longer has been noticed
+
+CORE = "errors json_values keys pem signers jws users intercom salesforce settings environment pair".split()
+TESTS = sorted(f"tests/{path.name}" for path in (ROOT / "tests").glob("test_*.py"))
+# For what is run by importing a module, and so by all tests.
+FOR_IMPORTS = [
+    f"tests/test_{name}.py"
+    for name in "users settings minters jws signers keys pair environment async package properties leaks".split()
+]
+SHARED = "pytest hypothesis django.db.models flask fastapi.testclient joserfc.jwt jwt werkzeug.local"
+OPTIONS = ["-x", "-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+
+# What these change cannot be told from the original: None is a singleton, and so are short strings and small integers.
+EQUIVALENT = {f"ReplaceComparisonOperator_{each}" for each in ("Is_Eq", "IsNot_NotEq", "Eq_Is", "NotEq_IsNot")}
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One change: an operator of cosmic-ray, applied at one of its places in a module."""
+
+    module: str
+    operator: str
+    occurrence: int
+    line: int
+
+    def source(self) -> str:
+        """Return the module with the change."""
+        changed: str = mutate_code(source_of(self.module), get_operator(self.operator)(), self.occurrence)
+        return changed
+
+    def __str__(self) -> str:
+        """Show the lines that differ."""
+        pairs = difflib.ndiff(source_of(self.module).splitlines(), self.source().splitlines())
+        changes = [each for each in pairs if each.startswith(("- ", "+ "))]
+        return "\n".join([f"{self.module}.py:{self.line} {self.operator.partition('/')[2]}", *changes])
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A pytest plugin that keeps the tests that reach a line; all of them where only an import does."""
+
+    reaching: frozenset[str]
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        if self.reaching:
+            items[:] = [item for item in items if item.nodeid in self.reaching]
+
+
+@cache
+def source_of(module: str) -> str:
+    return (ROOT / PACKAGE / f"{module}.py").read_text("utf-8")
+
+
+def mutants_of(module: str) -> Iterator[Mutant]:
+    """Every mutant outside of annotations and bare stars in signatures, which the type checkers hold."""
+    source = source_of(module)
+    notes = (
+        note
+        for node in ast.walk(ast.parse(source))
+        for note in (getattr(node, "annotation", None), getattr(node, "returns", None))
+        if note is not None
+    )
+    annotated = {
+        place
+        for note in notes
+        for place in itertools.product(
+            range(note.lineno, note.end_lineno + 1), range(note.col_offset, note.end_col_offset)
+        )
+    }
+    nodes = list(ast_nodes(parso.parse(source)))
+    for name in operator_names():
+        operator = get_operator(name)
+        if operator.arguments() or name.partition("/")[2] in EQUIVALENT:
+            continue
+        places = ((node, start) for node in nodes for start, _ in operator().mutation_positions(node))
+        for occurrence, (node, start) in enumerate(places):
+            if start not in annotated and node.parent.type not in {"parameters", "param"}:
+                yield Mutant(module, name, occurrence, start[0])
+
+
+def tests_by_line(copy: Path) -> dict[tuple[str, int], frozenset[str]]:
+    """Run the tests on the core as it is, and return which of them run each of its lines."""
+    options = "-q -n auto -p no:cacheprovider --cov --cov-context=test --cov-report= --cov-fail-under=0".split()
+    environ = os.environ | {"PYTHONPATH": "src"}
+    subprocess.run([sys.executable, "-m", "pytest", *options, *TESTS], cwd=copy, env=environ, check=True)
+    data = CoverageData(str(copy / ".coverage"))
+    data.read()
+    return {
+        (module, line): frozenset(context.partition("|")[0] for context in contexts if context)
+        for module in CORE
+        for line, contexts in data.contexts_by_lineno(str(copy / PACKAGE / f"{module}.py")).items()
+    }
+
+
+def start(module: str, source: str, copy: Path, tick: int, reaching: frozenset[str]) -> int:
+    """Run the tests on a changed module, in a process that has all that others wrote already; return its ID."""
+    path = copy / PACKAGE / f"{module}.py"
+    path.write_text(source, "utf-8")
+    os.utime(path, (tick, tick))  # or the bytecode of a mutant of the same second and length would be taken for it
+    if process := os.fork():
+        return process
+    signal.alarm(LONGEST)
+    status = 1
+    try:
+        os.chdir(copy)
+        os.dup2(os.open("log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 1)
+        os.dup2(1, 2)
+        sys.path.insert(0, str(copy / "src"))
+        os.environ["PYTHONPATH"] = str(copy / "src")
+        files = sorted({name.partition("::")[0] for name in reaching}) or FOR_IMPORTS
+        status = pytest.main([*OPTIONS, *files], [Selection(reaching)])
+    finally:
+        os._exit(status)  # whatever happens: only the parent goes on
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=120, help="when to stop drawing (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=int, default=time.time_ns() // 10**9 // 86_400, help="default: a new one each day"
+    )
+    parser.add_argument("--modules", nargs="*", default=CORE, help="of the core (default: all)")
+    arguments = parser.parse_args()
+    drawn = [mutant for module in arguments.modules for mutant in mutants_of(module)]
+    print(f"{len(drawn)} mutants of {len(arguments.modules)} modules, seed {arguments.seed}", flush=True)
+    random.Random(arguments.seed).shuffle(drawn)
+    for module in SHARED.split():
+        importlib.import_module(module)
+    with TemporaryDirectory() as directory:
+        free = [Path(directory, str(number)) for number in range(os.cpu_count() or 1)]
+        for copy in free:
+            shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "__pycache__", "_build", "node_modules"))
+        lines = tests_by_line(free[0])
+        some = next(each for (module, _), each in lines.items() if module == "intercom" and each)
+        if start("pair", source_of("pair"), free[0], 0, some) and os.wait()[1]:
+            print((free[0] / "log").read_text("utf-8"))
+            return 2
+        end, running, judged, survivors = time.monotonic() + arguments.seconds, {}, 0, 0
+        for tick in itertools.count(1):
+            while free and drawn and time.monotonic() < end:
+                copy, mutant = free.pop(), drawn.pop()
+                reaching = lines.get((mutant.module, mutant.line), frozenset())
+                running[start(mutant.module, mutant.source(), copy, tick, reaching)] = copy, mutant
+            if not running:
+                break
+            process, status = os.wait()
+            copy, mutant = running.pop(process)
+            (copy / PACKAGE / f"{mutant.module}.py").write_text(source_of(mutant.module), "utf-8")
+            free.append(copy)
+            judged += 1
+            if status == 0:
+                survivors += 1
+                print(f"\nSURVIVES: {mutant}", flush=True)
+            print(".", end="" if judged % 20 else f" {judged}\n", flush=True)
+    killed = 1 - survivors / judged
+    print(f"\n{judged} mutants, {survivors} survive: {killed:.1%} killed (at least {ENOUGH:.0%} expected)")
+    return int(killed < ENOUGH)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,263 @@
+"""The doctor looks at pages and uploads: its first line names the one thing to do."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from fin_messenger_auth import render_snippet
+from fin_messenger_auth.cli import main
+from fin_messenger_auth.diagnosis import CATALOGUE, check_page, settings_in_page
+from fin_messenger_auth.onboarding import make_key_directory
+from fin_messenger_auth.page import strict_policy
+from tests.broken_setups import Setup
+from tests.broken_sites import BROKEN_SITES, HEALTHY_SITES, MUST_NOT_BE_PRINTED, Site, SiteCase, by_hand, snippet
+from tests.broken_tokens import ISSUER, SECRET
+
+
+@pytest.fixture(scope="session")
+def made_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_key_directory(tmp_path_factory.mktemp("keygen") / "keys").path
+
+
+@pytest.fixture
+def site(made_directory: Path, tmp_path: Path) -> Site:
+    directory = Path(shutil.copytree(made_directory, tmp_path / "keys"))
+    return Site(directory, Setup.healthy(directory).environ, [str(directory), "--issuer", ISSUER])
+
+
+def doctor(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *more: str
+) -> tuple[int, str]:
+    """Run the command as a user would, with the page in a file."""
+    path = site.directory.parent / "page.html"
+    path.write_text(site.document, encoding="utf-8")
+    for name in ("INTERCOM_REGION", *site.environ):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in site.environ.items():
+        monkeypatch.setenv(name, value)
+    status = main(["doctor", *site.options, "--page", str(path), *more])
+    return status, capsys.readouterr().out
+
+
+def first_code(output: str) -> str:
+    """The code of the first finding that is an error or a warning."""
+    lines = output.splitlines()
+    at = next((at for at, line in enumerate(lines) if line[:1] in ("✗", "!")), None)
+    return "" if at is None else lines[at + 2].split()[1]
+
+
+@pytest.mark.parametrize("case", [*BROKEN_SITES, *HEALTHY_SITES], ids=str)
+def test_the_first_line_names_the_fault(
+    case: SiteCase, site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case.change(site)
+    status, output = doctor(site, monkeypatch, capsys)
+    assert first_code(output) == case.code, output
+    assert status == int("✗" in output)
+    assert not MUST_NOT_BE_PRINTED.search(output)
+    assert SECRET not in output
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(BROKEN_SITES) >= 60
+    assert len(HEALTHY_SITES) >= 20
+    assert len({str(case) for case in (*BROKEN_SITES, *HEALTHY_SITES)}) == len(BROKEN_SITES) + len(HEALTHY_SITES)
+    assert {case.code for case in BROKEN_SITES} <= set(CATALOGUE)
+
+
+def test_it_says_what_it_looked_at_and_what_not(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site.document = snippet(site.settings)
+    _, output = doctor(site, monkeypatch, capsys)
+    assert output.splitlines()[-2].startswith("Looked at: the environment, your page (")
+    assert output.splitlines()[-1] == "Not looked at: the upload: --uploaded FILE."
+
+
+def test_strict_counts_what_was_not_looked_at_and_warnings(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site.document = snippet(site.settings)
+    assert doctor(site, monkeypatch, capsys, "--strict")[0] == 1
+    site.upload(site.jwk)
+    assert doctor(site, monkeypatch, capsys, "--strict")[0] == 0
+    site.document = by_hand(site.settings, shutdown=False)
+    assert doctor(site, monkeypatch, capsys)[0] == 0
+    assert doctor(site, monkeypatch, capsys, "--strict")[0] == 1
+
+
+def test_json_says_what_was_looked_at(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site.document = snippet(site.settings)
+    _, output = doctor(site, monkeypatch, capsys, "--json")
+    assert json.loads(output)["not_looked_at"] == ["the upload: --uploaded FILE"]
+
+
+def test_a_replaced_key_is_one_finding_with_both_ways_out(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = next(each for each in BROKEN_SITES if each.name == "another key uploaded")
+    case.change(site)
+    _, output = doctor(site, monkeypatch, capsys)
+    assert output.count("✗") == 1
+    assert site.environ["SALESFORCE_KEY_ID"] in output
+    assert "restore the old key" in output
+    assert "set SALESFORCE_KEY_ID=NEW" in output
+
+
+def test_fin_ai_gives_the_advice_on_fin_and_nothing_else(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    next(each for each in BROKEN_SITES if each.name == "issuer fin.ai").change(site)
+    _, output = doctor(site, monkeypatch, capsys)
+    assert "salesforce-issuer-differs" not in output
+    assert "SALESFORCE_IDENTITY=fin-managed" in output
+
+
+class _Shop(BaseHTTPRequestHandler):
+    """A site that signs in whoever has its cookie."""
+
+    answers: ClassVar[dict[str, tuple[int, dict[str, str], str]]] = {}
+    seen: ClassVar[list[dict[str, str]]] = []
+
+    def do_GET(self) -> None:
+        self.seen.append(dict(self.headers))
+        path = self.path if "session=ada" in self.headers.get("Cookie", "") else f"{self.path}?anonymous"
+        status, headers, body = self.answers.get(path, (404, {}, ""))
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def shop() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Shop)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    _Shop.seen.clear()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_it_fetches_a_page_of_the_running_site(
+    shop: str, site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    private = {"Cache-Control": "private, no-store"}
+    _Shop.answers = {
+        "/": (302, {"Location": "/home"}, ""),
+        "/home": (200, private, snippet(site.settings)),
+        "/away": (302, {"Location": "http://localhost:1/"}, ""),
+        "/cached": (200, {"Cache-Control": "max-age=60"}, snippet(site.settings)),
+        "/home?anonymous": (200, {}, snippet(site.builder.build_settings(None))),
+    }
+    for name, value in site.environ.items():
+        monkeypatch.setenv(name, value)
+    cookie = ("--cookie", "session=ada", "--header", "X-Test: 1")
+
+    def codes(path: str, *words: str) -> str:
+        main(["doctor", *site.options, "--page", shop + path, *words])
+        return first_code(capsys.readouterr().out)
+
+    assert codes("/", *cookie, "--user", "42") == ""
+    assert _Shop.seen[0]["X-Test"] == "1"
+    assert codes("/cached", *cookie) == "page-cached"
+    assert codes("/home", "--user", "42") == "page-anonymous"
+    assert codes("/home", "--user", "") == ""
+    assert codes("/away", *cookie) == "page-settings-missing"
+
+
+@pytest.mark.parametrize("url", ["http://example.com/", "ftp://127.0.0.1/", "https://"])
+def test_no_page_is_fetched_without_tls_from_elsewhere(
+    url: str, site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in site.environ.items():
+        monkeypatch.setenv(name, value)
+    assert main(["doctor", "--page", url]) == 1
+    assert "cannot be fetched" in capsys.readouterr().err
+
+
+WINDOW = "window.intercomSettings"
+NONCE = "bm9uY2Utb2YtMTYtYnl0ZXM"
+
+
+def policy_codes(policy: str, document: str) -> list[str]:
+    headers = {"Content-Security-Policy": policy, "Cache-Control": "no-store"}
+    found = check_page(document, headers=headers, secret=SECRET)
+    return [each.code for each in found if each.code.startswith("page-")]
+
+
+def test_a_policy_is_held_to_the_script_and_to_the_hosts(site: Site) -> None:
+    made = render_snippet(site.settings, nonce=NONCE)
+    assert policy_codes(strict_policy(NONCE), made) == []
+    assert policy_codes(strict_policy("YW5vdGhlci1ub25jZS1lbnRpcmVseQ"), made) == ["page-csp"]
+    assert policy_codes("script-src 'self'", made) == ["page-csp"]
+    assert policy_codes(f"script-src 'nonce-{NONCE}' 'strict-dynamic'; connect-src 'self'", made) == ["page-csp"]
+    assert policy_codes(f"script-src 'nonce-{NONCE}'", made) == ["page-csp"]  # the widget's host is missing
+    assert policy_codes(f"script-src {made.csp_source} 'strict-dynamic'", render_snippet(site.settings)) == []
+    assert policy_codes("default-src https: wss: 'unsafe-inline'", made) == []
+    assert policy_codes("img-src 'self'", made) == []
+
+
+@pytest.mark.parametrize(
+    ("document", "source", "values", "unknown"),
+    [
+        (
+            "<script>window.intercomSettings={app_id:'a',user_id:u.id}</script>",
+            "window.intercomSettings",
+            {"app_id": "a"},
+            ("user_id",),
+        ),
+        ('<script>Intercom( \'boot\' , {"app_id":"a",})</script>', "Intercom('boot')", {"app_id": "a"}, ()),
+        ("<script>Intercom('update',{app_id:`a`,x:`${y}`})</script>", "Intercom('update')", {"app_id": "a"}, ("x",)),
+        ("<script>Intercom({app_id:'a',...more,['k']:1,f(){return 1}})</script>", "npm", {"app_id": "a"}, ("f",)),
+        (
+            "<script>window.intercomSettings={app_id:'\\u0061\\x62',n:-1.5e3,l:[1,[true,null]],}</script>",
+            "window.intercomSettings",
+            {"app_id": "ab", "n": -1500, "l": [1, [True, None]]},
+            (),
+        ),
+        ('{"app_id":"a"}', "JSON", {"app_id": "a"}, ()),
+        (
+            "<script>window.intercomSettings={app_id:'a'};window.intercomSettings.user_id='1'</script>",
+            "window.intercomSettings",
+            {"app_id": "a", "user_id": "1"},
+            (),
+        ),
+    ],
+    ids=lambda value: value[:30] if isinstance(value, str) else None,
+)
+def test_settings_are_read_however_they_are_written(
+    document: str, source: str, values: dict[str, Any], unknown: tuple[str, ...]
+) -> None:
+    [found] = settings_in_page(document)
+    assert (found.source, found.values, found.unknown) == (source, values, unknown)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "<script>window.intercomSettings={app_id:" + "[" * 100_000,
+        "<script>app_id" + "={" * 50_000 + "</script>",
+        "<script>app_id" + "=({a:(" * 20_000 + "</script>",
+        "<script>window.intercomSettings={app_id:'" + "\\" * 100_001 + "</script>",
+        "<script>app_id" + "={/*" * 30_000 + "</script>",
+        '{"app_id":' * 50_000,
+    ],
+    ids=["lists", "objects", "expressions", "backslashes", "comments", "JSON"],
+)
+def test_a_hostile_page_is_read_quickly_and_without_a_traceback(document: str) -> None:
+    assert settings_in_page(document) == []

@@ -1,0 +1,247 @@
+"""When a signer fails: what the page gets, what the error says, and what the log holds."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import pickle
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from fin_messenger_auth import (
+    ConfigurationError,
+    IntercomMinter,
+    SalesforceMinter,
+    SigningError,
+    TokenPairBuilder,
+    in_thread,
+    outages,
+)
+from fin_messenger_auth.testing import throwaway_builder
+
+LOCAL = throwaway_builder()
+CREDENTIAL = "AKIA-hunter2"
+
+
+class Signer:
+    """The local signer of a token, failing on demand."""
+
+    def __init__(self, inner: Any, error: Exception | None = None) -> None:
+        self.inner, self.error, self.alg, self.kid = inner, error, inner.alg, inner.kid
+
+    def sign(self, signing_input: bytes, /) -> bytes:
+        if self.error is not None:
+            raise self.error
+        return bytes(self.inner.sign(signing_input))
+
+
+class AsyncSigner(Signer):
+    sign = None  # type: ignore[assignment]
+
+    async def asign(self, signing_input: bytes, /) -> bytes:
+        await asyncio.sleep(0)
+        return Signer.sign(self, signing_input)
+
+
+Build = Callable[[TokenPairBuilder], dict[str, Any]]
+
+
+def at_once(builder: TokenPairBuilder) -> dict[str, Any]:
+    return builder.build_settings("42")
+
+
+def awaited(builder: TokenPairBuilder) -> dict[str, Any]:
+    return asyncio.run(builder.abuild_settings("42"))
+
+
+KINDS: dict[str, tuple[type[Signer], Build]] = {
+    "sync": (Signer, at_once),
+    "sync in async code": (Signer, awaited),
+    "async": (AsyncSigner, awaited),
+}
+
+
+def failing(kind: type[Signer], *tokens: str, policy: Any, error: Exception | None = None) -> TokenPairBuilder:
+    def signer(token: str, inner: Any) -> Any:
+        return kind(inner, (error or ConnectionError(CREDENTIAL)) if token in tokens else None)
+
+    assert LOCAL.salesforce
+    return replace(
+        LOCAL,
+        intercom=IntercomMinter(signer("intercom", LOCAL.intercom.signer)),
+        salesforce=replace(LOCAL.salesforce, signer=signer("salesforce", LOCAL.salesforce.signer)),
+        on_signing_error=policy,
+    )
+
+
+PAGES = [
+    ("intercom", "intercom-only", set()),
+    ("salesforce", "intercom-only", {"user_id", "intercom_user_jwt"}),
+    ("intercom salesforce", "intercom-only", set()),
+    ("intercom", "anonymous", set()),
+    ("salesforce", "anonymous", set()),
+    ("", "anonymous", {"user_id", "intercom_user_jwt", "salesforce_identity_token"}),
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("called", [False, True], ids=["value", "function"])
+@pytest.mark.parametrize(("tokens", "outcome", "signed"), PAGES, ids=[f"{each[0]}, {each[1]}" for each in PAGES])
+def test_what_the_page_keeps(kind: str, called: bool, tokens: str, outcome: str, signed: set[str]) -> None:
+    signer, build = KINDS[kind]
+    policy = (lambda _error: outcome) if called else outcome
+
+    settings = build(failing(signer, *tokens.split(), policy=policy))
+
+    assert set(settings) == {"api_base", "app_id"} | signed
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_error_says_which_token_key_and_signer(kind: str) -> None:
+    signer, build = KINDS[kind]
+    builder = failing(signer, "salesforce", policy="raise")
+
+    with pytest.raises(SigningError, match=rf"^{signer.__name__} raised ConnectionError\.$") as caught:
+        build(builder)
+
+    assert builder.salesforce
+    assert (caught.value.token, caught.value.kid) == ("salesforce_identity_token", "throwaway")
+    assert caught.value.signer is builder.salesforce.signer
+    assert isinstance(caught.value.__cause__, ConnectionError)
+
+
+def test_the_signer_of_the_error_is_the_real_one() -> None:
+    assert LOCAL.salesforce
+    real = Signer(LOCAL.salesforce.signer, OSError())
+    builder = replace(LOCAL, salesforce=replace(LOCAL.salesforce, signer=in_thread(real)))
+
+    with pytest.raises(SigningError, match=r"^Signer raised OSError\.$") as caught:
+        awaited(builder)
+
+    assert caught.value.signer is real
+
+
+def test_an_error_of_the_signer_s_own_is_passed_on_with_the_same() -> None:
+    own = SigningError("the HSM is gone")
+    with pytest.raises(SigningError) as caught:
+        at_once(failing(Signer, "intercom", policy="raise", error=own))
+
+    assert caught.value is own
+    assert (own.token, own.kid) == ("intercom_user_jwt", None)
+    restored = pickle.loads(pickle.dumps(own))
+    assert (str(restored), restored.token, restored.signer) == ("the HSM is gone", "intercom_user_jwt", None)
+
+
+def test_a_function_sees_each_error_once_and_chooses() -> None:
+    seen: list[SigningError] = []
+
+    def policy(error: SigningError) -> Any:
+        seen.append(error)
+        return "intercom-only" if error.token == "salesforce_identity_token" else "raise"
+
+    assert "intercom_user_jwt" in at_once(failing(Signer, "salesforce", policy=policy))
+    with pytest.raises(SigningError):
+        at_once(failing(Signer, "intercom", policy=policy))
+    assert [error.token for error in seen] == ["salesforce_identity_token", "intercom_user_jwt"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_function_that_answers_something_else_is_an_error(kind: str) -> None:
+    signer, build = KINDS[kind]
+    with pytest.raises(ConfigurationError, match=r'^on_signing_error returned NoneType; expected "raise", ') as caught:
+        build(failing(signer, "salesforce", policy=lambda _error: None))
+    assert isinstance(caught.value.__cause__, SigningError)
+
+
+def test_what_the_function_raises_passes() -> None:
+    with pytest.raises(ZeroDivisionError):
+        at_once(failing(Signer, "salesforce", policy=lambda _error: 1 // 0))
+
+
+async def coroutine(_error: SigningError) -> str:
+    return "raise"
+
+
+@pytest.mark.parametrize("policy", ["ignore", None, 7, coroutine], ids=["ignore", "None", "7", "coroutine"])
+def test_a_policy_is_checked_at_start_up(policy: Any) -> None:
+    with pytest.raises(
+        ConfigurationError, match=r'^on_signing_error: expected "raise", "anonymous" or "intercom-only"'
+    ):
+        replace(LOCAL, on_signing_error=policy)
+
+
+def records(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    return [each for each in caplog.records if each.name == "fin_messenger_auth"]
+
+
+def test_the_record_names_token_kid_and_cause_and_no_foreign_message(caplog: pytest.LogCaptureFixture) -> None:
+    at_once(failing(Signer, "salesforce", policy="intercom-only"))
+
+    [record] = records(caplog)
+    assert record.getMessage() == (
+        "Signing salesforce_identity_token with kid 'throwaway' failed (intercom-only): Signer raised ConnectionError. "
+        "Failures since the last record: 1."
+    )
+    assert record.exc_info
+    assert record.exc_info[0] is SigningError
+    assert "in sign\n" in caplog.text  # the traceback of the cause
+    assert "\nConnectionError\n" in caplog.text
+    assert CREDENTIAL not in caplog.text
+
+
+def test_the_whole_chain_is_shown_without_its_messages(caplog: pytest.LogCaptureFixture) -> None:
+    error = ConnectionError(CREDENTIAL)
+    error.__cause__ = TimeoutError(CREDENTIAL)
+    error.__cause__.__context__ = KeyError(CREDENTIAL)
+
+    at_once(failing(Signer, "salesforce", policy="anonymous", error=error))
+
+    assert all(name in caplog.text for name in ("ConnectionError", "TimeoutError", "KeyError"))
+    assert CREDENTIAL not in caplog.text
+
+
+def test_a_flood_is_one_record_in_ten_seconds_with_a_count(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(outages.time, "monotonic", lambda: now)  # type: ignore[attr-defined]
+    builder, other = (failing(Signer, "salesforce", policy="anonymous") for _ in range(2))
+
+    threads = [threading.Thread(target=lambda: [at_once(builder) for _ in range(50)]) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    at_once(other)  # each builder has records of its own
+    now += outages.SECONDS_BETWEEN_RECORDS
+    at_once(builder)
+
+    counts = [int(record.getMessage().rpartition(": ")[2].rstrip(".")) for record in records(caplog)]
+    assert counts == [1, 1, 400]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_fork_in_the_middle_of_a_flood_leaves_the_child_its_log() -> None:
+    log = outages.OutageLog()
+    with log._lock():  # as another thread would
+        child = os.fork()
+        if child == 0:
+            log.write(SigningError("x"), "anonymous")
+            os._exit(7)
+        deadline = time.monotonic() + 5
+        while (status := os.waitpid(child, os.WNOHANG)) == (0, 0) and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert os.waitstatus_to_exitcode(status[1]) == 7
+
+
+def test_a_local_pair_that_is_signed_writes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    assert isinstance(LOCAL.salesforce, SalesforceMinter)
+    at_once(failing(Signer, policy="anonymous"))
+    assert records(caplog) == []
