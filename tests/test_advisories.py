@@ -7,8 +7,9 @@ import json
 import socket
 import threading
 import time
+import tomllib
 import zlib
-from importlib.metadata import requires
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -145,8 +146,18 @@ class _Source:
 class TestJson:
     @pytest.mark.parametrize(
         "document",
-        ['{"a":1,"a":2}', "NaN", "[Infinity]", "-1e999", "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1), "[" * 10**5]
-        + ["", "{", '"\\', " " * (MAX_JSON_LENGTH + 1)],
+        [
+            '{"a":1,"a":2}',
+            "NaN",
+            "[Infinity]",
+            "-1e999",
+            "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1),
+            "[" * 10**5,
+            "",
+            "{",
+            '"\\',
+            " " * (MAX_JSON_LENGTH + 1),
+        ],
         ids=["twice", "nan", "infinity", "overflow", "deep", "very deep", "empty", "open", "escape", "long"],
     )
     def test_what_readers_may_differ_about_is_refused(self, document: str) -> None:
@@ -162,7 +173,7 @@ class TestJson:
         with pytest.raises(InvalidKeyError, match="not valid JSON"):
             read_jwk('{"kty":"RSA","kty":"oct"}')
 
-    @pytest.mark.parametrize("date", ["Mon, 01 Jan 99999 00:00:00 GMT", "", "x", "Mon, 01 Jan 0000 00:00:00 GMT"])
+    @pytest.mark.parametrize("date", ["Mon, 01 Jan 99999 00:00:00 GMT", "", "x", "Mon, 99 Jan 2026 00:00:00 GMT"])
     def test_a_date_beyond_the_calendar_is_none(self, date: str) -> None:
         assert Answer(200, {"date": date}, b"").date is None
 
@@ -278,7 +289,8 @@ class TestNetwork:
 def test_no_admitted_version_has_a_published_advisory() -> None:
     # cryptography: CVE-2026-26007 and -34073 and -39892 (46.0.5 to 46.0.7), GHSA-537c-gmf6-5ccf (OpenSSL in the wheels,
     # 48.0.1), CVE-2026-69247 (50.0.0). joserfc: CVE-2026-48990 and CVE-2026-49852 (1.6.8).
-    needed = {line.partition(">=")[0]: line.partition(">=")[2] for line in requires("fin-messenger-auth") or []}
+    document = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))
+    needed = dict(line.split(">=") for line in document["project"]["dependencies"])
 
     assert tuple(map(int, needed["cryptography"].split("."))) >= (50, 0, 0)
     assert tuple(map(int, needed["joserfc"].split("."))) >= (1, 6, 8)
