@@ -29,6 +29,8 @@ ORG_ID = "00D000000000001AAA"
 DEPLOYMENT = "Fin_Custom_Client"
 JWKS_PATH = "/jwks.json"
 
+GUESTS = {"guest": "UNAUTH/NA/uid:", "anon": "ANON/"}
+
 Reply = tuple[int, Any]
 
 
