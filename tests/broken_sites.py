@@ -251,7 +251,11 @@ def swapped(settings: dict[str, Any]) -> None:
 
 
 def cut_off(name: str) -> Callable[[dict[str, Any]], None]:
-    return lambda settings: settings.update({name: settings[name][:-40]})
+    def cut(settings: Settings) -> None:
+        message, _, signature = settings[name].rpartition(".")
+        settings[name] = f"{message}.{signature[: len(signature) // 8 * 4]}"
+
+    return cut
 
 
 def other_signer(settings: dict[str, Any]) -> None:

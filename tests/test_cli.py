@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+import fin_messenger_auth
 from fin_messenger_auth.cli import main
 from fin_messenger_auth.testing import throwaway_secret, verify
 
@@ -160,7 +161,7 @@ def test_a_terminal_without_the_mark_shows_the_rest() -> None:
 def test_the_module_runs_the_same_parser(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["fin-messenger-auth", "--version"])
     with pytest.raises(SystemExit) as caught:
-        runpy.run_module("fin_messenger_auth", run_name="__main__")
+        runpy.run_path(str(Path(fin_messenger_auth.__file__).with_name("__main__.py")), run_name="__main__")
     assert caught.value.code == 0
     assert "fin-messenger-auth" in capsys.readouterr().out
 

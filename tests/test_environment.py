@@ -221,7 +221,7 @@ MISTAKES: dict[str, tuple[dict[str, str], type[FinMessengerAuthError], str]] = {
         f"{name} unreadable": (
             without(OWN_KEY, name) | {f"{name}_FILE": "/nowhere/at/all"},
             KeyUnavailableError,
-            f"^{name}_FILE: The key file '/nowhere/at/all' cannot be read",
+            f"^{name}_FILE: The key file .* cannot be read",
         )
         for name in ("INTERCOM_MESSENGER_SECRET", "SALESFORCE_PRIVATE_KEY", "SALESFORCE_PRIVATE_KEY_PASSWORD")
     },

@@ -2,6 +2,6 @@
 
 import sys
 
-from .cli import main
+from fin_messenger_auth.cli import main
 
 sys.exit(main())

@@ -62,6 +62,10 @@ class OutageLog:
         self._due, self._failures = float("-inf"), 0
         self._lock = PerProcess(Lock)  # one that was held in a fork stays with the parent
 
+    def __deepcopy__(self, _memo: dict[int, object]) -> OutageLog:
+        """Return the log itself: a copy of a builder, as ``dataclasses.asdict`` makes it, shares it."""
+        return self
+
     def write(self, error: SigningError, outcome: Outcome) -> None:
         """Write a record, or count the failure for the next one.
 

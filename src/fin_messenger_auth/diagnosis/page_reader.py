@@ -151,9 +151,11 @@ def _source_of(source: str, found: re.Match[str]) -> str:
         return f"Intercom('{call[1]}')"
     if re.search(r"\bintercomSettings\s*=\s*$", before):
         return "window.intercomSettings"
+    if _OURS in source:
+        return "snippet"
     if re.search(r"\b(?:Intercom|boot|update)\(\s*$", before):
         return "npm"
-    return "snippet" if _OURS in source else "script"
+    return "script"
 
 
 def _read_properties(page: Page, source: str) -> None:

@@ -11,7 +11,6 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from fin_messenger_auth import intercom, salesforce
-from fin_messenger_auth.diagnosis import settings_in_page
 from fin_messenger_auth.errors import masked
 from fin_messenger_auth.token_parser import parse_token
 
@@ -93,6 +92,8 @@ def settings_in(document: str) -> dict[str, Any]:
     Raises:
         AssertionError: It passes none.
     """
+    from fin_messenger_auth.diagnosis import settings_in_page  # noqa: PLC0415 - 30 ms that decoding need not pay
+
     found = settings_in_page(document)
     if not found:
         raise AssertionError("The page passes no settings to the Messenger.")
