@@ -27,7 +27,7 @@ ATTEMPTS = attempts("42")
 SETTINGS = "/messenger/settings"
 ANONYMOUS = {"api_base": "https://api-iam.intercom.io", "app_id": "throwaway"}
 NONCE = "bm9uY2Utb2YtMTYtYnl0ZXM"
-SIGN_OUT_SCRIPT = "delete settings[name]"
+SIGN_OUT_SCRIPT = '})().leave("'
 PAGE = "<!doctype html><title>Shop</title>{{ fin_messenger(**public) }}"
 
 
@@ -160,7 +160,7 @@ def user_in(page: httpx.Response) -> str | None:
     found: str | None = None
     if "eyJ" in page.text:
         must_be_private(page)
-        assert 'import{renew}from"/messenger/renewal.js";renew("/messenger/settings")' in page.text
+        assert 'import{startMessenger}from"/messenger/renewal.js";startMessenger("/messenger/settings")' in page.text
         found = re.findall(r'"user_id":"([^"]+)"', page.text)[0]
     return found
 
