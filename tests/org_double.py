@@ -29,6 +29,8 @@ ORG_ID = "00D000000000001AAA"
 DEPLOYMENT = "Fin_Custom_Client"
 JWKS_PATH = "/jwks.json"
 
+GUESTS = {"guest": "UNAUTH/NA/uid:", "anon": "ANON/"}
+
 Reply = tuple[int, Any]
 
 
@@ -126,11 +128,10 @@ class OrgDouble:
         subject = self._verified_subject(str(body.get("customerIdentityToken")))
         if subject is not None:
             return 200, self._access(f"v2/iamessage/AUTH/Fin/uid:{subject}")
-        if self.refusal == "guest":
-            return 200, self._access("v2/iamessage/UNAUTH/NA/uid:5b0e6b1e-0000-4000-8000-000000000000")
-        if self.refusal == "anon":
-            return 200, self._access("v2/iamessage/ANON/5b0e6b1e-0000-4000-8000-000000000000")
-        return 401, {"message": "Unauthorized"}
+        guest = {"guest": "UNAUTH/NA/uid:", "anon": "ANON/"}.get(self.refusal)
+        if guest is None:
+            return 401, {"message": "Unauthorized"}
+        return 200, self._access(f"v2/iamessage/{guest}5b0e6b1e-0000-4000-8000-000000000000")
 
     def _access(self, subject: str) -> dict[str, Any]:
         channel = {"embeddedServiceMessagingChannel": {"authMode": self.token_mode}}

@@ -275,9 +275,12 @@ def test_it_serves_the_widget_the_verdicts_and_the_status(judge: Sandbox, messen
 def test_the_status_page_shows_whose_chats_a_page_shows(judge: Sandbox, messenger_builder: TokenPairBuilder) -> None:
     with running(judge) as server:
         assert "FIN_MESSENGER_WIDGET_BASE" in ask(server.url)[1]
-        body = json.dumps(messenger_builder.build_settings(None)).encode()
-        answer = ask(f"{server.url}sandbox/verdict?method=boot&session=42", body)[1]
+        settings = messenger_builder.build_settings(None)
+        body = json.dumps({**settings, "sandbox_call": {"method": "boot", "session": "42"}}).encode()
+        answer = ask(f"{server.url}sandbox/verdict", body)[1]
         assert json.loads(answer)["chats"].startswith("✗ 42")
+        body = json.dumps({**settings, "sandbox_call": "?"}).encode()
+        assert json.loads(ask(f"{server.url}sandbox/verdict", body)[1])["chats"] == "none"
         assert "✗ 42" in ask(server.url)[1]
 
 

@@ -39,7 +39,8 @@ __all__ = [
 ]
 
 _PACKAGE = __name__.partition(".")[0]
-_P, _T = ParamSpec("_P"), TypeVar("_T")
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 class _Coded:

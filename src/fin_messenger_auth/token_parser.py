@@ -74,7 +74,7 @@ def _decode(part: str, name: str) -> bytes:
     except Base64Error as error:
         raise ValueError(f"the {name} is truncated") from error
     if base64url(data) != part.encode():
-        raise ValueError(f"the {name} is not canonical Base64URL: its last character has bits that are not used")
+        raise ValueError(f"the {name} is truncated or altered: its last character is not canonical Base64URL")
     return data
 
 

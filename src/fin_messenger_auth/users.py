@@ -202,6 +202,8 @@ def _is_authenticated(user: Any) -> bool:  # noqa: ANN401 - every framework has 
     except AttributeError:
         if hasattr(user.__class__, "is_authenticated"):  # it exists and failed, which must not mean signed in
             _cannot_identify(user, "has an is_authenticated that raises AttributeError")
+        if getattr(user, "is_anonymous", False):
+            _cannot_identify(user, "has is_anonymous, but no is_authenticated")
         return True
     if answer is not True and answer is not False:
         _cannot_identify(user, "has an is_authenticated that is neither True nor False")

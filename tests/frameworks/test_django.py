@@ -226,6 +226,7 @@ def test_fresh_settings_do_not_prolong_the_session(client: httpx.Client) -> None
     sign_in(client)
     assert "sessionid" in client.get("plain").headers["Set-Cookie"]  # the project saves it at every request
     assert "Set-Cookie" not in client.get(SETTINGS).headers
+    assert "Set-Cookie" not in client.get("messenger/renewal.js").headers  # which shared caches keep
     assert client.get(SETTINGS).status_code == 200
 
 

@@ -10,7 +10,6 @@ from dataclasses import asdict, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any, cast
-from urllib.parse import parse_qsl, urlsplit
 
 from fin_messenger_auth.json_values import MAX_JSON_LENGTH, read_json
 from fin_messenger_auth.pair import TokenPairBuilder
@@ -22,6 +21,7 @@ DEFAULT_PORT = 8765
 """Where the command listens, unless another port is given."""
 
 _REMEMBERED = 20
+_CALL = "sandbox_call"  # beside the settings: how the page sent them, and whose session the browser has
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -83,13 +83,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(404, "text/plain", "Not found.")
 
     def do_POST(self) -> None:
-        settings, address = self._settings(), urlsplit(self.path)
-        if not self._is_local() or address.path != "/sandbox/verdict" or settings is None:
+        settings = self._settings()
+        if not self._is_local() or self.path != "/sandbox/verdict" or settings is None:
             self._answer(400, "text/plain", "POST the settings as a JSON object to /sandbox/verdict.")
             return
-        call = dict(parse_qsl(address.query))
-        judge = self._server.sandbox.verdict
-        verdict = judge(settings, method=call.get("method", "boot"), session=call.get("session"))
+        call = settings.pop(_CALL, None)
+        call = call if isinstance(call, dict) else {}
+        method, session = str(call.get("method")), call.get("session") and str(call["session"])
+        verdict = self._server.sandbox.verdict(settings, method=method, session=session)
         self._server.verdicts.append((time.time(), verdict))
         self._answer(200, "application/json", json.dumps(asdict(verdict)), readable=True)
 

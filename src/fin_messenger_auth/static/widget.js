@@ -44,8 +44,8 @@
   }
   function report(method, settings) {
     var mine = ++number, base = local ? source.origin : settings.api_base, held = remembered(settings.app_id);
-    var query = "?method=" + method + (held ? "&session=" + encodeURIComponent(held) : "");
-    fetch(base + "/sandbox/verdict" + query, { method: "POST", body: JSON.stringify(settings) })
+    var sent = Object.assign({}, settings, { sandbox_call: { method: method, session: held } });
+    fetch(base + "/sandbox/verdict", { method: "POST", body: JSON.stringify(sent) })
       .then(function (answer) { return answer.json(); })
       .then(function (verdict) { if (mine === number) show(verdict); })
       .catch(function () { say(["No verdict: the page's connect-src does not allow " + base + ", or nothing answers there."]); });

@@ -1,0 +1,296 @@
+"""What an adversarial review found, and the classes of attack on JWT libraries, each as a named test."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import socket
+import threading
+import time
+import tomllib
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from fin_messenger_auth import (
+    FileKeySource,
+    InvalidClaimError,
+    InvalidKeyError,
+    KeyUnavailableError,
+    MessengerUser,
+    StringKeySource,
+    identify,
+)
+from fin_messenger_auth.diagnosis import VerifyingKey, check_intercom_token, check_salesforce_token, has_errors
+from fin_messenger_auth.diagnosis.http_client import Answer, NoAnswerError, fetch_page
+from fin_messenger_auth.diagnosis.page_reader import read_page
+from fin_messenger_auth.diagnosis.transcript import redacted
+from fin_messenger_auth.json_values import MAX_DEPTH, MAX_JSON_LENGTH, read_json
+from fin_messenger_auth.jws import base64url
+from fin_messenger_auth.keys import MaskedBytes
+from fin_messenger_auth.onboarding.jwk import read_jwk
+from fin_messenger_auth.page import is_same_origin
+from fin_messenger_auth.pem import checked_rsa_key
+from fin_messenger_auth.sandbox import Sandbox, SandboxServer
+from fin_messenger_auth.signers import HMACSigner
+from fin_messenger_auth.testing import throwaway_builder, throwaway_rsa_key, throwaway_secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SECRET = throwaway_secret().encode()
+PUBLIC_KEY = throwaway_rsa_key().public_key()
+SETTINGS = throwaway_builder().build_settings("42")
+TOKEN: str = SETTINGS["intercom_user_jwt"]
+IDENTITY: str = SETTINGS["salesforce_identity_token"]
+
+
+def token_with(header: dict[str, Any], claims: bytes | None = None, signature: bytes = b"x") -> str:
+    payload = TOKEN.split(".")[1].encode() if claims is None else base64url(claims)
+    return b".".join([base64url(json.dumps(header).encode()), payload, base64url(signature)]).decode()
+
+
+def public_key_pem() -> bytes:
+    return PUBLIC_KEY.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def confused() -> str:
+    message = token_with({"alg": "HS256", "kid": "k"}).rpartition(".")[0]
+    return f"{message}.{base64url(hmac.digest(public_key_pem(), message.encode(), 'sha256')).decode()}"
+
+
+def seconds(call: Callable[[], object]) -> float:
+    best = 9.0
+    for _ in range(3):
+        start = time.perf_counter()
+        call()
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+LINEAR: dict[str, tuple[str, Callable[[str], object]]] = {
+    "a user_id of dots": ("a@" + "." * 20_000, lambda text: MessengerUser(text + "@")),
+    "a message of dots": ("a@" + "." * 20_000, lambda text: redacted({"message": text + "@"})),
+    "a message of letters": ("a" * 20_000, lambda text: redacted({"message": text})),
+    "a page of token beginnings": ("eyJ" * 10_000, lambda text: read_page(f"<script>app_id={{a:'{text}'}}</script>")),
+    "a page of braces": ("={" * 5_000, lambda text: read_page(f"<script>app_id{text}</script>")),
+    "a token of dots": ("." * 20_000, lambda text: check_intercom_token("eyJ" + text)),
+}
+
+
+@pytest.mark.filterwarnings("ignore::fin_messenger_auth.FinMessengerAuthWarning")
+@pytest.mark.parametrize("name", LINEAR)
+def test_twice_the_input_takes_about_twice_the_time(name: str) -> None:
+    text, read = LINEAR[name]
+
+    assert seconds(lambda: read(text * 4)) < 10 * seconds(lambda: read(text)) + 0.02  # 16 times if quadratic
+
+
+class TestTokens:
+    """Each class of attack is an error for both platforms' checks."""
+
+    FORGED: dict[str, str] = {  # noqa: RUF012 - never changed
+        "alg none": token_with({"alg": "none"}, signature=b""),
+        "alg None": token_with({"alg": "None"}),
+        "alg none with a signature": token_with({"alg": "none"}),
+        "no alg": token_with({}),
+        "alg as a list": token_with({"alg": ["HS256"]}),
+        "HS256 with the public key": confused(),
+        "an embedded jwk": token_with({"alg": "HS256", "jwk": {"kty": "oct", "k": "AAAA"}}),
+        "a jku": token_with({"alg": "RS256", "kid": "k", "jku": "http://127.0.0.1:9/"}),
+        "an x5u": token_with({"alg": "RS256", "kid": "k", "x5u": "http://127.0.0.1:9/"}),
+        "a kid that is a path": token_with({"alg": "HS256", "kid": "../../dev/null"}, signature=b""),
+        "crit": token_with({"alg": "HS256", "crit": ["exp"]}),
+        "crit with b64": token_with({"alg": "HS256", "crit": ["b64"], "b64": False}),
+        "compressed": token_with({"alg": "HS256", "zip": "DEF"}, zlib.compress(b"{}")),
+        "encrypted": "e30.e30.e30.e30.e30",
+        "oversized": token_with({"alg": "HS256"}, b'{"user_id":"%s"}' % (b"a" * MAX_JSON_LENGTH)),
+        "nested": token_with({"alg": "HS256"}, b'{"a":' + b"[" * 600 + b"]" * 600 + b"}"),
+        "a member twice": token_with({"alg": "HS256"}, b'{"user_id":"1","user_id":"2"}'),
+        "infinity": token_with({"alg": "HS256"}, b'{"user_id":"1","exp":1e999}'),
+        "padded": TOKEN + "=",
+        "not canonical": TOKEN[:-1] + chr(ord(TOKEN[-1]) + 1),
+        "signature cut off": TOKEN[:-4],
+        "signature emptied": TOKEN.rpartition(".")[0] + ".",
+    }
+
+    @pytest.mark.parametrize("name", FORGED)
+    def test_no_forgery_is_accepted(self, name: str) -> None:
+        token = self.FORGED[name]
+
+        assert has_errors(check_intercom_token(token, secret=SECRET))
+        assert has_errors(check_salesforce_token(token, keys=[VerifyingKey(PUBLIC_KEY, "k", "RS256")]))
+        assert Sandbox(secret=SECRET).verdict({"user_id": "42", "intercom_user_jwt": token}).user_id is None
+
+    def test_crit_is_refused_even_where_the_signature_is_right(self) -> None:
+        message, _, _ = token_with({"alg": "HS256", "crit": ["exp"]}).rpartition(".")
+        signer = HMACSigner(_Source())
+        token = f"{message}.{base64url(signer.sign(message.encode())).decode()}"
+
+        assert has_errors(check_intercom_token(token, secret=SECRET))
+
+    def test_a_public_key_is_no_secret(self) -> None:
+        with pytest.raises(InvalidKeyError):
+            HMACSigner(StringKeySource(public_key_pem()))
+
+
+class _Source:
+    def read(self) -> bytes:
+        return SECRET
+
+
+class TestJson:
+    @pytest.mark.parametrize(
+        "document",
+        [
+            '{"a":1,"a":2}',
+            "NaN",
+            "[Infinity]",
+            "-1e999",
+            "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1),
+            "[" * 10**5,
+            "",
+            "{",
+            '"\\',
+            " " * (MAX_JSON_LENGTH + 1),
+        ],
+        ids=["twice", "nan", "infinity", "overflow", "deep", "very deep", "empty", "open", "escape", "long"],
+    )
+    def test_what_readers_may_differ_about_is_refused(self, document: str) -> None:
+        with pytest.raises(ValueError, match="not valid JSON") as caught:
+            read_json(document)
+        assert caught.value.__context__ is None
+
+    def test_bytes_that_are_not_utf8_are_refused(self) -> None:
+        with pytest.raises(ValueError, match="not valid JSON"):
+            read_json(b'"\xff"')
+
+    def test_a_key_document_holds_each_member_once(self) -> None:
+        with pytest.raises(InvalidKeyError, match="not valid JSON"):
+            read_jwk('{"kty":"RSA","kty":"oct"}')
+
+    @pytest.mark.parametrize("date", ["Mon, 01 Jan 99999 00:00:00 GMT", "", "x", "Mon, 99 Jan 2026 00:00:00 GMT"])
+    def test_a_date_beyond_the_calendar_is_none(self, date: str) -> None:
+        assert Answer(200, {"date": date}, b"").date is None
+
+
+class TestKeys:
+    @pytest.mark.parametrize(
+        ("n", "e"), [(2**2047 + 2, 65537), (PUBLIC_KEY.public_numbers().n, 3)], ids=["even modulus", "exponent 3"]
+    )
+    def test_weak_numbers_are_refused(self, n: int, e: int) -> None:
+        with pytest.raises((InvalidKeyError, ValueError)):
+            checked_rsa_key(RSAPublicNumbers(e, n).public_key(), "The key")
+
+    @pytest.mark.parametrize("part", [slice(None), slice(5), slice(2, 9), slice(None, None, 2)], ids=str)
+    def test_a_slice_of_a_masked_value_is_masked(self, part: slice) -> None:
+        assert repr(MaskedBytes(SECRET)[part]) == "<masked>"
+        assert MaskedBytes(SECRET)[part] == SECRET[part]
+
+    @pytest.mark.parametrize("value", ["/c2VjcmV0c2VjcmV0", "/abc/def0123456789", "secret.withadot", "plain"])
+    def test_a_secret_in_place_of_a_path_is_not_printed(self, value: str) -> None:
+        source = FileKeySource(value)
+        with pytest.raises(KeyUnavailableError) as caught:
+            source.read()
+
+        assert value not in f"{caught.value} {source!r} {caught.value.__cause__!r}"
+
+    def test_the_sandbox_masks_its_secret(self) -> None:
+        assert repr(Sandbox(secret=SECRET).secret) == "<masked>"
+
+
+class TestUsers:
+    @pytest.mark.parametrize("value", ["none", "NULL", "NaN", "None ", "\u200b", "\x00", "\u2800\u3164", "undefined"])
+    def test_a_lost_id_is_refused(self, value: str) -> None:
+        with pytest.raises(InvalidClaimError):
+            MessengerUser(value)
+
+    def test_the_class_in_place_of_a_user_is_refused(self) -> None:
+        class User:
+            id = 7
+
+        with pytest.raises(InvalidClaimError):
+            identify(User)
+
+    def test_is_anonymous_without_is_authenticated_is_refused(self) -> None:
+        class Visitor:
+            id = 7
+            is_anonymous = True
+
+        with pytest.raises(InvalidClaimError, match="is_anonymous"):
+            identify(Visitor())
+
+
+@pytest.mark.parametrize(
+    ("origin", "host"), [("https://[", "a.example"), ("null", ""), ("", ""), ("https://", ""), ("null", "null")]
+)
+def test_an_origin_that_is_not_the_sites(origin: str, host: str) -> None:
+    assert not is_same_origin({"Origin": origin}, host)
+
+
+@pytest.fixture
+def server() -> Iterator[SandboxServer]:
+    with SandboxServer(Sandbox(secret=SECRET), 0) as made:
+        threading.Thread(target=made.serve_forever, daemon=True).start()
+        yield made
+        made.shutdown()
+
+
+class TestNetwork:
+    def test_other_sites_cannot_read_the_status_page(self, server: SandboxServer) -> None:
+        assert "access-control-allow-origin" not in fetch_page(server.url, {}).headers
+        assert fetch_page(f"{server.url}widget/a", {}).headers["access-control-allow-origin"] == "*"
+
+    def test_a_silent_connection_ends(self, server: SandboxServer) -> None:
+        assert 0 < (server.RequestHandlerClass.timeout or 0) <= 30
+
+    def test_one_deadline_for_all_of_an_answer(self) -> None:
+        def drip(listening: socket.socket) -> None:
+            connection, _ = listening.accept()
+            with connection:
+                for _ in range(50):
+                    try:
+                        connection.sendall(b"H")
+                    except OSError:
+                        return
+                    time.sleep(0.1)
+
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            threading.Thread(target=drip, args=[listening], daemon=True).start()
+            start = time.monotonic()
+            with pytest.raises(NoAnswerError):
+                fetch_page(f"http://127.0.0.1:{listening.getsockname()[1]}/", {}, seconds=0.5)
+
+        assert time.monotonic() - start < 3
+
+    def test_what_was_for_loopback_passes_no_proxy(
+        self, server: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+
+        assert fetch_page(server.url, {}).status == 200
+
+    def test_a_transcript_holds_no_name(self) -> None:
+        answer = {
+            "Ada Lovelace": "x",
+            "message": "Ada Lovelace is not a user",
+            "code": "Ada Lovelace",
+            "n": 491701234567,
+        }
+
+        assert "Ada" not in json.dumps(redacted(answer))
+        assert "4917" not in json.dumps(redacted(answer))
+
+
+def test_no_admitted_version_has_a_published_advisory() -> None:
+    # cryptography: CVE-2026-26007 and -34073 and -39892 (46.0.5 to 46.0.7), GHSA-537c-gmf6-5ccf (OpenSSL in the wheels,
+    # 48.0.1), CVE-2026-69247 (50.0.0). joserfc: CVE-2026-48990 and CVE-2026-49852 (1.6.8).
+    document = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))
+    needed = dict(line.split(">=") for line in document["project"]["dependencies"])
+
+    assert tuple(map(int, needed["cryptography"].split("."))) >= (50, 0, 0)
+    assert tuple(map(int, needed["joserfc"].split("."))) >= (1, 6, 8)

@@ -1,0 +1,224 @@
+"""Planted values, searched for in all that an error of this library leaves behind: none may be found."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import io
+import logging
+import pickle
+import traceback
+import warnings
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rich.console import Console
+from rich.traceback import Traceback
+
+from fin_messenger_auth import MessengerUser, TokenPairBuilder
+from fin_messenger_auth.cli import main
+from fin_messenger_auth.testing import throwaway_builder, throwaway_environ
+from fin_messenger_auth.variables import KEY, SECRET
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+    from types import FrameType
+
+ENVIRON = throwaway_environ()
+BUILDER = throwaway_builder()
+TOKEN: str = BUILDER.build_settings("42")["intercom_user_jwt"]
+PLANTED = {
+    "secret": ENVIRON[SECRET],
+    "pem": ENVIRON[KEY],
+    "password": "correct-horse-battery-staple",
+    "token": TOKEN,
+    "person": "Ada Canary Lovelace",
+}
+NEEDLES = [
+    ENVIRON[SECRET][:16],
+    ENVIRON[KEY].splitlines()[5][:40],
+    "correct-horse",
+    TOKEN.split(".")[1][:24],
+    "Ada Canary",
+]
+VALUES: list[Any] = [each for value in PLANTED.values() for each in (value, value.encode(), [value], {"x": value})]
+MODULES = ["", ".diagnosis", ".onboarding", ".page", ".sandbox", ".testing"]
+# They start a server, measure or return what they were given.
+SKIPPED = {"SandboxServer", "start_throwaway", "run_checks", "in_thread", "Reloading", "throwaway_rsa_key"}
+
+
+def public() -> list[tuple[str, Callable[..., Any]]]:
+    found: dict[int, tuple[str, Callable[..., Any]]] = {}
+    for name in MODULES:
+        module = import_module(f"fin_messenger_auth{name}")
+        for each in module.__all__:
+            value = getattr(module, each)
+            protocol = getattr(value, "_is_protocol", False)
+            if callable(value) and each not in SKIPPED and not protocol:
+                found[id(value)] = (f"{name}.{each}", value)
+    return sorted(found.values(), key=lambda each: each[0])
+
+
+def calls(function: Callable[..., Any]) -> Iterator[Callable[[], Any]]:
+    """Calls with a planted value for one argument at a time, and plain ones for the others."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return
+    needed = [each for each in parameters if each.default is each.empty and each.kind in (0, 1, 3)]
+    for chosen in [each for each in parameters if each.kind not in (2, 4)]:
+        for value in VALUES:
+            given = {each.name: value if each is chosen else "x" for each in {*needed, chosen}}
+            args = [given.pop(each.name) for each in parameters if each.kind in (0, 1) and each.name in given]
+            yield lambda args=args, given=given: function(*args, **given)
+
+
+def frames(error: BaseException | None) -> Iterator[FrameType]:
+    while error is not None:
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if frame.f_globals.get("__name__", "").startswith("fin_messenger_auth"):
+                yield frame
+        error = error.__cause__ or error.__context__
+
+
+def sliced(value: object) -> list[object]:
+    try:
+        return [value, value[:200], value[:60], value[5:100]]  # type: ignore[index]
+    except Exception:  # noqa: BLE001 - whatever cannot be sliced
+        return [value]
+
+
+def left_behind(error: BaseException) -> str:
+    """Message, repr, arguments, attributes, pickle, causes, and the local variables of our frames, whole and sliced."""
+    seen = [
+        str(error),
+        repr(error),
+        repr(error.args),
+        repr(vars(error)),
+        repr(error.__cause__),
+        repr(error.__context__),
+    ]
+    try:
+        seen.append(repr(pickle.dumps(error)))
+    except Exception as refusal:  # noqa: BLE001 - an error of somebody else's
+        seen.append(repr(refusal))
+    for frame in frames(error):
+        for value in list(frame.f_locals.values()):
+            seen += [repr(part) for part in sliced(value)]
+    return "\n".join(seen)
+
+
+def leaks(text: str) -> list[str]:
+    return [needle for needle in NEEDLES if needle in text]
+
+
+def failures(caplog: pytest.LogCaptureFixture) -> Iterator[tuple[str, BaseException]]:
+    caplog.set_level(logging.DEBUG, "fin_messenger_auth")
+    for name, function in public():
+        for call in calls(function):
+            try:
+                result = call()
+                if inspect.iscoroutine(result):
+                    asyncio.run(result)
+            except Exception as error:  # noqa: BLE001 - all of them are looked at
+                yield name, error
+
+
+@pytest.mark.parametrize("policy", ["ignore", "error"])
+def test_no_error_path_leaves_a_planted_value(policy: Any, caplog: pytest.LogCaptureFixture) -> None:
+    found: dict[str, list[str]] = {}
+    count = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter(policy)
+        for name, error in failures(caplog):
+            count += 1
+            if seen := leaks(left_behind(error)):
+                found.setdefault(f"{name}: {type(error).__name__}", seen)
+
+    assert found == {}
+    assert leaks(caplog.text) == []
+    assert count >= 300
+
+
+ENVIRONMENTS = {
+    f"{name} in {variable}": ENVIRON | {variable: value}
+    for name, value in PLANTED.items()
+    for variable in (*ENVIRON, "INTERCOM_REGION", "INTERCOM_TOKEN_LIFETIME", "SALESFORCE_IDENTITY", "SALESFORCE_SIGNER")
+}
+
+
+@pytest.mark.filterwarnings("ignore::fin_messenger_auth.FinMessengerAuthWarning")
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_no_environment_is_left_behind(name: str) -> None:
+    try:
+        TokenPairBuilder.from_env(ENVIRONMENTS[name])
+    except Exception as error:  # noqa: BLE001 - all of them are looked at
+        assert leaks(left_behind(error)) == []
+
+
+def test_rich_shows_no_planted_value() -> None:
+    out = io.StringIO()
+    try:
+        TokenPairBuilder.from_env(ENVIRON | {KEY: ENVIRON[KEY].replace("MII", "QUJ")})
+    except Exception as error:  # noqa: BLE001 - rendered below
+        ours = error.__traceback__ and error.__traceback__.tb_next
+        shown = Traceback.from_exception(type(error), error, ours, show_locals=True)
+        Console(file=out, width=200).print(shown)
+
+    assert "Traceback" in out.getvalue()
+    assert leaks(out.getvalue()) == []
+
+
+def test_half_a_pair_leaves_no_token() -> None:
+    class Slow:
+        alg, kid = "HS256", None
+
+        async def asign(self, signing_input: bytes, /) -> bytes:
+            return b"x" * 32
+
+    class Broken:
+        alg, kid = "RS256", "k"
+
+        async def asign(self, signing_input: bytes, /) -> bytes:
+            await asyncio.sleep(0)
+            raise OSError
+
+    from fin_messenger_auth import IntercomMinter, SalesforceMinter
+
+    salesforce = SalesforceMinter(Broken(), issuer="https://a.example", audience="https://a.my.salesforce-scrt.com")
+    builder = TokenPairBuilder(app_id="a", intercom=IntercomMinter(Slow()), salesforce=salesforce)
+    with pytest.raises(Exception, match="OSError") as caught:
+        asyncio.run(builder.abuild(MessengerUser("42", name="Ada Canary Lovelace")))
+
+    assert "eyJ" not in left_behind(caught.value)
+
+
+@pytest.mark.parametrize("value", PLANTED.values(), ids=list(PLANTED))
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["jwk", "--private-key", "FILE", "--certificate", "FILE"],
+        ["jwks", "FILE"],
+        ["certificate", "--private-key", "FILE"],
+        ["inspect", "x", "--key", "FILE"],
+        ["inspect", "x", "--secret-file", "FILE"],
+        ["keygen", "FILE"],
+        ["doctor", "FILE"],
+        ["settings", "--user", ""],
+    ],
+    ids=" ".join,
+)
+def test_no_command_prints_what_a_file_holds(
+    command: list[str], value: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "planted"
+    file.write_text(value)
+    monkeypatch.setenv(SECRET, value)
+    main([str(file) if each == "FILE" else each for each in command])
+
+    printed = capsys.readouterr()
+    assert leaks(printed.err) == []
+    if command[0] != "certificate":
+        assert leaks(printed.out) == []
