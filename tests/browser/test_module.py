@@ -268,9 +268,9 @@ def test_another_tab_is_followed_at_once(shop: Shop, user: int | None) -> None:
     second = shop.tab()
     shop.suspend(100)
     shop.page.wait_for_timeout(100)
-    shop.must_tell([["boot", "42"], ["shutdown", None], ["boot", user and str(user)]])
+    shop.must_tell([["boot", "42"], ["shutdown", None], ["boot", str(user) if user else None]])
     assert shop.whys == ["user-changed" if user else "signed-out"]
-    assert told(second) == [["shutdown", None], ["boot", user and str(user)]]
+    assert told(second) == [["shutdown", None], ["boot", str(user) if user else None]]
 
 
 def test_a_sign_in_in_another_tab_is_followed(visitor: Visitor) -> None:
