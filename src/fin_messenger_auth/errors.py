@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 _PACKAGE = __name__.partition(".")[0]
-_P, _T = ParamSpec("_P"), TypeVar("_T")
+_P, _T, _C = ParamSpec("_P"), TypeVar("_T"), TypeVar("_C")
 
 
 class _Coded:
@@ -244,6 +244,12 @@ def amasked(function: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, Cor
             raise
 
     return call
+
+
+def masked_class(kind: type[_C]) -> type[_C]:
+    """Do for the constructor of a dataclass what :func:`masked` does for a function."""
+    setattr(kind, "__init__", masked(kind.__init__))  # noqa: B010 - a plain assignment is refused by type checkers
+    return kind
 
 
 def _clear_frames(error: BaseException | None) -> None:

@@ -16,7 +16,7 @@ from fin_messenger_auth.diagnosis import (
     check_salesforce_token,
 )
 from fin_messenger_auth.environment import read_environment
-from fin_messenger_auth.errors import ConfigurationError, masked
+from fin_messenger_auth.errors import ConfigurationError, masked, masked_class
 from fin_messenger_auth.intercom import TOKEN as INTERCOM
 from fin_messenger_auth.json_values import fill
 from fin_messenger_auth.keys import MaskedBytes
@@ -40,6 +40,7 @@ class Verdict:
     salesforce: str
 
 
+@masked_class
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sandbox:
     """What the stand-in verifies with.
