@@ -8,18 +8,13 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from . import asynchronous, cold_start, growth, hs256, memory, pair, parts, server, threads
-from .measure import FULL, QUICK
+from .measure import FULL, QUICK, Section
 from .neighbours import Neighbours
 from .report import RESULTS, Report, machine, shown
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .measure import Section
 
 
 def main() -> None:

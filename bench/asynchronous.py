@@ -8,23 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from statistics import quantiles
-from typing import TYPE_CHECKING
 
-from fin_messenger_auth import IntercomMinter, SalesforceMinter
+from fin_messenger_auth import IntercomMinter, SalesforceMinter, TokenPairBuilder
 
 from . import peers
-from .measure import Figure, Section, in_rounds
+from .measure import Effort, Figure, Section, in_rounds
 from .peers import Case
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from fin_messenger_auth import TokenPairBuilder
-
-    from .measure import Effort
 
 DELAYS = (0.005, 0.020, 0.050)
 CONCURRENT = 200

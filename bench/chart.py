@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from .measure import Figure
+from .measure import Figure
 
 WIDTH, ROW, LEFT, RIGHT, TOP = 800, 26, 290, 110, 44
 _STYLE = (

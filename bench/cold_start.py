@@ -10,16 +10,11 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from .measure import Section, in_rounds
+from .measure import Effort, Figure, Rounds, Section, in_rounds
 from .peers import Case
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from .measure import Effort, Figure, Rounds
 
 HERE = Path(__file__).parent / "cold"
 OURS, FLOOR = "this library", "the floor"

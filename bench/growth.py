@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fin_messenger_auth import FinMessengerAuthWarning, MessengerUser
 
 from . import peers
-from .measure import Figure, Section, compare, steepest, timed
+from .measure import Effort, Figure, Section, compare, steepest, timed
 from .peers import Case
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from .measure import Effort
 
 COUNTS = (0, 125, 250, 500, 750, 1000)
 KILOBYTES = (0, 8, 16, 32, 48, 64)

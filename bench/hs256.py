@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from . import peers
-from .measure import Section, compare, timed
+from .measure import Effort, Section, Slot, compare, timed
+from .neighbours import Neighbours
 from .pair import USERS
 from .peers import Case
-
-if TYPE_CHECKING:
-    from .measure import Effort, Slot
-    from .neighbours import Neighbours
 
 OURS = "this library, claims and jws.encode"
 FLOOR = "the floor: one HMAC"

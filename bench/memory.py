@@ -9,17 +9,12 @@ import gc
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from . import peers
-from .measure import Figure, Section
+from .measure import Effort, Figure, Section
 from .peers import Case
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .measure import Effort
 
 WARM_UP = 5_000
 BUILDERS = 100

@@ -10,13 +10,11 @@ import shutil
 import subprocess
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from . import peers
-
-if TYPE_CHECKING:
-    from .measure import Slot
-    from .peers import Case
+from .measure import Slot
+from .peers import Case
 
 HERE = Path(__file__).parent / "other_languages"
 PROGRAMS = {"ruby": "contestants.rb", "node": "contestants.mjs"}

@@ -10,13 +10,15 @@ import argparse
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from statistics import median, quantiles
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 from botocore.config import Config
@@ -25,10 +27,6 @@ from fin_messenger_auth import in_thread
 from fin_messenger_auth.backends.aws_kms import AWSKMSSigner
 from fin_messenger_auth.testing import throwaway_rsa_key
 from tests.backends.doubles import aws_kms, serving
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
-    from multiprocessing.connection import Connection
 
 THREADS, TIMEOUT = 32, 5.0
 LATENCY = 0.020

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from . import peers
-from .measure import Section, compare, timed
-from .neighbours import ARTICLE
+from .measure import Effort, Figure, Section, Slot, compare, timed
+from .neighbours import ARTICLE, Neighbours
 from .peers import Case
-
-if TYPE_CHECKING:
-    from .measure import Effort, Figure, Slot
-    from .neighbours import Neighbours
 
 OURS = "this library, build"
 SETTINGS = "this library, build_settings"

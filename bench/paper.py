@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from math import ceil
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from .measure import Figure, Section
+from .measure import Figure, Section
 
 PAGES_A_DAY = 1_000_000_000
 SECONDS_A_DAY = 86_400

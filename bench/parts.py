@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING
 
 from fin_messenger_auth import HMACSigner, RSASigner, StringKeySource, jws
 
 from . import peers
-from .measure import Section, compare, timed
+from .measure import Effort, Section, compare, timed
 from .pair import FLOOR, OURS, SETTINGS
 from .peers import Case
-
-if TYPE_CHECKING:
-    from .measure import Effort
 
 
 def measure(effort: Effort) -> list[Section]:

@@ -10,9 +10,10 @@ import base64
 import hmac
 import json
 import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jose.jwk
 import jose.jwt
@@ -38,9 +39,6 @@ from fin_messenger_auth import (
     jws,
 )
 from fin_messenger_auth.testing import throwaway_rsa_key, throwaway_secret
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
 
 KID = "throwaway"
 ISSUER = "https://issuer.example"

@@ -57,26 +57,17 @@ class Report:
         Sections with the same rows are columns of one table. A cell is a figure's median, quartiles and rounds, and its
         unit where that is not seconds (or × for a ratio).
         """
-        lines = [f'{{"machine": {_json(self.machine)},', f'"missing": {_json(self.missing)},', '"tables": [']
-        for _, group in groupby(
-            self.sections, lambda section: [*(each.name for each in section.figures), *section.ratios]
-        ):
+        tables = []
+        for _, group in groupby(self.sections, lambda each: [*(row.name for row in each.figures), *each.ratios]):
             columns = list(group)
-            heads = [[each.key, each.title, each.note] for each in columns]
-            figures = {
-                row[0].name: [_cell(each, "s") for each in row]
-                for row in zip(*(each.figures for each in columns), strict=True)
-            }
-            ratios = {name: [_cell(each.ratios[name], "×") for each in columns] for name in columns[0].ratios}
-            lines += [
-                '{"sections": [',
-                _lines(map(_json, heads)),
-                '], "figures": {',
-                _members(figures),
-                '}, "ratios": {',
-            ]
-            lines += [_members(ratios), "}}" if columns[-1] is self.sections[-1] else "}},"]
-        return "\n".join([*filter(None, lines), "]}", ""])
+            heads = _lines(_json([each.key, each.title, each.note]) for each in columns)
+            rows = zip(*(each.figures for each in columns), strict=True)
+            figures = _members({row[0].name: [_cell(each, "s") for each in row] for row in rows})
+            keys = columns[0].ratios
+            ratios = _members({key: [_cell(each.ratios[key], "×") for each in columns] for key in keys})
+            tables.append(f'{{"sections": [{heads}],\n"figures": {{{figures}}},\n"ratios": {{{ratios}}}}}')
+        head = f'"machine": {_json(self.machine)},\n"missing": {_json(self.missing)}'
+        return f'{{{head},\n"tables": [{_lines(tables)}]}}\n'
 
     @classmethod
     def from_summary(cls, summary: str) -> Report:
@@ -113,10 +104,7 @@ class Report:
 
     def pages(self) -> dict[str, str]:
         """Return what the docs show: the tables, the sentences and the chart, by file name."""
-        pages = {
-            "performance_tables.md": self.as_markdown(),
-            "performance_on_paper.md": paper.sentences(self.sections),
-        }
+        pages = {"performance_tables.md": self.as_markdown(), "performance_on_paper.md": paper.sentences(self.sections)}
         main = next((section for section in self.sections if section.key == "pair_2048_small"), None)
         if main is not None:
             shown = [each for each in main.figures if "PEM on each call" not in each.name]

@@ -11,41 +11,21 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from http.client import HTTPConnection
 from statistics import median, quantiles
-from typing import TYPE_CHECKING
 
-from .measure import Figure, Section
+from .measure import Effort, Figure, Section
 from .site import KINDS
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from .measure import Effort
-
 SERVERS = {
-    "Flask under gunicorn": [
-        "gunicorn",
-        "bench.site:create_flask()",
-        "--worker-class=gthread",
-        "--threads=8",
-        "--keep-alive=60",
-        "--log-level=critical",
-        "--bind=127.0.0.1:{port}",
-    ],
-    "FastAPI under uvicorn": [
-        "uvicorn",
-        "bench.site:create_fastapi",
-        "--factory",
-        "--no-access-log",
-        "--log-level=critical",
-        "--timeout-keep-alive=60",
-        "--host=127.0.0.1",
-        "--port={port}",
-    ],
+    "Flask under gunicorn": "gunicorn bench.site:create_flask() --worker-class=gthread --threads=8 --keep-alive=60 "
+    "--log-level=critical --bind=127.0.0.1:{port}",
+    "FastAPI under uvicorn": "uvicorn bench.site:create_fastapi --factory --no-access-log --log-level=critical "
+    "--timeout-keep-alive=60 --host=127.0.0.1 --port={port}",
 }
 PAGES = {
     "without": "the page alone",
@@ -124,12 +104,11 @@ def _take(connection: HTTPConnection, kind: str) -> float:
 
 
 @contextmanager
-def _served(command: list[str]) -> Iterator[int]:
+def _served(command: str) -> Iterator[int]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
-    arguments = [argument.format(port=port) for argument in command]
-    process = subprocess.Popen([sys.executable, "-m", *arguments], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, "-m", *command.format(port=port).split()], stderr=subprocess.DEVNULL)
     try:
         _wait_for(port, process)
         yield port

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from functools import cache, partial
 from multiprocessing import get_context
-from typing import TYPE_CHECKING
 
 from . import peers
-from .measure import Section, in_rounds
+from .measure import Effort, Section, in_rounds
 from .peers import Case
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .measure import Effort
 
 SECONDS = 0.25
 
@@ -23,10 +18,7 @@ SECONDS = 0.25
 def measure(effort: Effort) -> list[Section]:
     """Measure one and two threads, one and two processes, and the floor's threads beside ours."""
     _operations()
-    with (
-        ThreadPoolExecutor(2) as threads,
-        ProcessPoolExecutor(2, get_context("spawn"), _operations) as processes,
-    ):
+    with ThreadPoolExecutor(2) as threads, ProcessPoolExecutor(2, get_context("spawn"), _operations) as processes:
         list(processes.map(_rate, ["build"] * 4))
         turns = {
             "this library, 1 thread": partial(_together, threads, "build", 1),

@@ -211,6 +211,11 @@ def fin_managed(site: Site) -> None:
     site.options.clear()
 
 
+def fin_managed_endpoint(site: Site) -> None:
+    fin_managed(site)
+    page(form=endpoint)(site)
+
+
 def fin_managed_page(change: Callable[[dict[str, Any]], object] | None = None) -> Change:
     def make(site: Site) -> None:
         fin_managed(site)
@@ -422,7 +427,7 @@ HEALTHY_SITES = [
     case("attributes by hand", "", attributes(by_hand)),
     case("Europe", "", in_europe(page())),
     case("Fin makes it", "", fin_managed_page()),
-    case("Fin makes it, endpoint", "", lambda site: (fin_managed(site), page(form=endpoint)(site))),
+    case("Fin makes it, endpoint", "", fin_managed_endpoint),
     case("uploaded", "", uploaded(lambda site: site.jwk)),
     case("uploaded with the dummies of Salesforce's tool", "", jwk_with(d="d", y="y", k="k", crv="crv")),
     case("two keys uploaded", "", uploaded(lambda site: {"keys": [OTHER_JWK, site.jwk]})),

@@ -29,6 +29,8 @@ ORG_ID = "00D000000000001AAA"
 DEPLOYMENT = "Fin_Custom_Client"
 JWKS_PATH = "/jwks.json"
 
+GUESTS = {"guest": "UNAUTH/NA/uid:", "anon": "ANON/"}
+
 Reply = tuple[int, Any]
 
 
@@ -45,8 +47,9 @@ class OrgDouble:
         jwks: The keyset's keys, as uploaded.
         issuer: The keyset's issuer.
         auth_mode: The channel's mode.
+        token_mode: The mode that the answer to a token says, or ``None`` if it says none.
         scheme_active: Whether the channel has an active User Verification Configuration.
-        refusal: How a token that does not verify is refused: ``401``, or silently as a ``guest``.
+        refusal: How a token that does not verify is refused: ``401``, or silently as a ``guest`` or ``anon``.
         always: An answer to every request instead of all this, as status and body (bytes, or JSON).
         headers: Further headers of every answer.
         recording: What to replay instead, in order, for each method and path.
@@ -55,6 +58,7 @@ class OrgDouble:
     jwks: dict[str, Any]
     issuer: str
     auth_mode: str = "Auth"
+    token_mode: str | None = None
     scheme_active: bool = True
     refusal: str = "401"
     always: Reply | None = None
@@ -123,10 +127,17 @@ class OrgDouble:
             return 400, {"message": "User verification configuration has no active AuthSchemes."}
         subject = self._verified_subject(str(body.get("customerIdentityToken")))
         if subject is not None:
-            return 200, _access(f"v2/iamessage/AUTH/Fin/uid:{subject}")
-        if self.refusal == "guest":
-            return 200, _access("v2/iamessage/UNAUTH/NA/uid:5b0e6b1e-0000-4000-8000-000000000000")
-        return 401, {"message": "Unauthorized"}
+            return 200, self._access(f"v2/iamessage/AUTH/Fin/uid:{subject}")
+        guest = {"guest": "UNAUTH/NA/uid:", "anon": "ANON/"}.get(self.refusal)
+        if guest is None:
+            return 401, {"message": "Unauthorized"}
+        return 200, self._access(f"v2/iamessage/{guest}5b0e6b1e-0000-4000-8000-000000000000")
+
+    def _access(self, subject: str) -> dict[str, Any]:
+        channel = {"embeddedServiceMessagingChannel": {"authMode": self.token_mode}}
+        said = {} if self.token_mode is None else {"configuration": {"embeddedServiceConfig": channel}}
+        context = {"endUser": {"appType": "iamessage", "role": "EndUser", "subject": subject}, **said}
+        return {"accessToken": "eyJhbGciOiJub25lIn0.e30.", "lastEventId": "0", "context": context}
 
     def _verified_subject(self, token: str) -> str | None:
         """Verify as the documentation says: a key of the set with this kid and a certificate, and its issuer."""
@@ -138,10 +149,6 @@ class OrgDouble:
         except (JoseError, ValueError):
             return None
         return str(verified.claims["sub"])
-
-
-def _access(subject: str) -> dict[str, Any]:
-    return {"accessToken": "eyJhbGciOiJub25lIn0.e30.", "context": {"endUser": {"subject": subject}}}
 
 
 class _Handler(BaseHTTPRequestHandler):

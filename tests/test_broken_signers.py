@@ -545,6 +545,23 @@ def test_an_asign_that_never_returns_is_named(monkeypatch: pytest.MonkeyPatch) -
         asyncio.run(acheck_signer(Hanging(), PUBLIC))
 
 
+def interrupted() -> Any:
+    raise KeyboardInterrupt
+
+
+class InterruptedKid(Custom):
+    kid = property(lambda _self: interrupted(), lambda _self, _value: None)
+
+
+def test_an_interrupt_of_the_person_at_the_keyboard_is_not_part_of_the_report() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        check_signer(Custom(raising(KeyboardInterrupt())), PUBLIC)
+    with pytest.raises(KeyboardInterrupt):
+        check_signer(InterruptedKid(right), PUBLIC)
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(acheck_signer(Raising(KeyboardInterrupt()), PUBLIC))
+
+
 def test_there_are_at_least_ninety_of_them() -> None:
     tables: list[dict[str, Any]] = [BROKEN_RSA, BROKEN_HMAC, SIGN, PROPERTIES, MORE_HMAC, ASIGN, TWINS]
     assert sum(map(len, tables)) >= 90

@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from fin_messenger_auth import jws, onboarding
+from fin_messenger_auth import jws, onboarding, render_snippet
 from fin_messenger_auth.cli import main
 from fin_messenger_auth.keys import FileKeySource, StringKeySource
 from fin_messenger_auth.salesforce import SalesforceMinter
 from fin_messenger_auth.signers import HMACSigner, RSASigner
+from fin_messenger_auth.testing import throwaway_builder, throwaway_environ
 from fin_messenger_auth.testing.throwaway import pem_of
 from fin_messenger_auth.users import MessengerUser
 from tests.broken_tokens import AUDIENCE, ISSUER, KEY, SECRET, base64url, intercom, salesforce
@@ -225,6 +226,54 @@ class TestInspect:
         assert "jwk-document" in output(
             capsys, "inspect", identity_token(keys), *options, str(tmp_path / "list.json"), status=1
         )
+
+    def test_the_environment_says_what_to_verify_with(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name, value in throwaway_environ().items():
+            monkeypatch.setenv(f"ACME_{name}", value)
+        settings = throwaway_builder().build_settings(42)
+        options = ("--env", "--prefix", "ACME_")
+        for name in ("intercom_user_jwt", "salesforce_identity_token"):
+            text = output(capsys, "inspect", settings[name], *options)
+            assert text.startswith(name)
+            assert "✓ signature" in text
+        other = output(capsys, "inspect", user_jwt(), *options, status=1)
+        assert "✗ signature" in other
+        assert main(["inspect", settings["intercom_user_jwt"], "--env"]) == 1
+        assert "INTERCOM_APP_ID" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("form", ["snippet", "settings", "by hand"])
+    def test_a_page_or_its_settings(
+        self, form: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name, value in throwaway_environ().items():
+            monkeypatch.setenv(name, value)
+
+        def inspected(status: int = 0, **changed: object) -> str:
+            settings = {**throwaway_builder().build_settings(42), **changed}
+            page = {
+                "snippet": f"<html>{render_snippet(settings)}</html>",
+                "settings": json.dumps(settings),
+                "by hand": f"<script>window.intercomSettings = {json.dumps(settings)}; // shutdown\n</script>",
+            }[form]
+            monkeypatch.setattr(sys, "stdin", io.StringIO(page))
+            text = output(capsys, "inspect", "-", "--env", status=status)
+            assert "eyJ" not in text
+            return text
+
+        assert inspected() == "0 errors, 0 warnings, 0 unchecked\n"
+        assert "intercom-user-id-differs" in inspected(1, user_id="7")
+        assert "intercom-signature" in inspected(1, intercom_user_jwt=user_jwt())
+        assert "token-missing" in inspected(1, salesforce_identity_token=None)
+
+    def test_a_page_without_anything_to_verify_with(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings = throwaway_builder(fin_managed=True).build_settings(42)
+        monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(settings)))
+        found = json.loads(output(capsys, "inspect", "-", "--json"))
+        assert {each["code"] for each in found["findings"]} == {"unchecked"}
 
     def test_json_for_machines(self, capsys: pytest.CaptureFixture[str]) -> None:
         found = json.loads(output(capsys, "inspect", user_jwt(tags=["x", 1]), "--json"))

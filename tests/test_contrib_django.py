@@ -148,9 +148,10 @@ def test_a_request_that_has_not_passed_the_middleware_gets_nothing() -> None:
 
 @pytest.mark.parametrize("where", ["csp_nonce", "_csp_nonce", "argument"])
 def test_the_nonce(where: str) -> None:
-    from fin_messenger_auth.contrib.django.messenger import Visit, render
+    from fin_messenger_auth.contrib.django.messenger import render
+    from fin_messenger_auth.contrib.visit import Visit
 
-    request = SimpleNamespace(fin_messenger=Visit(), COOKIES={}, user=None)
+    request = SimpleNamespace(fin_messenger=Visit({}, is_secure=True), user=None)
     nonce = "bm9uY2UtbWFkZS1mb3ItYS10ZXN0"
     if where != "argument":
         setattr(request, where, nonce)
@@ -280,7 +281,7 @@ def test_the_checks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_under_asgi() -> None:
     from django.test import AsyncClient
 
-    page = asyncio.run(AsyncClient().get("/", headers={"X-Test-User": "42"}))
+    page: Any = asyncio.run(AsyncClient().get("/", headers={"X-Test-User": "42"}))
 
     assert '"user_id":"42"' in page.text
     assert page["Cache-Control"] == "private, no-store"

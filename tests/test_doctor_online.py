@@ -74,7 +74,14 @@ def test_a_healthy_org_takes_a_healthy_token(org: OrgDouble) -> None:
     assert [method for method, _ in org.requests] == ["GET", "POST"]
 
 
-@pytest.mark.parametrize("refusal", ["401", "guest"])
+def test_the_answer_to_a_token_may_say_the_mode_itself(org: OrgDouble) -> None:
+    org.token_mode = "Auth"
+    assert ask(org) == []
+    org.token_mode = "UnAuth"
+    assert [each.code for each in ask(org)] == ["online-channel-mode"]
+
+
+@pytest.mark.parametrize("refusal", ["401", "guest", "anon"])
 @pytest.mark.parametrize(
     "token",
     [
@@ -275,7 +282,7 @@ class TestRecording:
         assert '"message": "<string of ' in document
         assert '"<name 1>": "<string of 1 characters>"' in document
 
-    @pytest.mark.parametrize("fault", ["none", "401", "guest", "UnAuth", "no scheme"])
+    @pytest.mark.parametrize("fault", ["none", "401", "guest", "anon", "UnAuth", "no scheme"])
     def test_a_replay_finds_what_was_found(self, org: OrgDouble, fault: str) -> None:
         token = identity_token() if fault in ("none", "UnAuth", "no scheme") else identity_token(iss="another")
         org.refusal = fault

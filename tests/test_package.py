@@ -6,6 +6,7 @@ import ast
 import pickle
 import subprocess
 import sys
+from dataclasses import is_dataclass
 from importlib.metadata import metadata, requires
 from importlib.resources import files
 from pathlib import Path
@@ -113,6 +114,14 @@ def test_every_import_points_down(path: Path) -> None:
     floor = floor_of(path)
 
     assert imports_of(path) - {floor} <= set(FLOORS[: FLOORS.index(floor)])
+
+
+PUBLIC_VALUES = [name for name in fin_messenger_auth.__all__ if is_dataclass(getattr(fin_messenger_auth, name))]
+
+
+@pytest.mark.parametrize("name", PUBLIC_VALUES)
+def test_public_values_take_no_further_attributes(name: str) -> None:
+    assert "__slots__" in vars(getattr(fin_messenger_auth, name))
 
 
 def test_no_module_is_over_400_lines() -> None:

@@ -24,8 +24,10 @@ from fin_messenger_auth.page import (
     render_sign_out,
     renewal_module,
     script_json,
+    strict_policy,
 )
 from fin_messenger_auth.settings import PublicSettings, Region
+from fin_messenger_auth.testing import throwaway_builder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,13 +90,13 @@ def test_a_property_named_proto_stays_a_property() -> None:
 def test_template_engines_leave_it_alone() -> None:
     snippet = render_snippet({"app_id": "a", "name": "{{ 7*7 }}{% if %}{#"}, nonce=NONCE)
     assert Environment(autoescape=True).from_string("{{ it }}").render(it=snippet) == snippet
-    assert Engine().from_string("{{ it }}").render(Context({"it": snippet})) == snippet
+    assert Engine().from_string("{{ it }}").render(Context({"it": snippet})) == str(snippet)
 
 
 def test_a_template_engine_that_sees_the_page_again_finds_nothing_to_do() -> None:
     snippet = render_snippet({"app_id": "a", "name": "{{ 7*7 }}{% if %}{#"})
     assert Environment(autoescape=True).from_string(str(snippet)).render() == snippet
-    assert Engine().from_string(str(snippet)).render(Context()) == snippet
+    assert Engine().from_string(str(snippet)).render(Context()) == str(snippet)
 
 
 def test_any_mapping_will_do_and_is_not_changed() -> None:
@@ -271,3 +273,37 @@ def test_the_npm_package_takes_no_other_address() -> None:
 def test_settings_are_a_mapping(settings: Any) -> None:
     with pytest.raises(ConfigurationError, match="expected a mapping"):
         render_snippet(settings)
+
+
+class TestDevelopment:
+    """An environment variable loads the widget from the sandbox, without an edit of the code."""
+
+    @pytest.mark.parametrize(
+        "base", ["http://127.0.0.1:8765/widget/", "http://localhost/widget/", "http://[::1]:8765/w/"]
+    )
+    def test_the_widget_comes_from_this_machine(self, monkeypatch: pytest.MonkeyPatch, base: str) -> None:
+        monkeypatch.setenv("FIN_MESSENGER_WIDGET_BASE", base)
+        assert base in render_snippet({"app_id": "a"})
+        assert f" {base.rpartition('/w')[0]}" in strict_policy("bm9uY2Utb2YtMTYtYnl0ZXM").partition("connect-src")[2]
+        assert "https://x.example/" in render_snippet({"app_id": "a"}, widget_base="https://x.example/")
+
+    @pytest.mark.parametrize(
+        "base",
+        [
+            "https://evil.example/widget/",
+            "http://127.0.0.1.evil.example/",
+            "http://127.0.0.1@evil.example/",
+            "http://localhost:8765/;script-src",
+            "127.0.0.1:8765",
+        ],
+    )
+    def test_it_comes_from_no_other_machine(self, monkeypatch: pytest.MonkeyPatch, base: str) -> None:
+        monkeypatch.setenv("FIN_MESSENGER_WIDGET_BASE", base)
+        with pytest.raises(ConfigurationError, match="FIN_MESSENGER_WIDGET_BASE"):
+            render_snippet({"app_id": "a"})
+        with pytest.raises(ConfigurationError, match="FIN_MESSENGER_WIDGET_BASE"):
+            strict_policy("bm9uY2Utb2YtMTYtYnl0ZXM")
+
+    def test_a_blank_variable_is_not_set(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("FIN_MESSENGER_WIDGET_BASE", " ")
+        assert "https://widget.intercom.io/widget/" in render_snippet({"app_id": "a"})

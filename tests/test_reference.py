@@ -15,6 +15,8 @@ PUBLIC = [
     "fin_messenger_auth.backends.remote",
     "fin_messenger_auth.contrib.django",
     "fin_messenger_auth.contrib.django.middleware",
+    "fin_messenger_auth.contrib.fastapi",
+    "fin_messenger_auth.contrib.flask",
     "fin_messenger_auth.diagnosis",
     "fin_messenger_auth.errors",
     "fin_messenger_auth.onboarding",

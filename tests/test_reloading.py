@@ -173,6 +173,18 @@ def test_a_delivery_while_the_keys_are_read_is_read_again(root: Path) -> None:
     assert kid_of(reloading.builder) == "key-2"
 
 
+def test_an_error_of_a_delivery_that_was_replaced_meanwhile_is_none(root: Path) -> None:
+    torn = iter([True])
+
+    def make() -> TokenPairBuilder:
+        if next(torn, False):
+            deliver(root, "key-2")
+            raise FileNotFoundError("the old directory is gone")
+        return make_from(root)
+
+    assert kid_of(Reloading(make, watch=[root / "current"]).builder) == "key-2"
+
+
 def test_deliveries_without_an_end_are_given_up(root: Path) -> None:
     number = iter(range(100))
 

@@ -15,9 +15,12 @@ from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from joserfc.jwk import RSAKey
 
 from fin_messenger_auth import ConfigurationError, SalesforceMinter, TokenPairBuilder, sandbox
 from fin_messenger_auth.cli import main
+from fin_messenger_auth.diagnosis import read_verifying_keys
 from fin_messenger_auth.sandbox import (
     Sandbox,
     SandboxServer,
@@ -63,6 +66,36 @@ def test_an_anonymous_page_is_a_leads(judge: Sandbox, messenger_builder: TokenPa
     verdict = judge.verdict(messenger_builder.build_settings(None))
     assert verdict.user_id is None
     assert (verdict.intercom, verdict.salesforce) == ("Lead: an anonymous visitor", "Guest: an anonymous visitor")
+
+
+def test_an_anonymous_page_that_shows_somebodys_chats_is_an_error(
+    judge: Sandbox, messenger_builder: TokenPairBuilder
+) -> None:
+    verdict = judge.verdict(messenger_builder.build_settings(None), session="42")
+    assert verdict.intercom == "Lead: an anonymous visitor"
+    assert verdict.chats.startswith("✗ 42's, on an anonymous page. Call Intercom('shutdown')")
+
+
+def test_one_persons_page_that_shows_anothers_chats_is_an_error(judge: Sandbox) -> None:
+    assert judge.verdict({"user_id": "7"}, session="42").chats.startswith("✗ 42's, on a page for 7.")
+
+
+def test_one_s_own_chats_are_none_of_it(judge: Sandbox, messenger_builder: TokenPairBuilder) -> None:
+    assert judge.verdict(messenger_builder.build_settings(42), session="7").chats == "42"
+    assert judge.verdict({"user_id": 42}, session="42").chats == "42"
+    assert judge.verdict({}).chats == "none"
+
+
+def test_an_update_without_the_jwt_is_refused(judge: Sandbox, messenger_builder: TokenPairBuilder) -> None:
+    settings = messenger_builder.build_settings(42)
+    assert judge.verdict(settings, method="update").intercom == "Verified as 42"
+    del settings["intercom_user_jwt"]
+    verdict = judge.verdict(settings, method="update", session="42")
+    assert verdict.user_id is None
+    assert verdict.intercom.startswith("Refused (403): pass intercom_user_jwt with every update")
+    assert verdict.chats == "42"
+    anonymous = judge.verdict(messenger_builder.build_settings(None), method="update")
+    assert anonymous.intercom == "Lead: an anonymous visitor"
 
 
 def test_an_issuer_with_a_slash_too_many_is_a_guest(judge: Sandbox, messenger_builder: TokenPairBuilder) -> None:
@@ -124,6 +157,61 @@ def test_it_knows_the_keys_of_the_configuration(tmp_path: Path, messenger_builde
         assert there.verdict(settings).salesforce.startswith("Guest: ")
 
 
+class TestPublicKeys:
+    """The keys of the upload, without any private key."""
+
+    @pytest.fixture
+    def key_file(self, tmp_path: Path) -> Path:
+        path = tmp_path / "public.pem"
+        path.write_bytes(throwaway_rsa_key().public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+        return path
+
+    def test_they_suffice(self, key_file: Path, messenger_builder: TokenPairBuilder) -> None:
+        keys = read_verifying_keys(key_file.read_bytes())
+        environ = {"INTERCOM_MESSENGER_SECRET": throwaway_secret()}
+        judge = sandbox_from_env(environ, keys=keys, issuer=ENVIRON["SALESFORCE_ISSUER"])
+        judge = replace(judge, clock=messenger_builder.clock)
+        settings = messenger_builder.build_settings(42)
+        assert judge.verdict(settings).salesforce == "Verified as 42"
+        assert replace(judge, issuer="another").verdict(settings).salesforce.startswith("Guest: ")
+        given = sandbox_from_env({}, keys=keys, issuer="i", secret=b"s" * 32, kid="other")
+        assert (given.secret, given.keys[0].kid) == (b"s" * 32, "other")
+
+    def test_what_they_do_not_say_is_required(self, key_file: Path) -> None:
+        keys = read_verifying_keys(key_file.read_bytes())
+        with pytest.raises(ConfigurationError, match="INTERCOM_MESSENGER_SECRET"):
+            sandbox_from_env({}, keys=keys, issuer="i")
+        with pytest.raises(ConfigurationError, match="--issuer"):
+            sandbox_from_env({"INTERCOM_MESSENGER_SECRET": throwaway_secret()}, keys=keys)
+
+    def test_the_command_takes_them(
+        self,
+        key_file: Path,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        def interrupted(_server: Any) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(sandbox.SandboxServer, "serve_forever", interrupted)
+        secret_file = tmp_path / "secret"
+        secret_file.write_text(throwaway_secret() + "\n")
+        options = ["--key", str(key_file), "--secret-file", str(secret_file), "--issuer", "https://issuer.example"]
+        assert main(["sandbox", "--port", "0", *options]) == 0
+        assert "FIN_MESSENGER_WIDGET_BASE=http://127.0.0.1:" in capsys.readouterr().out
+        jwk = tmp_path / "jwk.json"
+        jwk.write_text(json.dumps({**public_jwk(), "kid": "key-1", "alg": "RS256"}))
+        assert main(["sandbox", "--port", "0", "--key", str(jwk), *options[2:]]) == 0
+        assert "jwk-x5c-missing" in capsys.readouterr().out
+
+
+def public_jwk() -> dict[str, Any]:
+    """A JWK without a certificate, as it is uploaded by mistake."""
+    key: dict[str, Any] = RSAKey.import_key(pem_of(throwaway_rsa_key())).as_dict(private=False)
+    return key
+
+
 def test_real_tokens_are_judged_without_the_throwaway_keys() -> None:
     code = (
         "import sys; from fin_messenger_auth import build_settings, sandbox;"
@@ -181,6 +269,19 @@ def test_it_serves_the_widget_the_verdicts_and_the_status(judge: Sandbox, messen
         assert "Verified as 42" in page
         assert "stand-in" in page
         assert "eyJ" not in page
+        assert "<table hidden" not in page
+
+
+def test_the_status_page_shows_whose_chats_a_page_shows(judge: Sandbox, messenger_builder: TokenPairBuilder) -> None:
+    with running(judge) as server:
+        assert "FIN_MESSENGER_WIDGET_BASE" in ask(server.url)[1]
+        settings = messenger_builder.build_settings(None)
+        body = json.dumps({**settings, "sandbox_call": {"method": "boot", "session": "42"}}).encode()
+        answer = ask(f"{server.url}sandbox/verdict", body)[1]
+        assert json.loads(answer)["chats"].startswith("✗ 42")
+        body = json.dumps({**settings, "sandbox_call": "?"}).encode()
+        assert json.loads(ask(f"{server.url}sandbox/verdict", body)[1])["chats"] == "none"
+        assert "✗ 42" in ask(server.url)[1]
 
 
 def test_what_a_page_claims_to_be_is_no_markup(judge: Sandbox) -> None:

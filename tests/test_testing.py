@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 import fin_messenger_auth
-from fin_messenger_auth import Company, IntercomMinter, MessengerUser, TokenPairBuilder
+from fin_messenger_auth import Company, IntercomMinter, MessengerUser, TokenPairBuilder, render_snippet
 from fin_messenger_auth.testing import (
     FrozenClock,
     decode,
     decode_token,
+    settings_in,
     throwaway_builder,
     throwaway_environ,
     throwaway_rsa_key,
@@ -89,6 +91,16 @@ def test_a_frozen_clock_stands_still_until_told() -> None:
     clock.advance(2.5)
     assert clock() == 7.5
     assert clock.reads == 3
+
+
+def test_the_settings_of_a_page_are_found(messenger_builder: TokenPairBuilder) -> None:
+    settings = messenger_builder.build_settings("42")
+
+    for page in (f"<body>{render_snippet(settings)}</body>", json.dumps(settings)):
+        assert settings_in(page) == settings
+        verify(settings_in(page), now=messenger_builder.clock())
+    with pytest.raises(AssertionError, match="no settings"):
+        settings_in("<p>")
 
 
 def test_decode_takes_settings_apart(messenger_builder: TokenPairBuilder) -> None:

@@ -10,17 +10,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 with open(os.environ["KEY_FILE"], "rb") as file:
     key = load_pem_private_key(file.read(), None)
 assert isinstance(key, RSAPrivateKey)  # noqa: S101 - tells the type checker what the file holds
-now = int(time.time())
+now, audience = int(time.time()), "https://example.my.salesforce-scrt.com"
+claims = {"iss": "https://issuer.example", "sub": "42", "aud": audience, "exp": now + 3600, "iat": now}
 jwt.encode({"user_id": "42", "exp": now + 3600}, os.environ["SECRET"], "HS256")
-jwt.encode(
-    {
-        "iss": "https://issuer.example",
-        "sub": "42",
-        "aud": "https://example.my.salesforce-scrt.com",
-        "exp": now + 3600,
-        "iat": now,
-    },
-    key,
-    "RS256",
-    {"kid": "throwaway"},
-)
+jwt.encode(claims, key, "RS256", {"kid": "throwaway"})

@@ -1,15 +1,13 @@
 from aiohttp import web
 
-from fin_messenger_auth import abuild_settings
-from fin_messenger_auth.page import NO_STORE, is_same_origin
+from fin_messenger_auth import default_builder
+from fin_messenger_auth.page import asettings_response
 
 
-def make_app(user_id_of):
+def make_app(session_user):
     async def messenger_settings(request):
-        user_id = user_id_of(request)  # from your session, never from the request
-        if user_id is None or not is_same_origin(request.headers, request.host):
-            return web.json_response(None, status=401 if user_id is None else 403, headers=NO_STORE)
-        return web.json_response(await abuild_settings(user_id), headers=NO_STORE)
+        made = await asettings_response(default_builder(), session_user(request), request.headers, request.host)
+        return web.json_response(made.body, status=made.status, headers=made.headers)
 
     app = web.Application()
     app.add_routes([web.get("/messenger/settings", messenger_settings)])

@@ -1,17 +1,16 @@
 from bottle import Bottle, HTTPResponse, request
 
-from fin_messenger_auth import build_settings
-from fin_messenger_auth.page import NO_STORE, is_same_origin
+from fin_messenger_auth import default_builder
+from fin_messenger_auth.page import settings_response
 
 
-def make_app(user_id_of):
+def make_app(session_user):
     app = Bottle()
 
     @app.get("/messenger/settings")
     def messenger_settings():
-        user_id = user_id_of(request)  # from your session, never from the request
-        if user_id is None or not is_same_origin(request.headers, request.urlparts.netloc):
-            return HTTPResponse(status=401 if user_id is None else 403, headers=dict(NO_STORE))
-        return HTTPResponse(build_settings(user_id), headers=dict(NO_STORE))
+        host = request.urlparts.netloc
+        made = settings_response(default_builder(), session_user(request), request.headers, host)
+        return HTTPResponse(made.body, made.status, made.headers)
 
     return app

@@ -1,17 +1,15 @@
 from pyramid.config import Configurator
 
-from fin_messenger_auth import build_settings
-from fin_messenger_auth.page import NO_STORE, is_same_origin
+from fin_messenger_auth import default_builder
+from fin_messenger_auth.page import settings_response
 
 
-def make_app(user_id_of):
+def make_app(session_user):
     def messenger_settings(request):
-        request.response.headers.update(NO_STORE)
-        user_id = user_id_of(request)  # from your session, never from the request
-        if user_id is None or not is_same_origin(request.headers, request.host):
-            request.response.status_int = 401 if user_id is None else 403
-            return None
-        return build_settings(user_id)
+        made = settings_response(default_builder(), session_user(request), request.headers, request.host)
+        request.response.status_int = made.status
+        request.response.headers.update(made.headers)
+        return made.body
 
     with Configurator() as config:
         config.add_route("messenger", "/messenger/settings", request_method="GET")

@@ -2,15 +2,14 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from fin_messenger_auth import abuild_settings
-from fin_messenger_auth.page import NO_STORE, is_same_origin
+from fin_messenger_auth import default_builder
+from fin_messenger_auth.page import asettings_response
 
 
-def make_app(user_id_of):
+def make_app(session_user):
     async def messenger_settings(request):
-        user_id = user_id_of(request)  # from your session, never from the request
-        if user_id is None or not is_same_origin(request.headers, request.url.netloc):
-            return JSONResponse(None, 401 if user_id is None else 403, NO_STORE)
-        return JSONResponse(await abuild_settings(user_id), headers=NO_STORE)
+        host = request.headers.get("host", "")
+        made = await asettings_response(default_builder(), session_user(request), request.headers, host)
+        return JSONResponse(made.body, made.status, made.headers)
 
     return Starlette(routes=[Route("/messenger/settings", messenger_settings)])

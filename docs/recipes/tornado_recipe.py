@@ -1,18 +1,17 @@
 from tornado.web import Application, RequestHandler
 
-from fin_messenger_auth import abuild_settings
-from fin_messenger_auth.page import NO_STORE, is_same_origin
+from fin_messenger_auth import default_builder
+from fin_messenger_auth.page import asettings_response
 
 
-def make_app(user_id_of):
+def make_app(session_user):
     class MessengerSettings(RequestHandler):
         async def get(self):
-            for name, value in NO_STORE.items():
+            request = self.request
+            made = await asettings_response(default_builder(), session_user(self), request.headers, request.host)
+            self.set_status(made.status)
+            for name, value in made.headers.items():
                 self.set_header(name, value)
-            user_id = user_id_of(self)  # from your session, never from the request
-            if user_id is None or not is_same_origin(self.request.headers, self.request.host):
-                self.set_status(401 if user_id is None else 403)
-            else:
-                self.write(await abuild_settings(user_id))
+            self.write(made.body)
 
     return Application([("/messenger/settings", MessengerSettings)])

@@ -18,7 +18,7 @@ from starlette.middleware.sessions import SessionMiddleware
 from fin_messenger_auth import MessengerUser
 from fin_messenger_auth.contrib.fastapi import FinMessenger
 from fin_messenger_auth.page import NO_STORE, is_same_origin, strict_policy
-from fin_messenger_auth.page.snippet import Snippet
+from fin_messenger_auth.page.snippet import WIDGET_BASE, Snippet
 from fin_messenger_auth.sandbox import start_throwaway
 
 # Stands for your database; everybody's password is "demo".
@@ -40,23 +40,20 @@ def session_user(request: Request):
 def create_app(builder=None, sandbox=None):
     """Make the site: with the builder from the environment if none is given, and perhaps a stand-in's address."""
     app = FastAPI(openapi_url=None)
-    options = {"widget_base": f"{sandbox}widget/"} if sandbox else {}
-    messenger = FinMessenger(user=session_user, builder=builder, **options)
+    widget_base = f"{sandbox}widget/" if sandbox else WIDGET_BASE
+    messenger = FinMessenger(user=session_user, builder=builder, widget_base=widget_base)
 
     @app.middleware("http")
     async def protect(request: Request, call_next):
-        request.state.csp_nonce = secrets.token_urlsafe(16)
+        nonce = request.state.csp_nonce = secrets.token_urlsafe(16)
         foreign = request.method == "POST" and not is_same_origin(request.headers, request.url.netloc)
         response = PlainTextResponse("Only pages of this site may ask.", 403) if foreign else await call_next(request)
-        policy = strict_policy(
-            request.state.csp_nonce, also={"connect-src": [sandbox.rstrip("/")]} if sandbox else None
-        )
+        policy = strict_policy(nonce, also={"connect-src": [sandbox.rstrip("/")]} if sandbox else None)
         response.headers.update({**NO_STORE, "Content-Security-Policy": policy})  # every page of this site is personal
         return response
 
-    app.add_middleware(
-        SessionMiddleware, secret_key=secrets.token_hex(32), same_site="lax"
-    )  # a real site keeps its own
+    key = secrets.token_hex(32)  # a real site keeps its own
+    app.add_middleware(SessionMiddleware, secret_key=key, same_site="lax")
     messenger.init_app(app)
 
     @app.get("/")

@@ -39,7 +39,8 @@ __all__ = [
 ]
 
 _PACKAGE = __name__.partition(".")[0]
-_P, _T, _C = ParamSpec("_P"), TypeVar("_T"), TypeVar("_C")
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 class _Coded:
@@ -246,9 +247,9 @@ def amasked(function: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, Cor
     return call
 
 
-def masked_class(kind: type[_C]) -> type[_C]:
+def masked_class(kind: type[_T]) -> type[_T]:
     """Do for the constructor of a dataclass what :func:`masked` does for a function."""
-    setattr(kind, "__init__", masked(kind.__init__))  # noqa: B010 - a plain assignment is refused by type checkers
+    setattr(kind, "__init__", masked(vars(kind)["__init__"]))  # noqa: B010 - type checkers refuse an assignment
     return kind
 
 

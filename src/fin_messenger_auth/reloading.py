@@ -90,18 +90,18 @@ class Reloading:
 
     def _made(self) -> TokenPairBuilder:
         """Return a new builder, made while the files did not change."""
-        for last in (False, False, True):  # a delivery may arrive meanwhile, but not again and again
-            state = self._look()
+        attempts = 3  # a delivery may arrive meanwhile, but not again and again
+        while True:
+            state, attempts = self._look(), attempts - 1
             try:
                 builder = self._make()
             except Exception:
-                if last or state == self._look():
+                if not attempts or state == self._look():
                     raise
-                continue
-            if last or state == self._look():
-                break
-        self._state = state
-        return builder
+            else:
+                if not attempts or state == self._look():
+                    self._state = state
+                    return builder
 
     def _look(self) -> _State:
         return tuple(map(_state_of, self._watch))

@@ -108,7 +108,7 @@ def test_beside_the_npm_package_the_region_and_the_user_are_right(
     visitor: Visitor, workshop: Path, messenger_builder: TokenPairBuilder
 ) -> None:
     (workshop / "app.js").write_text(BESIDE_NPM)
-    esbuild = [workshop / "node_modules/.bin/esbuild", "--bundle", "--format=esm", "app.js"]
+    esbuild = [str(workshop / "node_modules/.bin/esbuild"), "--bundle", "--format=esm", "app.js"]
     bundle = subprocess.run(esbuild, check=True, capture_output=True, cwd=workshop).stdout
     api_base = "https://api-iam.eu.intercom.io"
     answers = [

@@ -12,6 +12,7 @@ import pytest
 
 from fin_messenger_auth.diagnosis import check_environment
 from fin_messenger_auth.testing import decode, throwaway_environ
+from tests.attempts import FOREIGN, attempts
 from tests.django_project import ADA, GRACE, Served, make, must_work, run, served
 
 for package in ("csp", "hijack", "impersonate", "uvicorn"):
@@ -225,36 +226,13 @@ def test_fresh_settings_do_not_prolong_the_session(client: httpx.Client) -> None
     sign_in(client)
     assert "sessionid" in client.get("plain").headers["Set-Cookie"]  # the project saves it at every request
     assert "Set-Cookie" not in client.get(SETTINGS).headers
+    assert "Set-Cookie" not in client.get("messenger/renewal.js").headers  # which shared caches keep
     assert client.get(SETTINGS).status_code == 200
 
 
 # Whose tokens
 
-NAMES = ("user_id", "user", "id", "username", "sub")
-ATTEMPTS: dict[str, dict[str, object]] = {
-    "nothing": {},
-    **{f"query-{each}": {"params": {each: ADA}} for each in NAMES},
-    **{f"json-{each}": {"json": {each: ADA}} for each in NAMES},
-    "form": {"data": dict.fromkeys(NAMES, ADA)},
-    "header-user-id": {"headers": {"X-User-Id": ADA}},
-    "header-forwarded": {"headers": {"X-Forwarded-User": "ada", "Remote-User": "ada", "X-Remote-User": "ada"}},
-    "bearer": {"headers": {"Authorization": f"Bearer {ADA}"}},
-    "basic": {"auth": ("ada", "demo")},
-    "cookie-of-an-id": {"headers": {"Cookie": f"user_id={ADA}; sessionid={ADA}"}},
-    "cookie-guessed": {"headers": {"Cookie": "sessionid=0123456789abcdefghijklmnopqrstuv"}},
-    "cookie-of-the-messenger": {"headers": {"Cookie": f"intercom-session-throwaway={ADA}"}},
-    "same-origin": {"headers": {"Sec-Fetch-Site": "same-origin"}},
-    "other-method": {"headers": {"X-HTTP-Method-Override": "POST", "X-User-Id": ADA}},
-    "head": {"headers": {"X-Original-URL": f"/messenger/settings?user_id={ADA}"}},
-}
-FOREIGN: dict[str, dict[str, str]] = {
-    "cross-site": {"Sec-Fetch-Site": "cross-site"},
-    "same-site": {"Sec-Fetch-Site": "same-site"},
-    "none": {"Sec-Fetch-Site": "none"},
-    "origin": {"Origin": "https://evil.example"},
-    "null": {"Origin": "null"},
-    "port": {"Origin": "http://127.0.0.1:1"},
-}
+ATTEMPTS = attempts(ADA)
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS)

@@ -24,7 +24,9 @@ def build(npm: str) -> dict[str, str]:
     always, by a list that is kept.
     """
     module = _bundle(npm, "module.js")
-    body, exports = re.fullmatch(r"(?s)(.*)export\{(.*)\};\s*", _bundle(npm, "snippet.js")).groups()
+    found = re.fullmatch(r"(?s)(.*)export\{(.*)\};\s*", _bundle(npm, "snippet.js"))
+    assert found is not None
+    body, exports = found.groups()
     names = ",".join(f"{public}:{short}" for short, public in re.findall(r"([\w$]+) as (\w+)", exports))
     return {"fin-messenger-auth.js": module, "snippet.min.js": f"(()=>{{{body}return{{{names}}}}})()\n"}
 

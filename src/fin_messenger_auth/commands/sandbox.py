@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import argparse
 
+from fin_messenger_auth import diagnosis
+from fin_messenger_auth.diagnosis.report import report
 from fin_messenger_auth.errors import ConfigurationError
+from fin_messenger_auth.keys import FileKeySource, read_key
+from fin_messenger_auth.page.development import VARIABLE
 
 _LAST_PORT = 65_535
 
@@ -19,6 +23,8 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "each platform would identify. It does not know what is configured in Intercom or in Salesforce.",
     )
     parser.add_argument("--port", type=_port, default=8765, metavar="P", help="where to listen (8765)")
+    parser.add_argument("--key", metavar="FILE", help="the uploaded JWK or JWKS, in place of the private key")
+    parser.add_argument("--secret-file", metavar="FILE", help="the Messenger API Secret, if not the environment's")
     parser.add_argument("--kid", metavar="K", help="the kid of the JWK in Salesforce, if not the configuration's")
     parser.add_argument("--issuer", metavar="I", help="the keyset's issuer in Salesforce, likewise")
     parser.add_argument("--audience", metavar="A", help="the expected audience, likewise")
@@ -30,9 +36,18 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until interrupted."""
     from fin_messenger_auth.sandbox import SandboxServer, sandbox_from_env  # noqa: PLC0415 - a web server, for here only
 
+    key = None if arguments.key is None else read_key(FileKeySource(arguments.key))
+    secret = arguments.secret_file and read_key(FileKeySource(arguments.secret_file)).without_line_end()
     sandbox = sandbox_from_env(
-        prefix=arguments.prefix, kid=arguments.kid, issuer=arguments.issuer, audience=arguments.audience
+        prefix=arguments.prefix,
+        kid=arguments.kid,
+        issuer=arguments.issuer,
+        audience=arguments.audience,
+        secret=secret,
+        keys=() if key is None else diagnosis.read_verifying_keys(key),
     )
+    if found := [] if key is None else diagnosis.check_key_file(key):
+        print(report(found))
     try:
         server = SandboxServer(sandbox, arguments.port)
     except OSError as error:
@@ -41,9 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
         ) from error
     with server:
         print(f"A stand-in for Intercom and Salesforce, on this machine only. Status page: {server.url}")
-        print("In your page, while you develop:")
-        print(f'  render_snippet(settings, nonce=nonce, widget_base="{server.url}widget/")')
-        print(f'  strict_policy(nonce, also={{"connect-src": ["{server.url[:-1]}"]}})', flush=True)
+        print("While you develop, start your site with this variable. render_snippet and strict_policy read it:")
+        print(f"  {VARIABLE}={server.url}widget/", flush=True)
         try:
             server.serve_forever()
         except KeyboardInterrupt:

@@ -35,7 +35,7 @@ class FinMessenger:
         enabled: Whether there is a Messenger at all; if not, the environment is not read.
         renewal: Whether pages renew their tokens.
         prefix: Where the two routes are.
-        widget_base: As for :func:`~fin_messenger_auth.render_snippet`.
+        widget_base: As for :func:`~fin_messenger_auth.page.render_snippet`.
 
     Raises:
         ConfigurationError: The environment is invalid.
@@ -126,10 +126,10 @@ class _Middleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            request, plain = Request(scope), send
+            request, given_send = Request(scope), send
             visit = scope["fin_messenger"] = Visit(request.cookies, request.url.scheme == "https")
 
-            async def send(message: Message) -> None:
+            async def completing(message: Message) -> None:
                 if message["type"] == "http.response.start":
                     response = Response()
                     response.raw_headers = list(message["headers"])
@@ -137,6 +137,8 @@ class _Middleware:
                         del response.headers["Set-Cookie"]  # it would prolong the session
                     visit.complete(response, self._app_id)
                     message["headers"] = response.raw_headers
-                await plain(message)
+                await given_send(message)
+
+            send = completing
 
         await self._app(scope, receive, send)

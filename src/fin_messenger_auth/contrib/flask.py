@@ -44,7 +44,7 @@ class FinMessenger:
         enabled: Whether there is a Messenger at all; if not, the environment is not read.
         renewal: Whether pages renew their tokens.
         url_prefix: Where the two routes are.
-        widget_base: As for :func:`~fin_messenger_auth.render_snippet`.
+        widget_base: As for :func:`~fin_messenger_auth.page.render_snippet`.
 
     Raises:
         ConfigurationError: The environment is invalid, or there is neither ``user`` nor Flask-Login.

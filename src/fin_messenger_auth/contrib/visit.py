@@ -1,4 +1,4 @@
-"""What the integrations for Flask and FastAPI share. It imports no framework."""
+"""What the integrations share. It imports no framework."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from fin_messenger_auth.pair import TokenPairBuilder
 SIGNED_OUT = "fin_messenger_signed_out"  # the cookie that says that the next page must end the Messenger's session
 
 
-def builder_from_env() -> TokenPairBuilder:
-    """Read the environment; unless it says otherwise, a page is anonymous where signing fails."""
-    policy: OnSigningError | None = None if os.environ.get("MESSENGER_ON_SIGNING_ERROR", "").strip() else "anonymous"
-    return TokenPairBuilder.from_env(on_signing_error=policy)
+def builder_from_env(prefix: str = "", on_signing_error: OnSigningError | None = None) -> TokenPairBuilder:
+    """Read the environment; by default, a page is anonymous where signing fails."""
+    by_environment = os.environ.get(f"{prefix}MESSENGER_ON_SIGNING_ERROR", "").strip()
+    policy = on_signing_error or (None if by_environment else "anonymous")
+    return TokenPairBuilder.from_env(prefix=prefix, on_signing_error=policy)
 
 
 @dataclass(slots=True)
@@ -38,16 +39,16 @@ class Visit:
         parts = [render_snippet(made, nonce=nonce, widget_base=widget_base)]
         if renewal and "user_id" in made:
             parts.append(render_renewal(*renewal, nonce=nonce))
-        if told := self.signed_out or SIGNED_OUT in self.cookies:
+        if told := self.signed_out or bool(self.cookies.get(SIGNED_OUT)):
             parts.insert(0, render_sign_out(made["app_id"], nonce=nonce))
         self.has_scripts, self.is_private = True, self.is_private or told or "user_id" in made
         return Snippet("".join(parts))
 
     def complete(self, response: Any, app_id: str) -> None:
-        """Complete a response, of Werkzeug or of Starlette: the Messenger's cookies, and who may keep it."""
+        """Complete a response, of Werkzeug, Starlette or Django: the Messenger's cookies, and who may keep it."""
         for name in cookie_names(app_id) if self.signed_out else ():
             response.delete_cookie(name)
-        if self.has_scripts and SIGNED_OUT in self.cookies:
+        if self.has_scripts and self.cookies.get(SIGNED_OUT):
             response.delete_cookie(SIGNED_OUT)
         elif self.signed_out and not self.has_scripts:
             response.set_cookie(SIGNED_OUT, "1", secure=self.is_secure, httponly=True, samesite="lax")

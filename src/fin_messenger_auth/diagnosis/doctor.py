@@ -13,7 +13,7 @@ from fin_messenger_auth.environment import Reading, read_environment
 from fin_messenger_auth.errors import KeyUnavailableError, SigningError, masked, problems_of
 from fin_messenger_auth.onboarding.key_directory import JWK
 from fin_messenger_auth.pair import TokenPair, TokenPairBuilder, check_time
-from fin_messenger_auth.signers import public_key_of, signs_at_once
+from fin_messenger_auth.signers import signs_at_once
 
 from .directory import check_key_directory, keys_in_directory
 from .environment import check_reading
@@ -25,7 +25,7 @@ from .page import check_page
 from .root_causes import fold
 from .salesforce_token import check_pair, check_salesforce_token, compare_issuers
 from .upload import check_upload, uploaded_keys
-from .verifying_key import VerifyingKey
+from .verifying_key import VerifyingKey, configured_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +154,7 @@ def _keys(reading: Reading, uploaded: bytes | None, key_directory: str | os.Path
     keys = [] if uploaded is None else uploaded_keys(uploaded)
     if not keys and key_directory is not None:
         keys = keys_in_directory(key_directory)
-    signer = reading.salesforce_signer
-    public_key = None if signer is None else public_key_of(signer)
-    if not keys and public_key is not None:
-        keys = [VerifyingKey(public_key, kid=reading.kid)]
-    return keys
+    return keys or configured_keys(reading)
 
 
 @masked

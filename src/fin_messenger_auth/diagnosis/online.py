@@ -25,6 +25,7 @@ CONFIG_PATH = "/embeddedservice/v1/embedded-service-config"
 """Where a deployment describes its configuration, without a token."""
 
 _OK = 200
+_MODE = ("embeddedServiceConfig", "embeddedServiceMessagingChannel", "authMode")
 _ORG, _JWKS = "The org", "The JWKS"
 _NOT_MADE = "Fix the errors of the configuration. If Fin makes the token, press Verify on Fin's setup page."
 
@@ -110,10 +111,13 @@ def _check_channel(org: Org, client: Client, now: float) -> list[Finding]:
         return [*findings, finding("online-deployment")]
     if answer.status != _OK or answer.json is None:
         return [*findings, _unexpected(_ORG, answer)]
-    mode = _member(answer.json, "embeddedServiceConfig", "embeddedServiceMessagingChannel", "authMode")
-    if mode != "Auth":
-        findings.append(finding("online-channel-mode", got=f"authMode is {quoted(mode)}, expected Auth"))
-    return findings
+    return [*findings, *_check_mode(_member(answer.json, *_MODE))]
+
+
+def _check_mode(mode: object) -> list[Finding]:
+    if mode == "Auth":
+        return []
+    return [finding("online-channel-mode", got=f"authMode is {quoted(mode)}, expected Auth")]
 
 
 def _check_exchange(org: Org, token: str, client: Client) -> list[Finding]:
@@ -139,7 +143,8 @@ def _check_exchange(org: Org, token: str, client: Client) -> list[Finding]:
         return [finding("online-guest", answer=f"it refused the token with status {answer.status}")]
     if answer.status != _OK or answer.json is None:
         return [_unexpected(_ORG, answer)]
-    return _check_subject(answer.json, token)
+    mode = _member(answer.json, "context", "configuration", *_MODE)  # not in every answer
+    return [*_check_subject(answer.json, token), *([] if mode is None else _check_mode(mode))]
 
 
 def _check_subject(answer: dict[str, Any], token: str) -> list[Finding]:

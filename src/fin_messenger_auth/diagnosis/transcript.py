@@ -55,7 +55,7 @@ class Exchange:
 def redacted(value: Any, name: str = "") -> Any:  # noqa: ANN401 - any JSON
     """Return a JSON value of the same shape, keeping only the strings that tell one failure from another.
 
-    Of a subject only its kind is kept (``/AUTH/`` or ``/UNAUTH/``).
+    Of a subject only its kind is kept (``/AUTH/``, ``/UNAUTH/`` or ``/ANON/``).
 
     Args:
         value: The value.
@@ -73,7 +73,10 @@ def redacted(value: Any, name: str = "") -> Any:  # noqa: ANN401 - any JSON
     if not isinstance(value, str) or (name in _KEPT and _WORD.fullmatch(value)):
         return value
     if name == "subject":
-        return next((f"v2/iamessage{kind}<redacted>" for kind in ("/UNAUTH/", "/AUTH/") if kind in value), "<redacted>")
+        return next(
+            (f"v2/iamessage{kind}<redacted>" for kind in ("/UNAUTH/", "/ANON/", "/AUTH/") if kind in value),
+            "<redacted>",
+        )
     phrase = next((each for each in _PHRASES if each.lower() in value.lower()), None)
     return phrase or f"<string of {len(value)} characters>"
 

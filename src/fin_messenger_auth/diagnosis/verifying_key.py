@@ -9,11 +9,12 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from fin_messenger_auth.environment import Reading
 from fin_messenger_auth.errors import InvalidKeyError, masked
 from fin_messenger_auth.onboarding.certificate import read_certificate, rsa_key_of
 from fin_messenger_auth.onboarding.jwk import parse_json, rsa_key_in, without_dummies
 from fin_messenger_auth.pem import read_private_key, read_public_key
-from fin_messenger_auth.signers import rsa_hash
+from fin_messenger_auth.signers import public_key_of, rsa_hash
 from fin_messenger_auth.token_parser import ParsedToken
 
 
@@ -63,6 +64,19 @@ def read_verifying_keys(document: bytes) -> list[VerifyingKey]:
         if b"-----BEGIN " in document:
             raise
         return [VerifyingKey(rsa_key_of(read_certificate(document)))]
+
+
+def configured_keys(reading: Reading) -> list[VerifyingKey]:
+    """Return the public half of the key that the environment signs with; none if Fin signs or it is not known.
+
+    Args:
+        reading: The environment.
+    """
+    signer = reading.salesforce_signer
+    public_key = None if signer is None else public_key_of(signer)
+    if signer is None or public_key is None:
+        return []
+    return [VerifyingKey(public_key, kid=reading.kid, alg=signer.alg)]
 
 
 def _from_jwk(jwk: dict[str, Any]) -> VerifyingKey:

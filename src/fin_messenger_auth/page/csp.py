@@ -10,6 +10,8 @@ from fin_messenger_auth.errors import ConfigurationError, masked
 from fin_messenger_auth.json_values import is_lost
 from fin_messenger_auth.settings import Region
 
+from .development import development_widget
+
 _REGIONS = {"us": ("us",), "eu": ("eu",), "ap": ("ap",), "au": ("ap",), None: ("us", "eu", "ap")}
 
 _NONCE = re.compile(r"[A-Za-z0-9+/_-]{3,}={0,2}")  # base64-value, Content Security Policy Level 3 §2.3.1
@@ -55,7 +57,8 @@ def strict_policy(
     Args:
         nonce: The nonce of this response, the same as the snippet's.
         region: As for :func:`csp_sources`.
-        also: Further sources of the page's own, by directive. ``'self'`` is in every list but ``script-src``.
+        also: Further sources of the page's own, by directive. ``'self'`` is in every list but ``script-src``. While
+            ``FIN_MESSENGER_WIDGET_BASE`` is set, ``connect-src`` holds the sandbox, too.
 
     Raises:
         ConfigurationError: The nonce, the region, or a directive or a source of ``also`` is not valid.
@@ -68,6 +71,8 @@ def strict_policy(
     }
     for directive, sources in csp_sources(region).items():
         directives.setdefault(directive, ["'self'", *sources])
+    if development := development_widget():
+        directives["connect-src"].append(development[1])
     if not isinstance(also, Mapping | None):
         raise ConfigurationError(f"also: expected a mapping of directives to sources, got {type(also).__name__}.")
     for directive, more in (also or {}).items():

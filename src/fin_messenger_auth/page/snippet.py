@@ -19,6 +19,7 @@ from fin_messenger_auth.json_values import configured_string
 from fin_messenger_auth.settings import API_BASES
 
 from .csp import checked_nonce
+from .development import LOOPBACK, development_widget
 from .script_json import script_json
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 WIDGET_BASE = "https://widget.intercom.io/widget/"
 """The URL of the widget's script, without the app id that follows."""
 
-_WIDGET = re.compile(r"https://|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?/")
+_WIDGET = re.compile(f"https://|{LOOPBACK}/")
 
 
 class Snippet(str):
@@ -64,7 +65,8 @@ def render_snippet(settings: Mapping[str, object], *, nonce: object = None, widg
     Args:
         settings: What ``build_settings`` returned, or any other mapping of JSON values.
         nonce: The nonce of this response's Content-Security-Policy.
-        widget_base: Where the widget's script is loaded from. For the sandbox: ``http://127.0.0.1:…/widget/``.
+        widget_base: Where the widget's script is loaded from. If left out: the environment variable
+            ``FIN_MESSENGER_WIDGET_BASE``, which takes the sandbox on this machine only, or else Intercom.
 
     Raises:
         ConfigurationError: ``app_id`` is missing; the nonce is not valid; the widget would be
@@ -74,6 +76,8 @@ def render_snippet(settings: Mapping[str, object], *, nonce: object = None, widg
     if not isinstance(settings, Mapping):
         raise ConfigurationError(f"settings: expected a mapping, got {type(settings).__name__}.")
     configured_string(settings.get("app_id"), "app_id")
+    if widget_base == WIDGET_BASE:
+        widget_base = (development_widget() or (WIDGET_BASE,))[0]
     if not _WIDGET.match(str(widget_base)):
         raise ConfigurationError(
             "widget_base: expected an https:// URL, or the sandbox on this machine (http://127.0.0.1:…/)."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fin_messenger_auth.diagnosis import (
@@ -15,14 +15,15 @@ from fin_messenger_auth.diagnosis import (
     check_pair,
     check_salesforce_token,
 )
-from fin_messenger_auth.environment import read_environment
-from fin_messenger_auth.errors import ConfigurationError, masked, masked_class
+from fin_messenger_auth.diagnosis.verifying_key import configured_keys
+from fin_messenger_auth.environment import Reading, read_environment
+from fin_messenger_auth.errors import ConfigurationError, masked, masked_class, raise_first
 from fin_messenger_auth.intercom import TOKEN as INTERCOM
 from fin_messenger_auth.json_values import fill
 from fin_messenger_auth.keys import MaskedBytes
 from fin_messenger_auth.salesforce import TOKEN as SALESFORCE
-from fin_messenger_auth.signers import public_key_of
 from fin_messenger_auth.token_parser import parse_token
+from fin_messenger_auth.variables import SECRET
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +34,13 @@ class Verdict:
         user_id: The user that Intercom would identify; ``None`` for a lead.
         intercom: The same in words, with the reason.
         salesforce: The user that Salesforce would identify, in words, with the reason.
+        chats: Whose chats the Messenger shows, in words; with ``✗`` and the fix if they are another person's.
     """
 
     user_id: str | None
     intercom: str
     salesforce: str
+    chats: str = "none"
 
 
 @masked_class
@@ -63,12 +66,18 @@ class Sandbox:
         """Mask the secret where error trackers show it."""
         fill(self, "secret", MaskedBytes(self.secret))
 
-    def verdict(self, settings: Mapping[str, Any]) -> Verdict:
+    def verdict(self, settings: Mapping[str, Any], *, method: str = "boot", session: str | None = None) -> Verdict:
         """Judge the settings of a page.
 
         Args:
             settings: ``window.intercomSettings``, as the page sent it.
+            method: How the page sent it: ``boot`` or ``update``. An identified ``update`` needs the JWT again.
+            session: The user of the Messenger's session in this browser, which outlives the tokens.
         """
+        judged = self._judge(settings, method)
+        return replace(judged, chats=_chats(settings.get("user_id"), judged.user_id or session))
+
+    def _judge(self, settings: Mapping[str, Any], method: str) -> Verdict:
         now = self.clock()
         user_id, token, identity = (settings.get(name) for name in ("user_id", INTERCOM, SALESFORCE))
         if user_id is None and token is None and identity is None:
@@ -76,6 +85,8 @@ class Sandbox:
         jwt, expected = str(token or ""), None if user_id is None else str(user_id)
         error = _first_error(check_intercom_token(jwt, secret=self.secret, user_id=expected, now=now))
         salesforce = self._salesforce(jwt, identity, now)
+        if method == "update" and token is None:
+            return Verdict(None, f"Refused (403): pass {INTERCOM} with every update of an identified user", salesforce)
         if error:
             return Verdict(None, f"Not verified: {error}", salesforce)
         verified = str(parse_token(jwt).claims["user_id"])
@@ -93,15 +104,17 @@ class Sandbox:
 
 
 @masked
-def sandbox_from_env(
+def sandbox_from_env(  # noqa: PLR0913 - each by its name
     environ: Mapping[str, str] | None = None,
     *,
     prefix: str = "",
     kid: str | None = None,
     issuer: str | None = None,
     audience: str | None = None,
+    secret: bytes | None = None,
+    keys: Sequence[VerifyingKey] = (),
 ) -> Sandbox:
-    """Return a sandbox that verifies with the keys of the application's own configuration.
+    """Return a sandbox that verifies with the keys of the application's own configuration, or with public keys.
 
     Args:
         environ: The variables, as for ``TokenPairBuilder.from_env``; the process's own if left out.
@@ -109,24 +122,63 @@ def sandbox_from_env(
         kid: The ``kid`` of the JWK in Salesforce, if it may differ from the configuration's.
         issuer: The keyset's issuer in Salesforce, likewise.
         audience: The expected audience, likewise.
+        secret: The Messenger API Secret, in place of the variable's.
+        keys: The public keys of the keyset. If they are given, no private key is needed, and of the variables only the
+            secret, the issuer and the audience are read.
 
     Raises:
-        ConfigurationError: A variable is missing, contradicts another or has an invalid value.
+        ConfigurationError: The issuer is not known. A variable is missing, contradicts another or has an invalid value.
         KeyUnavailableError: A file that a variable names cannot be read.
     """
     reading = read_environment(environ, prefix=prefix)
-    salesforce, signer = reading.checked_arguments()["salesforce"], reading.salesforce_signer
-    secret = (reading.secret or MaskedBytes()).without_line_end()
-    if salesforce is None or signer is None:
+    if keys:
+        return _with_public_keys(reading, keys, kid=kid, issuer=issuer, audience=audience, secret=secret)
+    salesforce = reading.checked_arguments()["salesforce"]
+    secret = secret or (reading.secret or MaskedBytes()).without_line_end()
+    if salesforce is None:
         return Sandbox(secret=secret)
-    public_key = public_key_of(signer)
-    if public_key is None:
+    keys = configured_keys(reading)
+    if not keys:
         raise ConfigurationError("The sandbox verifies with the public_key of the signer, which it does not have.")
     return Sandbox(
         secret=secret,
-        keys=[VerifyingKey(public_key, kid or signer.kid, signer.alg)],
+        keys=[replace(each, kid=kid or each.kid) for each in keys],
         issuer=issuer or salesforce.issuer,
         audience=audience or salesforce.audience,
+    )
+
+
+def _with_public_keys(  # noqa: PLR0913 - each by its name
+    reading: Reading,
+    keys: Sequence[VerifyingKey],
+    *,
+    kid: str | None,
+    issuer: str | None,
+    audience: str | None,
+    secret: bytes | None,
+) -> Sandbox:
+    if secret is None and reading.secret is None:
+        raise_first(each for each in reading.problems if SECRET in each.message)
+    issuer = issuer or reading.value("SALESFORCE_ISSUER")
+    if not issuer:
+        raise ConfigurationError("The issuer of the keyset is missing: pass --issuer, or set SALESFORCE_ISSUER.")
+    return Sandbox(
+        secret=secret or (reading.secret or MaskedBytes()).without_line_end(),
+        keys=[replace(each, kid=kid or each.kid) for each in keys],
+        issuer=issuer,
+        audience=audience or reading.value("SALESFORCE_AUDIENCE") or None,
+    )
+
+
+def _chats(user_id: object, owner: str | None) -> str:
+    if owner is None:
+        return "none"
+    if user_id is not None and str(user_id) == owner:
+        return owner
+    page = "an anonymous page" if user_id is None else f"a page for {user_id}"
+    return (
+        f"✗ {owner}'s, on {page}. Call Intercom('shutdown') at sign-out and before another user's boot: "
+        "render_sign_out(app_id) and render_snippet(settings) do"
     )
 
 

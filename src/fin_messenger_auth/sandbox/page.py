@@ -25,8 +25,8 @@ def status_page(verdicts: Sequence[tuple[float, Verdict]]) -> str:
     """
     rows = "".join(
         f"<tr><td>{time.strftime('%H:%M:%S', time.localtime(moment))}"
-        f"<td>{escape(verdict.intercom)}<td>{escape(verdict.salesforce)}"
+        f"<td>{escape(verdict.intercom)}<td>{escape(verdict.salesforce)}<td>{escape(verdict.chats)}"
         for moment, verdict in reversed(verdicts)
     )
     page = _STATIC.joinpath("sandbox-status.html").read_text("utf-8")
-    return page.replace("<!--rows-->", rows or "<tr><td colspan=3>No page has sent its settings yet.")
+    return page.replace("<!--rows-->", rows) if rows else page.replace("<table", "<table hidden")

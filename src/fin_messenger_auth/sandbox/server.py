@@ -21,6 +21,7 @@ DEFAULT_PORT = 8765
 """Where the command listens, unless another port is given."""
 
 _REMEMBERED = 20
+_CALL = "sandbox_call"  # beside the settings: how the page sent them, and whose session the browser has
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -86,7 +87,10 @@ class _Handler(BaseHTTPRequestHandler):
         if not self._is_local() or self.path != "/sandbox/verdict" or settings is None:
             self._answer(400, "text/plain", "POST the settings as a JSON object to /sandbox/verdict.")
             return
-        verdict = self._server.sandbox.verdict(settings)
+        call = settings.pop(_CALL, None)
+        call = call if isinstance(call, dict) else {}
+        method, session = str(call.get("method")), call.get("session") and str(call["session"])
+        verdict = self._server.sandbox.verdict(settings, method=method, session=session)
         self._server.verdicts.append((time.time(), verdict))
         self._answer(200, "application/json", json.dumps(asdict(verdict)), readable=True)
 

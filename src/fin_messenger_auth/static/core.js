@@ -56,7 +56,6 @@ function make() {
   };
   const isOf = (who, value = "") => value === (who && mark(value.split(".")[0], who));
   const remember = (value = "") => {
-    bake(key());
     bake(key(), value);
     bell?.postMessage({ [key()]: value });
   };
@@ -102,7 +101,7 @@ function make() {
     }
     if (foreign) leave(app, who);
     if (who) {
-      const marker = !foreign && found || mark(Math.random().toString(36).slice(2), who);
+      const marker = mark(Math.random().toString(36).slice(2), who); // a new one, which renews the cookie in one step
       remember(marker);
       if (cookie(key()) !== marker) {
         say_("without cookies nobody is identified.");
@@ -119,7 +118,7 @@ function make() {
   // Tells those who want to know; true if the page is loaded again.
   function emit_(who, reload) {
     const detail = who ? "user-changed" : "signed-out";
-    EventTarget.prototype.dispatchEvent.call(d, new CustomEvent(NAME + ":stopped", { detail }));
+    prototype.dispatchEvent.call(d, new CustomEvent(NAME + ":stopped", { detail }));
     page.onChange_?.(detail);
     // Two tabs whose servers disagree must not reload each other without end.
     if (reload || page.reload_ && performance.now() > 5e3) return w.location.reload(), true;

@@ -37,7 +37,7 @@ export interface Messenger {
   signedOut(): Promise<void>;
   /** Fetch the settings from the endpoint now. */
   refresh(): Promise<void>;
-  /** End the renewal and the reaction to the endpoint. The Messenger stays as it is. */
+  /** End the renewal. The Messenger stays, until another tab signs out or in. */
   stop(): void;
 }
 

@@ -4,7 +4,7 @@ import { anonymous, core } from "./core.js";
 export async function startMessenger(source, { widgetBase, api, reload, onChange } = {}) {
   const page = core(), endpoint = !source.app_id && source;
   const { now } = Date;
-  let timer, due, skew = 0, failures = 0, asks = 0, confirm;
+  let timer, due, skew = 0, failures = 0, asks = 0, lost, confirm;
 
   // The time that the earlier token has left, by the server's clock, in milliseconds.
   const left = () => {
@@ -33,7 +33,7 @@ export async function startMessenger(source, { widgetBase, api, reload, onChange
   const ask = async () => {
     const mine = ++asks, turn = page.turn_, isLate = () => mine !== asks || page.wake_ !== look;
     due = Infinity;
-    try {
+    if (endpoint) try {
       if (!navigator.onLine) throw "offline";
       const answer = await fetch(endpoint, {
         cache: "no-store", mode: "same-origin", redirect: "manual", signal: AbortSignal.timeout(15e3),
@@ -41,7 +41,7 @@ export async function startMessenger(source, { widgetBase, api, reload, onChange
       let next = await answer.json().catch(() => 0);
       if (isLate() || turn !== page.turn_) return;
       skew = Date.parse(answer.headers.get("date")) - now() || 0;
-      const gone = [0, 401, 403].includes(answer.status), was = page.who_;
+      const gone = [0, 401, 403].includes(answer.status), was = page.who_ || lost;
       if (!answer.ok) next = anonymous(next);
       const understood = gone || next.app_id;
       next = { ...anonymous(page.settings_), ...next };
@@ -51,18 +51,18 @@ export async function startMessenger(source, { widgetBase, api, reload, onChange
         if (was && page.who_ !== was) page.emit_(page.who_);
       }
       if (!gone && !(answer.ok && understood)) throw answer.status;
-      failures = 0;
+      lost = failures = 0;
       // What another tab said may have come before the server knew it: ask once more.
       if (confirm) wait(1e4);
       confirm = 0;
     } catch (error) {
       if (isLate()) return;
       if (!failures) page.say_("no settings: " + error);
-      // Nobody confirms that it is still the same person.
+      // Nobody confirms that it is still the same person, nor that it is another: no event, and no reload.
       if (page.who_ && left() < 0) {
+        lost = page.who_;
         page.leave(0, true);
         page.boot(page.settings_, true);
-        page.emit_();
       }
       wait(Math.min(5e3 * 2 ** failures++, 3e5) * (0.75 + 0.5 * Math.random()));
     }

@@ -40,11 +40,12 @@
       bake(cookie(app) + "=" + encodeURIComponent(held) + "; max-age=604800; samesite=lax");
     }
     seen.chats = held;
-    say(["Intercom: " + verdict.intercom, "Salesforce: " + verdict.salesforce, "Chats shown: " + (held || "none")]);
+    say(["Intercom: " + verdict.intercom, "Salesforce: " + verdict.salesforce, "Chats shown: " + (verdict.chats || held || "none")]);
   }
-  function report(settings) {
-    var mine = ++number, base = local ? source.origin : settings.api_base;
-    fetch(base + "/sandbox/verdict", { method: "POST", body: JSON.stringify(settings) })
+  function report(method, settings) {
+    var mine = ++number, base = local ? source.origin : settings.api_base, held = remembered(settings.app_id);
+    var sent = Object.assign({}, settings, { sandbox_call: { method: method, session: held } });
+    fetch(base + "/sandbox/verdict", { method: "POST", body: JSON.stringify(sent) })
       .then(function (answer) { return answer.json(); })
       .then(function (verdict) { if (mine === number) show(verdict); })
       .catch(function () { say(["No verdict: the page's connect-src does not allow " + base + ", or nothing answers there."]); });
@@ -59,7 +60,8 @@
       say(["Shut down"]);
     } else if (method === "boot" || (method === "update" && current)) {
       current = Object.assign({}, current, settings);
-      report(current);
+      // As on the real platform, an update does not carry the token of the boot.
+      report(method, Object.assign({}, current, { intercom_user_jwt: (settings || {}).intercom_user_jwt }));
     }
   }
 

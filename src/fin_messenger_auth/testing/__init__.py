@@ -6,7 +6,7 @@ Not for production: each process generates its own throwaway keys.
 from .conformance import acheck_signer, check_signer
 from .examination import Durations
 from .throwaway import FrozenClock, throwaway_builder, throwaway_environ, throwaway_rsa_key, throwaway_secret
-from .tokens import DecodedSettings, DecodedToken, decode, decode_token, verify
+from .tokens import DecodedSettings, DecodedToken, decode, decode_token, settings_in, verify
 
 __all__ = [
     "DecodedSettings",
@@ -17,6 +17,7 @@ __all__ = [
     "check_signer",
     "decode",
     "decode_token",
+    "settings_in",
     "throwaway_builder",
     "throwaway_environ",
     "throwaway_rsa_key",

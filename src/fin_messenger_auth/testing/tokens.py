@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from fin_messenger_auth import intercom, salesforce
+from fin_messenger_auth.diagnosis import settings_in_page
 from fin_messenger_auth.errors import masked
 from fin_messenger_auth.token_parser import parse_token
 
@@ -81,6 +82,21 @@ def decode(settings: Mapping[str, Any]) -> DecodedSettings:
         salesforce=salesforce_token,
         unsigned={name: value for name, value in settings.items() if name not in _TOKENS},
     )
+
+
+def settings_in(document: str) -> dict[str, Any]:
+    """Return the settings that a page of the application passes to the Messenger, to be decoded or verified.
+
+    Args:
+        document: The HTML of the page, or the JSON answer of an endpoint.
+
+    Raises:
+        AssertionError: It passes none.
+    """
+    found = settings_in_page(document)
+    if not found:
+        raise AssertionError("The page passes no settings to the Messenger.")
+    return {name: value for each in found for name, value in each.values.items()}
 
 
 @masked

@@ -1,7 +1,6 @@
 """The configuration, who may have tokens, and the scripts of a page."""
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Self
@@ -11,25 +10,12 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.module_loading import import_string
-from django.utils.safestring import SafeString
 
+from fin_messenger_auth.contrib.visit import Visit, builder_from_env
 from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.outages import OnSigningError
-from fin_messenger_auth.page import render_renewal, render_sign_out, render_snippet
-from fin_messenger_auth.page.snippet import WIDGET_BASE
+from fin_messenger_auth.page.snippet import WIDGET_BASE, Snippet
 from fin_messenger_auth.pair import Identify, TokenPairBuilder
-
-SIGNED_OUT = "fin_messenger_signed_out"  # the cookie that says that the next page must end the Messenger's session
-
-
-@dataclass(slots=True)
-class Visit:
-    """What the middleware must know of one request."""
-
-    signed_out: bool = False  # in this very request
-    told: bool = False  # by a script of the page
-    has_tokens: bool = False
-    scripts: SafeString | None = None  # of the page, once they are made
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +42,7 @@ class Options:
 
     def make_builder(self) -> TokenPairBuilder:
         """Call ``BUILDER``, or read the environment."""
-        if self.BUILDER is not None:
-            return self.BUILDER()
-        by_environment = os.environ.get(f"{self.PREFIX}MESSENGER_ON_SIGNING_ERROR", "").strip()
-        policy = self.ON_SIGNING_ERROR or (None if by_environment else "anonymous")
-        return TokenPairBuilder.from_env(prefix=self.PREFIX, on_signing_error=policy)
+        return self.BUILDER() if self.BUILDER else builder_from_env(self.PREFIX, self.ON_SIGNING_ERROR)
 
 
 @cache
@@ -79,34 +61,30 @@ def user_of(request: Any) -> Any:
     return None if user is None or others or not user.is_authenticated else user
 
 
-def render(request: Any, **public: Any) -> SafeString:
+def render(request: Any, **public: Any) -> Snippet:
     """Return the scripts of a page; nothing if ``EXCLUDE`` says so, or if the middleware has not seen the request."""
-    visit: Visit | None = getattr(request, "fin_messenger", None)
-    if visit is None:
-        return SafeString()
-    if visit.scripts is None:
+    if not hasattr(request, "fin_messenger"):
+        return Snippet()
+    if not hasattr(request, "fin_messenger_scripts"):
         given = {name: value for name, value in public.items() if value is not None and value != ""}
-        visit.scripts = SafeString("".join(_scripts(request, visit, **given)))
-        if visit.told or visit.has_tokens:
-            request._cache_update_cache = False  # noqa: SLF001 - for cache_page, which is inside every middleware
-    return visit.scripts
+        request.fin_messenger_scripts = _scripts(request, request.fin_messenger, **given)
+    scripts: Snippet = request.fin_messenger_scripts
+    return scripts
 
 
-def _scripts(request: Any, visit: Visit, nonce: object = None, **public: Any) -> Iterator[str]:
+def _scripts(request: Any, visit: Visit, nonce: object = None, **public: Any) -> Snippet:
     options, builder = configured()
     if options.EXCLUDE(request):
-        return
+        return Snippet()
     lazy: dict[str, Any] = {name: str(value) for name, value in public.items() if isinstance(value, Promise)}
     made = builder.build_settings(user_of(request), **public | lazy)
     if nonce is None:  # of django-csp or of Django 6: lazy, and false until it is read
         nonce = getattr(request, "csp_nonce", getattr(request, "_csp_nonce", None))
-    if visit.signed_out or request.COOKIES.get(SIGNED_OUT):
-        visit.told = True
-        yield render_sign_out(builder.app_id, nonce=nonce)
-    yield render_snippet(made, nonce=nonce, widget_base=options.WIDGET_BASE)
-    visit.has_tokens = "user_id" in made
-    if visit.has_tokens and options.RENEWAL:
-        yield render_renewal(reverse("fin_messenger:renewal"), reverse("fin_messenger:settings"), nonce=nonce)
+    urls = (reverse("fin_messenger:renewal"), reverse("fin_messenger:settings")) if options.RENEWAL else None
+    scripts = visit.scripts(made, nonce, urls, options.WIDGET_BASE)
+    if visit.is_private:
+        request._cache_update_cache = False  # noqa: SLF001 - for cache_page, which is inside every middleware
+    return scripts
 
 
 async def aprepare(request: Any, **public: Any) -> None:

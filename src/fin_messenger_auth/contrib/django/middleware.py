@@ -5,12 +5,11 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.signals import user_logged_out
 from django.dispatch import receiver
-from django.utils.cache import patch_vary_headers
 from django.utils.deprecation import MiddlewareMixin
 
-from fin_messenger_auth.page import NO_STORE, cookie_names
+from fin_messenger_auth.contrib.visit import Visit
 
-from .messenger import SIGNED_OUT, Visit, configured
+from .messenger import configured
 
 __all__ = ["FinMessengerMiddleware"]
 
@@ -29,22 +28,14 @@ class FinMessengerMiddleware(MiddlewareMixin):
 
     def process_request(self, request: Any) -> None:
         """Remember the request's visit."""
-        request.fin_messenger = Visit()
+        secure = settings.SESSION_COOKIE_SECURE or request.is_secure()
+        request.fin_messenger = Visit(request.COOKIES, secure)
 
     def process_response(self, request: Any, response: Any) -> Any:
         """Complete the response. A streamed page counts as one with tokens."""
         visit: Visit = request.fin_messenger
-        if visit.signed_out:
-            for name in cookie_names(configured()[1].app_id):
-                response.delete_cookie(name)
-        if visit.told:
-            response.delete_cookie(SIGNED_OUT)
-        elif visit.signed_out:
-            response.set_cookie(SIGNED_OUT, "1", secure=settings.SESSION_COOKIE_SECURE, httponly=True, samesite="Lax")
-        streams_html = response.streaming and response.get("Content-Type", "").startswith("text/html")
-        if visit.told or visit.has_tokens or streams_html:
-            response["Cache-Control"] = NO_STORE["Cache-Control"]
-            patch_vary_headers(response, [NO_STORE["Vary"]])
+        visit.is_private |= response.streaming and response.get("Content-Type", "").startswith("text/html")
+        visit.complete(response, configured()[1].app_id)
         return response
 
 

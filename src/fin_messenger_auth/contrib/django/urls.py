@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpResponse, JsonResponse
-from django.urls import path
+from django.urls import URLPattern, path
 from django.views.decorators.http import require_safe
 
 from fin_messenger_auth.page import renewal_module, settings_response
@@ -20,18 +20,29 @@ def fresh_settings(request: Any) -> JsonResponse:
     options, builder = configured()
     user = None if options.EXCLUDE(request) else user_of(request)
     made = settings_response(builder, user, request.headers, request.get_host())
-    if not getattr(request.session, "modified", True):
-        del request.session.modified  # SessionMiddleware then saves nothing, even under SESSION_SAVE_EVERY_REQUEST
+    _leave_session(request)
     return JsonResponse(made.body, status=made.status, headers=made.headers)
 
 
 @login_not_required
 @require_safe
-def renewal(_request: object) -> HttpResponse:
-    """Serve the renewal script. It contains nothing personal."""
+def renewal(request: Any) -> HttpResponse:
+    """Serve the renewal script. It contains nothing personal, so caches may keep it."""
+    _leave_session(request)
     headers = {"Content-Type": "text/javascript", "Cache-Control": "public, max-age=3600"}
     return HttpResponse(Path(renewal_module()).read_bytes(), headers=headers)
 
 
+def _leave_session(request: Any) -> None:
+    """Let SessionMiddleware neither save nor prolong the session, even under SESSION_SAVE_EVERY_REQUEST."""
+    session = getattr(request, "session", None)
+    if not getattr(session, "modified", True):
+        del session.modified
+    request._cache_update_cache = False  # noqa: SLF001 - a hit in Django's own cache would not come here
+
+
 app_name = "fin_messenger"
-urlpatterns = [path("settings", fresh_settings, name="settings"), path("renewal.js", renewal, name="renewal")]
+urlpatterns: list[URLPattern] = [
+    path("settings", fresh_settings, name="settings"),
+    path("renewal.js", renewal, name="renewal"),
+]

@@ -1,0 +1,459 @@
+"""The integrations with Flask and FastAPI, in this process; ``tests/frameworks`` and ``tests/browser`` serve them."""
+
+import asyncio
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Annotated, Any
+
+import flask
+import flask_login
+import httpx
+import pytest
+from fastapi import Depends, FastAPI, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.middleware.sessions import SessionMiddleware
+
+from fin_messenger_auth import ConfigurationError, IntercomMinter, MessengerUser, TokenPairBuilder
+from fin_messenger_auth.contrib import fastapi as for_fastapi
+from fin_messenger_auth.contrib import flask as for_flask
+from fin_messenger_auth.contrib.visit import SIGNED_OUT
+from fin_messenger_auth.testing import throwaway_builder, throwaway_environ, verify
+from tests.attempts import FOREIGN, attempts
+
+ATTEMPTS = attempts("42")
+SETTINGS = "/messenger/settings"
+ANONYMOUS = {"api_base": "https://api-iam.intercom.io", "app_id": "throwaway"}
+NONCE = "bm9uY2Utb2YtMTYtYnl0ZXM"
+SIGN_OUT_SCRIPT = '})().leave("'
+PAGE = "<!doctype html><title>Shop</title>{{ fin_messenger(**public) }}"
+
+
+def flask_site(**options: Any) -> flask.Flask:
+    app = flask.Flask(__name__)
+    app.secret_key = "for tests"
+    messenger = for_flask.FinMessenger(user=lambda: flask.session.get("user"), **{"builder": None} | options)
+    messenger.init_app(app)
+
+    def home() -> str:
+        flask.g.csp_nonce = NONCE
+        public = {name: flask.request.args[name] for name in ("page_title", "nonce") if name in flask.request.args}
+        return flask.render_template_string(PAGE, public=public)
+
+    def sign_in() -> str:
+        flask.session.permanent = True  # so that Flask prolongs it at each request
+        flask.session["user"] = flask.request.args["name"]
+        return ""
+
+    def sign_out() -> Any:
+        flask.session.clear()
+        messenger.sign_out()
+        return home() if "page" in flask.request.args else flask.redirect("/")
+
+    def streamed() -> Any:
+        return flask.Response(flask.stream_template_string(PAGE, public={}), mimetype="text/html")
+
+    def plain() -> Any:
+        return flask.Response("Nothing personal.", headers={"Vary": "Accept", "Cache-Control": "public, max-age=60"})
+
+    for each in (home, streamed, plain):
+        app.add_url_rule("/" if each is home else f"/{each.__name__}", view_func=each)
+    for each in (sign_in, sign_out):
+        app.add_url_rule(f"/{each.__name__}", view_func=each, methods=["POST"])
+    return app
+
+
+def fastapi_site(**options: Any) -> FastAPI:
+    def session_user(request: Request) -> Any:
+        return request.session.get("user")
+
+    app = FastAPI()
+    messenger = for_fastapi.FinMessenger(user=session_user, **{"builder": None} | options)
+    app.add_middleware(SessionMiddleware, secret_key="for tests")
+    messenger.init_app(app)
+
+    @app.middleware("http")
+    async def nonce(request: Request, call_next: Any) -> Any:
+        request.state.csp_nonce = NONCE
+        return await call_next(request)
+
+    @app.get("/", response_class=HTMLResponse)
+    async def home(
+        request: Request,
+        user: Annotated[Any, Depends(session_user)],
+        scripts: Annotated[Any, Depends(messenger.snippet)],
+    ) -> str:
+        public = dict(request.query_params)
+        return PAGE.partition("{")[0] + (await messenger.render(request, user, **public) if public else scripts)
+
+    @app.get("/made")
+    async def made(made: Annotated[Any, Depends(messenger.settings)]) -> Any:
+        return made
+
+    @app.post("/sign_in")
+    async def sign_in(request: Request, name: str) -> None:
+        request.session["user"] = name
+
+    @app.post("/sign_out")
+    async def sign_out(request: Request) -> Any:
+        request.session.clear()
+        messenger.sign_out(request)
+        scripts = await messenger.render(request, None) if "page" in request.query_params else ""
+        return HTMLResponse(scripts) if scripts else RedirectResponse("/", 303)
+
+    @app.get("/plain", response_class=HTMLResponse)
+    async def plain() -> Any:
+        return HTMLResponse("Nothing personal.", headers={"Vary": "Accept", "Cache-Control": "public, max-age=60"})
+
+    @app.websocket("/socket")
+    async def socket(websocket: Any) -> None: ...
+
+    return app
+
+
+class AsgiTransport(httpx.BaseTransport):
+    """An application served to a synchronous client."""
+
+    def __init__(self, app: Any) -> None:
+        self.inner = httpx.ASGITransport(app)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        async def respond() -> httpx.Response:
+            answer = await self.inner.handle_async_request(request)
+            return httpx.Response(answer.status_code, headers=answer.headers, content=await answer.aread())
+
+        return asyncio.run(respond())
+
+
+Make = Callable[..., httpx.Client]
+
+
+@pytest.fixture(params=["flask", "fastapi"])
+def make(request: pytest.FixtureRequest) -> Make:
+    """Make a site, and return a client of it."""
+
+    def made(**options: Any) -> httpx.Client:
+        transport: httpx.BaseTransport
+        if request.param == "flask":
+            transport = httpx.WSGITransport(flask_site(**options), raise_app_exceptions=True)
+        else:
+            transport = AsgiTransport(fastapi_site(**options))
+        return httpx.Client(transport=transport, base_url="http://shop.example")
+
+    return made
+
+
+@pytest.fixture
+def client(make: Make) -> Iterator[httpx.Client]:
+    with make(builder=throwaway_builder()) as each:
+        yield each
+
+
+def sign_in(client: httpx.Client, name: str = "42") -> None:
+    assert client.post("/sign_in", params={"name": name}).status_code == 200
+    assert "session" in client.cookies
+
+
+def user_in(page: httpx.Response) -> str | None:
+    """The user of the page's snippet; if there is one, no cache may keep the page."""
+    assert page.status_code == 200
+    assert set(re.findall(r'nonce="([^"]+)"', page.text)) == {NONCE}
+    found: str | None = None
+    if "eyJ" in page.text:
+        must_be_private(page)
+        assert 'from"/messenger/renewal.js";startMessenger("/messenger/settings")' in page.text
+        found = re.findall(r'"user_id":"([^"]+)"', page.text)[0]
+    return found
+
+
+def must_be_private(answer: httpx.Response) -> None:
+    assert answer.headers["Cache-Control"] == "private, no-store"
+    assert "Cookie" in answer.headers["Vary"]
+
+
+def test_from_sign_in_to_the_next_user(client: httpx.Client) -> None:
+    anonymous = client.get("/")
+    assert user_in(anonymous) is None
+    assert "Cookie" in anonymous.headers["Vary"]
+    sign_in(client)
+    assert user_in(client.get("/")) == "42"
+    answer = client.get(SETTINGS)
+    assert answer.status_code == 200
+    must_be_private(answer)
+    assert verify(answer.json()).unsigned["user_id"] == "42"
+
+    gone = client.post("/sign_out")
+    assert gone.is_redirect
+    expired = [each for each in gone.headers.get_list("Set-Cookie") if each.startswith("intercom-")]
+    assert len(expired) == 3
+    assert all("Max-Age=0" in each for each in expired)
+    [told] = [each.lower() for each in gone.headers.get_list("Set-Cookie") if each.startswith(SIGNED_OUT)]
+    assert "httponly" in told
+    assert "secure" not in told
+    after = client.get("/")
+    assert after.text.index(SIGN_OUT_SCRIPT) < after.text.index("https://api-iam.intercom.io")
+    must_be_private(after)
+    assert user_in(after) is None
+    assert SIGN_OUT_SCRIPT not in client.get("/").text
+    assert client.get(SETTINGS).status_code == 401
+
+    sign_in(client, "7")
+    assert user_in(client.get("/")) == "7"
+
+
+def test_over_https_the_sign_out_cookie_is_secure(client: httpx.Client) -> None:
+    gone = client.post("https://shop.example/sign_out")
+    [told] = [each for each in gone.headers.get_list("Set-Cookie") if each.startswith(SIGNED_OUT)]
+    assert "Secure" in told
+
+
+def test_the_page_of_the_sign_out_itself_has_the_script_once(client: httpx.Client) -> None:
+    sign_in(client)
+    page = client.post("/sign_out", params={"page": "1"})
+    assert SIGN_OUT_SCRIPT in page.text
+    must_be_private(page)
+    assert SIGNED_OUT not in str(page.headers)
+    assert SIGN_OUT_SCRIPT not in client.get("/").text
+
+
+def test_other_responses_stay_as_they_are(client: httpx.Client) -> None:
+    sign_in(client)
+    plain = client.get("/plain")
+    assert plain.headers["Cache-Control"] == "public, max-age=60"
+    assert plain.headers["Vary"].startswith("Accept")
+
+
+def test_the_routes_do_not_prolong_the_session(client: httpx.Client) -> None:
+    sign_in(client)
+    for path in (SETTINGS, "/messenger/renewal.js"):
+        answer = client.get(path)
+        assert answer.status_code == 200
+        assert "Set-Cookie" not in answer.headers
+    assert answer.headers["Cache-Control"] == "public, max-age=3600"
+    assert answer.headers["Content-Type"].startswith("text/javascript")
+    assert client.get(SETTINGS).status_code == 200
+
+
+def test_data_of_one_page(client: httpx.Client) -> None:
+    sign_in(client)
+    page = client.get("/", params={"page_title": "Cart", "nonce": "b3RoZXItbm9uY2Utb2YtMTY"})
+    assert '"page_title":"Cart"' in page.text
+    assert 'nonce="b3RoZXItbm9uY2Utb2YtMTY"' in page.text
+    must_be_private(page)
+
+
+@pytest.mark.parametrize("attempt", ATTEMPTS)
+def test_without_a_session_there_are_no_tokens(client: httpx.Client, attempt: str) -> None:
+    answer = client.request("GET", SETTINGS, **ATTEMPTS[attempt])  # type: ignore[arg-type]  # one of its keywords
+
+    assert (answer.status_code, answer.json()) == (401, ANONYMOUS)
+    must_be_private(answer)
+
+
+@pytest.mark.parametrize("origin", FOREIGN)
+def test_another_origin_gets_nothing(client: httpx.Client, origin: str) -> None:
+    sign_in(client)
+    answer = client.get(SETTINGS, headers=FOREIGN[origin])
+
+    assert (answer.status_code, answer.json()) == (403, {})
+    must_be_private(answer)
+
+
+def test_a_session_gives_its_own_users_tokens_only(client: httpx.Client) -> None:
+    sign_in(client)
+    assert client.get(SETTINGS, params={"user_id": "7"}, headers={"X-User-Id": "7"}).json()["user_id"] == "42"
+    for method in ("POST", "PUT", "DELETE", "PATCH"):
+        assert client.request(method, SETTINGS).status_code == 405
+
+
+class Broken:
+    alg, kid = "HS256", None
+
+    def sign(self, _signing_input: bytes, /) -> bytes:
+        raise RuntimeError("hush-hush")
+
+
+def test_if_signing_fails_the_page_is_anonymous_and_fresh_settings_are_503(
+    make: Make, monkeypatch: pytest.MonkeyPatch, messenger_environment: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    def from_env(**options: Any) -> TokenPairBuilder:
+        made.append(options)
+        builder = throwaway_builder()
+        return replace(
+            builder, intercom=IntercomMinter(Broken()), on_signing_error=options["on_signing_error"] or "raise"
+        )
+
+    made: list[dict[str, Any]] = []
+    del messenger_environment
+    monkeypatch.setattr(TokenPairBuilder, "from_env", from_env)
+    with make() as client:
+        sign_in(client)
+        assert user_in(client.get("/")) is None
+        answer = client.get(SETTINGS)
+        assert (answer.status_code, answer.json()) == (503, ANONYMOUS)
+        must_be_private(answer)
+    assert "failed (anonymous)" in caplog.text
+    assert "RuntimeError: hush-hush" not in caplog.text
+    monkeypatch.setenv("MESSENGER_ON_SIGNING_ERROR", "raise")
+    make()
+    assert [each["on_signing_error"] for each in made] == ["anonymous", None]
+
+
+def test_the_environment_is_read_when_the_site_is_made(make: Make, messenger_environment: dict[str, str]) -> None:
+    with make() as client:
+        sign_in(client)
+        assert user_in(client.get("/")) == "42"
+    assert messenger_environment == throwaway_environ()
+
+
+def test_no_site_is_made_without_secrets(
+    make: Make, messenger_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in messenger_environment:
+        monkeypatch.delenv(name)
+    with pytest.raises(ConfigurationError, match="must be set"):
+        make()
+
+
+def test_a_site_can_be_without_the_messenger(
+    make: Make, messenger_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in messenger_environment:
+        monkeypatch.delenv(name)
+    with make(enabled=False) as client:
+        sign_in(client)
+        page = client.get("/")
+        assert (page.status_code, page.text) == (200, PAGE.partition("{")[0])
+        assert client.get(SETTINGS).status_code == 404
+        assert not [each for each in client.post("/sign_out").headers.get_list("Set-Cookie") if "intercom" in each]
+
+
+def test_a_request_can_be_without_the_messenger(make: Make) -> None:
+    with make(builder=throwaway_builder(), exclude=lambda *_request: True) as client:
+        sign_in(client)
+        assert client.get("/").text == PAGE.partition("{")[0]
+        assert client.get(SETTINGS).json() == ANONYMOUS
+
+
+def test_renewal_can_be_left_out(make: Make) -> None:
+    with make(builder=throwaway_builder(), renewal=False) as client:
+        sign_in(client)
+        page = client.get("/").text
+        assert "eyJ" in page
+        assert "renewal.js" not in page
+
+
+def test_identify_is_the_builders(make: Make) -> None:
+    builder = throwaway_builder(identify=lambda name: None if name is None else MessengerUser(f"shop-{name}"))
+    with make(builder=builder) as client:
+        assert client.get(SETTINGS).status_code == 401
+        sign_in(client)
+        assert client.get(SETTINGS).json()["user_id"] == "shop-42"
+
+
+# Each on its own
+
+
+def test_flask_streamed_pages_are_private() -> None:
+    client = flask_site(builder=throwaway_builder()).test_client()
+    client.post("/sign_in?name=42")
+    page = client.get("/streamed")
+    assert "eyJ" in page.text
+    assert page.headers["Cache-Control"] == "private, no-store"
+
+
+class Account(flask_login.UserMixin):  # type: ignore[misc]  # flask-login has no types
+    id = "42"
+
+
+def test_flask_login_needs_no_more_than_the_application() -> None:
+    app = flask.Flask(__name__)
+    app.secret_key = "for tests"
+    for_flask.FinMessenger(app, builder=throwaway_builder())
+    flask_login.LoginManager(app).user_loader(lambda _name: Account())
+    app.add_url_rule("/in", "in", view_func=lambda: str(flask_login.login_user(Account(), remember=True)))
+    app.add_url_rule("/out", "out", view_func=lambda: str(flask_login.logout_user()))
+    app.config["REMEMBER_COOKIE_REFRESH_EACH_REQUEST"] = True
+    client = app.test_client()
+
+    assert client.get(SETTINGS).status_code == 401
+    client.get("/in")
+    answer = client.get(SETTINGS)
+    assert answer.get_json()["user_id"] == "42"
+    assert "Set-Cookie" not in answer.headers
+    gone = client.get("/out").headers.getlist("Set-Cookie")
+    assert len([each for each in gone if each.startswith("intercom-")]) == 3
+    assert client.get(SETTINGS).status_code == 401
+
+
+def test_flask_without_a_user_or_flask_login(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(for_flask, "_FLASK_LOGIN", None)
+    with pytest.raises(ConfigurationError, match="Flask-Login"):
+        for_flask.FinMessenger()
+    app = flask_site(builder=throwaway_builder())
+    assert app.test_client().get(SETTINGS).status_code == 401
+
+
+def test_flask_talismans_nonce() -> None:
+    app = flask_site(builder=throwaway_builder())
+
+    @app.before_request
+    def talisman() -> None:
+        flask.request.csp_nonce = "dGFsaXNtYW5zLW5vbmNl"  # type: ignore[attr-defined]  # it does just that
+
+    assert 'nonce="dGFsaXNtYW5zLW5vbmNl"' in app.test_client().get("/").text
+
+
+def test_fastapi_settings_alone() -> None:
+    transport = AsgiTransport(fastapi_site(builder=throwaway_builder()))
+    with httpx.Client(transport=transport, base_url="http://shop.example") as client:
+        anonymous = client.get("/made")
+        assert anonymous.json() == ANONYMOUS
+        sign_in(client)
+        answer = client.get("/made")
+        assert answer.json()["user_id"] == "42"
+        must_be_private(answer)
+    transport = AsgiTransport(fastapi_site(enabled=False))
+    with httpx.Client(transport=transport, base_url="http://shop.example") as client:
+        assert client.get("/made").json() == {}
+
+
+def test_fastapi_says_that_init_app_was_not_called() -> None:
+    app = FastAPI()
+    messenger = for_fastapi.FinMessenger(user=lambda: None, builder=throwaway_builder())
+
+    @app.get("/made")
+    async def made(made: Annotated[Any, Depends(messenger.settings)]) -> Any:
+        return made
+
+    with (
+        httpx.Client(transport=AsgiTransport(app), base_url="http://shop.example") as client,
+        pytest.raises(ConfigurationError, match="init_app"),
+    ):
+        client.get("/made")
+
+
+def test_fastapi_leaves_other_protocols_alone() -> None:
+    sent: list[Any] = []
+
+    async def talk() -> None:
+        messages = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
+
+        async def receive() -> Any:
+            return next(messages)
+
+        async def send(message: Any) -> None:
+            sent.append(message["type"])
+
+        await fastapi_site(builder=throwaway_builder())({"type": "lifespan", "state": {}}, receive, send)
+
+    asyncio.run(talk())
+    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+@pytest.mark.parametrize("framework", ["flask", "fastapi"])
+def test_the_core_loads_no_framework(framework: str) -> None:
+    code = f"import sys, fin_messenger_auth.page, fin_messenger_auth.testing; assert {framework!r} not in sys.modules"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
