@@ -247,6 +247,12 @@ def amasked(function: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, Cor
     return call
 
 
+def masked_class(kind: type[_T]) -> type[_T]:
+    """Do for the constructor of a dataclass what :func:`masked` does for a function."""
+    setattr(kind, "__init__", masked(vars(kind)["__init__"]))  # noqa: B010 - type checkers refuse an assignment
+    return kind
+
+
 def _clear_frames(error: BaseException | None) -> None:
     """Clear the local variables of the frames of this library, in the tracebacks of an error and of its causes."""
     seen: set[int] = set()

@@ -6,6 +6,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from .errors import masked_class
 from .json_values import fill, thawed
 from .jws import DEFAULT_LIFETIME, aencode, encode, whole_seconds
 from .signers import AsyncSigner, Signer, check_signer_for
@@ -21,6 +22,7 @@ _ALWAYS = ("user_id", "exp")
 _OPTIONAL = ("email", "name", "phone", "created_at", "company")
 
 
+@masked_class
 @dataclass(frozen=True, slots=True, eq=False)
 class IntercomMinter:
     """Makes ``intercom_user_jwt``.

@@ -10,7 +10,7 @@ from typing import Any, Self, Unpack
 
 from . import users
 from .environment import read_environment
-from .errors import ConfigurationError, InvalidClaimError, SigningError, amasked, masked
+from .errors import ConfigurationError, InvalidClaimError, SigningError, amasked, masked, masked_class
 from .intercom import IntercomMinter
 from .json_values import configured_string, fill
 from .outages import OnSigningError, OutageLog, checked_policy, outcome_of
@@ -41,6 +41,7 @@ class TokenPair:
     expires_at: int
 
 
+@masked_class
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TokenPairBuilder:
     """Makes the tokens and the settings. Make one at start-up and share it: it is immutable.
@@ -324,6 +325,7 @@ def default_builder() -> TokenPairBuilder:
     return TokenPairBuilder.from_env()
 
 
+@masked
 def build_settings(
     user: Any,  # noqa: ANN401 - every framework has its own user
     *,
@@ -337,6 +339,7 @@ def build_settings(
     return default_builder().build_settings(user, extra=extra, **public)
 
 
+@amasked
 async def abuild_settings(
     user: Any,  # noqa: ANN401 - every framework has its own user
     *,

@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from .errors import ConfigurationError, warn
+from .errors import ConfigurationError, masked_class, warn
 from .json_values import configured_string, fill
 from .jws import DEFAULT_LIFETIME, aencode, encode, whole_seconds
 from .signers import RSA_HASHES, AsyncSigner, Signer, check_signer_for
@@ -89,6 +89,7 @@ def is_scrt_origin(audience: str) -> bool:
     return _AUDIENCE.fullmatch(audience) is not None
 
 
+@masked_class
 @dataclass(frozen=True, slots=True, eq=False)
 class SalesforceMinter:
     """Makes ``salesforce_identity_token``.

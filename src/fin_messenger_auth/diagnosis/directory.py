@@ -10,7 +10,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.x509 import Certificate
 
-from fin_messenger_auth.errors import FinMessengerAuthError, InvalidKeyError, KeyUnavailableError
+from fin_messenger_auth.errors import FinMessengerAuthError, InvalidKeyError, KeyUnavailableError, masked
 from fin_messenger_auth.keys import FileKeySource, StringKeySource
 from fin_messenger_auth.onboarding.certificate import read_certificate, rsa_key_of
 from fin_messenger_auth.onboarding.jwk import certificate_in, parse_json
@@ -22,6 +22,7 @@ from .key_checks import check_certificate, check_jwk, check_jwks, mode_for_other
 from .verifying_key import VerifyingKey, read_verifying_keys
 
 
+@masked
 def check_key_directory(
     path: str | os.PathLike[str], *, password: bytes | None = None, now: float | None = None
 ) -> list[Finding]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fin_messenger_auth.environment import Reading, read_environment
-from fin_messenger_auth.errors import KeyUnavailableError, SigningError, problems_of
+from fin_messenger_auth.errors import KeyUnavailableError, SigningError, masked, problems_of
 from fin_messenger_auth.onboarding.key_directory import JWK
 from fin_messenger_auth.pair import TokenPair, TokenPairBuilder, check_time
 from fin_messenger_auth.signers import signs_at_once
@@ -157,6 +157,7 @@ def _keys(reading: Reading, uploaded: bytes | None, key_directory: str | os.Path
     return keys or configured_keys(reading)
 
 
+@masked
 def manual_checks(*, fin_managed: bool = False, attributes: Collection[str] = ()) -> list[Finding]:
     """List what only the platforms can tell, and where to look.
 

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fin_messenger_auth.environment import Reading, read_environment
+from fin_messenger_auth.errors import masked
 
 from .findings import Finding, finding, finding_of
 from .key_checks import mode_for_others
 
 
+@masked
 def check_environment(environ: Mapping[str, str] | None = None, *, prefix: str = "") -> list[Finding]:
     """Check the environment variables that ``TokenPairBuilder.from_env`` reads.
 

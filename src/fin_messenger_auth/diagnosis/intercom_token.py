@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from fin_messenger_auth.altered_secrets import altered_secrets
+from fin_messenger_auth.errors import masked
 from fin_messenger_auth.intercom import ALGORITHMS
 from fin_messenger_auth.intercom import TOKEN as INTERCOM
 from fin_messenger_auth.json_values import is_lost
@@ -22,6 +23,7 @@ from .validity import check_validity
 _BOOLEANS = ("true", "false")
 
 
+@masked
 def check_intercom_token(
     token: str, *, secret: str | bytes | None = None, user_id: str | None = None, now: float | None = None
 ) -> list[Finding]:

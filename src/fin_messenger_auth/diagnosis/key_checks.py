@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from fin_messenger_auth.errors import FinMessengerAuthWarning, InvalidKeyError, Problem, problems_of
+from fin_messenger_auth.errors import FinMessengerAuthWarning, InvalidKeyError, Problem, masked, problems_of
 from fin_messenger_auth.keys import MaskedBytes
 from fin_messenger_auth.onboarding.certificate import certificate_problems, read_certificate
 from fin_messenger_auth.onboarding.jwk import jwk_problems, jwks_problems, parse_json, parse_jwk, parse_jwks
@@ -21,6 +21,7 @@ from fin_messenger_auth.signers import configured_secret
 from .findings import Finding, Level, finding_of
 
 
+@masked
 def check_secret(secret: bytes) -> list[Finding]:
     """Return what is wrong with a Messenger API Secret.
 
@@ -30,6 +31,7 @@ def check_secret(secret: bytes) -> list[Finding]:
     return _findings(lambda: problems_of(lambda: configured_secret(MaskedBytes(secret))))
 
 
+@masked
 def check_private_key(pem: bytes, *, password: bytes | None = None) -> list[Finding]:
     """Return what is wrong with a private key.
 
@@ -40,6 +42,7 @@ def check_private_key(pem: bytes, *, password: bytes | None = None) -> list[Find
     return _findings(lambda: problems_of(lambda: read_private_key(pem, password)))
 
 
+@masked
 def check_certificate(
     document: bytes, *, public_key: RSAPublicKey | None = None, now: float | None = None
 ) -> list[Finding]:
@@ -53,6 +56,7 @@ def check_certificate(
     return _findings(lambda: certificate_problems(read_certificate(document), public_key=public_key, now=_moment(now)))
 
 
+@masked
 def check_jwk(
     document: str | bytes, *, public_key: RSAPublicKey | None = None, now: float | None = None
 ) -> list[Finding]:
@@ -68,6 +72,7 @@ def check_jwk(
     return _findings(lambda: jwk_problems(parse_jwk(document), public_key=public_key, now=_moment(now)))
 
 
+@masked
 def check_jwks(
     document: str | bytes, *, public_key: RSAPublicKey | None = None, now: float | None = None
 ) -> list[Finding]:
@@ -83,6 +88,7 @@ def check_jwks(
     return _findings(lambda: jwks_problems(parse_jwks(document), public_key=public_key, now=_moment(now)))
 
 
+@masked
 def check_key_file(document: bytes, *, now: float | None = None) -> list[Finding]:
     """Return what is wrong with a JWK, a JWKS or a certificate; a key without a certificate has no findings.
 

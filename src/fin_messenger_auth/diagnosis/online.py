@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 from uuid import uuid4
 
+from fin_messenger_auth.errors import masked
 from fin_messenger_auth.salesforce import TOKEN as SALESFORCE
 
 from .findings import Finding, finding
@@ -44,6 +45,7 @@ class Org:
     deployment: str = field(repr=False)
 
 
+@masked
 def check_org(org: Org, token: str | None, *, client: Client | None = None, now: float | None = None) -> list[Finding]:
     """Ask an org how its channel is configured, and exchange a token.
 
@@ -70,6 +72,7 @@ def check_org(org: Org, token: str | None, *, client: Client | None = None, now:
         return [finding("online-unreachable", what=_ORG, why=error)]
 
 
+@masked
 def check_published_jwks(
     url: str, *, kid: str | None = None, client: Client | None = None, now: float | None = None
 ) -> list[Finding]:

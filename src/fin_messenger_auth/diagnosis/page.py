@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import cast
 from urllib.parse import urlsplit
 
+from fin_messenger_auth.errors import masked
 from fin_messenger_auth.intercom import TOKEN as INTERCOM
 from fin_messenger_auth.json_values import is_lost
 from fin_messenger_auth.page import csp_sources
@@ -28,6 +29,7 @@ _PERSONAL = ("user_id", "email", INTERCOM, SALESFORCE)
 _OF_OTHERS = frozenset({"app_id", "api_base", "region", "user_id", INTERCOM, SALESFORCE})
 
 
+@masked
 def check_settings(settings: Mapping[str, object]) -> list[Finding]:
     """Check the settings of a page, except for the tokens, which have checks of their own.
 
@@ -57,6 +59,7 @@ def check_settings(settings: Mapping[str, object]) -> list[Finding]:
     return findings
 
 
+@masked
 def check_page(  # noqa: PLR0913 - one for each thing to compare with, all but the first by name
     document: str,
     *,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
 
+from fin_messenger_auth.errors import masked
 from fin_messenger_auth.json_values import read_json
 
 from .literal_reader import UNKNOWN, read_literal
@@ -79,6 +80,7 @@ def read_page(document: str) -> Page:
     return page
 
 
+@masked
 def settings_in_page(document: str) -> list[PageSettings]:
     """Return the settings that a page passes to the Messenger, in order.
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from fin_messenger_auth.errors import masked
 from fin_messenger_auth.intercom import TOKEN as INTERCOM
 from fin_messenger_auth.salesforce import ALGORITHMS, is_fin_issuer, is_scrt_origin
 from fin_messenger_auth.salesforce import TOKEN as SALESFORCE
@@ -26,6 +27,7 @@ _NEAR_MISSES: tuple[tuple[str, Callable[[str], str]], ...] = (
 )
 
 
+@masked
 def check_salesforce_token(
     token: str,
     *,
@@ -62,6 +64,7 @@ def check_salesforce_token(
     ]
 
 
+@masked
 def check_pair(intercom_user_jwt: str, salesforce_identity_token: str) -> list[Finding]:
     """Check that the two tokens of one page identify the same user.
 

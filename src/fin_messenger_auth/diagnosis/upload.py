@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cryptography.x509 import Certificate
 
-from fin_messenger_auth.errors import InvalidKeyError
+from fin_messenger_auth.errors import InvalidKeyError, masked
 from fin_messenger_auth.onboarding.certificate import read_certificate
 from fin_messenger_auth.onboarding.jwk import certificate_in, parse_json
 from fin_messenger_auth.onboarding.key_directory import CERTIFICATE, JWK
@@ -18,6 +18,7 @@ from .key_checks import check_jwk
 from .verifying_key import VerifyingKey, read_verifying_keys
 
 
+@masked
 def check_upload(
     document: bytes, *, key_directory: str | os.PathLike[str] | None = None, now: float | None = None
 ) -> list[Finding]:

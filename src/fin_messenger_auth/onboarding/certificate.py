@@ -103,6 +103,7 @@ def read_certificate(data: bytes) -> x509.Certificate:
     return certificate
 
 
+@masked
 def certificate_pem(certificate: x509.Certificate) -> bytes:
     """Return a certificate as a PEM document."""
     return certificate.public_bytes(Encoding.PEM)
@@ -117,6 +118,7 @@ def rsa_key_of(certificate: x509.Certificate) -> RSAPublicKey:
     return checked_rsa_key(certificate.public_key(), "The key of the certificate")
 
 
+@masked
 def days_left(certificate: x509.Certificate, now: datetime | None = None) -> float:
     """Return for how many days a certificate is still valid; below zero if it has expired.
 

@@ -101,6 +101,7 @@ def make_jwks(keys: Iterable[Mapping[str, Any]], *, now: datetime | None = None)
     return {"keys": [without_dummies(key) for key in given]}
 
 
+@masked
 def thumbprint(public_key: RSAPublicKey) -> str:
     """Return the RFC 7638 thumbprint of a key: the ``kid`` of its JWK unless another is chosen."""
     kid: str = _joserfc_key(public_key).thumbprint()
@@ -211,6 +212,7 @@ def rsa_key_in(jwk: Mapping[str, Any]) -> RSAPublicKey:
     return checked_rsa_key(key, "The key of the JWK")
 
 
+@masked
 def certificate_in(jwk: Mapping[str, Any]) -> Certificate:
     """Return the certificate in a JWK (``x5c``, RFC 7517 §4.7).
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from fin_messenger_auth.errors import ConfigurationError
+from fin_messenger_auth.errors import ConfigurationError, masked
 from fin_messenger_auth.keys import KeySource, StringKeySource
 from fin_messenger_auth.signers import RSASigner
 
@@ -56,6 +56,7 @@ class KeyDirectory:
         return self.path / JWK
 
 
+@masked
 def make_key_directory(  # noqa: PLR0913 - one for each choice, all but the first by name
     path: str | os.PathLike[str],
     *,

@@ -19,6 +19,7 @@ KEY_SIZES = (2048, 3072, 4096)
 _MAX_PASSWORD_BYTES = 1023  # OpenSSL's limit
 
 
+@masked
 def generate_private_key(bits: int = 2048) -> rsa.RSAPrivateKey:
     """Make a new RSA key.
 

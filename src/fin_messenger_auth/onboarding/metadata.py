@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from fin_messenger_auth.errors import ConfigurationError, raise_first
+from fin_messenger_auth.errors import ConfigurationError, masked, raise_first
 
 from .jwk import jwks_problems, without_dummies
 from .steps import checked_issuer
@@ -25,6 +25,7 @@ _PACKAGE = "package.xml"
 _Fields = Sequence[tuple[str, Any]]  # elements in order, each with its text or the elements in it
 
 
+@masked
 def salesforce_metadata(
     jwks: Iterable[Mapping[str, Any]], *, issuer: str, endpoint: str | None = None, active: bool = True
 ) -> dict[str, str]:
@@ -59,6 +60,7 @@ def salesforce_metadata(
     return {**files, _PACKAGE: _package_xml(list(named))}
 
 
+@masked
 def write_metadata(directory: Path, files: Mapping[str, str]) -> None:
     """Write the files of a package under ``directory``. An existing package is not changed.
 

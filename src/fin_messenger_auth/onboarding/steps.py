@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from fin_messenger_auth.errors import ConfigurationError
+from fin_messenger_auth.errors import ConfigurationError, masked
 from fin_messenger_auth.json_values import configured_string
 from fin_messenger_auth.salesforce import AUDIENCE_PLACEHOLDER, FIN_ISSUER, is_fin_issuer
 
@@ -36,6 +36,7 @@ def checked_issuer(issuer: object, name: str = "issuer") -> str:
     return plain
 
 
+@masked
 def environment_lines(directory: KeyDirectory, *, issuer: str = DEFAULT_ISSUER) -> list[str]:
     """Return the Salesforce half of the environment, one ``NAME=value`` a line, quoted for a shell.
 
@@ -55,6 +56,7 @@ def environment_lines(directory: KeyDirectory, *, issuer: str = DEFAULT_ISSUER) 
     return [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
 
 
+@masked
 def salesforce_steps(directory: KeyDirectory, *, issuer: str = DEFAULT_ISSUER) -> list[str]:
     """Return the steps in Salesforce's Setup, in order, with the values filled in.
 

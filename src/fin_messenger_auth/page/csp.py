@@ -19,6 +19,7 @@ _DIRECTIVE = re.compile(r"[a-z]+(-[a-z]+)+")
 _SOURCE = re.compile(r"[!-+\--:<-~]+")  # visible ASCII, but for the comma and the semicolon, which end a source
 
 
+@masked
 def csp_sources(region: Region | None = None) -> dict[str, tuple[str, ...]]:
     """Return the sources that the Messenger needs, by directive.
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Unpack
 
-from fin_messenger_auth.errors import SigningError
+from fin_messenger_auth.errors import SigningError, amasked, masked
 from fin_messenger_auth.outages import log_error
 from fin_messenger_auth.pair import TokenPairBuilder
 from fin_messenger_auth.settings import PublicSettings
@@ -39,6 +39,7 @@ class SettingsResponse:
     headers: dict[str, str] = field(default_factory=lambda: dict(NO_STORE))
 
 
+@masked
 def settings_response(
     builder: TokenPairBuilder,
     user: Any,  # noqa: ANN401 - every framework has its own user
@@ -70,6 +71,7 @@ def settings_response(
         return _failed(builder, error, extra, public)
 
 
+@amasked
 async def asettings_response(
     builder: TokenPairBuilder,
     user: Any,  # noqa: ANN401 - every framework has its own user
@@ -91,6 +93,7 @@ async def asettings_response(
         return _failed(builder, error, extra, public)
 
 
+@masked
 def is_same_origin(headers: Mapping[str, str], host: str) -> bool:
     """Tell whether a request comes from a page of the site itself.
 

@@ -126,6 +126,7 @@ def renewal_module() -> os.PathLike[str]:
     return _static("fin-messenger-auth.js")
 
 
+@masked
 def cookie_names(app_id: object) -> tuple[str, ...]:
     """Return the names of the Messenger's cookies, for a sign-out that expires them on the server.
 

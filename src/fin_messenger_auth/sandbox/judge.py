@@ -17,7 +17,7 @@ from fin_messenger_auth.diagnosis import (
 )
 from fin_messenger_auth.diagnosis.verifying_key import configured_keys
 from fin_messenger_auth.environment import Reading, read_environment
-from fin_messenger_auth.errors import ConfigurationError, masked, raise_first
+from fin_messenger_auth.errors import ConfigurationError, masked, masked_class, raise_first
 from fin_messenger_auth.intercom import TOKEN as INTERCOM
 from fin_messenger_auth.json_values import fill
 from fin_messenger_auth.keys import MaskedBytes
@@ -43,6 +43,7 @@ class Verdict:
     chats: str = "none"
 
 
+@masked_class
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sandbox:
     """What the stand-in verifies with.

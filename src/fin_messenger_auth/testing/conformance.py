@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from fin_messenger_auth.errors import amasked, masked
 from fin_messenger_auth.signers import AsyncSigner, Signer
 
 from .examination import Durations, Examination, Faults, Hung, Raised
@@ -44,6 +45,7 @@ PARALLEL_MESSAGES = tuple(tuple(_message(f"{row}.{number}", _USUAL) for number i
 """One row for each of eight threads or tasks that sign at the same time."""
 
 
+@masked
 def check_signer(signer: Signer, verify_with: RSAPublicKey | bytes, *, messages: int = 32) -> dict[str, Durations]:
     """Check that ``signer`` keeps the contract of :class:`~fin_messenger_auth.Signer`.
 
@@ -75,6 +77,7 @@ def check_signer(signer: Signer, verify_with: RSAPublicKey | bytes, *, messages:
     return examination.report()
 
 
+@amasked
 async def acheck_signer(
     signer: AsyncSigner, verify_with: RSAPublicKey | bytes, *, messages: int = 32
 ) -> dict[str, Durations]:

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from fin_messenger_auth import users
+from fin_messenger_auth.errors import masked
 from fin_messenger_auth.intercom import IntercomMinter
 from fin_messenger_auth.keys import StringKeySource
 from fin_messenger_auth.pair import Identify, TokenPairBuilder
@@ -96,6 +97,7 @@ def _throwaway_signers() -> tuple[HMACSigner, RSASigner]:
     )
 
 
+@masked
 def throwaway_builder(
     *,
     identify: Identify = users.identify,
