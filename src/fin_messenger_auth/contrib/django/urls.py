@@ -36,7 +36,7 @@ def renewal(request: Any) -> HttpResponse:
 def _leave_session(request: Any) -> None:
     """Let SessionMiddleware neither save nor prolong the session, even under SESSION_SAVE_EVERY_REQUEST."""
     session = getattr(request, "session", None)
-    if not getattr(session, "modified", True):
+    if session is not None and not getattr(session, "modified", True):
         del session.modified
     request._cache_update_cache = False  # noqa: SLF001 - a hit in Django's own cache would not come here
 
