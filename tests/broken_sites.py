@@ -308,8 +308,8 @@ BROKEN_SITES = [
     case("token in user_hash", "token-user-hash", page(user_hash)),
     case("user_hash as the token", "token-user-hash", page(update(intercom_user_jwt="ab" * 32))),
     case("tokens swapped", "token-swapped", page(swapped)),
-    case("Intercom token cut off", "token-malformed", page(cut_off("intercom_user_jwt"))),
-    case("Salesforce token cut off", "token-malformed", page(cut_off("salesforce_identity_token"))),
+    case("Intercom token cut off", "intercom-signature", page(cut_off("intercom_user_jwt"))),
+    case("Salesforce token cut off", "salesforce-signature", page(cut_off("salesforce_identity_token"))),
     case(
         "token with Bearer",
         "token-wrapped",

@@ -8,10 +8,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from http.client import HTTPException
+from http.client import HTTPException, HTTPMessage
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Any
+from typing import IO, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
@@ -143,9 +143,11 @@ class _NoRedirect(HTTPRedirectHandler):
 class _SameOrigin(HTTPRedirectHandler):
     """Follows a redirect within the origin only, so that a cookie goes nowhere else."""
 
-    def redirect_request(self, req: Request, *args: Any) -> Request | None:  # noqa: ANN401 - as the base class has it
-        old, new = urlsplit(req.full_url), urlsplit(args[-1])
-        return super().redirect_request(req, *args) if old[:2] == new[:2] else None
+    def redirect_request(  # noqa: PLR0913, PLR0917 - the signature of the base class
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> Request | None:
+        same = urlsplit(req.full_url)[:2] == urlsplit(newurl)[:2]
+        return super().redirect_request(req, fp, code, msg, headers, newurl) if same else None
 
 
 def _open(request: Request, redirects: type[HTTPRedirectHandler], seconds: float = TIMEOUT_SECONDS) -> Answer:

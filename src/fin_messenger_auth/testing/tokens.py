@@ -83,6 +83,7 @@ def decode(settings: Mapping[str, Any]) -> DecodedSettings:
     )
 
 
+@masked
 def settings_in(document: str) -> dict[str, Any]:
     """Return the settings that a page of the application passes to the Messenger, to be decoded or verified.
 
