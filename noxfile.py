@@ -129,7 +129,7 @@ def newest_django(session: nox.Session) -> None:
     session.run("pytest", "-q", "tests/frameworks/test_django.py", *session.posargs)
 
 
-@nox.session(tags=["full"])
+@nox.session(default=False)
 def mutants(session: nox.Session) -> None:
     """A sample of small changes of the core, of which the tests must notice at least 97 %."""
     install(session, "mutants")
