@@ -31,7 +31,8 @@ class Variables:
     """
 
     def __init__(self, environ: Mapping[str, str] | None, prefix: str) -> None:
-        self.environ, self.prefix = os.environ if environ is None else environ, prefix
+        self.environ: Mapping[str, str] = os.environ if environ is None else environ
+        self.prefix: str = prefix
         self.problems: list[Problem] = []
         self.key_files: dict[str, str] = {}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
@@ -67,8 +67,9 @@ class FinMessenger:
             made = await asettings_response(self._builder, user, request.headers, host)
             return JSONResponse(made.body, made.status, made.headers)
 
-        self.settings, self.snippet = settings, snippet
-        self.router = APIRouter(prefix=self.prefix, include_in_schema=False)
+        self.settings: Callable[..., Coroutine[Any, Any, dict[str, Any]]] = settings
+        self.snippet: Callable[..., Coroutine[Any, Any, Snippet]] = snippet
+        self.router: APIRouter = APIRouter(prefix=self.prefix, include_in_schema=False)
         self.router.get("/settings", name="fin_messenger_settings")(fresh_settings)
         self.router.get("/renewal.js", name="fin_messenger_renewal")(_renewal_script)
         self._endpoints = (fresh_settings, _renewal_script)
