@@ -288,7 +288,8 @@ class TestNetwork:
 
 def test_no_admitted_version_has_a_published_advisory() -> None:
     # cryptography: CVE-2026-26007 and -34073 and -39892 (46.0.5 to 46.0.7), GHSA-537c-gmf6-5ccf (OpenSSL in the wheels,
-    # 48.0.1); CVE-2026-69247 (50.0.0) is about PKCS#7, which is not called here. joserfc: CVE-2026-48990 and CVE-2026-49852 (1.6.8).
+    # 48.0.1); CVE-2026-69247 (50.0.0) is about PKCS#7, which is not called here.
+    # joserfc: CVE-2026-48990 and CVE-2026-49852 (1.6.8).
     document = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))
     needed = dict(line.split(">=") for line in document["project"]["dependencies"])
 
