@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
+import importlib
 import io
 import json
 import os
 import re
-import runpy
 import subprocess
 import sys
 from importlib.metadata import version
@@ -15,7 +17,6 @@ from pathlib import Path
 
 import pytest
 
-import fin_messenger_auth
 from fin_messenger_auth.cli import main
 from fin_messenger_auth.testing import throwaway_secret, verify
 
@@ -161,9 +162,22 @@ def test_a_terminal_without_the_mark_shows_the_rest() -> None:
 def test_the_module_runs_the_same_parser(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["fin-messenger-auth", "--version"])
     with pytest.raises(SystemExit) as caught:
-        runpy.run_path(str(Path(fin_messenger_auth.__file__).with_name("__main__.py")), run_name="__main__")
+        importlib.import_module("fin_messenger_auth.__main__")
     assert caught.value.code == 0
     assert "fin-messenger-auth" in capsys.readouterr().out
+
+
+def test_assets_writes_the_module_and_prints_its_hash(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["assets", str(tmp_path / "js")]) == 0
+    module = (tmp_path / "js" / "fin-messenger-auth.js").read_bytes()
+    assert (tmp_path / "js" / "fin-messenger-auth.d.ts").is_file()
+    digest = base64.b64encode(hashlib.sha384(module).digest()).decode()
+    assert capsys.readouterr().out == f"sha384-{digest}\n"
+
+
+def test_an_upload_that_cannot_be_read_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--uploaded", "/nowhere/at/all.json"]) == 1
+    assert "/nowhere/at/all.json cannot be read: No such file or directory." in capsys.readouterr().err
 
 
 def test_the_module_and_the_script_are_the_same_program() -> None:

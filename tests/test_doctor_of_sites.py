@@ -14,7 +14,8 @@ import pytest
 
 from fin_messenger_auth import render_snippet
 from fin_messenger_auth.cli import main
-from fin_messenger_auth.diagnosis import CATALOGUE, check_page, settings_in_page
+from fin_messenger_auth.diagnosis import CATALOGUE, check_page, check_upload, settings_in_page
+from fin_messenger_auth.diagnosis.literal_reader import read_literal
 from fin_messenger_auth.onboarding import make_key_directory
 from fin_messenger_auth.page import strict_policy
 from tests.broken_setups import Setup
@@ -246,6 +247,37 @@ def test_settings_are_read_however_they_are_written(
 ) -> None:
     [found] = settings_in_page(document)
     assert (found.source, found.values, found.unknown) == (source, values, unknown)
+
+
+def test_an_expression_is_unknown_and_shows_nothing() -> None:
+    value, end = read_literal("[a + 'b', f({x: [1]}), 'c' + d, /* */ 1 ]", 0)
+    assert repr(value) == "[UNKNOWN, UNKNOWN, UNKNOWN, 1]"
+    assert end == 41
+
+
+@pytest.mark.parametrize("text", ["[" * 40, "{a:{} b:1}", "{a:'x", "{a: f(`x", "{1:2}", "{a:b"])
+def test_what_is_not_a_literal_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        read_literal(text, 0)
+
+
+def test_a_policy_in_the_page_counts_too(site: Site) -> None:
+    meta = "<meta http-equiv='Content-Security-Policy' content=\"script-src 'none'\">"
+    assert policy_codes("img-src 'self'", meta + render_snippet(site.settings)) == ["page-csp"]
+
+
+def test_objects_in_a_call_and_later_assignments_are_read() -> None:
+    source = f"start({{app_id: 'a', more: {{b: 1}}}}); {WINDOW}.user_id = ; {WINDOW}['email'] = 'x'"
+    [found] = settings_in_page(f"<script>{source}</script>")
+    assert (found.source, found.values) == ("script", {"app_id": "a", "more": {"b": 1}, "email": "x"})
+    [unknown] = settings_in_page(f"<script>{WINDOW} = {{app_id: 'a'}}; {WINDOW}.user_id = user.id;</script>")
+    assert unknown.values == {"app_id": "a"}
+
+
+def test_a_directory_without_a_certificate_is_no_newer_upload(site: Site) -> None:
+    jwk = json.dumps(site.jwk).encode()
+    (site.directory / "certificate.pem").unlink()
+    assert check_upload(jwk, key_directory=site.directory) == []
 
 
 @pytest.mark.parametrize(

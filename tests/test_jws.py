@@ -23,6 +23,7 @@ from fin_messenger_auth import (
     StringKeySource,
     jws,
 )
+from fin_messenger_auth.jws import aencode
 from fin_messenger_auth.testing import throwaway_rsa_key, throwaway_secret
 from fin_messenger_auth.testing.throwaway import pem_of
 
@@ -220,3 +221,15 @@ def test_claims_that_fail_only_together_are_still_our_error() -> None:
     with pytest.raises(InvalidClaimError, match="not a JSON value") as caught:
         jws.encode({("no", "name"): 1}, Returning(b"x"))  # type: ignore[dict-item]
     assert caught.value.code == "claim-invalid"
+
+
+def test_a_signing_error_of_an_async_signer_is_passed_on() -> None:
+    class Refusing:
+        alg, kid = "HS256", None
+
+        async def asign(self, _signing_input: bytes, /) -> bytes:
+            raise SigningError("Not today.")
+
+    with pytest.raises(SigningError, match=r"^Not today\.$") as caught:
+        asyncio.run(aencode({}, Refusing(), "intercom_user_jwt"))
+    assert caught.value.token == "intercom_user_jwt"

@@ -307,3 +307,9 @@ class TestDevelopment:
     def test_a_blank_variable_is_not_set(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("FIN_MESSENGER_WIDGET_BASE", " ")
         assert "https://widget.intercom.io/widget/" in render_snippet({"app_id": "a"})
+
+
+def test_an_integer_that_a_browser_would_round_is_refused() -> None:
+    assert script_json({"n": 2**53 - 1}) == '{"n":9007199254740991}'
+    with pytest.raises(InvalidClaimError, match=r"2\^53"):
+        script_json({"n": [2**53]})

@@ -18,7 +18,7 @@ from .visit import Visit, builder_from_env
 
 try:
     _FLASK_LOGIN: Any = import_module("flask_login")
-except ImportError:
+except ImportError:  # pragma: no cover - the tests have it
     _FLASK_LOGIN = None
 
 __all__ = ["FinMessenger"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from .findings import Finding, Level
+from .findings import Finding
 
 _ABOUT_A_KEY = (
     "salesforce-signature",
@@ -53,8 +53,6 @@ def fold(findings: Iterable[Finding], *, kid: str | None = None) -> list[Finding
 
 def _with_both_ways_out(replaced: Finding, kid: str | None) -> Finding:
     """Name both fixes of a signing key that is not the uploaded one."""
-    if replaced.level is not Level.ERROR:
-        return replaced
     old = "the uploaded JWK" if kid is None else f'kid "{kid}"'
     fix = (
         f"Either restore the old key: point SALESFORCE_PRIVATE_KEY_FILE to the private key of {old}. Or upload the new "

@@ -28,6 +28,8 @@ JWK = "jwk.json"
 JWKS = "jwks.json"
 """What is served for a keyset of type *Endpoint URL*."""
 
+_MAX_SHOWN = 200
+
 
 @dataclass(frozen=True, slots=True)
 class KeyDirectory:
@@ -94,7 +96,8 @@ def make_key_directory(  # noqa: PLR0913 - one for each choice, all but the firs
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigurationError(f"{directory} cannot be created: {error.strerror}.") from error
+        shown = path if len(str(path)) < _MAX_SHOWN else "The directory"  # a long path may be a key in its place
+        raise ConfigurationError(f"{shown} cannot be created: {error.strerror}.") from error
     _write_new(directory / PRIVATE_KEY, private_key_pem(key, password=password), 0o600)
     _write_new(directory / CERTIFICATE, certificate_pem(certificate))
     _write_new(directory / JWK, json.dumps(jwk, indent=2).encode() + b"\n")
