@@ -37,7 +37,7 @@ class Visit:
     ) -> Snippet:
         """Return the scripts of a page with the settings ``made``; ``renewal`` are the URLs of the two routes."""
         parts = [render_snippet(made, nonce=nonce, widget_base=widget_base)]
-        if renewal and "user_id" in made:
+        if renewal:  # for anonymous visitors, too: they follow a sign-in in another tab
             parts.append(render_renewal(*renewal, nonce=nonce))
         if told := self.signed_out or bool(self.cookies.get(SIGNED_OUT)):
             parts.insert(0, render_sign_out(made["app_id"], nonce=nonce))
