@@ -270,8 +270,10 @@ def test_objects_in_a_call_and_later_assignments_are_read() -> None:
     source = f"start({{app_id: 'a', more: {{b: 1}}}}); {WINDOW}.user_id = ; {WINDOW}['email'] = 'x'"
     [found] = settings_in_page(f"<script>{source}</script>")
     assert (found.source, found.values) == ("script", {"app_id": "a", "more": {"b": 1}, "email": "x"})
-    [unknown] = settings_in_page(f"<script>{WINDOW} = {{app_id: 'a'}}; {WINDOW}.user_id = user.id;</script>")
-    assert unknown.values == {"app_id": "a"}
+    [unknown] = settings_in_page(
+        f"<script>{WINDOW} = {{app_id: 'a'}}; {WINDOW}.user_id = user.id; {WINDOW}.x = 1</script>"
+    )
+    assert unknown.values == {"app_id": "a", "x": 1}
 
 
 def test_a_directory_without_a_certificate_is_no_newer_upload(site: Site) -> None:

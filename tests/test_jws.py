@@ -233,3 +233,14 @@ def test_a_signing_error_of_an_async_signer_is_passed_on() -> None:
     with pytest.raises(SigningError, match=r"^Not today\.$") as caught:
         asyncio.run(aencode({}, Refusing(), "intercom_user_jwt"))
     assert caught.value.token == "intercom_user_jwt"
+
+
+def test_a_claim_that_is_not_json_is_refused_before_an_async_signer_is_asked() -> None:
+    class Unasked:
+        alg, kid = "HS256", None
+
+        async def asign(self, _signing_input: bytes, /) -> bytes:
+            raise AssertionError
+
+    with pytest.raises(InvalidClaimError, match="plan"):
+        asyncio.run(aencode({"plan": object()}, Unasked(), "intercom_user_jwt"))

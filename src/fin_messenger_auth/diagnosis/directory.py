@@ -36,7 +36,7 @@ def check_key_directory(
         now: The time, in Unix seconds; the machine's if left out.
     """
     directory = Path(path)
-    if not directory.is_dir():
+    if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for a path that is too long
         return [finding("directory-incomplete", path=directory)]
     findings, public_key = _check_private_key(directory / PRIVATE_KEY, password)
     files = {name: read_file(directory / name) for name in (CERTIFICATE, JWK, JWKS)}
