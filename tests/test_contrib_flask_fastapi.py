@@ -368,6 +368,7 @@ class Account(flask_login.UserMixin):  # type: ignore[misc]  # flask-login has n
     id = "42"
 
 
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")  # of Flask-Login
 def test_flask_login_needs_no_more_than_the_application() -> None:
     app = flask.Flask(__name__)
     app.secret_key = "for tests"
