@@ -158,7 +158,7 @@ def _over_expression(text: str, at: int) -> int:
             opened.append(_CLOSING[character])
         elif opened and character == opened[-1]:
             opened.pop()
-        elif not opened and character in ",}])":
+        elif not opened and character in ",}]);":
             return at
         at += 1
     raise ValueError("an expression does not end")
