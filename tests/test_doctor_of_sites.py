@@ -271,7 +271,7 @@ def test_objects_in_a_call_and_later_assignments_are_read() -> None:
     [found] = settings_in_page(f"<script>{source}</script>")
     assert (found.source, found.values) == ("script", {"app_id": "a", "more": {"b": 1}, "email": "x"})
     [unknown] = settings_in_page(
-        f"<script>{WINDOW} = {{app_id: 'a'}}; {WINDOW}.user_id = user.id; {WINDOW}.x = 1</script>"
+        f"<script>{WINDOW} = {{app_id: 'a'}}; {WINDOW}.user_id = user.id; {WINDOW}.x = 1;{WINDOW}.y = 'cut off</script>"
     )
     assert unknown.values == {"app_id": "a", "x": 1}
 
