@@ -257,7 +257,7 @@ def test_a_cancelled_probe_makes_way_for_the_next() -> None:
 
 def test_one_signer_works_on_several_event_loops_at_once() -> None:
     service = Service(0.01)
-    signer = in_thread(service, threads=4)
+    signer = in_thread(service, threads=4, timeout=60.0)
     results: list[list[tuple[float, str]]] = []
     loops = [threading.Thread(target=lambda: results.append(asyncio.run(pages(signer, 20)))) for _ in range(4)]
     for loop in loops:
@@ -407,7 +407,7 @@ def test_a_fork_while_threads_sign_harms_no_child() -> None:
         + """
     service = Service()
     service.seconds = 0.001
-    signer = in_thread(service, threads=4)
+    signer = in_thread(service, threads=4, timeout=60.0)
     def sign_for_ever():
         while True:
             signer.sign(b"abc")
