@@ -23,7 +23,8 @@ INTERPRETERS = ["3.11", "3.12", "3.13", "3.14"]
 AT_HAND = f"{sys.version_info.major}.{sys.version_info.minor}"
 PROJECT = nox.project.load_toml("pyproject.toml")
 
-SLOW = ["backends", "bench", "browser", "frameworks"]  # the folders of tests/ that have sessions of their own
+# The folders of tests/ that have sessions of their own.
+SLOW = ["backends", "bench", "browser", "frameworks", "interoperability"]
 PURE = [f"tests/test_{each}.py" for each in ("advisories", "jws", "keys", "pair", "properties", "settings", "users")]
 FAST_TESTS = ["pytest", "-q", "-n", "auto", *(f"--ignore=tests/{each}" for each in SLOW)]
 
@@ -122,6 +123,13 @@ def frameworks(session: nox.Session) -> None:
     """The recipes and the examples, over HTTP."""
     install(session, "recipes")
     session.run("pytest", "-q", "tests/frameworks", *session.posargs)
+
+
+@nox.session(tags=["full"])
+def interoperability(session: nox.Session) -> None:
+    """JWT libraries of other languages verify what is made here."""
+    install(session, "interoperability")
+    session.run("pytest", "-q", "tests/interoperability", *session.posargs)
 
 
 @nox.session(python=INTERPRETERS[2], tags=["full"])
