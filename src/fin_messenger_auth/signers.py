@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA512
 from cryptography.hazmat.primitives.hmac import HMAC
 
 from .errors import ConfigurationError, InvalidKeyError, masked, warn
-from .json_values import configured_string, fill, is_wrapped
+from .json_values import configured_string, fill_once, is_wrapped
 from .keys import KeySource, MaskedBytes, Sealed, read_key
 from .pem import read_private_key
 
@@ -105,10 +105,9 @@ class HMACSigner(Sealed):
 
     @masked
     def __init__(self, source: KeySource, /, *, kid: str | None = None) -> None:
-        fill(self, "alg", "HS256")
-        fill(self, "kid", kid)
         check_kid(kid)
-        fill(self, "_keyed", HMAC(checked_secret(read_key(source).without_line_end()), SHA256()))
+        keyed = HMAC(checked_secret(read_key(source).without_line_end()), SHA256())
+        fill_once(self, alg="HS256", kid=kid, _keyed=keyed)
 
     def __repr__(self) -> str:
         """Show the key id, and nothing of the secret."""
@@ -163,13 +162,10 @@ class RSASigner(Sealed):
         alg: Literal["RS256", "RS512"] = "RS256",
         password: KeySource | None = None,
     ) -> None:
-        fill(self, "alg", alg)
-        fill(self, "kid", kid)
-        fill(self, "_hash", rsa_hash(alg))
+        digest = rsa_hash(alg)
         check_kid(kid)
         key = read_private_key(read_key(source), None if password is None else read_key(password))
-        fill(self, "public_key", key.public_key())
-        fill(self, "_key", key)
+        fill_once(self, alg=alg, kid=kid, public_key=key.public_key(), _hash=digest, _key=key)
 
     def __repr__(self) -> str:
         """Show the algorithm and the key id, and nothing of the key."""
