@@ -10,8 +10,8 @@ from .errors import ConfigurationError, KeyUnavailableError, collect_warnings, m
 from .intercom import TOKEN as INTERCOM_TOKEN
 from .intercom import IntercomMinter
 from .json_values import configured_string
-from .jws import DEFAULT_LIFETIME, whole_seconds
 from .keys import MaskedBytes, StringKeySource
+from .minter import DEFAULT_LIFETIME, whole_seconds
 from .outages import OnSigningError, checked_policy
 from .salesforce import ALGORITHMS, SalesforceMinter, checked_audience, checked_issuer
 from .salesforce import TOKEN as SALESFORCE_TOKEN
