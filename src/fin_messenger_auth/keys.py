@@ -189,12 +189,7 @@ class StringKeySource(Sealed):
 
 @masked
 def read_key(source: KeySource) -> MaskedBytes:
-    """Read a source, whoever wrote it, and wrap its errors.
-
-    Raises:
-        KeyUnavailableError: The source raised, or did not return bytes.
-        ConfigurationError: It is not a source, but perhaps the key or its path.
-    """
+    """Read a source, whoever wrote it, and wrap its errors."""
     if not callable(getattr(source, "read", None)):
         raise ConfigurationError(
             f"Expected a KeySource, got {type(source).__name__}; "

@@ -288,10 +288,6 @@ def attribute_problems(attributes: Mapping[str, Any], limit: int = MAX_ATTRIBUTE
 
     The limits are documented for Intercom's REST API; that the Messenger applies them too is an inference, so nothing
     is refused.
-
-    Args:
-        attributes: The custom attributes of a user or a company, as plain JSON values.
-        limit: How many attributes a workspace can hold.
     """
     for name, value in attributes.items():
         if "." in name or "$" in name or len(name) > MAX_NAME_LENGTH:
