@@ -17,7 +17,7 @@ from .salesforce import ALGORITHMS, SalesforceMinter, checked_audience, checked_
 from .salesforce import TOKEN as SALESFORCE_TOKEN
 from .settings import api_base_of
 from .signers import AsyncSigner, HMACSigner, RSASigner, Signer, check_signer_for, configured_secret
-from .variables import IN_FILES, KEY, KEY_ID, PASSWORD, SECRET, Variables, phrase
+from .variables import ALL_VARIABLES, KEY, KEY_ID, PASSWORD, SECRET, Variables, phrase
 
 FIN_MANAGED = "fin-managed"
 """The value of ``SALESFORCE_IDENTITY`` that says that Fin makes the second token."""
@@ -35,15 +35,6 @@ _PLACE = ("SALESFORCE_ISSUER", "SALESFORCE_AUDIENCE")
 
 SALESFORCE_VARIABLES = (KEY, KEY_ID, *_PLACE)
 """What goes together where the second token is made with your own key."""
-
-ALL_VARIABLES = (
-    *INTERCOM_VARIABLES,
-    *SALESFORCE_VARIABLES,
-    *(f"{name}_FILE" for name in IN_FILES),
-    *("INTERCOM_REGION", "INTERCOM_TOKEN_LIFETIME", "MESSENGER_ON_SIGNING_ERROR"),
-    *("SALESFORCE_IDENTITY", "SALESFORCE_TOKEN_LIFETIME", PASSWORD, SIGNER),
-)
-"""Every variable that is read, those of signers of other packages excepted."""
 
 _MAX_DIGITS = 10  # of a number of seconds: three centuries
 
