@@ -97,8 +97,10 @@ def _directive(full_name: str) -> str:
     module, _, name = full_name.rpartition(".")
     value = getattr(import_module(module), name)
     if isclass(value):
-        kind = "autoexception" if issubclass(value, BaseException) else "autoclass"
-        return f".. {kind}:: {full_name}\n   :members:\n"
+        if issubclass(value, BaseException):
+            return f".. autoexception:: {full_name}\n   :members:\n"
+        ours = any(base.__module__.startswith("fin_messenger_auth.") for base in value.__mro__[1:])
+        return f".. autoclass:: {full_name}\n   :members:\n" + ("   :inherited-members:\n" if ours else "")
     if module == "fin_messenger_auth_pytest":  # autodoc knows no fixtures
         return f".. py:data:: {full_name}\n\n   {getdoc(value)}\n"
     if callable(value):
