@@ -86,7 +86,7 @@ def interpreters(session: nox.Session) -> None:
 
 @nox.session(python=INTERPRETERS[0], tags=["full"])
 def coverage(session: nox.Session) -> None:
-    """On the lowest versions that pyproject.toml allows, a test runs every line and branch but those of the backends."""
+    """On the lowest versions allowed, a test runs every line and branch; the session `backends` reports its own."""
     lower_bounds = [each.replace(">=", "==") for each in PROJECT["project"]["dependencies"]]
     install(session, "coverage", pins=lower_bounds)
     session.run(*FAST_TESTS, "--cov", "--cov-report=", "--cov-fail-under=0", *session.posargs)
