@@ -23,18 +23,10 @@ from .json_values import (
     thawed,
 )
 
-MAX_ATTRIBUTES = 250
-"""Custom attributes that one Intercom workspace can hold."""
-
-MAX_COMPANY_ATTRIBUTES = 100
-"""Custom attributes of companies that one Intercom workspace can hold."""
-
-MAX_NAME_LENGTH = 190
-"""Characters in the name of a custom attribute."""
-
-MAX_STRING_LENGTH = 255
-"""Characters in the value of a custom attribute."""
-
+MAX_ATTRIBUTES = 250  # custom attributes that one Intercom workspace can hold
+MAX_COMPANY_ATTRIBUTES = 100  # custom attributes of companies that one Intercom workspace can hold
+MAX_NAME_LENGTH = 190  # characters in the name of a custom attribute
+MAX_STRING_LENGTH = 255  # characters in the value of a custom attribute
 _REGISTERED_CLAIMS = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})  # RFC 7519 §4.1
 
 

@@ -41,8 +41,7 @@ MEANINGS = {
 }
 """Every variable that this library reads, and what it means, in Markdown. The docs show it."""
 
-ALL_VARIABLES = (*MEANINGS, *(f"{name}_FILE" for name in IN_FILES))
-"""The names of all of them."""
+ALL_VARIABLES = (*MEANINGS, *(f"{name}_FILE" for name in IN_FILES))  # the names of all of them
 
 
 class Variables:

@@ -23,18 +23,10 @@ from fin_messenger_auth.json_values import configured_string
 from fin_messenger_auth.pem import checked_rsa_key
 from fin_messenger_auth.signers import Signer, rsa_hash
 
-DEFAULT_DAYS = 730
-"""How long a certificate is valid: two years."""
-
-MIN_DAYS_LEFT = 10
-"""Salesforce refuses a certificate that is valid for less."""
-
-WARN_DAYS_LEFT = 30
-"""A certificate that is valid for less should be renewed."""
-
-COMMON_NAME = "fin-messenger-auth"
-"""The name in the certificate. Nothing reads it."""
-
+DEFAULT_DAYS = 730  # how long a certificate is valid: two years
+MIN_DAYS_LEFT = 10  # Salesforce refuses a certificate that is valid for less
+WARN_DAYS_LEFT = 30  # a certificate that is valid for less should be renewed
+COMMON_NAME = "fin-messenger-auth"  # the name in the certificate. Nothing reads it
 _CLOCKS_DIFFER = timedelta(hours=1)
 
 

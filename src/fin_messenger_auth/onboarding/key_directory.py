@@ -16,18 +16,10 @@ from .certificate import DEFAULT_DAYS, certificate_pem, self_signed_certificate
 from .jwk import make_jwk, make_jwks
 from .keypair import generate_private_key, private_key_pem
 
-PRIVATE_KEY = "private-key.pem"
-"""The private key, PKCS#8; read and written by its owner only."""
-
+PRIVATE_KEY = "private-key.pem"  # the private key, PKCS#8; read and written by its owner only
 CERTIFICATE = "certificate.pem"
-"""The certificate."""
-
-JWK = "jwk.json"
-"""What is uploaded to Salesforce."""
-
-JWKS = "jwks.json"
-"""What is served for a keyset of type *Endpoint URL*."""
-
+JWK = "jwk.json"  # what is uploaded to Salesforce
+JWKS = "jwks.json"  # what is served for a keyset of type Endpoint URL
 _MAX_SHOWN = 200
 
 

@@ -13,9 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
 from fin_messenger_auth.errors import ConfigurationError, masked
 from fin_messenger_auth.keys import KeySource, read_key
 
-KEY_SIZES = (2048, 3072, 4096)
-"""The sizes that a new key can have, in bits."""
-
+KEY_SIZES = (2048, 3072, 4096)  # the sizes that a new key can have, in bits
 _MAX_PASSWORD_BYTES = 1023  # OpenSSL's limit
 
 
