@@ -9,7 +9,6 @@ import sys
 import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import TextIO
 
 from .commands import assets, certificate, demo, doctor, inspect, jwk, jwks, keygen, metadata, sandbox, settings
 from .errors import FinMessengerAuthError, FinMessengerAuthWarning
@@ -65,13 +64,5 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _show_warning(  # noqa: PLR0913, PLR0917 - the signature that the warnings module calls
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
-    del category, filename, lineno, file, line
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     sys.stderr.write(f"{PROGRAM}: warning: {message}\n")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from types import NoneType
@@ -136,7 +136,7 @@ class MessengerUser(_Value):
             email=_string(email, "email"),
             name=_string(name, "name"),
             phone=_string(phone, "phone"),
-            created_at=None if created_at is None else _unix_seconds(created_at, "created_at"),
+            created_at=_unix_seconds(created_at, "created_at"),
             company=_company(company),
             attributes=_attributes(attributes, RESERVED_NAMES, MAX_ATTRIBUTES),
             salesforce_subject=None if subject is None else _identifier(subject, "salesforce_subject"),
@@ -227,7 +227,10 @@ def _is_id(value: object) -> TypeGuard[str | int | UUID]:
 def _identifier(value: object, claim: str) -> str:
     if not _is_id(value):
         raise InvalidClaimError(claim, f"expected an ID of type str, int or UUID, got {type(value).__name__}.")
-    plain = json_string(value, claim) if isinstance(value, str) else _from_number_or_uuid(value, claim)
+    if isinstance(value, str):
+        plain = json_string(value, claim)
+    else:
+        plain = str(json_value(value, claim) if isinstance(value, int) else value)
     if is_lost(plain):
         raise InvalidClaimError(
             claim,
@@ -235,10 +238,6 @@ def _identifier(value: object, claim: str) -> str:
             "user-id-lost",
         )
     return plain
-
-
-def _from_number_or_uuid(value: int | UUID, claim: str) -> str:
-    return str(json_value(value, claim) if isinstance(value, int) else value)
 
 
 def _string(value: object, claim: str) -> str | None:
@@ -249,9 +248,9 @@ def _string(value: object, claim: str) -> str | None:
     return json_string(value, claim)
 
 
-def _unix_seconds(value: object, claim: str) -> int:
+def _unix_seconds(value: object, claim: str) -> int | None:
     plain = json_value(value, claim)
-    if type(plain) is not int:
+    if not (plain is None or type(plain) is int):
         raise InvalidClaimError(claim, f"expected Unix seconds or an aware datetime, got {type(value).__name__}.")
     return plain
 
@@ -275,6 +274,30 @@ def _attributes(values: object, reserved: frozenset[str], limit: int) -> FrozenM
     return FrozenMapping(plain)
 
 
+_ATTRIBUTE_RULES: tuple[tuple[str, Callable[[str, Any], bool], str], ...] = (
+    (
+        "attribute-name",
+        lambda name, _: "." in name or "$" in name or len(name) > MAX_NAME_LENGTH,
+        f": Intercom accepts names of up to {MAX_NAME_LENGTH} characters, without '.' and '$'.",
+    ),
+    (
+        "attribute-value",
+        lambda _, value: isinstance(value, dict | list),
+        " is a list or an object; Intercom accepts single values.",
+    ),
+    (
+        "attribute-value",
+        lambda _, value: isinstance(value, str) and len(value) > MAX_STRING_LENGTH,
+        f" has more than {MAX_STRING_LENGTH} characters; Intercom truncates it.",
+    ),
+    (
+        "integer-unsafe",
+        lambda _, value: has_unsafe_integer(value),
+        " has an integer beyond 2^53, which many JSON readers round; send a str.",
+    ),
+)
+
+
 def attribute_problems(attributes: Mapping[str, Any], limit: int = MAX_ATTRIBUTES) -> Iterator[FinMessengerAuthWarning]:
     """Say which custom attributes Intercom is likely to truncate or drop.
 
@@ -282,27 +305,9 @@ def attribute_problems(attributes: Mapping[str, Any], limit: int = MAX_ATTRIBUTE
     is refused.
     """
     for name, value in attributes.items():
-        if "." in name or "$" in name or len(name) > MAX_NAME_LENGTH:
-            yield FinMessengerAuthWarning(
-                f"The attribute {name[:40]!r}: Intercom accepts names of up to {MAX_NAME_LENGTH} characters, without "
-                "'.' and '$'.",
-                "attribute-name",
-            )
-        if isinstance(value, dict | list):
-            yield FinMessengerAuthWarning(
-                f"The attribute {name[:40]!r} is a list or an object; Intercom accepts single values.",
-                "attribute-value",
-            )
-        if isinstance(value, str) and len(value) > MAX_STRING_LENGTH:
-            yield FinMessengerAuthWarning(
-                f"The attribute {name[:40]!r} has more than {MAX_STRING_LENGTH} characters; Intercom truncates it.",
-                "attribute-value",
-            )
-        if has_unsafe_integer(value):
-            yield FinMessengerAuthWarning(
-                f"The attribute {name[:40]!r} has an integer beyond 2^53, which many JSON readers round; send a str.",
-                "integer-unsafe",
-            )
+        for code, applies, message in _ATTRIBUTE_RULES:
+            if applies(name, value):
+                yield FinMessengerAuthWarning(f"The attribute {name[:40]!r}{message}", code)
     if len(attributes) > limit:
         yield FinMessengerAuthWarning(
             f"{len(attributes)} attributes: an Intercom workspace holds {limit}.", "attribute-count"
