@@ -1,4 +1,4 @@
-"""The command line: one parser; each command is a file of ``commands``."""
+"""The command line: one parser; the commands are in ``commands``."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from .commands import assets, certificate, demo, doctor, inspect, jwk, jwks, keygen, metadata, sandbox, settings
+from .commands import assets, demo, doctor, inspect, keys, sandbox, settings
 from .errors import FinMessengerAuthError, FinMessengerAuthWarning
 
 PROGRAM = "fin-messenger-auth"
 
-_COMMANDS = (demo, settings, keygen, jwk, jwks, certificate, metadata, inspect, doctor, assets, sandbox)
+_COMMANDS = (demo, settings, keys, inspect, doctor, assets, sandbox)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

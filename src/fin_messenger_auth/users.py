@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from types import NoneType
@@ -274,30 +274,6 @@ def _attributes(values: object, reserved: frozenset[str], limit: int) -> FrozenM
     return FrozenMapping(plain)
 
 
-_ATTRIBUTE_RULES: tuple[tuple[str, Callable[[str, Any], bool], str], ...] = (
-    (
-        "attribute-name",
-        lambda name, _: "." in name or "$" in name or len(name) > MAX_NAME_LENGTH,
-        f": Intercom accepts names of up to {MAX_NAME_LENGTH} characters, without '.' and '$'.",
-    ),
-    (
-        "attribute-value",
-        lambda _, value: isinstance(value, dict | list),
-        " is a list or an object; Intercom accepts single values.",
-    ),
-    (
-        "attribute-value",
-        lambda _, value: isinstance(value, str) and len(value) > MAX_STRING_LENGTH,
-        f" has more than {MAX_STRING_LENGTH} characters; Intercom truncates it.",
-    ),
-    (
-        "integer-unsafe",
-        lambda _, value: has_unsafe_integer(value),
-        " has an integer beyond 2^53, which many JSON readers round; send a str.",
-    ),
-)
-
-
 def attribute_problems(attributes: Mapping[str, Any], limit: int = MAX_ATTRIBUTES) -> Iterator[FinMessengerAuthWarning]:
     """Say which custom attributes Intercom is likely to truncate or drop.
 
@@ -305,10 +281,19 @@ def attribute_problems(attributes: Mapping[str, Any], limit: int = MAX_ATTRIBUTE
     is refused.
     """
     for name, value in attributes.items():
-        for code, applies, message in _ATTRIBUTE_RULES:
-            if applies(name, value):
-                yield FinMessengerAuthWarning(f"The attribute {name[:40]!r}{message}", code)
+        shown = f"The attribute {name[:40]!r}"
+        if "." in name or "$" in name or len(name) > MAX_NAME_LENGTH:
+            message = f"{shown}: Intercom accepts names of up to {MAX_NAME_LENGTH} characters, without '.' and '$'."
+            yield FinMessengerAuthWarning(message, "attribute-name")
+        if isinstance(value, dict | list):
+            message = f"{shown} is a list or an object; Intercom accepts single values."
+            yield FinMessengerAuthWarning(message, "attribute-value")
+        if isinstance(value, str) and len(value) > MAX_STRING_LENGTH:
+            message = f"{shown} has more than {MAX_STRING_LENGTH} characters; Intercom truncates it."
+            yield FinMessengerAuthWarning(message, "attribute-value")
+        if has_unsafe_integer(value):
+            message = f"{shown} has an integer beyond 2^53, which many JSON readers round; send a str."
+            yield FinMessengerAuthWarning(message, "integer-unsafe")
     if len(attributes) > limit:
-        yield FinMessengerAuthWarning(
-            f"{len(attributes)} attributes: an Intercom workspace holds {limit}.", "attribute-count"
-        )
+        message = f"{len(attributes)} attributes: an Intercom workspace holds {limit}."
+        yield FinMessengerAuthWarning(message, "attribute-count")
