@@ -18,13 +18,8 @@ import pytest
 from cryptography.hazmat.primitives.hashes import SHA1, SHA224
 
 from fin_messenger_auth import in_thread
-from fin_messenger_auth.testing import (
-    Durations,
-    acheck_signer,
-    check_signer,
-    conformance,
-    throwaway_secret,
-)
+from fin_messenger_auth.testing import Durations, acheck_signer, check_signer, conformance, throwaway_secret
+from fin_messenger_auth.testing.examination import PARALLEL_MESSAGES
 from fin_messenger_auth.testing.throwaway import pem_of
 from tests.test_conformance import (
     BROKEN_HMAC,
