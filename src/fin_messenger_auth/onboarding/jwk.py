@@ -261,13 +261,9 @@ def jwks_problems(
     now: datetime | None = None,
     served: bool = True,
 ) -> Iterator[Problem]:
-    """Yield what is wrong with the keys of a set.
+    """Yield what is wrong with a key set; one key of it must be ``public_key``, that of the private key.
 
-    Args:
-        keys: The JWKs.
-        public_key: That of the private key; one key of the set must be it.
-        now: The time, as an aware ``datetime``; the present if left out.
-        served: Whether the set is served, so that the rules of uploaded certificates are advice.
+    Where it is ``served``, the rules of uploaded certificates are advice.
     """
     if not keys:
         yield ConfigurationError("The key set has no keys; make it with `jwks`.", "jwks-empty")

@@ -23,15 +23,14 @@ _Fields = Sequence[tuple[str, Any]]  # elements in order, each with its text or 
 
 @masked
 def salesforce_metadata(
-    jwks: Iterable[Mapping[str, Any]], *, issuer: str, endpoint: str | None = None, active: bool = True
+    jwks: Iterable[Mapping[str, Any]], *, issuer: str, endpoint: str | None = None
 ) -> dict[str, str]:
-    """Return the files of a metadata package: a keyset, its keys, and ``package.xml``.
+    """Return the files of a metadata package: a keyset, its keys, which are active, and ``package.xml``.
 
     Args:
         jwks: The JWKs of the keys, each with its certificate. None with an ``endpoint``.
         issuer: The keyset's issuer, byte for byte the ``iss`` of the tokens.
         endpoint: The ``https`` address of a JWKS, for a keyset of type *Endpoint URL*.
-        active: Whether the keys are active. Salesforce's own default is no; it is always written out.
 
     Returns:
         The content of each file by its path in the package.
@@ -49,9 +48,7 @@ def salesforce_metadata(
         raise ConfigurationError("endpoint: expected an address that starts with https://.")
     raise_first(jwks_problems(keys, served=False) if keys else ())
     named = {_key_name(key): without_dummies(key) for key in keys}
-    files = {
-        f"PublicKeyCertificate/{name}.PublicKeyCertificate": _key_xml(key, active=active) for name, key in named.items()
-    }
+    files = {f"PublicKeyCertificate/{name}.PublicKeyCertificate": _key_xml(key) for name, key in named.items()}
     files[f"PublicKeyCertificateSet/{KEYSET_NAME}.PublicKeyCertificateSet"] = _keyset_xml(list(named), issuer, endpoint)
     return {**files, _PACKAGE: _package_xml(list(named))}
 
@@ -83,8 +80,8 @@ def _key_name(jwk: Mapping[str, Any]) -> str:
     return f"FinMessengerKey_{sha256(jwk['kid'].encode()).hexdigest()[:12]}"
 
 
-def _key_xml(jwk: Mapping[str, Any], *, active: bool) -> str:
-    fields = [("isActive", str(active).lower()), ("jsonWebKey", json.dumps(jwk)), ("masterLabel", _key_name(jwk))]
+def _key_xml(jwk: Mapping[str, Any]) -> str:
+    fields = [("isActive", "true"), ("jsonWebKey", json.dumps(jwk)), ("masterLabel", _key_name(jwk))]
     return _xml("PublicKeyCertificate", fields)
 
 
