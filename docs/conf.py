@@ -45,9 +45,7 @@ nitpick_ignore_regex = [
 
 def write_pages(_app: Sphinx) -> None:
     """Write the pages that come from the source, before Sphinx looks for pages."""
-    generated.write_findings()
-    generated.write_api()
-    generated.write_performance()
+    generated.write_pages()
 
 
 def setup(app: Sphinx) -> None:

@@ -427,28 +427,6 @@ class TestOthersVerifyWithTheKeySet:
         key = pyjwt.PyJWKSet.from_json(document)["key-1"]
         assert pyjwt.decode(token, key, algorithms=["RS256"]) == CLAIMS
 
-    def test_jose_for_node(
-        self, document: str, token: str, program: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
-    ) -> None:
-        node, npm = program("node"), program("npm")
-        directory = tmp_path_factory.mktemp("jose")
-        install = [npm, "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "jose@6"]
-        installed = subprocess.run(install, cwd=directory, capture_output=True, check=False)
-        if installed.returncode:
-            if "npm" in os.environ.get("FIN_MESSENGER_AUTH_PARTS", "").split():
-                pytest.fail("npm could not install jose")
-            pytest.skip("npm could not install jose on this machine")
-        script = """
-            import { createLocalJWKSet, jwtVerify } from 'jose'
-            const { document, token } = JSON.parse(process.argv[2])
-            const { payload } = await jwtVerify(token, createLocalJWKSet(JSON.parse(document)))
-            process.stdout.write(JSON.stringify(payload))
-        """
-        (directory / "verify.mjs").write_text(script)
-        argument = json.dumps({"document": document, "token": token})
-        verified = subprocess.run([node, "verify.mjs", argument], cwd=directory, capture_output=True, check=True)
-        assert json.loads(verified.stdout) == CLAIMS
-
 
 class TestMetadata:
     NAMESPACE = "{http://soap.sforce.com/2006/04/metadata}"

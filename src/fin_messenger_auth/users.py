@@ -11,9 +11,9 @@ from uuid import UUID
 
 from .errors import FinMessengerAuthWarning, InvalidClaimError, masked, warn
 from .json_values import (
-    FrozenDict,
-    fill,
-    frozen,
+    Frozen,
+    FrozenMapping,
+    fill_once,
     has_unsafe_integer,
     is_lost,
     json_items,
@@ -38,7 +38,7 @@ MAX_STRING_LENGTH = 255
 _REGISTERED_CLAIMS = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})  # RFC 7519 §4.1
 
 
-class _Resolvable:
+class _Value(Frozen):
     __slots__ = ()
 
     def _itself(self) -> Self:
@@ -47,7 +47,7 @@ class _Resolvable:
 
 
 @dataclass(frozen=True, slots=True, init=False)
-class Company(_Resolvable):
+class Company(_Value):
     """The company that the user belongs to, signed into ``intercom_user_jwt``.
 
     Args:
@@ -75,9 +75,12 @@ class Company(_Resolvable):
         name: str | None = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> None:
-        fill(self, "company_id", _identifier(company_id, "company_id"))
-        fill(self, "name", _string(name, "company name"))
-        fill(self, "attributes", _attributes(attributes, frozenset({"id", "name"}), MAX_COMPANY_ATTRIBUTES))
+        fill_once(
+            self,
+            company_id=_identifier(company_id, "company_id"),
+            name=_string(name, "company name"),
+            attributes=_attributes(attributes, frozenset({"id", "name"}), MAX_COMPANY_ATTRIBUTES),
+        )
 
     def claim(self) -> dict[str, Any]:
         """Return the value of the claim ``company``, a fresh dict."""
@@ -86,7 +89,7 @@ class Company(_Resolvable):
 
 
 @dataclass(frozen=True, slots=True, init=False)
-class MessengerUser(_Resolvable):
+class MessengerUser(_Value):
     """The signed-in user. Everything here is signed, so the visitor cannot change it.
 
     On hand-off to Salesforce agents see all of it: pass what they need and no more. It is immutable: nothing done to
@@ -134,17 +137,17 @@ class MessengerUser(_Resolvable):
         attributes: Mapping[str, Any] | None = None,
         salesforce_subject: str | int | UUID | None = None,
     ) -> None:
-        fill(self, "user_id", _identifier(user_id, "user_id"))
-        fill(self, "email", _string(email, "email"))
-        fill(self, "name", _string(name, "name"))
-        fill(self, "phone", _string(phone, "phone"))
-        fill(self, "created_at", None if created_at is None else _unix_seconds(created_at, "created_at"))
-        fill(self, "company", _company(company))
-        fill(self, "attributes", _attributes(attributes, RESERVED_NAMES, MAX_ATTRIBUTES))
-        fill(
+        subject = salesforce_subject
+        fill_once(
             self,
-            "salesforce_subject",
-            None if salesforce_subject is None else _identifier(salesforce_subject, "salesforce_subject"),
+            user_id=_identifier(user_id, "user_id"),
+            email=_string(email, "email"),
+            name=_string(name, "name"),
+            phone=_string(phone, "phone"),
+            created_at=None if created_at is None else _unix_seconds(created_at, "created_at"),
+            company=_company(company),
+            attributes=_attributes(attributes, RESERVED_NAMES, MAX_ATTRIBUTES),
+            salesforce_subject=None if subject is None else _identifier(subject, "salesforce_subject"),
         )
         if looks_like_email(self.user_id):
             warn(
@@ -269,17 +272,15 @@ def _company(value: object) -> Company | None:
     raise InvalidClaimError("company", f"expected a Company, got {type(value).__name__}.")
 
 
-def _attributes(values: object, reserved: frozenset[str], limit: int) -> FrozenDict:
-    if values is None:
-        return FrozenDict()
+def _attributes(values: object, reserved: frozenset[str], limit: int) -> FrozenMapping:
     plain: dict[str, Any] = {}
-    for name, value in json_items(values, "attributes"):
+    for name, value in json_items({} if values is None else values, "attributes"):
         if name in reserved:
             raise InvalidClaimError(name, "the name is reserved; rename the attribute.", "claim-reserved")
         plain[name] = json_value(value, name)
     for problem in attribute_problems(plain, limit):
         warn(problem.message, problem.code)
-    return FrozenDict({name: frozen(value) for name, value in plain.items()})
+    return FrozenMapping(plain)
 
 
 def attribute_problems(attributes: Mapping[str, Any], limit: int = MAX_ATTRIBUTES) -> Iterator[FinMessengerAuthWarning]:
@@ -287,10 +288,6 @@ def attribute_problems(attributes: Mapping[str, Any], limit: int = MAX_ATTRIBUTE
 
     The limits are documented for Intercom's REST API; that the Messenger applies them too is an inference, so nothing
     is refused.
-
-    Args:
-        attributes: The custom attributes of a user or a company, as plain JSON values.
-        limit: How many attributes a workspace can hold.
     """
     for name, value in attributes.items():
         if "." in name or "$" in name or len(name) > MAX_NAME_LENGTH:

@@ -18,6 +18,33 @@ IN_FILES = (SECRET, KEY, PASSWORD, KEY_ID, PIN)
 """What may be given as ``…_FILE`` instead, the path of a file that holds it."""
 
 
+MEANINGS = {
+    "INTERCOM_APP_ID": "the ID of the Intercom workspace",
+    SECRET: "the Messenger API Secret of the platform *web*: Intercom, Settings > Messenger > Security",
+    "INTERCOM_REGION": "where Intercom keeps the workspace's data: `us` (default), `eu`, `ap` (also written `au`)",
+    "INTERCOM_TOKEN_LIFETIME": "how long `intercom_user_jwt` is valid, in seconds; default 3600",
+    "SALESFORCE_IDENTITY": "`fin-managed`: Fin makes the second token, and there is no Salesforce key here",
+    KEY: "the RSA private key, as PEM; newlines may be written as `\\n`",
+    "SALESFORCE_SIGNER": "in place of the private key: the name of an installed signer, `aws-kms`, `pkcs11` or another",
+    KEY_ID: "the `kid`, exactly as in the JWK that was uploaded to Salesforce",
+    "SALESFORCE_ISSUER": "the keyset's JWT Issuer, byte for byte: case and a final slash count",
+    "SALESFORCE_AUDIENCE": "`https://<subdomain>.my.salesforce-scrt.com`",
+    PASSWORD: "the password of the private key, if it is encrypted",
+    "SALESFORCE_TOKEN_LIFETIME": "how long `salesforce_identity_token` is valid, in seconds; default 3600",
+    "MESSENGER_ON_SIGNING_ERROR": "what a page gets when a signer fails: `raise`, `anonymous` or `intercom-only`",
+    "SALESFORCE_AWS_KMS_KEY_ID": "for `aws-kms`: the ID or ARN of the key; region and credentials are boto3's own",
+    "SALESFORCE_PKCS11_MODULE": "for `pkcs11`: the path of the HSM's module",
+    "SALESFORCE_PKCS11_TOKEN": "for `pkcs11`: the label of the HSM's token",
+    "SALESFORCE_PKCS11_KEY": "for `pkcs11`: the label of the key",
+    PIN: "for `pkcs11`: the user PIN",
+    "FIN_MESSENGER_WIDGET_BASE": "for development: loads the widget from the sandbox on this machine; takes no prefix",
+}
+"""Every variable that this library reads, and what it means, in Markdown. The docs show it."""
+
+ALL_VARIABLES = (*MEANINGS, *(f"{name}_FILE" for name in IN_FILES))
+"""The names of all of them."""
+
+
 class Variables:
     """The variables of one configuration, and the problems that were found. Its ``repr`` shows none of them.
 

@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPubli
 
 from fin_messenger_auth.errors import FinMessengerAuthError, KeyUnavailableError, SigningError
 from fin_messenger_auth.json_values import fill
-from fin_messenger_auth.keys import KeySource, MaskedBytes, Sealed, read_key
+from fin_messenger_auth.keys import KeySource, MaskedBytes, read_key
 from fin_messenger_auth.processes import PerProcess, at_fork
 
-from .remote import RemoteKey, check_names, check_that_it_signs, missing_extra
+from .remote import RemoteKey, check_names, check_that_it_signs, import_client
 
 __all__ = ["PKCS11Signer"]
 
@@ -35,7 +35,7 @@ FORK_WAITS = 1.0
 _one_at_a_time = PerProcess(Lock)
 
 
-class PKCS11Signer(Sealed):
+class PKCS11Signer(RemoteKey):
     """RS256 or RS512 with a key in an HSM: one call a signature, and only the digest is handed over.
 
     The token is logged in to once; a session that the HSM has dropped is replaced, and a token that was away is used
@@ -66,12 +66,8 @@ class PKCS11Signer(Sealed):
         ConfigurationError: ``alg`` or ``kid`` is not what it must be; python-pkcs11 is not installed.
     """
 
-    __slots__ = ("_key", "_session", "alg", "kid", "public_key")
+    __slots__ = ("_session",)
 
-    alg: str
-    kid: str
-    public_key: RSAPublicKey
-    _key: RemoteKey
     _session: _Session
 
     def __init__(  # noqa: PLR0913 - where the key lies has four parts, each by its name
@@ -86,18 +82,11 @@ class PKCS11Signer(Sealed):
         alg: Literal["RS256", "RS512"] = "RS256",
     ) -> None:
         check_names(kid=kid, alg=alg)
-        session = _Session(_client(), os.fspath(module), token, key, pin)
-        remote = RemoteKey(session.public_key(), kid=kid, alg=alg)
-        fill(self, "alg", remote.alg)
-        fill(self, "kid", remote.kid)
-        fill(self, "public_key", remote.public_key)
-        fill(self, "_key", remote)
+        client = import_client("pkcs11", package="python-pkcs11", extra="pkcs11")
+        session = _Session(client, os.fspath(module), token, key, pin)
+        super().__init__(session.public_key(), kid=kid, alg=alg)
         fill(self, "_session", session)
         check_that_it_signs(self)
-
-    def __repr__(self) -> str:
-        """Show the algorithm and the key id, and nothing of the token."""
-        return f"PKCS11Signer(kid={self.kid!r}, alg={self.alg!r})"
 
     def sign(self, signing_input: bytes, /) -> bytes:
         """Return the RSASSA-PKCS1-v1_5 signature of the message (RFC 7518 §3.3).
@@ -105,8 +94,8 @@ class PKCS11Signer(Sealed):
         Raises:
             SigningError: The HSM did not sign, or answered with something else than this key's signature.
         """
-        digest = self._key.digest(signing_input)
-        return self._key.checked(self._session.sign(_DIGEST_INFO[self.alg] + digest), digest)
+        digest = self.digest(signing_input)
+        return self.checked(self._session.sign(_DIGEST_INFO[self.alg] + digest), digest)
 
 
 # What the client says by the name of an error, and what that means here.
@@ -121,26 +110,26 @@ _REASONS = {
 _LASTING = set(_REASONS.values()) - {_REASONS["NoSuchToken"]}  # what initializing the module again would not change
 
 
-class _Module:
-    """A PKCS#11 module as this process has initialized it."""
-
-    def __init__(self, client: ModuleType, path: str) -> None:
-        self._client = client
-        self.library = client.lib(path)
-        self.epoch = object()  # sessions of another epoch are invalid
-        if os.getpid() != _IMPORTED_IN:  # the parent may have initialized it
-            self.restart()
-
-    def restart(self) -> None:
-        """Initialize the module again, so that it looks for its tokens again. Every session ends."""
-        self.epoch = object()
-        with suppress(self._client.PKCS11Error):  # it has noticed the fork itself
-            self.library.finalize()
-        self.library.initialize()
-
-
 _IMPORTED_IN = os.getpid()
-_modules: PerProcess[dict[str, _Module]] = PerProcess(dict)
+_modules: PerProcess[dict[str, tuple[Any, object]]] = PerProcess(dict)
+
+
+def _module(client: ModuleType, path: str, *, again: bool = False) -> tuple[Any, object]:
+    """Return a module as this process has initialized it, and its epoch: sessions of another one are invalid.
+
+    ``again`` initializes it once more, so that it looks for its tokens again. Every session ends.
+    """
+    modules = _modules()
+    if again or path not in modules:
+        library = client.lib(path)
+        if again or os.getpid() != _IMPORTED_IN:  # the parent may have initialized it
+            with suppress(client.PKCS11Error):  # it has noticed the fork itself
+                library.finalize()
+            library.initialize()
+        modules[path] = library, object()
+    return modules[path]
+
+
 _held_for_fork: list[Lock] = []
 
 
@@ -163,7 +152,7 @@ class _Session:
 
     def __init__(self, client: ModuleType, module: str, token: str, key: str, pin: KeySource) -> None:
         self._client = client
-        self._module = module
+        self._path = module
         self._token = token
         self._label = key
         self._pin = pin
@@ -197,7 +186,7 @@ class _Session:
         if not lock.acquire(timeout=LONGEST_WAIT):
             raise SigningError(f"The HSM did not sign: other threads have kept it busy for {LONGEST_WAIT} seconds.")
         try:
-            if self._epoch is self._library().epoch:
+            if self._epoch is self._module()[1]:
                 with suppress(Exception):  # the session may have died since; a new one tells whether it was only that
                     return self._sign(data)
                 self._close(self._key.session)
@@ -207,7 +196,7 @@ class _Session:
             except Exception as error:
                 if _reason(error) in _LASTING:
                     raise
-            self._library().restart()  # some modules see a token that is back, or an HSM, in no other way
+            self._module(again=True)  # some modules see a token that is back, or an HSM, in no other way
             self._open()
             return self._sign(data)
         except Exception as error:
@@ -219,15 +208,12 @@ class _Session:
         signature: bytes = self._key.sign(data, mechanism=self._client.Mechanism.RSA_PKCS)
         return signature
 
-    def _library(self) -> _Module:
-        modules = _modules()
-        if self._module not in modules:
-            modules[self._module] = _Module(self._client, self._module)
-        return modules[self._module]
+    def _module(self, *, again: bool = False) -> tuple[Any, object]:
+        return _module(self._client, self._path, again=again)
 
     def _open(self) -> None:
-        module = self._library()
-        token = module.library.get_token(token_label=self._token)
+        library, epoch = self._module()
+        token = library.get_token(token_label=self._token)
         session = token.open()
         try:
             try:
@@ -235,7 +221,7 @@ class _Session:
             except self._client.NoSuchKey:  # hidden, until this process has logged in
                 self._log_in(token)
                 self._key = self._find(session)
-            self._epoch = module.epoch
+            self._epoch = epoch
         except Exception:
             self._close(session)
             raise
@@ -270,14 +256,6 @@ class _Session:
     def _close(self, session: Any) -> None:  # noqa: ANN401 - see above
         with suppress(self._client.PKCS11Error):  # it is closed already, or the HSM is gone
             session.close()
-
-
-def _client() -> ModuleType:
-    try:
-        import pkcs11  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        raise missing_extra("pkcs11", "python-pkcs11") from error
-    return pkcs11
 
 
 def _text(pin: MaskedBytes) -> str:

@@ -8,12 +8,15 @@ up or made with another key, which would make header and key differ.
 from __future__ import annotations
 
 import hashlib
+from importlib import import_module
+from types import ModuleType
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives.hashes import HashAlgorithm
 
 from fin_messenger_auth.errors import ConfigurationError, KeyUnavailableError, SigningError
 from fin_messenger_auth.json_values import configured_string, fill
@@ -26,6 +29,8 @@ __all__ = ["RemoteKey"]
 
 class RemoteKey(Sealed):
     """The local half of a remote RSA key: its public key, its names, and the check of its signatures.
+
+    A signer can hold one, or inherit from it: then ``sign`` is all that it adds.
 
     Args:
         public_key: The public key, as the service returned it.
@@ -57,8 +62,8 @@ class RemoteKey(Sealed):
         fill(self, "_prehashed", Prehashed(rsa_hash(alg)))
 
     def __repr__(self) -> str:
-        """Show the algorithm and the key id."""
-        return f"RemoteKey(kid={self.kid!r}, alg={self.alg!r})"
+        """Show the algorithm and the key id, and nothing of the service."""
+        return f"{type(self).__name__}(kid={self.kid!r}, alg={self.alg!r})"
 
     def digest(self, signing_input: bytes) -> bytes:
         """Return the digest to send: SHA-256 for RS256, SHA-512 for RS512."""
@@ -73,14 +78,25 @@ class RemoteKey(Sealed):
         size = (self.public_key.key_size + 7) // 8
         if not isinstance(signature, bytes) or len(signature) != size:
             raise SigningError(f"The answer is not a signature of {size} bytes, the length of this key's.")
-        try:
-            self.public_key.verify(signature, digest, PKCS1v15(), self._prehashed)
-        except InvalidSignature as error:
+        if self._made(signature, digest, self._prehashed):
+            return signature
+        if self._made(signature, digest, rsa_hash(self.alg)):
             raise SigningError(
-                "The signature in the answer is not this key's over this digest: "
-                "another key or key version made it, or it was damaged in transit."
-            ) from error
-        return signature
+                "The service hashed the digest again, and Salesforce would reject the token; the request must say that "
+                "it holds a digest. An emulator that ignores that, as moto does, cannot be used."
+            )
+        raise SigningError(
+            "The signature in the answer is not this key's over this digest: "
+            "another key or key version made it, or it was damaged in transit."
+        )
+
+    def _made(self, signature: bytes, data: bytes, hash_: Prehashed | HashAlgorithm) -> bool:
+        """Tell whether this key made the signature."""
+        try:
+            self.public_key.verify(signature, data, PKCS1v15(), hash_)
+        except InvalidSignature:
+            return False
+        return True
 
 
 def check_names(*, kid: str, alg: str) -> None:
@@ -107,6 +123,15 @@ def check_that_it_signs(signer: Signer) -> None:
         raise KeyUnavailableError(f"The key exists but cannot be used. {error}") from error
 
 
-def missing_extra(extra: str, needs: str) -> ConfigurationError:
-    """Return the error of a backend whose client is not installed."""
-    return ConfigurationError(f'{needs} is not installed; run: pip install "fin-messenger-auth[{extra}]".')
+def import_client(module: str, *, package: str, extra: str) -> ModuleType:
+    """Import the client of a service.
+
+    Raises:
+        ConfigurationError: It is not installed.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise ConfigurationError(
+            f'{package} is not installed; run: pip install "fin-messenger-auth[{extra}]".'
+        ) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fin_messenger_auth.jws import RECOMMENDED_LIFETIME
+from fin_messenger_auth.minter import RECOMMENDED_LIFETIME
 from fin_messenger_auth.token_parser import ParsedToken
 
 from .findings import Finding, finding

@@ -65,15 +65,7 @@ _CONTENTS: tuple[tuple[str, Callable[[bytes, Callable[[bytes], bytes]], bytes]],
 def diagnose_rsa(
     signature: bytes, message: bytes, *, alg: str, key: RSAPublicKey, others: Collection[bytes] = ()
 ) -> str:
-    """Say in a few words what is wrong with an RSA signature.
-
-    Args:
-        signature: What the signer returned; not the valid signature of ``message``.
-        message: What it was asked to sign.
-        alg: The expected algorithm: ``RS256`` or ``RS512``.
-        key: The public key that must verify it.
-        others: What else the signer was asked to sign.
-    """
+    """Say in a few words why an RSA signature is not that of ``message``, nor of ``others`` of the same signer."""
     known = _digests(message, alg, [("", _hash)], others)
     mistake = _first_mistake(
         signature, (key.key_size + 7) // 8, lambda raw: _explain_rsa(raw, message, alg, key, known)
@@ -84,7 +76,7 @@ def diagnose_rsa(
 
 
 def diagnose_hmac(signature: bytes, message: bytes, *, alg: str, secret: bytes, others: Collection[bytes] = ()) -> str:
-    """Say in a few words what is wrong with an HMAC; arguments as for :func:`diagnose_rsa`."""
+    """Say in a few words why an HMAC is not that of ``message``, nor of ``others`` of the same signer."""
     altered = [(f"the secret is {how}; use it as it is written", bytes_) for how, bytes_ in altered_secrets(secret)]
     keys = [("", secret), *altered, ("the secret is empty", b"")]
     keyed = [(mistake, partial(hmac.digest, key)) for mistake, key in keys]
