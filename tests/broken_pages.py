@@ -19,7 +19,6 @@ from joserfc.jwk import RSAKey
 
 from tests.broken_setups import OTHER_JWK
 from tests.broken_sites import (
-    SECRET,
     TOKENS,
     Change,
     Site,
@@ -37,6 +36,7 @@ from tests.broken_sites import (
     uploaded,
     without,
 )
+from tests.broken_tokens import SECRET
 
 JWT, IDENTITY = TOKENS
 SIGN_OUT = "function signOut() { Intercom('shutdown') }\n"

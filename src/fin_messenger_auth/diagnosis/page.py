@@ -30,7 +30,7 @@ _TOKENS = (INTERCOM, SALESFORCE)
 _IDENTIFIES = ("user_id", "email")
 _OF_OTHERS = frozenset({"app_id", "api_base", "region", "user_id", *_TOKENS})
 _BY_HAND = frozenset({"window.intercomSettings", "Intercom('boot')", "npm", "script"})
-_REFUSED = 400
+_REDIRECT, _REFUSED = 300, 400  # the first status of each kind
 _SIGNED_IN = (
     'This one is of an anonymous visitor. Give the session, `--cookie NAME=VALUE`, and `--user ID`; or `--user ""` if '
     "it should be anonymous."
@@ -136,7 +136,7 @@ def check_page(  # noqa: PLR0913 - one for each thing to compare with, all but t
     merged: dict[str, object] = {}
     for each in page.settings:
         merged.update(each.values)
-    if not any(each.names() for each in page.settings):
+    if (status or 0) >= _REDIRECT or not any(each.names() for each in page.settings):
         return [*findings, _without_settings(page, document, status, headers or {})]
     unknown = {name for each in page.settings for name in each.unknown}
     unknown = (unknown | ({"user_id", *_TOKENS} if SPREAD in unknown else set())) - merged.keys()
