@@ -1,4 +1,4 @@
-"""The command line: one parser; each command is a file of ``commands``."""
+"""The command line: one parser; the commands are in ``commands``."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ import sys
 import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import TextIO
 
-from .commands import assets, certificate, demo, doctor, inspect, jwk, jwks, keygen, metadata, sandbox, settings
+from .commands import assets, demo, doctor, inspect, keys, sandbox, settings
 from .errors import FinMessengerAuthError, FinMessengerAuthWarning
 
 PROGRAM = "fin-messenger-auth"
 
-_COMMANDS = (demo, settings, keygen, jwk, jwks, certificate, metadata, inspect, doctor, assets, sandbox)
+_COMMANDS = (demo, settings, keys, inspect, doctor, assets, sandbox)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -65,13 +64,5 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _show_warning(  # noqa: PLR0913, PLR0917 - the signature that the warnings module calls
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
-    del category, filename, lineno, file, line
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     sys.stderr.write(f"{PROGRAM}: warning: {message}\n")

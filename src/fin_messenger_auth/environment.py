@@ -19,23 +19,13 @@ from .settings import api_base_of
 from .signers import AsyncSigner, HMACSigner, RSASigner, Signer, check_signer_for, configured_secret
 from .variables import ALL_VARIABLES, KEY, KEY_ID, PASSWORD, SECRET, Variables, phrase
 
-FIN_MANAGED = "fin-managed"
-"""The value of ``SALESFORCE_IDENTITY`` that says that Fin makes the second token."""
-
-INTERCOM_VARIABLES = ("INTERCOM_APP_ID", SECRET)
-"""What is always required."""
-
-SIGNER = "SALESFORCE_SIGNER"
-"""Names a signer of the group :data:`SIGNERS`, in place of ``SALESFORCE_PRIVATE_KEY``."""
-
-SIGNERS = "fin_messenger_auth.signers"
-"""The group of entry points that give a :class:`SignerFactory` a name."""
-
+FIN_MANAGED = "fin-managed"  # the value of SALESFORCE_IDENTITY that says that Fin makes the second token
+INTERCOM_VARIABLES = ("INTERCOM_APP_ID", SECRET)  # what is always required
+SIGNER = "SALESFORCE_SIGNER"  # names a signer, in place of SALESFORCE_PRIVATE_KEY
+SIGNERS = "fin_messenger_auth.signers"  # the group of entry points that give a SignerFactory a name
 _PLACE = ("SALESFORCE_ISSUER", "SALESFORCE_AUDIENCE")
 
-SALESFORCE_VARIABLES = (KEY, KEY_ID, *_PLACE)
-"""What goes together where the second token is made with your own key."""
-
+SALESFORCE_VARIABLES = (KEY, KEY_ID, *_PLACE)  # what goes together where the second token is made with your own key
 _MAX_DIGITS = 10  # of a number of seconds: three centuries
 
 _T = TypeVar("_T")

@@ -15,20 +15,12 @@ from .errors import ConfigurationError, InvalidClaimError
 fill: Final = object.__setattr__
 """How a frozen dataclass sets an attribute in ``__post_init__``."""
 
-MAX_DEPTH = 64
-"""How deep lists and objects may be nested. Real attributes are flat (see ``users``)."""
-
-MAX_VALUES = 100_000
-"""How many values one attribute or setting may hold in all."""
-
-MAX_SAFE_INTEGER = 2**53 - 1
-"""The largest integer that a browser reads without rounding it (RFC 8259 §6)."""
-
+MAX_DEPTH = 64  # how deep lists and objects may be nested. Real attributes are flat
+MAX_VALUES = 100_000  # how many values one attribute or setting may hold in all
+MAX_SAFE_INTEGER = 2**53 - 1  # the largest integer that a browser reads without rounding it (RFC 8259 §6)
 _MAX_INTEGER_BITS = 1023  # the largest that a reader can hold that keeps numbers as doubles (RFC 8259 §6)
 
-MAX_JSON_LENGTH = 2_000_000
-"""Characters of a JSON document from elsewhere."""
-
+MAX_JSON_LENGTH = 2_000_000  # characters of a JSON document from elsewhere
 _QUOTES = "\"'`"
 
 # What null, a missing value or nobody becomes when it is converted to a string, in lower case.

@@ -19,12 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
 from .errors import InvalidKeyError, masked
 from .keys import MaskedBytes
 
-MIN_RSA_BITS = 2048
-"""The least that RFC 7518 §3.3 allows."""
-
-MIN_EXPONENT = 65_537
-"""The least public exponent that NIST SP 800-56B §6.2 allows."""
-
+MIN_RSA_BITS = 2048  # the least that RFC 7518 §3.3 allows
+MIN_EXPONENT = 65_537  # the least public exponent that NIST SP 800-56B §6.2 allows
 _LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
 
 # What a PEM document contains instead of an RSA private key, by its label (RFC 7468), and the code of that finding.

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from .errors import ConfigurationError, FinMessengerAuthError, Problem, problems_of
+from .errors import ConfigurationError, FinMessengerAuthError, Problem, attempt
 from .keys import EnvKeySource, FileKeySource, MaskedBytes, read_key
 
 _T = TypeVar("_T")
@@ -41,8 +41,7 @@ MEANINGS = {
 }
 """Every variable that this library reads, and what it means, in Markdown. The docs show it."""
 
-ALL_VARIABLES = (*MEANINGS, *(f"{name}_FILE" for name in IN_FILES))
-"""The names of all of them."""
+ALL_VARIABLES = (*MEANINGS, *(f"{name}_FILE" for name in IN_FILES))  # the names of all of them
 
 
 class Variables:
@@ -93,12 +92,12 @@ class Variables:
 
     def attempt(self, make: Callable[[], _T], variable: str = "") -> _T | None:
         """Call ``make``; note its error and its warnings, with the name of the variable where they lack it."""
-        made: list[_T] = []
-        for problem in problems_of(lambda: made.append(make())):
+        made, problems = attempt(make)
+        for problem in problems:
             named = type(problem)(f"{variable}: {problem.message}", problem.code) if variable else problem
             named.__cause__ = problem.__cause__
             self.problems.append(named)
-        return made[0] if made else None
+        return made
 
     def note(self, message: str, code: str) -> None:
         """Add an error."""

@@ -15,12 +15,8 @@ from fin_messenger_auth.errors import ConfigurationError, masked, raise_first
 from .jwk import jwks_problems, without_dummies
 from .steps import checked_issuer
 
-API_VERSION = "62.0"
-"""The first version of Salesforce's Metadata API that has these types."""
-
-KEYSET_NAME = "FinMessengerKeyset"
-"""The developer name of the keyset."""
-
+API_VERSION = "62.0"  # the first version of Salesforce's Metadata API that has these types
+KEYSET_NAME = "FinMessengerKeyset"  # the developer name of the keyset
 _PACKAGE = "package.xml"
 _Fields = Sequence[tuple[str, Any]]  # elements in order, each with its text or the elements in it
 

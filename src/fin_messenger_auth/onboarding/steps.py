@@ -10,9 +10,7 @@ from fin_messenger_auth.salesforce import AUDIENCE_PLACEHOLDER, FIN_ISSUER, is_f
 
 from .key_directory import KeyDirectory
 
-DEFAULT_ISSUER = "fin-messenger-auth"
-"""The default issuer. Any string will do: Salesforce only compares it."""
-
+DEFAULT_ISSUER = "fin-messenger-auth"  # the default issuer. Any string will do: Salesforce only compares it
 PASSWORD_PLACEHOLDER = "/path/to/the/password"  # noqa: S105 - a path, which does not exist
 """What is printed for the path of the password's file, to be replaced."""
 

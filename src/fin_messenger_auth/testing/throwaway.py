@@ -18,14 +18,9 @@ from fin_messenger_auth.pair import Identify, TokenPairBuilder
 from fin_messenger_auth.salesforce import SalesforceMinter
 from fin_messenger_auth.signers import HMACSigner, RSASigner
 
-THROWAWAY_KID = "throwaway"
-"""The ``kid`` of the throwaway builder's RSA signer."""
-
-THROWAWAY_ISSUER = "https://issuer.example"
-"""The issuer of the throwaway builder."""
-
-THROWAWAY_AUDIENCE = "https://example.my.salesforce-scrt.com"
-"""The audience of the throwaway builder."""
+THROWAWAY_KID = "throwaway"  # the kid of the throwaway builder's RSA signer
+THROWAWAY_ISSUER = "https://issuer.example"  # the issuer of the throwaway builder
+THROWAWAY_AUDIENCE = "https://example.my.salesforce-scrt.com"  # the audience of the throwaway builder
 
 
 class FrozenClock:
