@@ -389,7 +389,7 @@ class BoundToItsLoop(Base):
     async def asign(self, signing_input: bytes, /) -> Any:
         self.loop = self.loop or asyncio.get_running_loop()
         done = self.loop.create_future()
-        self.loop.call_soon_threadsafe(done.set_result, None)
+        self.loop.call_soon_threadsafe(self.loop.call_later, 0.005, done.set_result, None)
         await done
         return right(signing_input)
 

@@ -250,10 +250,10 @@ class _Pool:
                 self._live += 1
 
     def _work(self) -> None:
-        while self._serve():
+        while self._serves():
             pass
 
-    def _serve(self) -> bool:
+    def _serves(self) -> bool:
         """Serve one call, and tell whether the thread is still needed."""
         with self._changed:
             self._idle += 1

@@ -59,20 +59,8 @@ async def acheck_signer(
 
     As :func:`check_signer`, with eight tasks in place of the threads. In addition: that it does not hold up the event
     loop, ends when its task is cancelled, leaves no task behind, and signs in a second event loop. If the
-    signer has ``sign`` too, as what :func:`~fin_messenger_auth.in_thread` returns, that is checked as well.
-
-    Args:
-        signer: The signer to check, for use with ``abuild``.
-        verify_with: What verifies its signatures: the RSA public key, or the HMAC secret as bytes.
-        messages: As for :func:`check_signer`.
-
-    Returns:
-        How long each method took.
-
-    Raises:
-        AssertionError: The contract is broken. The message lists every violation; the first error that
-            the signer raised is the cause.
-        TypeError: ``verify_with`` is neither.
+    signer has ``sign`` too, as what :func:`~fin_messenger_auth.in_thread` returns, that is checked as well. Arguments,
+    result and errors are those of :func:`check_signer`.
     """
     from asyncio import to_thread  # noqa: PLC0415 - 25 ms that a synchronous test need not pay
 

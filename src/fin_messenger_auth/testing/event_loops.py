@@ -47,11 +47,9 @@ class _Loop:
         self._hung = False
 
     async def ask(self, messages: Sequence[bytes]) -> list[object]:
-        """Sign one by one."""
         return [await self._answer(message) for message in messages]
 
     async def crowd(self) -> list[object]:
-        """Sign in eight tasks."""
         return flat(await asyncio.gather(*map(self.ask, PARALLEL_MESSAGES)))
 
     async def _answer(self, message: bytes) -> object:
@@ -92,19 +90,16 @@ class _Loop:
         return answer
 
     def check_idle(self) -> None:
-        """Note a call that held up the event loop, while it was the only one."""
         idle = self._idle[: len(self._examination.usual)]
         long = [seconds for seconds in idle if seconds >= _LONG_IDLE]
         usual = median(idle or [0])
+        holds = "it holds up the event loop for"
         if usual >= _IDLE:
-            self._examination.note(f"it holds up the event loop for {usual * 1000:.0f} ms in most calls; await instead")
+            self._examination.note(f"{holds} {usual * 1000:.0f} ms in most calls; await instead")
         elif len(long) > 1:
-            self._examination.note(
-                f"it holds up the event loop for {max(long) * 1000:.0f} ms in {len(long)} of {len(idle)} calls"
-            )
+            self._examination.note(f"{holds} {max(long) * 1000:.0f} ms in {len(long)} of {len(idle)} calls")
 
     async def check_cancellation(self) -> None:
-        """Note a call that does not end with its task."""
         for turns in () if self._hung else _TURNS:
             if fault := await self._fault_when_cancelled(turns):
                 self._examination.note(fault)
@@ -128,7 +123,6 @@ class _Loop:
         return "it swallows the cancellation of its task"
 
     async def check_tasks(self) -> None:
-        """Note tasks that go on after the calls."""
         deadline = time.monotonic() + _MOMENT
         while (left := asyncio.all_tasks() - self._tasks) and time.monotonic() < deadline:  # noqa: ASYNC110 - nothing tells when
             await asyncio.sleep(0.01)
