@@ -19,23 +19,13 @@ from .settings import api_base_of
 from .signers import AsyncSigner, HMACSigner, RSASigner, Signer, check_signer_for, configured_secret
 from .variables import ALL_VARIABLES, KEY, KEY_ID, PASSWORD, SECRET, Variables, phrase
 
-FIN_MANAGED = "fin-managed"
-"""The value of ``SALESFORCE_IDENTITY`` that says that Fin makes the second token."""
-
-INTERCOM_VARIABLES = ("INTERCOM_APP_ID", SECRET)
-"""What is always required."""
-
-SIGNER = "SALESFORCE_SIGNER"
-"""Names a signer of the group :data:`SIGNERS`, in place of ``SALESFORCE_PRIVATE_KEY``."""
-
-SIGNERS = "fin_messenger_auth.signers"
-"""The group of entry points that give a :class:`SignerFactory` a name."""
-
+FIN_MANAGED = "fin-managed"  # the value of SALESFORCE_IDENTITY that says that Fin makes the second token
+INTERCOM_VARIABLES = ("INTERCOM_APP_ID", SECRET)  # what is always required
+SIGNER = "SALESFORCE_SIGNER"  # names a signer, in place of SALESFORCE_PRIVATE_KEY
+SIGNERS = "fin_messenger_auth.signers"  # the group of entry points that give a SignerFactory a name
 _PLACE = ("SALESFORCE_ISSUER", "SALESFORCE_AUDIENCE")
 
-SALESFORCE_VARIABLES = (KEY, KEY_ID, *_PLACE)
-"""What goes together where the second token is made with your own key."""
-
+SALESFORCE_VARIABLES = (KEY, KEY_ID, *_PLACE)  # what goes together where the second token is made with your own key
 _MAX_DIGITS = 10  # of a number of seconds: three centuries
 
 _T = TypeVar("_T")
@@ -65,13 +55,7 @@ def read_environment(
     prefix: str = "",
     salesforce_signer: Signer | AsyncSigner | None = None,
 ) -> Reading:
-    """Read the whole configuration. It raises nothing: every problem is in the result.
-
-    Args:
-        environ: The variables; the process's own environment if left out. Set but blank counts as missing.
-        prefix: What stands before each variable's name.
-        salesforce_signer: What signs the Salesforce token, in place of the variables that say where its key is.
-    """
+    """Read the whole configuration. It raises nothing: every problem is in the result."""
     reading = Reading(environ, prefix)
     reading.read(salesforce_signer)
     return reading
@@ -89,21 +73,11 @@ def read_salesforce_signer(environ: Mapping[str, str] | None = None, *, prefix: 
 
 
 class Reading(Variables):
-    """What was read from the environment. Its ``repr`` shows none of it.
-
-    Attributes:
-        problems: What is wrong, in the order of reading. The builder raises the first error.
-        arguments: The builder's arguments; ``None`` if there is an error.
-        secret: The Messenger API Secret; ``None`` if it is missing or cannot be used.
-        password: The password of the private key; ``None`` likewise.
-        salesforce_signer: What signs the second token; ``None`` if Fin makes it or the key cannot be used.
-        kid: The key ID of the second token; ``None`` likewise.
-        key_files: The files that hold a secret or a key, by the variable that names them.
-    """
+    """What was read from the environment, and what is wrong with it. Its ``repr`` shows none of it."""
 
     def __init__(self, environ: Mapping[str, str] | None, prefix: str) -> None:
         super().__init__(environ, prefix)
-        self.arguments: dict[str, Any] | None = None
+        self.arguments: dict[str, Any] | None = None  # of the builder; each is None if it is missing or wrong
         self.secret: MaskedBytes | None = None
         self.password: MaskedBytes | None = None
         self.salesforce_signer: Signer | AsyncSigner | None = None

@@ -185,14 +185,20 @@ def raise_first(problems: Iterable[Problem]) -> None:
         warn(problem.message, problem.code)
 
 
-def problems_of(make: Callable[[], object]) -> list[Problem]:
-    """Call ``make``, and return its warnings and its error instead of issuing and raising them."""
+def attempt(make: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> tuple[_T | None, list[Problem]]:
+    """Return what ``make`` returns, or ``None``, and its warnings and its error instead of issuing and raising them."""
+    made = None
     with collect_warnings() as problems:
         try:
-            make()
+            made = make(*args, **kwargs)
         except (ConfigurationError, KeyUnavailableError) as error:
             problems.append(error.with_traceback(None))  # its local variables may hold a secret
-    return problems
+    return made, problems
+
+
+def problems_of(make: Callable[_P, object], *args: _P.args, **kwargs: _P.kwargs) -> list[Problem]:
+    """Return the warnings and the error of ``make``."""
+    return attempt(make, *args, **kwargs)[1]
 
 
 def masked(function: Callable[_P, _T]) -> Callable[_P, _T]:

@@ -13,9 +13,7 @@ from .users import MessengerUser
 TOKEN = "intercom_user_jwt"  # noqa: S105 - its name
 """The setting that carries the token."""
 
-ALGORITHMS = ("HS256",)
-"""What Intercom accepts."""
-
+ALGORITHMS = ("HS256",)  # what Intercom accepts
 _ALWAYS = ("user_id", "exp")
 _OPTIONAL = ("email", "name", "phone", "created_at", "company")
 

@@ -11,9 +11,7 @@ from .jws import aencode, encode
 from .signers import AsyncSigner, Signer, check_signer_for
 from .users import MessengerUser
 
-DEFAULT_LIFETIME = timedelta(hours=1)
-"""How long a token is valid, as in Intercom's article."""
-
+DEFAULT_LIFETIME = timedelta(hours=1)  # how long a token is valid, as in Intercom's article
 RECOMMENDED_LIFETIME = timedelta(minutes=5)
 """A token with a shorter lifetime may expire while a page loads or a clock is off."""
 

@@ -15,12 +15,8 @@ from .users import MessengerUser
 TOKEN = "salesforce_identity_token"  # noqa: S105 - its name
 """The setting that carries the token."""
 
-ALGORITHMS = tuple(RSA_HASHES)
-"""What Salesforce accepts: RS256 and RS512."""
-
-FIN_ISSUER = "fin.ai"
-"""The issuer of the tokens that Fin makes itself, with its own key."""
-
+ALGORITHMS = tuple(RSA_HASHES)  # what Salesforce accepts: RS256 and RS512
+FIN_ISSUER = "fin.ai"  # the issuer of the tokens that Fin makes itself, with its own key
 AUDIENCE_PLACEHOLDER = "https://YOUR-SUBDOMAIN.my.salesforce-scrt.com"
 """What ``keygen`` prints for the audience, to be replaced."""
 

@@ -22,12 +22,8 @@ from .json_values import configured_string, fill_once, is_wrapped
 from .keys import KeySource, MaskedBytes, Sealed, read_key
 from .pem import read_private_key
 
-MIN_SECRET_BYTES = 16
-"""A shorter HMAC secret is refused."""
-
-RECOMMENDED_SECRET_BYTES = 32
-"""Intercom's secrets have this length, the least that RFC 7518 §3.2 allows with HS256."""
-
+MIN_SECRET_BYTES = 16  # a shorter HMAC secret is refused
+RECOMMENDED_SECRET_BYTES = 32  # Intercom's secrets have this length, the least that RFC 7518 §3.2 allows with HS256
 RSA_HASHES: dict[str, SHA256 | SHA512] = {"RS256": SHA256(), "RS512": SHA512()}
 """The RSA algorithms that Salesforce accepts, with their hash (RFC 7518 §3.3)."""
 

@@ -23,18 +23,10 @@ from .json_values import (
     thawed,
 )
 
-MAX_ATTRIBUTES = 250
-"""Custom attributes that one Intercom workspace can hold."""
-
-MAX_COMPANY_ATTRIBUTES = 100
-"""Custom attributes of companies that one Intercom workspace can hold."""
-
-MAX_NAME_LENGTH = 190
-"""Characters in the name of a custom attribute."""
-
-MAX_STRING_LENGTH = 255
-"""Characters in the value of a custom attribute."""
-
+MAX_ATTRIBUTES = 250  # custom attributes that one Intercom workspace can hold
+MAX_COMPANY_ATTRIBUTES = 100  # custom attributes of companies that one Intercom workspace can hold
+MAX_NAME_LENGTH = 190  # characters in the name of a custom attribute
+MAX_STRING_LENGTH = 255  # characters in the value of a custom attribute
 _REGISTERED_CLAIMS = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})  # RFC 7519 §4.1
 
 
@@ -144,7 +136,7 @@ class MessengerUser(_Value):
             email=_string(email, "email"),
             name=_string(name, "name"),
             phone=_string(phone, "phone"),
-            created_at=None if created_at is None else _unix_seconds(created_at, "created_at"),
+            created_at=_unix_seconds(created_at, "created_at"),
             company=_company(company),
             attributes=_attributes(attributes, RESERVED_NAMES, MAX_ATTRIBUTES),
             salesforce_subject=None if subject is None else _identifier(subject, "salesforce_subject"),
@@ -235,7 +227,10 @@ def _is_id(value: object) -> TypeGuard[str | int | UUID]:
 def _identifier(value: object, claim: str) -> str:
     if not _is_id(value):
         raise InvalidClaimError(claim, f"expected an ID of type str, int or UUID, got {type(value).__name__}.")
-    plain = json_string(value, claim) if isinstance(value, str) else _from_number_or_uuid(value, claim)
+    if isinstance(value, str):
+        plain = json_string(value, claim)
+    else:
+        plain = str(json_value(value, claim) if isinstance(value, int) else value)
     if is_lost(plain):
         raise InvalidClaimError(
             claim,
@@ -243,10 +238,6 @@ def _identifier(value: object, claim: str) -> str:
             "user-id-lost",
         )
     return plain
-
-
-def _from_number_or_uuid(value: int | UUID, claim: str) -> str:
-    return str(json_value(value, claim) if isinstance(value, int) else value)
 
 
 def _string(value: object, claim: str) -> str | None:
@@ -257,9 +248,9 @@ def _string(value: object, claim: str) -> str | None:
     return json_string(value, claim)
 
 
-def _unix_seconds(value: object, claim: str) -> int:
+def _unix_seconds(value: object, claim: str) -> int | None:
     plain = json_value(value, claim)
-    if type(plain) is not int:
+    if not (plain is None or type(plain) is int):
         raise InvalidClaimError(claim, f"expected Unix seconds or an aware datetime, got {type(value).__name__}.")
     return plain
 
@@ -290,28 +281,19 @@ def attribute_problems(attributes: Mapping[str, Any], limit: int = MAX_ATTRIBUTE
     is refused.
     """
     for name, value in attributes.items():
+        shown = f"The attribute {name[:40]!r}"
         if "." in name or "$" in name or len(name) > MAX_NAME_LENGTH:
-            yield FinMessengerAuthWarning(
-                f"The attribute {name[:40]!r}: Intercom accepts names of up to {MAX_NAME_LENGTH} characters, without "
-                "'.' and '$'.",
-                "attribute-name",
-            )
+            message = f"{shown}: Intercom accepts names of up to {MAX_NAME_LENGTH} characters, without '.' and '$'."
+            yield FinMessengerAuthWarning(message, "attribute-name")
         if isinstance(value, dict | list):
-            yield FinMessengerAuthWarning(
-                f"The attribute {name[:40]!r} is a list or an object; Intercom accepts single values.",
-                "attribute-value",
-            )
+            message = f"{shown} is a list or an object; Intercom accepts single values."
+            yield FinMessengerAuthWarning(message, "attribute-value")
         if isinstance(value, str) and len(value) > MAX_STRING_LENGTH:
-            yield FinMessengerAuthWarning(
-                f"The attribute {name[:40]!r} has more than {MAX_STRING_LENGTH} characters; Intercom truncates it.",
-                "attribute-value",
-            )
+            message = f"{shown} has more than {MAX_STRING_LENGTH} characters; Intercom truncates it."
+            yield FinMessengerAuthWarning(message, "attribute-value")
         if has_unsafe_integer(value):
-            yield FinMessengerAuthWarning(
-                f"The attribute {name[:40]!r} has an integer beyond 2^53, which many JSON readers round; send a str.",
-                "integer-unsafe",
-            )
+            message = f"{shown} has an integer beyond 2^53, which many JSON readers round; send a str."
+            yield FinMessengerAuthWarning(message, "integer-unsafe")
     if len(attributes) > limit:
-        yield FinMessengerAuthWarning(
-            f"{len(attributes)} attributes: an Intercom workspace holds {limit}.", "attribute-count"
-        )
+        message = f"{len(attributes)} attributes: an Intercom workspace holds {limit}."
+        yield FinMessengerAuthWarning(message, "attribute-count")

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from .errors import ConfigurationError, FinMessengerAuthError, Problem, problems_of
+from .errors import ConfigurationError, FinMessengerAuthError, Problem, attempt
 from .keys import EnvKeySource, FileKeySource, MaskedBytes, read_key
 
 _T = TypeVar("_T")
@@ -41,8 +41,7 @@ MEANINGS = {
 }
 """Every variable that this library reads, and what it means, in Markdown. The docs show it."""
 
-ALL_VARIABLES = (*MEANINGS, *(f"{name}_FILE" for name in IN_FILES))
-"""The names of all of them."""
+ALL_VARIABLES = (*MEANINGS, *(f"{name}_FILE" for name in IN_FILES))  # the names of all of them
 
 
 class Variables:
@@ -51,17 +50,13 @@ class Variables:
     Args:
         environ: The variables; the process's own environment if ``None``. Set but blank counts as missing.
         prefix: What stands before each variable's name.
-
-    Attributes:
-        problems: What is wrong, in the order of reading.
-        key_files: The files that hold a secret or a key, by the variable that names them.
     """
 
     def __init__(self, environ: Mapping[str, str] | None, prefix: str) -> None:
         self.environ: Mapping[str, str] = os.environ if environ is None else environ
         self.prefix: str = prefix
-        self.problems: list[Problem] = []
-        self.key_files: dict[str, str] = {}
+        self.problems: list[Problem] = []  # in the order of reading
+        self.key_files: dict[str, str] = {}  # files that hold a secret or a key, by the variable that names them
 
     def value(self, name: str) -> str:
         """Return the value of a variable; an empty string if it is missing, blank or not a string."""
@@ -93,12 +88,12 @@ class Variables:
 
     def attempt(self, make: Callable[[], _T], variable: str = "") -> _T | None:
         """Call ``make``; note its error and its warnings, with the name of the variable where they lack it."""
-        made: list[_T] = []
-        for problem in problems_of(lambda: made.append(make())):
+        made, problems = attempt(make)
+        for problem in problems:
             named = type(problem)(f"{variable}: {problem.message}", problem.code) if variable else problem
             named.__cause__ = problem.__cause__
             self.problems.append(named)
-        return made[0] if made else None
+        return made
 
     def note(self, message: str, code: str) -> None:
         """Add an error."""

@@ -524,4 +524,6 @@ def test_a_missing_extra_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(sys.modules, "boto3", None)
     with pytest.raises(ConfigurationError) as caught:
         AWSKMSSigner("any", kid="key-1")
-    assert str(caught.value) == 'boto3 is not installed; run: pip install "fin-messenger-auth[aws-kms]".'
+    assert str(caught.value) == (
+        'The client for aws-kms is not installed; run: pip install "fin-messenger-auth[aws-kms]".'
+    )

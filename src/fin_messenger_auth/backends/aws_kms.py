@@ -12,13 +12,7 @@ from typing import Any, Literal, TypeVar
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from fin_messenger_auth.errors import (
-    ConfigurationError,
-    FinMessengerAuthError,
-    InvalidKeyError,
-    KeyUnavailableError,
-    SigningError,
-)
+from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError, KeyUnavailableError, SigningError
 from fin_messenger_auth.json_values import configured_string, fill
 from fin_messenger_auth.processes import PerProcess
 from fin_messenger_auth.threads import PROBES
@@ -77,11 +71,6 @@ class AWSKMSSigner(RemoteKey):
             makes one, which each process calls once. A client is copied in a forked child: with its configuration,
             credentials and certificates, but not with event handlers that were registered on it. If left out, each
             process makes one in a new boto3 session, with short time-outs.
-
-    Attributes:
-        alg: ``RS256`` or ``RS512``.
-        kid: The key id for the header.
-        public_key: The public half: what verifies, and what the JWK is made from.
 
     Raises:
         KeyUnavailableError: AWS does not give out the public key.
@@ -176,10 +165,7 @@ def _copied(client: Any) -> Any:  # noqa: ANN401 - see above
 
 
 def _default_client() -> Any:  # noqa: ANN401 - see above
-    boto3, config, exceptions = (
-        import_client(module, package="boto3", extra="aws-kms")
-        for module in ("boto3", "botocore.config", "botocore.exceptions")
-    )
+    boto3, config, exceptions = import_client("boto3", "botocore.config", "botocore.exceptions", extra="aws-kms")
     settings = config.Config(
         connect_timeout=DEFAULT_TIMEOUT,
         read_timeout=DEFAULT_TIMEOUT,
@@ -199,7 +185,7 @@ def _asked(ask: Callable[[], _T], error_class: type[KeyUnavailableError | Signin
     """
     try:
         return ask()
-    except FinMessengerAuthError:
+    except (ConfigurationError, KeyUnavailableError, SigningError):
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the client's
         reason = _reason(error)

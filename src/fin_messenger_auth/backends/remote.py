@@ -100,38 +100,24 @@ class RemoteKey(Sealed):
 
 
 def check_names(*, kid: str, alg: str) -> None:
-    """Check the values for the header, before a request is sent.
-
-    Raises:
-        ConfigurationError: ``alg`` or ``kid`` is not valid.
-    """
+    """Check the values for the header, before a request is sent."""
     rsa_hash(alg)
     configured_string(kid, "kid")
 
 
 def check_that_it_signs(signer: Signer) -> None:
-    """Sign once at start-up, so that a disabled key or a missing permission is found before the first visitor.
-
-    The message that is signed contains no dot, so it can never be part of a token.
-
-    Raises:
-        KeyUnavailableError: It does not sign; the error is the cause.
-    """
+    """Sign once at start-up, so that a disabled key or a missing permission is found before the first visitor."""
     try:
-        signer.sign(b"start-up")
+        signer.sign(b"start-up")  # without a dot, so it can never be part of a token
     except SigningError as error:
         raise KeyUnavailableError(f"The key exists but cannot be used. {error}") from error
 
 
-def import_client(module: str, *, package: str, extra: str) -> ModuleType:
-    """Import the client of a service.
-
-    Raises:
-        ConfigurationError: It is not installed.
-    """
+def import_client(*modules: str, extra: str) -> list[ModuleType]:
+    """Import the client of a service, or raise ``ConfigurationError``."""
     try:
-        return import_module(module)
+        return [import_module(module) for module in modules]
     except ImportError as error:
         raise ConfigurationError(
-            f'{package} is not installed; run: pip install "fin-messenger-auth[{extra}]".'
+            f'The client for {extra} is not installed; run: pip install "fin-messenger-auth[{extra}]".'
         ) from error
