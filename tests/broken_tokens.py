@@ -107,7 +107,6 @@ BROKEN_INTERCOM = [
     ),
     intercom("token-unsigned", header={"alg": "none"}),
     TokenCase({"token-unsigned"}, f"{_UNSIGNED}."),
-    intercom("token-type", header={"alg": "HS256", "typ": "at+jwt"}),
     intercom("intercom-algorithm", header={"alg": "HS512", "typ": "JWT"}),
     TokenCase({"intercom-algorithm"}, signed({"alg": "RS256"}, INTERCOM_CLAIMS, KEY)),
     intercom("intercom-secret-altered", secret=""),

@@ -278,10 +278,10 @@ class TokenPairBuilder:
     ) -> dict[str, Any]:
         if not public and extra is None:
             return dict(self._anonymous)
-        return {**self._anonymous, **checked_settings(public, extra, lambda name: self._is_signed(visitor, name))}
-
-    def _is_signed(self, visitor: MessengerUser | None, name: str) -> bool:
-        return visitor is not None and self.intercom.signs(visitor, name)
+        return {
+            **self._anonymous,
+            **checked_settings(public, extra, lambda name: visitor is not None and self.intercom.signs(visitor, name)),
+        }
 
 
 def check_time(now: object) -> None:

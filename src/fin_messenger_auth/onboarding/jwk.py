@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode, b64encode, urlsafe_b64decode
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -134,8 +135,13 @@ def parse_jwk(document: str | bytes) -> dict[str, Any]:
     text = document.decode(errors="replace") if isinstance(document, bytes) else document
     if "PRIVATE KEY-----" in text:
         raise InvalidKeyError("This is a private key, not a JWK. Do not upload it.", "jwk-private")
-    if text.lstrip().startswith("-----BEGIN CERTIFICATE"):
-        raise InvalidKeyError("This is a certificate, not a JWK; make a JWK of it with `jwk`.", "jwk-document")
+    if text.lstrip().startswith("-----BEGIN "):
+        raise InvalidKeyError("This is a PEM document, not a JWK; make a JWK of it with `jwk`.", "jwk-document")
+    if isinstance(document, bytes) and document.startswith((BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE)):
+        raise InvalidKeyError(
+            "The file begins with a byte order mark, as PowerShell writes it; save it as UTF-8 without one.",
+            "jwk-document",
+        )
     jwk = parse_json(document)
     if jwk is None:
         raise InvalidKeyError("The JWK is not valid JSON; make it again with `jwk`.", "jwk-document")
@@ -261,13 +267,9 @@ def jwks_problems(
     now: datetime | None = None,
     served: bool = True,
 ) -> Iterator[Problem]:
-    """Yield what is wrong with the keys of a set.
+    """Yield what is wrong with a key set; one key of it must be ``public_key``, that of the private key.
 
-    Args:
-        keys: The JWKs.
-        public_key: That of the private key; one key of the set must be it.
-        now: The time, as an aware ``datetime``; the present if left out.
-        served: Whether the set is served, so that the rules of uploaded certificates are advice.
+    Where it is ``served``, the rules of uploaded certificates are advice.
     """
     if not keys:
         yield ConfigurationError("The key set has no keys; make it with `jwks`.", "jwks-empty")

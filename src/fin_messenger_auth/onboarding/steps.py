@@ -16,15 +16,7 @@ PASSWORD_PLACEHOLDER = "/path/to/the/password"  # noqa: S105 - a path, which doe
 
 
 def checked_issuer(issuer: object, name: str = "issuer") -> str:
-    """Return the issuer of a new keyset, checked.
-
-    Args:
-        issuer: The issuer.
-        name: What to call it in the error.
-
-    Raises:
-        ConfigurationError: It is not a valid string, or is Fin's own.
-    """
+    """Return the issuer of a new keyset, checked; ``name`` is what the error calls it."""
     plain = configured_string(issuer, name)
     if is_fin_issuer(plain):
         raise ConfigurationError(
