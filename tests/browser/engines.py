@@ -21,7 +21,7 @@ MINI_BROWSER = "/usr/lib/*-linux-gnu*/webkit2gtk-4.*/MiniBrowser"
 PREFERENCES = 'user_pref("marionette.port", 0); user_pref("app.normandy.enabled", false);'
 
 
-class TabError(Exception):
+class ScriptError(Exception):
     """The script failed, or its page went away."""
 
 
@@ -36,7 +36,7 @@ class Tab(Protocol):
     def freeze(self, state: str) -> None:
         """Make the tab "frozen" or "active", as the browser does with a tab in the background."""
 
-    def set_offline(self, offline: bool) -> None: ...  # noqa: FBT001 - as Playwright's
+    def set_offline(self, offline: bool) -> None: ...
 
 
 class Engine(Protocol):
@@ -61,12 +61,12 @@ class PlaywrightTab:
         try:
             return self._page.evaluate(f"(async () => ({expression}))()")
         except Error as error:
-            raise TabError(str(error)) from error
+            raise ScriptError(str(error)) from error
 
     def freeze(self, state: str) -> None:
         self._page.context.new_cdp_session(self._page).send("Page.setWebLifecycleState", {"state": state})
 
-    def set_offline(self, offline: bool) -> None:  # noqa: FBT001 - as Playwright's
+    def set_offline(self, offline: bool) -> None:
         self._page.context.set_offline(offline)
 
 
@@ -144,13 +144,13 @@ class WebDriverTab:
         )
         found = self._browser.send(self._handle, "WebDriver:ExecuteAsyncScript", script=script, args=[])
         if not isinstance(found, list):
-            raise TabError(str(found))
+            raise ScriptError(str(found))
         return found[0]
 
     def freeze(self, state: str) -> None:
         raise NotImplementedError
 
-    def set_offline(self, offline: bool) -> None:  # noqa: FBT001 - as Playwright's
+    def set_offline(self, offline: bool) -> None:
         raise NotImplementedError
 
 
@@ -186,15 +186,13 @@ def webkit(program: Callable[[str], str]) -> Iterator[Engine]:
                 with urllib.request.urlopen(request, timeout=60) as answer:
                     return json.load(answer)["value"]
             except urllib.error.HTTPError as error:
-                raise TabError(error.read().decode()) from error
+                raise ScriptError(error.read().decode()) from error
 
         options = {"binary": str(browser), "args": ["--automation"]}
         wanted = {"capabilities": {"alwaysMatch": {"webkitgtk:browserOptions": options}}}
         session = f"/{patient(lambda: ask('POST', '', **wanted))['sessionId']}"
         stack.callback(lambda: ask("DELETE", session))
-        yield WebDriver(
-            "webkit", lambda name, **body: ask(HTTP[name].method, session + HTTP[name].path, **body)
-        )
+        yield WebDriver("webkit", lambda name, **body: ask(HTTP[name].method, session + HTTP[name].path, **body))
 
 
 @contextmanager
@@ -202,7 +200,10 @@ def firefox(program: Callable[[str], str], profile: Path) -> Iterator[Engine]:
     """Debian's Firefox, through Marionette: the commands of WebDriver as JSON over a socket."""
     (profile / "user.js").write_text(PREFERENCES)
     command = [program("firefox-esr"), "--headless", "--marionette", "--no-remote", "--profile", str(profile)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process, ExitStack() as stack:
+    with (
+        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process,
+        ExitStack() as stack,
+    ):
         stack.callback(process.terminate)
         port = patient(lambda: int((profile / "MarionetteActivePort").read_text()))
         connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
@@ -219,8 +220,8 @@ def firefox(program: Callable[[str], str], profile: Path) -> Iterator[Engine]:
             connection.sendall(b"%d:%b" % (len(message), message))
             _, _, error, result = received()
             if error:
-                raise TabError(error["message"])
-            return result["value"] if result.keys() == {"value"} else result
+                raise ScriptError(error["message"])
+            return result["value"] if isinstance(result, dict) and result.keys() == {"value"} else result
 
         received()  # the greeting
         send("WebDriver:NewSession")

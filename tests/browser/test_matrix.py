@@ -6,13 +6,11 @@ each page; that no page ever shows the chats of somebody else is checked after e
 
 from __future__ import annotations
 
-import json
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -31,10 +29,7 @@ from tests.browser.sites import (
     until,
     waits,
 )
-from tests.browser.test_page import HOSTILE
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+from tests.browser.test_page import hostile
 
 ADAPTERS = {"snippet": Snippet(), "renewal": Renewal(), "module": Module(), "npm": Npm()}
 RENEWING = [name for name, adapter in ADAPTERS.items() if adapter.renews]
@@ -63,7 +58,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def bundled(parts: Path) -> Path:
     """The module and the npm package, bundled as a front end does."""
     source = 'export * from "./fin-messenger-auth.js"; export * as api from "@intercom/messenger-js-sdk";'
-    command = [parts / "node_modules/.bin/esbuild", "--bundle", "--format=esm", "--outfile=bundle.js"]
+    command = [f"{parts}/node_modules/.bin/esbuild", "--bundle", "--format=esm", "--outfile=bundle.js"]
     subprocess.run(command, input=source, text=True, check=True, cwd=parts, capture_output=True)
     return parts
 
@@ -183,8 +178,11 @@ def test_a_sign_in_in_another_tab(site: Site) -> None:
     first = site.tab()
     site.shows(first, None)
     second = site.tab("42")
-    site.follows(first, "42")
     site.shows(second, "42")
+    if site.adapter.renews:
+        site.shows(first, "42")
+    else:
+        assert site.calls(first) == [["boot", None]]
 
 
 def test_a_change_of_user_in_another_tab(site: Site) -> None:
@@ -211,11 +209,25 @@ def test_three_tabs_and_two_changes_within_milliseconds(site: Site) -> None:
         site.shows(tab, "42")
     tabs[1].run("(setTimeout(() => fetch('/sign-out').then(() => location.reload())), 0)")
     tabs[2].run("(setTimeout(() => fetch('/sign-in?user=7').then(() => location.reload())), 0)")
-    time.sleep(0.5)
-    tabs[2].goto(f"{site.url}sign-in?user=7")
-    site.shows(tabs[2], "7")
+    for tab in tabs:
+        until(tab, "'user_id' in intercomSettings && intercomSettings.user_id !== '7'", expected=False)
+    site.tab("7")
     site.follows(tabs[0], "7")
-    site.follows(tabs[1], "7")
+    site.sign_out(site.tab())
+    for tab in tabs:
+        site.shows(tab, None)
+
+
+@pytest.mark.adapters("snippet")
+def test_a_page_for_nobody_that_met_the_session_of_somebody_drops_it_at_the_sign_out(site: Site) -> None:
+    first = site.tab()
+    site.shows(first, None)
+    second = site.tab("42")
+    # As if the first tab's widget had come late, and found the cookie of the second.
+    first.run("(Intercom('boot', intercomSettings), 0)")
+    until(first, "finMessengerSandbox.chats", "42")
+    site.sign_out(second)
+    site.shows(first, None)
 
 
 def test_a_sign_out_on_another_host_of_the_domain(site: Site) -> None:
@@ -253,30 +265,18 @@ def test_a_tab_that_sleeps_through_a_change_of_user(site: Site) -> None:
 # The history
 
 
-@pytest.mark.parametrize("user", [None, "7"], ids=["sign-out", "change-of-user"])
-def test_a_page_that_the_back_button_brings_back(site: Site, user: str | None) -> None:
-    site.headers = {}  # a page that is not stored would be loaded again
+@pytest.mark.parametrize("user", [None, "7", "42"], ids=["sign-out", "change-of-user", "same-user"])
+def test_a_page_from_the_back_forward_cache(site: Site, user: str | None) -> None:
+    site.headers = {}  # with no-store, a page is not kept
+    site.before = "delete window.BroadcastChannel;"  # a message would evict it
     tab = site.tab("42")
-    tab.run("window.stays = 1")
-    tab.goto(site.at("elsewhere") + "elsewhere")
-    helper = site.tab(user) if user else site.tab(path="sign-out")
-    site.shows(helper, user)
-    tab.run("(setTimeout(() => history.back()), 0)")
-    until(tab, "location.hostname.startsWith('www') && document.readyState === 'complete'")
-    if site.adapter.renews:
-        site.shows(tab, user)
-
-
-@pytest.mark.parametrize("user", ["42", "7"], ids=["same-user", "change-of-user"])
-def test_a_page_from_the_back_forward_cache(site: Site, user: str) -> None:
-    site.headers = {}
-    site.before = "delete window.BroadcastChannel;"  # a message would evict the page from the cache
-    tab = site.tab("42")
-    tab.run("window.stays = 1")
     tab.goto(f"{site.url}other")
-    tab.run("(setTimeout(() => history.back()), 0)")
-    until(tab, "[window.stays, persisted, location.pathname]", [1, True, "/"])
     site.shows(tab, "42")
+    second = site.tab(user) if user else site.tab(path="sign-out")
+    site.shows(second, user)
+    tab.run("(setTimeout(() => history.back()), 0)")
+    until(tab, "[sessionStorage.persisted, location.pathname]", ["true", "/"])
+    site.shows(tab, user)
 
 
 # The clock
@@ -315,7 +315,7 @@ def test_tokens_of_seconds(site: Site) -> None:
 
 @pytest.mark.parametrize("hours", [2, -2], ids=["fast", "slow"])
 def test_a_clock_that_is_hours_off(site: Site, hours: int) -> None:
-    site.ahead = hours * 3_600_000
+    site.skew = hours * 3600
     tab = site.tab("42")
     tab.goto(site.url)
     site.shows(tab, "42")
@@ -358,7 +358,7 @@ def test_an_endpoint_that_says_that_nobody_is_signed_in(site: Site, answer: Call
 def test_an_endpoint_that_says_nothing_until_the_tokens_expire(site: Site, answer: Callable[..., bool]) -> None:
     tab = site.tab("42")
     site.answers = [answer] * 9
-    site.later(tab, 50)
+    site.later(tab, 52)
     until(tab, "lines.length", 1)
     site.shows(tab, "42")
     site.later(tab, 15)
@@ -391,7 +391,7 @@ def test_a_slow_answer_that_comes_after_a_sign_out(site: Site) -> None:
         time.sleep(0.01)
     second = site.tab(path="sign-out")
     site.shows(second, None)
-    until(tab, "'user_id' in intercomSettings", False)
+    until(tab, "'user_id' in intercomSettings", expected=False)
     gate.set()
     time.sleep(0.3)
     site.shows(tab, None)
@@ -414,9 +414,10 @@ def test_a_page_that_is_left_while_the_endpoint_is_asked(site: Site) -> None:
 @pytest.mark.parametrize("library", ["turbo", "htmx2", "htmx4"])
 def test_links_that_swap_the_body(site: Site, library: str) -> None:
     site.head = f"<script nonce=NONCE src=/{library}.js></script>"
-    site.body = "" if library == "turbo" else "hx-boost=true"
+    site.body = {"turbo": "", "htmx2": "hx-boost=true", "htmx4": "hx-boost:inherited=true"}[library]
 
     def click(link: str, user: str | None) -> None:
+        until(tab, f"!!document.getElementById('{link}')")  # a body that is being swapped has none
         tab.run(f"document.getElementById('{link}').click()")
         until(tab, "document.getElementById('user')?.textContent", user or "nobody")
         site.shows(tab, user)
@@ -428,12 +429,12 @@ def test_links_that_swap_the_body(site: Site, library: str) -> None:
     click("other", "42")
     until(tab, "document.getElementById('path').textContent", "/other")
     click("out", None)
+    assert tab.run("window.stays") == 1
     tab.run("(setTimeout(() => history.back()), 0)")
     until(tab, "location.pathname", "/other")
     site.shows(tab, None)
     click("grace", "7")
     click("ada", "42")
-    assert tab.run("window.stays") == 1
 
 
 def test_two_workspaces_by_host_name(site: Site) -> None:
@@ -443,12 +444,13 @@ def test_two_workspaces_by_host_name(site: Site) -> None:
     assert second.run("intercomSettings.app_id") == f"{site.name}-app"
     site.sign_in(first, "7")
     site.shows(first, "7")
-    site.shows(second, "42" if True else None)
+    site.shows(second, "42")
 
 
 @pytest.mark.parametrize("user", [None, "7"], ids=["nobody", "another"])
 def test_markup_that_shadows_the_document(site: Site, user: str | None) -> None:
-    site.markup = HOSTILE
+    # The package itself reads `document` as it is, and does not load the widget if these are shadowed.
+    site.markup = hostile({"createElement", "readyState"} if isinstance(site.adapter, Npm) else set())
     tab = site.tab("42")
     other = site.tab(user) if user else site.tab(path="sign-out")
     site.shows(other, user)
@@ -498,4 +500,4 @@ def test_a_page_written_by_hand_is_noticed(site: Site) -> None:
     tab.goto(site.url)
     until(tab, "window.finMessengerSandbox?.chats", "42")
     assert site.leaks
-    site.verdicts.clear()
+    site.leaks.clear()
