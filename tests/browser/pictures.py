@@ -1,4 +1,4 @@
-"""Take the pictures of docs/sandbox.md anew: ``python tests/browser/pictures.py``."""
+"""Take the pictures of docs/how-to/sandbox.md: ``python tests/browser/pictures.py``."""
 
 from __future__ import annotations
 

@@ -1,13 +1,15 @@
 """A reader of JavaScript object literals, as people write ``window.intercomSettings``: literals, not expressions.
 
-JSON is a part of it. Beyond that: names without quotes, single quotes and backquotes, trailing commas, comments. The
-value of anything else (a variable, a call, a template expression) is :data:`UNKNOWN`.
+JSON is a part of it. Beyond that: names without quotes, single quotes and backquotes, trailing commas, comments, and
+``JSON.parse`` of a string. The value of anything else (a variable, a call, an expression) is :data:`UNKNOWN`.
 """
 
 from __future__ import annotations
 
 import re
 from typing import Any, Final
+
+from fin_messenger_auth.json_values import read_json
 
 MAX_DEPTH = 32
 """How deep objects and lists may be nested."""
@@ -17,9 +19,14 @@ _BLANK = re.compile(r"(?:\s|//[^\n]*|/\*(?:[^*]|\*(?!/))*\*/)*")
 _NAME = re.compile(r"[A-Za-z_$][\w$]*")
 _NUMBER = re.compile(r"-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w$.])")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,6})\}|x([0-9a-fA-F]{2})|(\r\n|[\s\S]))")
-_STRINGS = {quote: re.compile(rf"{quote}((?:[^{quote}\\]|\\[\s\S])*){quote}") for quote in "\"'`"}
+_STRINGS = {quote: re.compile(rf"{quote}((?:[^{quote}\\\n]|\\[\s\S])*){quote}") for quote in "\"'"}
+_STRINGS["`"] = re.compile(r"`((?:[^`\\]|\\[\s\S])*)`")
+_JSON_PARSE = re.compile(r"JSON\.parse\(\s*(?=[\"'`])")
 _SHORT = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "v": "\v", "0": "\0", "\n": "", "\r\n": ""}
 _WORDS = {"true": True, "false": False, "null": None, "undefined": None}
+_FOREIGN = re.compile(r"(?:True|False|None|nil|NULL)(?=\s*[,}\]])")
+_TEMPLATE = re.compile(r"\{\{|\{%|<%")
+_NO_OPERATOR = re.compile(r"(?!in(?:stanceof)?\b)[\w$\"'{]")
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -33,21 +40,31 @@ class Unknown:
 
 UNKNOWN: Final = Unknown()
 
+SPREAD: Final = "..."
+"""The name of what ``...other`` adds to an object."""
+
+
+class ScriptError(ValueError):
+    """No browser can run the script. The message says why, without any value; ``at`` is where."""
+
+    def __init__(self, why: str, at: int) -> None:
+        super().__init__(why)
+        self.at = at
+
 
 def read_literal(text: str, start: int) -> tuple[Any, int]:
-    """Read the literal at ``start``.
-
-    Args:
-        text: The script.
-        start: Where the literal begins.
-
-    Returns:
-        Its value, and where it ends.
+    """Return the literal at ``start`` and where it ends.
 
     Raises:
-        ValueError: It is not a literal, or it does not end.
+        ScriptError: It has an error of syntax.
+        ValueError: It is not a literal.
     """
     return _value(text, _skip(text, start), 0)
+
+
+def holds_template(text: str) -> bool:
+    """Tell whether a string holds a template expression that was not rendered."""
+    return _TEMPLATE.search(text) is not None
 
 
 def _skip(text: str, at: int) -> int:
@@ -58,23 +75,47 @@ def _skip(text: str, at: int) -> int:
 def _value(text: str, at: int, depth: int) -> tuple[Any, int]:
     if depth > MAX_DEPTH:
         raise ValueError("nested too deep")
+    _refuse_markup(text, at)
     first = text[at : at + 1]
     if first == "{":
         return _object(text, at + 1, depth)
     if first == "[":
         return _list(text, at + 1, depth)
+    if found := _JSON_PARSE.match(text, at):
+        return _parsed(text, at, found.end())
     value, end = _scalar(text, at, first)
     after = _skip(text, end)
     if text[after : after + 1] in (",", "}", "]", ")", ";", ""):
         return value, end
+    if value is not UNKNOWN and _NO_OPERATOR.match(text, after):
+        raise ScriptError("a comma is missing, or a quote in a value is not escaped", after)
     return UNKNOWN, _over_expression(text, at)
+
+
+def _refuse_markup(text: str, at: int) -> None:
+    """Refuse what stands where a name or a value must, and can be neither."""
+    if _TEMPLATE.match(text, at):
+        raise ScriptError("it holds a template expression that was not rendered", at)
+    if text[at : at + 1] == "&":
+        raise ScriptError("it is HTML-escaped, with &quot; or &#34; in place of quotes", at)
+
+
+def _parsed(text: str, at: int, inside: int) -> tuple[Any, int]:
+    value, end = _scalar(text, inside, text[inside])
+    try:
+        read = value if value is UNKNOWN else read_json(value)
+    except ValueError as error:
+        raise ScriptError("the string that JSON.parse gets is not JSON", end) from error
+    return read, _over_expression(text, at)
 
 
 def _scalar(text: str, at: int, first: str) -> tuple[Any, int]:
     if first in _STRINGS and first:
         found = _STRINGS[first].match(text, at)
         if found is None:
-            raise ValueError("a string does not end")
+            ended = text.find("\n", at) < 0
+            why = "a value with </script> in it ends the script" if ended else "a string does not end on its line"
+            raise ScriptError(why, at)
         if first == "`" and "${" in found[1]:
             return UNKNOWN, found.end()
         return _ESCAPE.sub(_unescaped, found[1]), found.end()
@@ -83,6 +124,8 @@ def _scalar(text: str, at: int, first: str) -> tuple[Any, int]:
         return int(number) if number.is_integer() and abs(number) < 2**63 else number, found.end()
     if (found := _NAME.match(text, at)) and found[0] in _WORDS:
         return _WORDS[found[0]], found.end()
+    if found := _FOREIGN.match(text, at):
+        raise ScriptError(f"{found[0]} is not JavaScript", at)
     return UNKNOWN, _over_expression(text, at)
 
 
@@ -111,6 +154,7 @@ def _object(text: str, at: int, depth: int) -> tuple[dict[str, Any], int]:
 
 
 def _key(text: str, at: int) -> tuple[str, int]:
+    _refuse_markup(text, at)
     first = text[at : at + 1]
     if first in ('"', "'"):
         name, end = _scalar(text, at, first)
@@ -118,7 +162,7 @@ def _key(text: str, at: int) -> tuple[str, int]:
     if found := _NAME.match(text, at):
         return found[0], found.end()
     if first in (".", "["):
-        return "", at
+        return (SPREAD if first == "." else ""), at
     raise ValueError("not a name")
 
 
@@ -154,6 +198,9 @@ def _over_expression(text: str, at: int) -> int:
                 break
             at = found.end()
             continue
+        if character == "/" and (after := _skip(text, at)) > at:
+            at = after  # a comment
+            continue
         if character in _CLOSING:
             opened.append(_CLOSING[character])
         elif opened and character == opened[-1]:
@@ -161,4 +208,6 @@ def _over_expression(text: str, at: int) -> int:
         elif not opened and character in ",}]);":
             return at
         at += 1
+    if at == len(text) and not opened:
+        return at
     raise ValueError("an expression does not end")

@@ -55,11 +55,8 @@ def check_org(org: Org, token: str | None, *, client: Client | None = None, now:
         client: What sends the requests; keep it to read its transcript.
         now: The time, in Unix seconds; the machine's if left out.
     """
-    if not is_allowed(org.url):
-        return [finding("online-address", what="the org", why="it does not begin with https://")]
-    parts = urlsplit(org.url)
-    if parts.path.strip("/") or parts.query:
-        return [finding("online-address", what="the org", why="it has a path or query after the host")]
+    if wrong := _wrong_with_address(org.url, "the org"):
+        return wrong
     client = client or Client()
     try:
         findings = _check_channel(org, client, time.time() if now is None else now)
@@ -84,8 +81,8 @@ def check_published_jwks(
         client: What sends the request; keep it to read its transcript.
         now: The time, in Unix seconds; the machine's if left out.
     """
-    if not is_allowed(url):
-        return [finding("online-address", what="the JWKS", why="it does not begin with https://")]
+    if wrong := _wrong_with_address(url, "the JWKS"):
+        return wrong
     try:
         answer = (client or Client()).send(url)
     except NoAnswerError as error:
@@ -96,9 +93,16 @@ def check_published_jwks(
     keys = answer.json.get("keys")
     if kid is not None and kid not in [_member(key, "kid") for key in (keys if isinstance(keys, list) else ())]:
         findings.append(finding("online-jwks-key-missing", kid=quoted(kid)))
-    if "max-age" not in answer.headers.get("cache-control", ""):
-        findings.append(finding("online-jwks-uncached"))
     return findings
+
+
+def _wrong_with_address(url: str, what: str) -> list[Finding]:
+    if not is_allowed(url):
+        return [finding("online-address", what=what, why="it does not begin with https://")]
+    parts = urlsplit(url)
+    if what == "the org" and (parts.path.strip("/") or parts.query):
+        return [finding("online-address", what=what, why="it has a path or query after the host")]
+    return []
 
 
 def _check_channel(org: Org, client: Client, now: float) -> list[Finding]:
