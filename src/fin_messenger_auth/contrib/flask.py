@@ -88,6 +88,7 @@ class FinMessenger:
         return _visit().scripts(made, nonce, urls if self.renewal else None)
 
     def _fresh_settings(self) -> Any:
+        _visit().is_private = True
         user = None if self.exclude() else self._user()
         made = settings_response(self._builder, user, dict(request.headers), request.host)
         return made.body, made.status, made.headers
