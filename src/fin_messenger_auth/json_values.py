@@ -80,10 +80,10 @@ def is_wrapped(value: str) -> bool:
 
 
 def is_lost(value: str) -> bool:
-    """Tell whether an ID is blank, invisible, or null converted to a string."""
+    """Tell whether an ID is blank, invisible, or null converted to a string, in quotes or not."""
     if not (value.isascii() and value.isprintable()):
         value = "".join(each for each in value if each.isprintable() and each not in _INVISIBLE_LETTERS)
-    return value.strip().lower() in _LOST
+    return value.strip(" " + _QUOTES).lower() in _LOST
 
 
 def looks_like_email(value: str) -> bool:
