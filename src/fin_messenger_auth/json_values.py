@@ -23,7 +23,7 @@ _MAX_INTEGER_BITS = 1023  # the largest that a reader can hold that keeps number
 MAX_JSON_LENGTH = 2_000_000  # characters of a JSON document from elsewhere
 _QUOTES = "\"'`"
 
-# What null, a missing value or nobody becomes when it is converted to a string, in lower case.
+# What null, a missing value or an anonymous user becomes when it is converted to a string, in lower case.
 _LOST = frozenset({"", "none", "null", "undefined", "nan", "nil", "anonymoususer", "[object object]"})
 
 _INVISIBLE_LETTERS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"  # printable to Python, blank to everybody
@@ -80,10 +80,10 @@ def is_wrapped(value: str) -> bool:
 
 
 def is_lost(value: str) -> bool:
-    """Tell whether an ID is blank, invisible, or null converted to a string."""
+    """Tell whether an ID is blank, invisible, or null converted to a string, in quotes or not."""
     if not (value.isascii() and value.isprintable()):
         value = "".join(each for each in value if each.isprintable() and each not in _INVISIBLE_LETTERS)
-    return value.strip().lower() in _LOST
+    return value.strip(" " + _QUOTES).lower() in _LOST
 
 
 def looks_like_email(value: str) -> bool:
