@@ -25,7 +25,13 @@ from fin_messenger_auth import (
     StringKeySource,
     identify,
 )
-from fin_messenger_auth.diagnosis import VerifyingKey, check_intercom_token, check_salesforce_token, has_errors
+from fin_messenger_auth.diagnosis import (
+    VerifyingKey,
+    check_intercom_token,
+    check_jwks,
+    check_salesforce_token,
+    has_errors,
+)
 from fin_messenger_auth.diagnosis.http_client import Answer, NoAnswerError, fetch_page
 from fin_messenger_auth.diagnosis.page_reader import read_page
 from fin_messenger_auth.diagnosis.transcript import redacted
@@ -169,6 +175,12 @@ class TestJson:
         with pytest.raises(ValueError, match="not valid JSON"):
             read_json(b'"\xff"')
 
+    def test_a_large_key_set_makes_few_findings(self) -> None:
+        document = json.dumps({"keys": [{}] * 30_000})
+
+        assert [each.code for each in check_jwks(document)] == ["jwks-empty"]
+        assert len(check_jwks(json.dumps({"keys": [{}] * 100}))) < 1_000
+
     def test_a_key_document_holds_each_member_once(self) -> None:
         with pytest.raises(InvalidKeyError, match="not valid JSON"):
             read_jwk('{"kty":"RSA","kty":"oct"}')
@@ -204,7 +216,23 @@ class TestKeys:
 
 
 class TestUsers:
-    @pytest.mark.parametrize("value", ["none", "NULL", "NaN", "None ", "\u200b", "\x00", "\u2800\u3164", "undefined"])
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "none",
+            "NULL",
+            "NaN",
+            "None ",
+            "\u200b",
+            "\x00",
+            "\u2800\u3164",
+            "undefined",
+            "'None'",
+            '"null"',
+            "''",
+            "\tnil ",
+        ],
+    )
     def test_a_lost_id_is_refused(self, value: str) -> None:
         with pytest.raises(InvalidClaimError):
             MessengerUser(value)

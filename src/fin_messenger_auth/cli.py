@@ -19,14 +19,7 @@ _COMMANDS = (demo, settings, keys, inspect, doctor, assets, sandbox)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command.
-
-    Args:
-        argv: The arguments; the process's own if left out.
-
-    Returns:
-        The exit status: 0 success, 1 an error or a negative answer. For wrong usage argparse exits with 2.
-    """
+    """Run one command, and return the exit status: 0 fine, 1 the answer is no. argparse exits with 2."""
     arguments = _parser().parse_args(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without "✓" shows "?"

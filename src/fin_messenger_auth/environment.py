@@ -55,13 +55,7 @@ def read_environment(
     prefix: str = "",
     salesforce_signer: Signer | AsyncSigner | None = None,
 ) -> Reading:
-    """Read the whole configuration. It raises nothing: every problem is in the result.
-
-    Args:
-        environ: The variables; the process's own environment if left out. Set but blank counts as missing.
-        prefix: What stands before each variable's name.
-        salesforce_signer: What signs the Salesforce token, in place of the variables that say where its key is.
-    """
+    """Read the whole configuration. It raises nothing: every problem is in the result."""
     reading = Reading(environ, prefix)
     reading.read(salesforce_signer)
     return reading
@@ -79,21 +73,11 @@ def read_salesforce_signer(environ: Mapping[str, str] | None = None, *, prefix: 
 
 
 class Reading(Variables):
-    """What was read from the environment. Its ``repr`` shows none of it.
-
-    Attributes:
-        problems: What is wrong, in the order of reading. The builder raises the first error.
-        arguments: The builder's arguments; ``None`` if there is an error.
-        secret: The Messenger API Secret; ``None`` if it is missing or cannot be used.
-        password: The password of the private key; ``None`` likewise.
-        salesforce_signer: What signs the second token; ``None`` if Fin makes it or the key cannot be used.
-        kid: The key ID of the second token; ``None`` likewise.
-        key_files: The files that hold a secret or a key, by the variable that names them.
-    """
+    """What was read from the environment, and what is wrong with it. Its ``repr`` shows none of it."""
 
     def __init__(self, environ: Mapping[str, str] | None, prefix: str) -> None:
         super().__init__(environ, prefix)
-        self.arguments: dict[str, Any] | None = None
+        self.arguments: dict[str, Any] | None = None  # of the builder; each is None if it is missing or wrong
         self.secret: MaskedBytes | None = None
         self.password: MaskedBytes | None = None
         self.salesforce_signer: Signer | AsyncSigner | None = None
@@ -137,7 +121,7 @@ class Reading(Variables):
                 self.note(f"{self.prefix}{name}: expected a str, got {type(value).__name__}.", "argument-invalid")
 
     def _check_completeness(self, own: Sequence[str], given: Signer | AsyncSigner | None) -> None:
-        """Check what must be set together; a lost variable must never turn every chat into a guest's."""
+        """Check what must be set together; a missing variable must never make every chat a guest's."""
         identity, identity_name = self.value("SALESFORCE_IDENTITY"), self.prefix + "SALESFORCE_IDENTITY"
         argument = [] if given is None else ["salesforce_signer"]
         keys = [name for name in (KEY, SIGNER) if name in own]

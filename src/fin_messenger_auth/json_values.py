@@ -23,7 +23,7 @@ _MAX_INTEGER_BITS = 1023  # the largest that a reader can hold that keeps number
 MAX_JSON_LENGTH = 2_000_000  # characters of a JSON document from elsewhere
 _QUOTES = "\"'`"
 
-# What null, a missing value or nobody becomes when it is converted to a string, in lower case.
+# What null, a missing value or an anonymous user becomes when it is converted to a string, in lower case.
 _LOST = frozenset({"", "none", "null", "undefined", "nan", "nil", "anonymoususer", "[object object]"})
 
 _INVISIBLE_LETTERS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"  # printable to Python, blank to everybody
@@ -80,10 +80,10 @@ def is_wrapped(value: str) -> bool:
 
 
 def is_lost(value: str) -> bool:
-    """Tell whether an ID is blank, invisible, or null converted to a string."""
+    """Tell whether an ID is blank, invisible, or null converted to a string, in quotes or not."""
     if not (value.isascii() and value.isprintable()):
         value = "".join(each for each in value if each.isprintable() and each not in _INVISIBLE_LETTERS)
-    return value.strip().lower() in _LOST
+    return value.strip(" " + _QUOTES).lower() in _LOST
 
 
 def looks_like_email(value: str) -> bool:
@@ -93,13 +93,10 @@ def looks_like_email(value: str) -> bool:
 
 
 def json_value(value: object, name: str) -> Any:  # noqa: ANN401 - JSON is what its reader makes of it
-    """Return a fresh copy of an attribute or setting, made of plain JSON values only.
+    """Return a fresh copy of an attribute or setting, made of plain JSON values that every reader restores.
 
-    Types are kept: ``False``, ``0``, ``""`` and ``None`` come back as they are. Tuples become lists, aware datetimes
-    become Unix seconds, subclasses (``IntEnum``, Django's ``SafeString``) and lazy objects their base.
-
-    Raises:
-        InvalidClaimError: JSON has no such value, or a reader would not restore it.
+    ``False``, ``0``, ``""`` and ``None`` stay as they are. Tuples become lists, aware datetimes Unix seconds,
+    subclasses (``IntEnum``, Django's ``SafeString``) and lazy objects their base.
     """
     try:
         return _Copy(name).of(value)
@@ -130,12 +127,9 @@ def json_items(values: object, name: str) -> list[tuple[str, object]]:
 
 
 def read_json(document: str | bytes) -> Any:  # noqa: ANN401 - any JSON
-    """Read a JSON document that came from elsewhere: the one reader of JSON.
+    """Read a JSON document from elsewhere, or raise a ``ValueError`` that holds none of it, nor does a cause.
 
-    Raises:
-        ValueError: It is not valid JSON in UTF-8 (RFC 8259), contains a member twice (RFC 7515 §4), has more than
-            :data:`MAX_JSON_LENGTH` characters, or a value that :func:`json_value` refuses. Neither the message nor a
-            cause holds any of it.
+    Refused besides what is not JSON (RFC 8259): a member twice (RFC 7515 §4) and what :func:`json_value` refuses.
     """
     read = []
     if len(document) <= MAX_JSON_LENGTH:

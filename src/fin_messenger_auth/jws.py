@@ -41,18 +41,7 @@ def signing_input(claims: Mapping[str, Any], signer: Signer | AsyncSigner) -> by
 
 
 def encode(claims: Mapping[str, Any], signer: Signer | AsyncSigner, token: str | None = None) -> str:
-    """Sign ``claims`` into a compact JWS.
-
-    Args:
-        claims: The JWT claims set (RFC 7519 §4).
-        signer: What signs. The header has its ``alg`` and its ``kid``, unless that is ``None``.
-        token: The setting that carries the token, for the error.
-
-    Raises:
-        ConfigurationError: The signer has ``asign`` only.
-        InvalidClaimError: A claim is not a JSON value.
-        SigningError: The signer raised, or did not return a signature.
-    """
+    """Sign a JWT claims set (RFC 7519 §4); ``token`` names the setting that carries it, for the error."""
     if not signs_at_once(signer):
         raise ConfigurationError(
             f"{type(signer).__name__} signs asynchronously only; await abuild or abuild_settings instead.",

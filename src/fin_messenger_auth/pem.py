@@ -33,20 +33,6 @@ _OTHER_LABELS = {
     b"DSA PRIVATE KEY": ("a DSA key; Salesforce accepts RSA keys only", "key-not-rsa"),
 }
 
-_PASSWORD_UNNEEDED = (
-    "A password was given, but the private key is not encrypted; unset the password, or encrypt the key.",
-    "key-password-unneeded",
-)
-_PASSWORD_MISSING = (
-    "The private key is encrypted, but no password was given; pass password= or set SALESFORCE_PRIVATE_KEY_PASSWORD.",
-    "key-password-missing",
-)
-_WRONG_PASSWORD = (
-    "The private key cannot be decrypted: the password is wrong, or the key is damaged.",
-    "key-password-wrong",
-)
-_DAMAGED = ("The private key is damaged: it cannot be parsed. Copy the whole file again.", "key-damaged")
-
 
 @masked
 def read_private_key(pem: bytes, password: bytes | None = None) -> RSAPrivateKey:
@@ -67,13 +53,19 @@ def read_private_key(pem: bytes, password: bytes | None = None) -> RSAPrivateKey
     try:
         key = load_pem_private_key(pem, password)
     except TypeError as error:  # how cryptography says that password and encryption do not go together
-        message, code = _PASSWORD_UNNEEDED if password else _PASSWORD_MISSING
-        raise InvalidKeyError(message, code) from error
+        if password is None:
+            message = "The private key is encrypted, but no password was given; pass password= or set "
+            raise InvalidKeyError(f"{message} SALESFORCE_PRIVATE_KEY_PASSWORD.", "key-password-missing") from error
+        message = "A password was given, but the private key is not encrypted; unset the password, or encrypt the key."
+        raise InvalidKeyError(message, "key-password-unneeded") from error
     except UnsupportedAlgorithm as error:
         raise InvalidKeyError("The private key is not RSA; Salesforce accepts RSA keys only.", "key-not-rsa") from error
     except ValueError as error:
-        message, code = _WRONG_PASSWORD if password else _DAMAGED
-        raise InvalidKeyError(message, code) from error
+        if password is None:
+            message = "The private key is damaged: it cannot be parsed. Copy the whole file again."
+            raise InvalidKeyError(message, "key-damaged") from error
+        message = "The private key cannot be decrypted: the password is wrong, or the key is damaged."
+        raise InvalidKeyError(message, "key-password-wrong") from error
     if not isinstance(key, RSAPrivateKey):
         raise _not_rsa(key, "The private key")
     checked_rsa_key(key.public_key(), "The private key")

@@ -117,13 +117,7 @@ def api_base_of(region: str, override: str | None = None, name: str = "region") 
 def checked_settings(
     public: Mapping[str, object], extra: Mapping[str, object] | None, is_signed: Callable[[str], bool]
 ) -> dict[str, Any]:
-    """Return a fresh dict of ``public`` and ``extra``, checked.
-
-    Args:
-        public: Documented settings; each is checked for its type and range.
-        extra: Anything else, to become custom attributes.
-        is_signed: Tells which names the user's token carries.
-    """
+    """Return a fresh dict of documented settings and custom attributes, checked not to be signed as well."""
     settings: dict[str, Any] = {}
     for name, value in public.items():
         _check_name(name, is_signed)

@@ -50,17 +50,13 @@ class Variables:
     Args:
         environ: The variables; the process's own environment if ``None``. Set but blank counts as missing.
         prefix: What stands before each variable's name.
-
-    Attributes:
-        problems: What is wrong, in the order of reading.
-        key_files: The files that hold a secret or a key, by the variable that names them.
     """
 
     def __init__(self, environ: Mapping[str, str] | None, prefix: str) -> None:
         self.environ: Mapping[str, str] = os.environ if environ is None else environ
         self.prefix: str = prefix
-        self.problems: list[Problem] = []
-        self.key_files: dict[str, str] = {}
+        self.problems: list[Problem] = []  # in the order of reading
+        self.key_files: dict[str, str] = {}  # files that hold a secret or a key, by the variable that names them
 
     def value(self, name: str) -> str:
         """Return the value of a variable; an empty string if it is missing, blank or not a string."""

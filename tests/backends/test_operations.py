@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 import time
@@ -229,12 +231,10 @@ def test_importing_the_library_needs_no_variable_so_an_image_is_built_without_se
     assert run(script, bare) == "variable-missing\n"
 
 
-GUNICORN = """
-from fin_messenger_auth import default_builder
+DOCS = Path(__file__).parents[2] / "docs" / "how-to" / "run-in-production.md"
+GUNICORN = "".join(re.findall(r"```python\n# gunicorn\.conf\.py\n(.*?)```", DOCS.read_text("utf-8"), re.DOTALL))
+"""The hooks, as the page has them."""
 
-def on_starting(server):
-    default_builder().build("start-up")
-"""
 PAGES = """
 import os
 from fin_messenger_auth import build_settings
@@ -265,6 +265,45 @@ def test_the_start_up_hook_of_gunicorn_signs_and_the_workers_inherit_its_builder
             server.wait(20)
     assert {answer.split()[1] for answer in answers} == {"throwaway"}
     assert str(server.pid) not in {answer.split()[0] for answer in answers}
+
+
+def test_workers_that_gunicorn_replaces_at_sighup_have_the_new_keys_unless_these_are_wrong(tmp_path: Path) -> None:
+    (tmp_path / "gunicorn.conf.py").write_text(GUNICORN)
+    (tmp_path / "pages.py").write_text(PAGES)
+    variables = throwaway_environ()
+    key_id, pem = tmp_path / "kid", tmp_path / "key.pem"
+    key_id.write_text("key-1")
+    pem.write_text(variables.pop("SALESFORCE_PRIVATE_KEY"))
+    pem.chmod(0o600)
+    del variables["SALESFORCE_KEY_ID"]
+    variables |= {"SALESFORCE_KEY_ID_FILE": str(key_id), "SALESFORCE_PRIVATE_KEY_FILE": str(pem)}
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", "--workers", "1", "--bind", f"{HOST}:{port}", "pages:application"]
+    environ = os.environ | variables
+
+    def reloaded(before: str) -> str:
+        """Replace the worker, and return the page of the new one."""
+        server.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + 20
+        while (after := page(port)).split()[0] == before.split(maxsplit=1)[0]:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        return after
+
+    with (tmp_path / "log").open("wb") as log:
+        server = subprocess.Popen(command, env=environ, cwd=tmp_path, stdout=log, stderr=log)
+        try:
+            _wait_for(port, server)
+            pages = [page(port)]
+            key_id.write_text("key-2")
+            pages.append(reloaded(pages[-1]))
+            key_id.write_text("'key-3'")
+            pages.append(reloaded(pages[-1]))
+        finally:
+            server.terminate()
+            server.wait(20)
+    assert [each.split()[1] for each in pages] == ["key-1", "key-2", "key-2"]
+    assert "The new keys are not used; the old ones still are. SALESFORCE_KEY_ID_FILE" in (tmp_path / "log").read_text()
 
 
 def test_a_mistake_in_the_configuration_stops_the_start(environ: dict[str, str], tmp_path: Path) -> None:

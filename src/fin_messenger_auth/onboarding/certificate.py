@@ -1,4 +1,4 @@
-"""The self-signed certificate that Salesforce wants around a public key, whoever holds the private one."""
+"""The self-signed certificate of a key, which Salesforce requires; the private key may be in another service."""
 
 from __future__ import annotations
 
@@ -19,14 +19,13 @@ from fin_messenger_auth.errors import (
     SigningError,
     masked,
 )
-from fin_messenger_auth.json_values import configured_string
 from fin_messenger_auth.pem import checked_rsa_key
 from fin_messenger_auth.signers import Signer, rsa_hash
 
 DEFAULT_DAYS = 730  # how long a certificate is valid: two years
 MIN_DAYS_LEFT = 10  # Salesforce refuses a certificate that is valid for less
 WARN_DAYS_LEFT = 30  # a certificate that is valid for less should be renewed
-COMMON_NAME = "fin-messenger-auth"  # the name in the certificate. Nothing reads it
+_COMMON_NAME = "fin-messenger-auth"  # the name in the certificate. Nothing reads it
 _CLOCKS_DIFFER = timedelta(hours=1)
 
 
@@ -36,35 +35,32 @@ def self_signed_certificate(
     public_key: RSAPublicKey,
     *,
     days: int = DEFAULT_DAYS,
-    common_name: str = COMMON_NAME,
     now: datetime | None = None,
 ) -> x509.Certificate:
-    """Make a certificate for ``public_key``, signed by its own private half.
+    """Make a certificate for ``public_key``, signed with the private key that belongs to it.
 
-    The private half may live anywhere: it is used through ``signer`` only. A new certificate for the
+    The private key may be anywhere: only ``signer`` uses it. A new certificate for the
     same key leaves ``n``, ``e`` and the RFC 7638 thumbprint as they are, so tokens go on verifying.
 
     Args:
         signer: Signs with RS256 or RS512, as for a token.
-        public_key: Its public half, such as ``RSASigner.public_key``.
+        public_key: The signer's public key, such as ``RSASigner.public_key``.
         days: How long the certificate is valid, over 10 days.
-        common_name: The name of subject and issuer.
         now: When it begins, as an aware ``datetime``; the present if left out.
 
     Raises:
-        ConfigurationError: The signer's ``alg`` is not RS256 or RS512; ``days`` is too few or too many; the
-            name is not valid or over 64 characters.
+        ConfigurationError: The signer's ``alg`` is not RS256 or RS512; ``days`` is too few or too many.
         InvalidKeyError: The key has under 2048 bits.
         SigningError: The signer failed, or signs with another key.
     """
     algorithm = rsa_hash(signer.alg)
     checked_rsa_key(public_key, "The public key")
-    builder = _builder(public_key, days, common_name, now or datetime.now(UTC))
+    builder = _builder(public_key, days, now or datetime.now(UTC))
     certificate = builder.sign(cast("RSAPrivateKey", _PrivateHalf(signer)), algorithm)
     try:
         certificate.verify_directly_issued_by(certificate)
     except InvalidSignature as error:
-        raise SigningError("The signer's key is not the private half of public_key.") from error
+        raise SigningError("The signer's private key does not belong to public_key.") from error
     return certificate
 
 
@@ -154,11 +150,11 @@ def certificate_problems(
         )
 
 
-def _builder(public_key: RSAPublicKey, days: int, common_name: str, now: datetime) -> x509.CertificateBuilder:
+def _builder(public_key: RSAPublicKey, days: int, now: datetime) -> x509.CertificateBuilder:
     if days <= MIN_DAYS_LEFT:
         raise ConfigurationError(f"days: expected over {MIN_DAYS_LEFT}, which Salesforce requires.")
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, _COMMON_NAME)])
     try:
-        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, configured_string(common_name, "common_name"))])
         return (
             x509.CertificateBuilder()
             .subject_name(name)
@@ -170,7 +166,5 @@ def _builder(public_key: RSAPublicKey, days: int, common_name: str, now: datetim
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
         )
-    except ConfigurationError:
-        raise
     except (ValueError, OverflowError) as error:
         raise ConfigurationError(f"The certificate cannot be made: {error}.") from error

@@ -31,6 +31,7 @@ from .certificate import certificate_problems, read_certificate
 
 _PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")  # RFC 7518 §6.3.2 and §6.4
 _DUMMIES = ("y", "crv", "d", "k")  # Salesforce's own tool fills them with their own name, as "d": "d"
+_MAX_KEYS = 100  # of one set: each makes findings of its own
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -50,7 +51,7 @@ def make_jwk(
     """Return the JWK of a key and its certificate, ready to be uploaded.
 
     Args:
-        public_key: The public half of the signing key, wherever the private half is.
+        public_key: The public key of the signer.
         certificate: Its certificate. A field report says that without one the upload succeeds and every token fails.
         kid: The key ID, the same as the signer's; the RFC 7638 thumbprint if left out, which stays the
             same as long as the key does.
@@ -157,8 +158,9 @@ def parse_jwks(document: str | bytes) -> list[dict[str, Any]]:
     """Parse a key set, without a check of its keys."""
     value = parse_json(document)
     keys = value.get("keys") if isinstance(value, dict) else None
-    if not isinstance(keys, list) or not all(isinstance(key, dict) for key in keys):
-        raise InvalidKeyError('Expected a key set: a JSON object with a list of JWKs in "keys".', "jwks-empty")
+    if not isinstance(keys, list) or len(keys) > _MAX_KEYS or not all(isinstance(key, dict) for key in keys):
+        expected = f'a JSON object with a list of up to {_MAX_KEYS} JWKs in "keys"'
+        raise InvalidKeyError(f"Expected a key set: {expected}.", "jwks-empty")
     return keys
 
 
@@ -267,13 +269,9 @@ def jwks_problems(
     now: datetime | None = None,
     served: bool = True,
 ) -> Iterator[Problem]:
-    """Yield what is wrong with the keys of a set.
+    """Yield what is wrong with a key set; one key of it must be ``public_key``, that of the private key.
 
-    Args:
-        keys: The JWKs.
-        public_key: That of the private key; one key of the set must be it.
-        now: The time, as an aware ``datetime``; the present if left out.
-        served: Whether the set is served, so that the rules of uploaded certificates are advice.
+    Where it is ``served``, the rules of uploaded certificates are advice.
     """
     if not keys:
         yield ConfigurationError("The key set has no keys; make it with `jwks`.", "jwks-empty")

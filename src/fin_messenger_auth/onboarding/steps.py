@@ -1,4 +1,4 @@
-"""What is left to do by hand: the environment variables to set, and the steps in Salesforce's Setup."""
+"""What remains to be done: the environment variables to set, and the steps in Salesforce's Setup."""
 
 from __future__ import annotations
 
@@ -16,15 +16,7 @@ PASSWORD_PLACEHOLDER = "/path/to/the/password"  # noqa: S105 - a path, which doe
 
 
 def checked_issuer(issuer: object, name: str = "issuer") -> str:
-    """Return the issuer of a new keyset, checked.
-
-    Args:
-        issuer: The issuer.
-        name: What to call it in the error.
-
-    Raises:
-        ConfigurationError: It is not a valid string, or is Fin's own.
-    """
+    """Return the issuer of a new keyset, checked; ``name`` is what the error calls it."""
     plain = configured_string(issuer, name)
     if is_fin_issuer(plain):
         raise ConfigurationError(
