@@ -23,7 +23,9 @@ INTERPRETERS = ["3.11", "3.12", "3.13", "3.14"]
 AT_HAND = f"{sys.version_info.major}.{sys.version_info.minor}"
 PROJECT = nox.project.load_toml("pyproject.toml")
 
-SLOW = ["backends", "bench", "browser", "frameworks"]  # the folders of tests/ that have sessions of their own
+# The folders of tests/ that have sessions of their own.
+SLOW = ["backends", "bench", "browser", "frameworks", "interoperability"]
+PURE = [f"tests/test_{each}.py" for each in ("advisories", "jws", "keys", "pair", "properties", "settings", "users")]
 FAST_TESTS = ["pytest", "-q", "-n", "auto", *(f"--ignore=tests/{each}" for each in SLOW)]
 
 _wheels: list[str] = []
@@ -44,10 +46,11 @@ def install(session: nox.Session, *groups: str, pins: list[str] | None = None) -
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style and common mistakes."""
+    """Style and common mistakes, of the workflows too."""
     session.install(*nox.project.dependency_groups(PROJECT, "lint"))
     session.run("ruff", "check", "--quiet")
     session.run("ruff", "format", "--check", "--quiet")
+    session.run("zizmor", "--offline", "--quiet", "--persona=pedantic", ".github")
 
 
 @nox.session
@@ -74,25 +77,18 @@ def docs(session: nox.Session) -> None:
     session.run("sphinx-build", "--quiet", "--fail-on-warning", "--nitpicky", "-b", "html", "docs", "docs/_build/html")
 
 
-@nox.session(python=[each for each in INTERPRETERS if each != AT_HAND], tags=["full"])
+@nox.session(python=[each for each in INTERPRETERS[1:] if each != AT_HAND], tags=["full"])
 def interpreters(session: nox.Session) -> None:
-    """The tests, on every other interpreter that is found."""
+    """The tests, on every other interpreter that is found; `coverage` runs them on the lowest."""
     install(session, "tests")
     session.run(*FAST_TESTS, *session.posargs)
 
 
 @nox.session(python=INTERPRETERS[0], tags=["full"])
-def lowest(session: nox.Session) -> None:
-    """The tests, on the lowest versions that pyproject.toml allows."""
-    lower_bounds = [each.replace(">=", "==") for each in PROJECT["project"]["dependencies"]]
-    install(session, "tests", pins=lower_bounds)
-    session.run(*FAST_TESTS, *session.posargs)
-
-
-@nox.session(tags=["full"])
 def coverage(session: nox.Session) -> None:
-    """Every line and branch is run by a test; the session `backends` reports its own."""
-    install(session, "coverage")
+    """On the lowest versions allowed, a test runs every line and branch; the session `backends` reports its own."""
+    lower_bounds = [each.replace(">=", "==") for each in PROJECT["project"]["dependencies"]]
+    install(session, "coverage", pins=lower_bounds)
     session.run(*FAST_TESTS, "--cov", "--cov-report=", "--cov-fail-under=0", *session.posargs)
     session.run("coverage", "report", "--omit=*/backends/*")
 
@@ -122,6 +118,13 @@ def frameworks(session: nox.Session) -> None:
     session.run("pytest", "-q", "tests/frameworks", *session.posargs)
 
 
+@nox.session(tags=["full"])
+def interoperability(session: nox.Session) -> None:
+    """JWT libraries of other languages verify what is made here."""
+    install(session, "interoperability")
+    session.run("pytest", "-q", "tests/interoperability", *session.posargs)
+
+
 @nox.session(python=INTERPRETERS[2], tags=["full"])
 def newest_django(session: nox.Session) -> None:
     """The Django app in a project of the newest Django, which needs a newer Python than the lowest here."""
@@ -129,21 +132,36 @@ def newest_django(session: nox.Session) -> None:
     session.run("pytest", "-q", "tests/frameworks/test_django.py", *session.posargs)
 
 
-@nox.session(default=False)
+@nox.session(tags=["full"])
 def mutants(session: nox.Session) -> None:
-    """A sample of small changes of the core, of which the tests must notice at least 97 %."""
+    """A sample of small changes of the core, of which the tests must notice at least 97 %; two minutes by default."""
     install(session, "mutants")
-    session.run("python", "tests/mutants.py", *session.posargs)
+    session.run("python", "tests/mutants.py", *(session.posargs or ["--seed", "1"]))
+
+
+@nox.session(default=False)
+def pure(session: nox.Session) -> None:
+    """The tests that need no fork, signal or other program: what CI runs on Windows and macOS."""
+    install(session, "tests")
+    session.run("pytest", "-q", "-n", "auto", *PURE, *session.posargs)
 
 
 @nox.session(tags=["full"])
 def package(session: nox.Session) -> None:
-    """The source distribution and the wheel that is built from it, with metadata that an index accepts."""
+    """The source distribution and the wheel, built twice, byte-identical and as an index accepts them, and their SBOM.
+
+    An argument names the directory that they are left in, for a release.
+    """
     session.install(*nox.project.dependency_groups(PROJECT, "package"))
-    dist = Path(session.create_tmp()) / "dist"
-    shutil.rmtree(dist, ignore_errors=True)
-    session.run("python", "-m", "build", "--outdir", str(dist), ".", silent=True)
-    session.run("twine", "check", "--strict", *map(str, dist.iterdir()))
+    session.run("python", "tests/tools/interface.py")
+    directory = Path(*session.posargs[:1] or (session.create_tmp(), "release")).absolute()
+    shutil.rmtree(directory, ignore_errors=True)
+    built = directory / "dist"
+    session.run("python", "-m", "build", "--installer", "uv", "--outdir", str(built), ".", silent=True)
+    session.run("twine", "check", "--strict", *map(str, built.iterdir()))
+    session.run("check-wheel-contents", *map(str, built.glob("*.whl")))
+    session.run("python", "tests/tools/build_again.py", str(built))
+    session.run("python", "tests/tools/sbom.py", str(built), str(directory / "sbom.cdx.json"))
 
 
 @nox.session(tags=["full"])

@@ -26,6 +26,7 @@ from botocore.config import Config
 from fin_messenger_auth import in_thread
 from fin_messenger_auth.backends.aws_kms import AWSKMSSigner
 from fin_messenger_auth.testing import throwaway_rsa_key
+from fin_messenger_auth.threads import PROBES
 from tests.backends.doubles import aws_kms, serving
 
 THREADS, TIMEOUT = 32, 5.0
@@ -84,14 +85,14 @@ def kms() -> Iterator[tuple[str, Connection]]:
 
 
 def client(address: str, **options: Any) -> Any:  # noqa: ANN401 - boto3 makes the classes at run time
-    """Return a client with as many connections as there are threads."""
+    """Return a client that keeps a connection for each call, those that hang included."""
     return boto3.Session().client(
         "kms",
         endpoint_url=f"http://{address}",
         region_name="eu-central-1",
         aws_access_key_id="AKIDEXAMPLE",
         aws_secret_access_key="throwaway",  # noqa: S106 - the double takes any
-        config=Config(max_pool_connections=THREADS, **options),
+        config=Config(max_pool_connections=THREADS + PROBES, **options),
     )
 
 

@@ -25,6 +25,6 @@ def _configure(namespace: dict[str, Any]) -> None:
 pytest_collect_file = Sybil(
     path=str(Path(__file__).parents[1]),
     parsers=[PythonCodeBlockParser()],
-    patterns=["README.md", "docs/*.md"],
+    patterns=["README.md", "docs/*.md", "docs/*/*.md"],
     setup=_configure,
 ).pytest()

@@ -1,7 +1,4 @@
-"""The pytest plugin: fixtures for the tests of applications. pytest loads it wherever the library is installed.
-
-It stands outside the package, so that pytest loads nothing of the library for a test run that uses no fixture.
-"""
+"""The pytest plugin: fixtures for tests of applications. Outside the package, so that pytest loads nothing of it."""
 
 from __future__ import annotations
 
@@ -38,14 +35,12 @@ def messenger_builder(messenger_clock: FrozenClock) -> TokenPairBuilder:
 def messenger_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     """Environment variables with throwaway keys in place of the machine's own, for ``default_builder``."""
     from fin_messenger_auth import default_builder  # noqa: PLC0415
-    from fin_messenger_auth.environment import ALL_VARIABLES  # noqa: PLC0415
     from fin_messenger_auth.testing import throwaway_environ  # noqa: PLC0415
+    from fin_messenger_auth.variables import ALL_VARIABLES  # noqa: PLC0415
 
     environ = throwaway_environ()
     for name in ALL_VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    for name, value in environ.items():
-        monkeypatch.setenv(name, value)
+        monkeypatch.setenv(name, environ.get(name, ""))  # empty counts as missing
     default_builder.cache_clear()
     yield environ
     default_builder.cache_clear()

@@ -30,6 +30,11 @@ class Site:
     environ: dict[str, str]
     options: list[str] = field(default_factory=list)
     document: str = ""
+    saved: bytes | None = None
+
+    def save(self, content: bytes) -> None:
+        """Save the page in another encoding."""
+        self.saved = content
 
     @property
     def builder(self) -> TokenPairBuilder:
@@ -46,7 +51,10 @@ class Site:
 
     def upload(self, value: object) -> None:
         path = self.directory.parent / "uploaded.json"
-        path.write_text(value if isinstance(value, str) else json.dumps(value))
+        if isinstance(value, bytes):
+            path.write_bytes(value)
+        else:
+            path.write_text(value if isinstance(value, str) else json.dumps(value))
         self.options += ["--uploaded", str(path)]
 
 

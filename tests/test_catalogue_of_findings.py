@@ -25,7 +25,7 @@ from fin_messenger_auth.errors import (
 )
 from fin_messenger_auth.keys import FileKeySource, read_key
 from fin_messenger_auth.testing import throwaway_builder
-from tests import broken_keys, broken_setups, broken_sites, broken_tokens
+from tests import broken_keys, broken_pages, broken_setups, broken_sites, broken_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +77,7 @@ TABLES = {
     *(code for case in broken_tokens.BROKEN_PAGES for code in case.codes),
     *(code for case in broken_keys.BROKEN for code in case.codes),
     *(code for case in broken_setups.BROKEN for code in case.codes),
-    *(case.code for case in broken_sites.BROKEN_SITES),
+    *(case.code for case in (*broken_sites.BROKEN_SITES, *broken_pages.BROKEN_PAGES)),
 }
 """The codes that a row of a table triggers: other tests run each row, and require exactly its codes."""
 

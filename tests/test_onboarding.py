@@ -252,7 +252,7 @@ class TestCertificate:
         assert JWK["e"] == "AQAB"
 
     def test_a_signer_of_another_key_is_found_out(self) -> None:
-        with pytest.raises(SigningError, match=r"not the private half of public_key"):
+        with pytest.raises(SigningError, match=r"does not belong to public_key"):
             onboarding.self_signed_certificate(SIGNER, OTHER_KEY.public_key())
 
     @pytest.mark.parametrize("signature", [b"", b"\0" * 256, "text"])
@@ -272,8 +272,6 @@ class TestCertificate:
         [
             ({"days": 10}, "over 10"),
             ({"days": 10**9}, "cannot be made"),
-            ({"common_name": " "}, "common_name is blank"),
-            ({"common_name": "x" * 65}, "cannot be made"),
         ],
     )
     def test_what_cannot_be_is_refused(self, options: dict[str, Any], message: str) -> None:
@@ -427,28 +425,6 @@ class TestOthersVerifyWithTheKeySet:
         key = pyjwt.PyJWKSet.from_json(document)["key-1"]
         assert pyjwt.decode(token, key, algorithms=["RS256"]) == CLAIMS
 
-    def test_jose_for_node(
-        self, document: str, token: str, program: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
-    ) -> None:
-        node, npm = program("node"), program("npm")
-        directory = tmp_path_factory.mktemp("jose")
-        install = [npm, "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "jose@6"]
-        installed = subprocess.run(install, cwd=directory, capture_output=True, check=False)
-        if installed.returncode:
-            if "npm" in os.environ.get("FIN_MESSENGER_AUTH_PARTS", "").split():
-                pytest.fail("npm could not install jose")
-            pytest.skip("npm could not install jose on this machine")
-        script = """
-            import { createLocalJWKSet, jwtVerify } from 'jose'
-            const { document, token } = JSON.parse(process.argv[2])
-            const { payload } = await jwtVerify(token, createLocalJWKSet(JSON.parse(document)))
-            process.stdout.write(JSON.stringify(payload))
-        """
-        (directory / "verify.mjs").write_text(script)
-        argument = json.dumps({"document": document, "token": token})
-        verified = subprocess.run([node, "verify.mjs", argument], cwd=directory, capture_output=True, check=True)
-        assert json.loads(verified.stdout) == CLAIMS
-
 
 class TestMetadata:
     NAMESPACE = "{http://soap.sforce.com/2006/04/metadata}"
@@ -472,10 +448,6 @@ class TestMetadata:
         assert Path(second).stem in files[package]
         assert "<version>62.0</version>" in files[package]
         assert all(text.startswith('<?xml version="1.0" encoding="UTF-8"?>') for text in files.values())
-
-    def test_a_key_need_not_be_active(self) -> None:
-        files = onboarding.salesforce_metadata([JWK], issuer="acme", active=False)
-        assert "<isActive>false</isActive>" in next(iter(files.values()))
 
     def test_a_keyset_may_have_an_endpoint_instead(self) -> None:
         files = onboarding.salesforce_metadata([], issuer="acme", endpoint="https://acme.example/jwks.json")

@@ -1,55 +1,114 @@
-"""Everything public is in the reference: each name in the ``__all__`` of each public module."""
+"""Everything public is in the reference: names, commands, options, variables, findings, errors and their codes."""
 
 from __future__ import annotations
 
+import argparse
+import ast
 import re
+import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-PUBLIC = [
-    "fin_messenger_auth",
-    "fin_messenger_auth.backends.aws_kms",
-    "fin_messenger_auth.backends.pkcs11",
-    "fin_messenger_auth.backends.remote",
-    "fin_messenger_auth.contrib.django",
-    "fin_messenger_auth.contrib.django.middleware",
-    "fin_messenger_auth.contrib.fastapi",
-    "fin_messenger_auth.contrib.flask",
-    "fin_messenger_auth.diagnosis",
-    "fin_messenger_auth.errors",
-    "fin_messenger_auth.onboarding",
-    "fin_messenger_auth.page",
-    "fin_messenger_auth.sandbox",
-    "fin_messenger_auth.testing",
-]
+from fin_messenger_auth import errors
+from fin_messenger_auth.diagnosis import CATALOGUE
+from fin_messenger_auth.errors import collect_warnings
+from fin_messenger_auth.variables import ALL_VARIABLES
+from tests.test_catalogue_of_findings import CORE
+
 DOCS = Path(__file__).parents[1] / "docs"
-DIRECTIVE = re.compile(r"^\.\. (?:auto(?:class|function|data|exception)|py:\w+):: ([\w.]+)", re.MULTILINE)
-WHOLE_MODULE = re.compile(r"^\.\. automodule:: ([\w.]+)\n   :members:", re.MULTILINE)
+SOURCE = DOCS.parent / "src"
+PUBLIC = sorted(
+    ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
+    for path in SOURCE.rglob("*.py")
+    if re.search(r"^__all__ = ", path.read_text(encoding="utf-8"), re.MULTILINE)
+)
+DIRECTIVE = re.compile(r"^\.\. (?:auto(?:class|function|data|exception)|py:data):: ([\w.]+)", re.MULTILINE)
+VARIABLE = re.compile(r"\b(?:(?:INTERCOM|SALESFORCE)_[A-Z0-9_]*[A-Z0-9]|MESSENGER_ON_\w+|FIN_MESSENGER_WIDGET_BASE)\b")
 
 
-def documented() -> set[str]:
-    pages = "\n".join(path.read_text(encoding="utf-8") for path in DOCS.rglob("*.md") if "_build" not in path.parts)
-    whole = [f"{module}.{name}" for module in WHOLE_MODULE.findall(pages) for name in import_module(module).__all__]
-    return {name.rpartition(".")[2] for name in [*DIRECTIVE.findall(pages), *whole]}
+@pytest.fixture(scope="session")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The module that writes the reference, which stands with the docs; its pages are in ``.GENERATED``."""
+    sys.path.append(str(DOCS))
+    try:
+        module: Any = import_module("generated")
+    finally:
+        sys.path.remove(str(DOCS))
+    module.GENERATED = module.DOCS = tmp_path_factory.mktemp("docs")
+    module.write_pages()
+    return module
+
+
+def page(generated: Any, name: str) -> str:
+    assert f"_generated/{name}.md" in (DOCS / "reference" / f"{name}.md").read_text(encoding="utf-8")
+    text: str = (generated.GENERATED / f"{name}.md").read_text(encoding="utf-8")
+    return text
 
 
 @pytest.mark.parametrize("module", PUBLIC)
-def test_all_is_sorted_and_everything_in_it_is_documented(module: str) -> None:
+def test_all_is_sorted_and_everything_in_it_is_documented(generated: Any, module: str) -> None:
     public = import_module(module).__all__
 
     assert list(public) == sorted(public)
-    assert set(public) - documented() == set()
+    pages = [path for path in (generated.DOCS / "reference" / "api").iterdir() if path.stem.startswith(module)]
+    documented = {name.rpartition(".")[2] for path in pages for name in DIRECTIVE.findall(path.read_text("utf-8"))}
+    assert set(public) - documented == set()
     values = {name: getattr(import_module(module), name) for name in public}
     assert [name for name, value in values.items() if callable(value) and not value.__doc__] == []
 
 
-def test_the_table_of_public_modules_is_complete() -> None:
-    source = DOCS.parent / "src"
-    with_all = {
-        ".".join(path.relative_to(source).with_suffix("").parts).removesuffix(".__init__")
-        for path in source.rglob("*.py")
-        if re.search(r"^__all__ = ", path.read_text(encoding="utf-8"), re.MULTILINE)
+def test_every_module_with_public_names_is_in_the_list(generated: Any) -> None:
+    assert sorted(re.findall(r"\(api/([\w.]+)\.md\)", page(generated, "api"))) == PUBLIC
+
+
+def test_every_command_with_every_option_is_documented(generated: Any) -> None:
+    _, *sections = re.split(r"^## ", page(generated, "commands"), flags=re.MULTILINE)
+    by_command = {section.partition("\n")[0]: section for section in sections}
+
+    assert sorted(by_command) == sorted(generated.commands())
+    for name, parser in generated.commands().items():
+        actions = [each for each in parser._actions if each.dest != "help"]
+        for action in actions:
+            for option in action.option_strings or [action.metavar]:
+                assert re.search(rf"^\|.*`{re.escape(option)}[` ].*\| .+ \|$", by_command[name], re.MULTILINE), option
+            assert action.help not in {None, "", argparse.SUPPRESS}
+
+
+def test_every_variable_that_the_source_names_is_documented(generated: Any) -> None:
+    literals = {
+        node.value
+        for path in SOURCE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and VARIABLE.fullmatch(node.value)
     }
-    assert with_all - {"fin_messenger_auth_pytest"} == set(PUBLIC)  # pytest --fixtures documents those
+    documented = set(re.findall(r"`([A-Z0-9_]+)`", page(generated, "variables")))
+
+    assert literals - documented == set()
+    assert set(ALL_VARIABLES) == documented
+
+
+def test_every_finding_is_documented(generated: Any) -> None:
+    assert sorted(re.findall(r"^### (.+)$", page(generated, "findings"), re.MULTILINE)) == sorted(CATALOGUE)
+
+
+def test_every_error_is_documented(generated: Any) -> None:
+    assert sorted(re.findall(r"`~fin_messenger_auth\.errors\.(\w+)`", page(generated, "errors"))) == errors.__all__
+    drawn = set(re.findall(r"^[│├└─ ]*(\w+(?:Error|Warning))\b", str(errors.__doc__), re.MULTILINE))
+    assert drawn == set(errors.__all__)
+
+
+@pytest.mark.parametrize("code", CORE)
+def test_the_codes_of_each_class_are_those_that_it_carries(generated: Any, code: str) -> None:
+    problems: list[Exception] = []
+    with collect_warnings() as warned:
+        try:
+            CORE[code]()
+        except errors.FinMessengerAuthError as error:
+            problems.append(error)
+    problem = next(iter((*problems, *warned)))
+
+    [row] = re.findall(rf"^.*errors\.{type(problem).__name__}`.*$", page(generated, "errors"), re.MULTILINE)
+    assert f"[`{code}`]" in row

@@ -44,6 +44,7 @@ def test_the_checked_signature_is_the_one_that_a_local_signer_makes(alg: Literal
     [
         (sign(OTHER_KEY), "not this key's over this digest"),
         (sign(KEY, hashlib.sha256(b"another message").digest()), "not this key's over this digest"),
+        (sign(KEY, hashlib.sha256(DIGEST).digest()), "The service hashed the digest again"),
         (bytes(256), "not this key's over this digest"),
         (sign(KEY)[::-1], "not this key's over this digest"),
         (sign(KEY)[:-1], "256 bytes"),
@@ -52,7 +53,18 @@ def test_the_checked_signature_is_the_one_that_a_local_signer_makes(alg: Literal
         (None, "256 bytes"),
         ("x" * 256, "256 bytes"),
     ],
-    ids=["other key", "other digest", "zeros", "reversed", "truncated", "too long", "empty", "None", "str"],
+    ids=[
+        "other key",
+        "other digest",
+        "hashed again",
+        "zeros",
+        "reversed",
+        "truncated",
+        "too long",
+        "empty",
+        "None",
+        "str",
+    ],
 )
 def test_an_answer_that_is_not_the_signature_is_refused(signature: Any, message: str) -> None:
     with pytest.raises(SigningError, match=message):

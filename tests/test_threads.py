@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from fin_messenger_auth import SigningError, ThreadedSigner, in_thread, processes, threads
+from fin_messenger_auth import SigningError, ThreadedSigner, in_thread, threads
 from fin_messenger_auth.processes import PerProcess
 
 GRACE = 1.0  # seconds that a page may exceed the time-out here; bench/outage.py measures it, on a machine of its own
@@ -212,6 +212,25 @@ def test_calls_that_hang_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         assert service.most == 5
         assert threading.active_count() - before <= 5
     wait_until(lambda: sync_page(signer)[1] == "signed")
+
+
+def test_there_are_never_more_calls_than_connections_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "PROBES", 4)
+    service = Service()
+    signer = in_thread(service, threads=6, timeout=0.4)
+    with service.hanging():
+        sync_pages(signer, 6)
+        hung, service.released = service.released, threading.Event()
+        service.released.set()  # new calls are answered, and those that hang go on hanging
+        service.seconds = 0.02
+        wait_until(lambda: sync_page(signer)[1] == "signed")
+        sync_pages(signer, 12)
+        assert (service.now, service.most) == (6, 10)
+        hung.set()
+    wait_until(lambda: service.now == 0)
+    service.most = 0
+    assert Counter(said for _, said in sync_pages(signer, 12)) == {"signed": 12}
+    assert service.most == 6
 
 
 def test_a_cancelled_task_leaves_the_queue() -> None:
@@ -490,7 +509,6 @@ def test_a_child_does_not_wait_for_a_thread_that_only_its_parent_has(monkeypatch
     threading.Thread(target=value, daemon=True).start()
     assert making.wait(10)
     monkeypatch.setattr(os, "getpid", lambda: -1)
-    processes._renew_locks()  # what runs in the child
     assert value() == "mine"
 
 

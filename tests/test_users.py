@@ -238,13 +238,6 @@ def test_no_attribute_takes_the_place_of_a_claim() -> None:
     with pytest.raises(ConfigurationError, match="app_id cannot be set") as refused:
         throwaway_builder().build_settings("42", extra={Sly("app_id"): "x"})
     assert refused.value.code == "setting-reserved"
-    user = MessengerUser("42", company=Company("7"))
-    assert user.company
-    for attributes, name in ((user.attributes, "user_id"), (user.company.attributes, "id")):
-        assert isinstance(attributes, dict)
-        dict.__setitem__(attributes, name, "43")  # what no ordinary code does
-    claims = throwaway_builder().intercom.claims(user, 0)
-    assert (claims["user_id"], claims["company"]["id"]) == ("42", "7")
 
 
 @pytest.mark.filterwarnings("ignore::fin_messenger_auth.FinMessengerAuthWarning")

@@ -8,6 +8,7 @@ http://shop.localhost:8000/ is one workspace, http://desk.localhost:8000/ the ot
 front end beside the npm package of the Messenger.
 """
 
+import os
 import secrets
 import sys
 from dataclasses import replace
@@ -21,7 +22,6 @@ from starlette.middleware.sessions import SessionMiddleware
 
 from fin_messenger_auth import TokenPairBuilder
 from fin_messenger_auth.page import NO_STORE, asettings_response, is_same_origin, strict_policy
-from fin_messenger_auth.page.snippet import WIDGET_BASE
 from fin_messenger_auth.sandbox import start_throwaway
 
 FRONT_END = Path(__file__).with_name("front_end")
@@ -35,7 +35,7 @@ def workspaces(builder=None):
     return {f"{name}.localhost": TokenPairBuilder.from_env(prefix=f"{name.upper()}_") for name in ("shop", "desk")}
 
 
-def create_app(builder=None, sandbox=None, scripts=FRONT_END / "dist"):
+def create_app(builder=None, scripts=FRONT_END / "dist"):
     """Make the site; ``scripts`` is where the bundles are."""
     app = FastAPI(openapi_url=None)
     app.add_middleware(
@@ -44,7 +44,7 @@ def create_app(builder=None, sandbox=None, scripts=FRONT_END / "dist"):
     app.mount("/scripts", StaticFiles(directory=scripts))
     builders = workspaces(builder)
     page = (FRONT_END / "index.html").read_text("utf-8")
-    widget_base = f"{sandbox}widget/" if sandbox else WIDGET_BASE
+    widget_base = os.environ.get("FIN_MESSENGER_WIDGET_BASE") or "https://widget.intercom.io/widget/"
 
     @app.get("/messenger/settings")
     async def settings(request: Request):
@@ -83,11 +83,12 @@ def create_app(builder=None, sandbox=None, scripts=FRONT_END / "dist"):
         markup = page
         for name, value in values.items():
             markup = markup.replace(f"[[{name}]]", value)
-        policy = strict_policy(nonce, also={"connect-src": [sandbox.rstrip("/")]} if sandbox else None)
-        return HTMLResponse(markup, headers={**NO_STORE, "Content-Security-Policy": policy})
+        return HTMLResponse(markup, headers={**NO_STORE, "Content-Security-Policy": strict_policy(nonce)})
 
     return app
 
 
 if __name__ == "__main__":
-    uvicorn.run(create_app(*(start_throwaway() if "--demo" in sys.argv else ())), port=8000)
+    demo, sandbox = start_throwaway() if "--demo" in sys.argv else (None, "")
+    os.environ["FIN_MESSENGER_WIDGET_BASE"] = sandbox and f"{sandbox}widget/"
+    uvicorn.run(create_app(demo), port=8000)

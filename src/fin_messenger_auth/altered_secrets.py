@@ -8,11 +8,7 @@ from collections.abc import Callable, Iterator
 
 
 def decode_base64(data: bytes) -> bytes:
-    """Decode Base64 or Base64URL, with or without padding (RFC 4648).
-
-    Raises:
-        ValueError: It is neither.
-    """
+    """Decode Base64 or Base64URL (RFC 4648), with or without padding; a ``ValueError`` says that it is neither."""
     if not data.isascii():
         raise ValueError("not Base64")
     return b64decode(data.translate(bytes.maketrans(b"-_", b"+/")) + b"==")
@@ -30,11 +26,7 @@ _ALTERATIONS: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
 
 
 def altered_secrets(secret: bytes) -> Iterator[tuple[str, bytes]]:
-    """Yield each alteration that is possible, in words that follow "the secret", and what it makes of the secret.
-
-    Args:
-        secret: The secret as Intercom shows it.
-    """
+    """Yield each alteration that is possible, in words that follow "the secret", and what it makes of it."""
     for how, alter in _ALTERATIONS:
         try:
             yield how, alter(secret)

@@ -1,4 +1,4 @@
-"""The command line: one parser; each command is a file of ``commands``."""
+"""The command line: one parser; the commands are in ``commands``."""
 
 from __future__ import annotations
 
@@ -9,25 +9,17 @@ import sys
 import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import TextIO
 
-from .commands import assets, certificate, demo, doctor, inspect, jwk, jwks, keygen, metadata, sandbox, settings
+from .commands import assets, demo, doctor, inspect, keys, sandbox, settings
 from .errors import FinMessengerAuthError, FinMessengerAuthWarning
 
 PROGRAM = "fin-messenger-auth"
 
-_COMMANDS = (demo, settings, keygen, jwk, jwks, certificate, metadata, inspect, doctor, assets, sandbox)
+_COMMANDS = (demo, settings, keys, inspect, doctor, assets, sandbox)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command.
-
-    Args:
-        argv: The arguments; the process's own if left out.
-
-    Returns:
-        The exit status: 0 success, 1 an error or a negative answer. For wrong usage argparse exits with 2.
-    """
+    """Run one command, and return the exit status: 0 fine, 1 the answer is no. argparse exits with 2."""
     arguments = _parser().parse_args(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without "✓" shows "?"
@@ -65,13 +57,5 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _show_warning(  # noqa: PLR0913, PLR0917 - the signature that the warnings module calls
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
-    del category, filename, lineno, file, line
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     sys.stderr.write(f"{PROGRAM}: warning: {message}\n")

@@ -4,49 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Protocol, TypedDict, TypeVar, cast
+from typing import Any, Protocol, TypeVar
 
 from .errors import ConfigurationError, KeyUnavailableError, collect_warnings, masked, raise_first
 from .intercom import TOKEN as INTERCOM_TOKEN
 from .intercom import IntercomMinter
 from .json_values import configured_string
-from .jws import DEFAULT_LIFETIME, whole_seconds
 from .keys import MaskedBytes, StringKeySource
-from .outages import OnSigningError, checked_policy
+from .minter import DEFAULT_LIFETIME, whole_seconds
+from .outages import checked_policy
 from .salesforce import ALGORITHMS, SalesforceMinter, checked_audience, checked_issuer
 from .salesforce import TOKEN as SALESFORCE_TOKEN
-from .settings import Region, api_base_of
+from .settings import api_base_of
 from .signers import AsyncSigner, HMACSigner, RSASigner, Signer, check_signer_for, configured_secret
-from .variables import IN_FILES, KEY, KEY_ID, PASSWORD, SECRET, Variables, phrase
+from .variables import ALL_VARIABLES, KEY, KEY_ID, PASSWORD, SECRET, Variables, phrase
 
-FIN_MANAGED = "fin-managed"
-"""The value of ``SALESFORCE_IDENTITY`` that says that Fin makes the second token."""
-
-INTERCOM_VARIABLES = ("INTERCOM_APP_ID", SECRET)
-"""What is always required."""
-
-SIGNER = "SALESFORCE_SIGNER"
-"""Names a signer of the group :data:`SIGNERS`, in place of ``SALESFORCE_PRIVATE_KEY``."""
-
-SIGNERS = "fin_messenger_auth.signers"
-"""The group of entry points that give a :class:`SignerFactory` a name."""
-
+FIN_MANAGED = "fin-managed"  # the value of SALESFORCE_IDENTITY that says that Fin makes the second token
+INTERCOM_VARIABLES = ("INTERCOM_APP_ID", SECRET)  # what is always required
+SIGNER = "SALESFORCE_SIGNER"  # names a signer, in place of SALESFORCE_PRIVATE_KEY
+SIGNERS = "fin_messenger_auth.signers"  # the group of entry points that give a SignerFactory a name
 _PLACE = ("SALESFORCE_ISSUER", "SALESFORCE_AUDIENCE")
 
-SALESFORCE_VARIABLES = (KEY, KEY_ID, *_PLACE)
-"""What goes together where the second token is made with your own key."""
-
-ALL_VARIABLES = (
-    *INTERCOM_VARIABLES,
-    *SALESFORCE_VARIABLES,
-    *(f"{name}_FILE" for name in IN_FILES),
-    *("INTERCOM_REGION", "INTERCOM_TOKEN_LIFETIME", "MESSENGER_ON_SIGNING_ERROR"),
-    *("SALESFORCE_IDENTITY", "SALESFORCE_TOKEN_LIFETIME", PASSWORD, SIGNER),
-)
-"""Every variable that is read, those of signers of other packages excepted."""
-
+SALESFORCE_VARIABLES = (KEY, KEY_ID, *_PLACE)  # what goes together where the second token is made with your own key
 _MAX_DIGITS = 10  # of a number of seconds: three centuries
-
 
 _T = TypeVar("_T")
 
@@ -69,29 +49,13 @@ class SignerFactory(Protocol):
         ...
 
 
-class BuilderArguments(TypedDict):
-    """What the environment says of a :class:`~fin_messenger_auth.TokenPairBuilder`."""
-
-    app_id: str
-    intercom: IntercomMinter
-    salesforce: SalesforceMinter | None
-    region: Region
-    on_signing_error: OnSigningError
-
-
 def read_environment(
     environ: Mapping[str, str] | None = None,
     *,
     prefix: str = "",
     salesforce_signer: Signer | AsyncSigner | None = None,
 ) -> Reading:
-    """Read the whole configuration. It raises nothing: every problem is in the result.
-
-    Args:
-        environ: The variables; the process's own environment if left out. Set but blank counts as missing.
-        prefix: What stands before each variable's name.
-        salesforce_signer: What signs the Salesforce token, in place of the variables that say where its key is.
-    """
+    """Read the whole configuration. It raises nothing: every problem is in the result."""
     reading = Reading(environ, prefix)
     reading.read(salesforce_signer)
     return reading
@@ -99,16 +63,7 @@ def read_environment(
 
 @masked
 def read_salesforce_signer(environ: Mapping[str, str] | None = None, *, prefix: str = "") -> Signer | AsyncSigner:
-    """Read the part of the configuration that says what signs the Salesforce token, for its JWK or certificate.
-
-    Args:
-        environ: As for :func:`read_environment`.
-        prefix: As for :func:`read_environment`.
-
-    Raises:
-        ConfigurationError: A variable is missing, contradicts another or has an invalid value.
-        KeyUnavailableError: A file that a variable names cannot be read; a remote key cannot be used.
-    """
+    """Read what signs the Salesforce token, and raise the first error, for the commands that need no more."""
     reading = Reading(environ, prefix)
     reading.require(*((SIGNER, KEY_ID) if reading.value(SIGNER) else (KEY,)))
     signer = reading.read_salesforce_signer(None)
@@ -118,33 +73,18 @@ def read_salesforce_signer(environ: Mapping[str, str] | None = None, *, prefix: 
 
 
 class Reading(Variables):
-    """What was read from the environment. Its ``repr`` shows none of it.
-
-    Attributes:
-        problems: What is wrong, in the order of reading. The builder raises the first error.
-        arguments: The builder's arguments; ``None`` if there is an error.
-        secret: The Messenger API Secret; ``None`` if it is missing or cannot be used.
-        password: The password of the private key; ``None`` likewise.
-        salesforce_signer: What signs the second token; ``None`` if Fin makes it or the key cannot be used.
-        kid: The key ID of the second token; ``None`` likewise.
-        key_files: The files that hold a secret or a key, by the variable that names them.
-    """
+    """What was read from the environment, and what is wrong with it. Its ``repr`` shows none of it."""
 
     def __init__(self, environ: Mapping[str, str] | None, prefix: str) -> None:
         super().__init__(environ, prefix)
-        self.arguments: BuilderArguments | None = None
+        self.arguments: dict[str, Any] | None = None  # of the builder; each is None if it is missing or wrong
         self.secret: MaskedBytes | None = None
         self.password: MaskedBytes | None = None
         self.salesforce_signer: Signer | AsyncSigner | None = None
         self.kid: str | None = None
 
-    def checked_arguments(self) -> BuilderArguments:
-        """Return the builder's arguments, after issuing the warnings.
-
-        Raises:
-            ConfigurationError: A variable is missing, contradicts another or has an invalid value; the first error.
-            KeyUnavailableError: A file that a variable names cannot be read.
-        """
+    def checked_arguments(self) -> dict[str, Any]:
+        """Issue the warnings, raise the first error, or else return the builder's arguments."""
         raise_first(self.problems)
         assert self.arguments is not None  # noqa: S101 - there is no error
         return self.arguments
@@ -170,7 +110,7 @@ class Reading(Variables):
                 "app_id": app_id,
                 "intercom": intercom,
                 "salesforce": salesforce,
-                "region": cast("Region", region),
+                "region": region,
                 "on_signing_error": policy,
             }
 
@@ -181,28 +121,27 @@ class Reading(Variables):
                 self.note(f"{self.prefix}{name}: expected a str, got {type(value).__name__}.", "argument-invalid")
 
     def _check_completeness(self, own: Sequence[str], given: Signer | AsyncSigner | None) -> None:
-        """Check what must be set together; a lost variable must never turn every chat into a guest's."""
+        """Check what must be set together; a missing variable must never make every chat a guest's."""
         identity, identity_name = self.value("SALESFORCE_IDENTITY"), self.prefix + "SALESFORCE_IDENTITY"
+        argument = [] if given is None else ["salesforce_signer"]
         keys = [name for name in (KEY, SIGNER) if name in own]
-        says_own = [*(["salesforce_signer"] if given is not None else []), *(self.prefix + name for name in own)]
+        say_own = argument + [self.prefix + name for name in own]
         self.require(*INTERCOM_VARIABLES)
-        if says_own and not identity:
-            if given is not None:
-                self.require(*_PLACE, why=" too, as they go with salesforce_signer")
-            else:
-                self.require(*(keys or [KEY])[:1], KEY_ID, *_PLACE, why=" too, as all four go together")
-        if len(keys) > 1 or (keys and given is not None):
-            both = [*(["salesforce_signer"] if given is not None else []), *(self.prefix + name for name in keys)]
-            self.note(f"{' and '.join(both)} each say what signs; set only one.", "salesforce-signer-ambiguous")
+        if argument and not identity:
+            self.require(*_PLACE, why=" too, as they go with salesforce_signer")
+        elif own and not identity:
+            self.require(*(keys or [KEY])[:1], KEY_ID, *_PLACE, why=" too, as all four go together")
+        if len(say_what := argument + [self.prefix + name for name in keys]) > 1:
+            self.note(f"{' and '.join(say_what)} each say what signs; set only one.", "salesforce-signer-ambiguous")
         if identity and identity != FIN_MANAGED:
             self.note(f"{identity_name}: expected {FIN_MANAGED}.", "salesforce-signer-ambiguous")
-        elif identity and says_own:
+        elif identity and say_own:
             self.note(
-                f"{identity_name}={FIN_MANAGED} says that Fin makes the Salesforce token, and {phrase(says_own)} that "
+                f"{identity_name}={FIN_MANAGED} says that Fin makes the Salesforce token, and {phrase(say_own)} that "
                 "you do; unset one or the other.",
                 "salesforce-signer-ambiguous",
             )
-        elif not (identity or says_own):
+        elif not (identity or say_own):
             self.note(
                 f"Who makes the Salesforce token? If Fin does, set {identity_name}={FIN_MANAGED}; "
                 f"if you do, with your own key, set {self.names(SALESFORCE_VARIABLES)}, or {self.prefix}{SIGNER} in "
@@ -258,12 +197,7 @@ class Reading(Variables):
         return self.attempt(lambda: RSASigner(source, kid=kid, password=opener), variable)
 
     def _made_by(self, name: str, kid: str) -> Signer | AsyncSigner:
-        """Return what the factory of that name makes.
-
-        Raises:
-            ConfigurationError: No installed package has the name, or several have it; what the factory raises.
-            KeyUnavailableError: The factory cannot be loaded or failed.
-        """
+        """Return what the factory of that name makes."""
         from importlib.metadata import entry_points  # noqa: PLC0415 - 15 ms, for this one variable
 
         named = entry_points(group=SIGNERS)

@@ -43,23 +43,15 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-class _Coded:
-    """What the errors and the warning have in common: a message, and the code of a finding.
+class _Coded(Exception):  # noqa: N818 - the warning is one, too
+    """A message, which says what is wrong and how to fix it, and the code of the finding that says the same."""
 
-    Args:
-        message: What is wrong and how to fix it, without the value.
-        code: The code of the finding; that of the class if left out, as where a key source of your own raises.
-    """
-
-    default_code: ClassVar[str]
-    code: str
-    message: str
-    args: tuple[Any, ...]
+    default_code: ClassVar[str]  # for a key source of your own, which need not know the codes
 
     def __init__(self, message: str, code: str | None = None) -> None:
-        self.message = message
-        self.code = code or self.default_code
-        self.args = (message, self.code)  # all of it, so that a pickle restores it
+        super().__init__(message)
+        self.message: str = message
+        self.code: str = code or self.default_code
 
     def __str__(self) -> str:
         """Return the message."""
@@ -113,13 +105,11 @@ class InvalidClaimError(_Coded, FinMessengerAuthError, ValueError):
     """
 
     default_code = "claim-invalid"
-    args: tuple[Any, ...]
-    claim: str
 
     def __init__(self, claim: str, message: str, code: str | None = None) -> None:
         super().__init__(f"{claim}: {message}", code)
-        self.args = (claim, message, self.code)
-        self.claim = claim
+        self.args = (claim, message)  # what a pickle passes to this constructor
+        self.claim: str = claim
 
 
 class SigningError(FinMessengerAuthError):
@@ -161,28 +151,25 @@ class FinMessengerAuthWarning(_Coded, UserWarning):
 Problem = ConfigurationError | KeyUnavailableError | FinMessengerAuthWarning
 """An error or a warning that a check lists, and that a constructor raises or issues."""
 
-_collected: ContextVar[list[FinMessengerAuthWarning] | None] = ContextVar("collected_warnings", default=None)
+_collected: ContextVar[list[Problem] | None] = ContextVar("collected_warnings", default=None)
 
 
 def warn(message: str, code: str) -> None:
-    """Issue a warning that points at the first line outside this library, or collect it.
-
-    Args:
-        message: What is unwise and how to fix it, without the value.
-        code: The code of the finding that says the same.
-    """
-    warning = FinMessengerAuthWarning(message, code)
-    collected = _collected.get()
+    """Issue a warning that points at the first line outside this library, or collect it."""
+    warning, collected = FinMessengerAuthWarning(message, code), _collected.get()
     if collected is not None:
         collected.append(warning)
-    else:
-        warnings.warn(warning, stacklevel=_depth_of_caller())
+        return
+    level, frame = 1, sys._getframe()  # noqa: SLF001 - how the standard library finds the caller, too
+    while frame.f_back is not None and _is_ours(frame):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(warning, stacklevel=level)
 
 
 @contextmanager
-def collect_warnings() -> Iterator[list[FinMessengerAuthWarning]]:
+def collect_warnings() -> Iterator[list[Problem]]:
     """Collect the warnings of this library in a list instead of issuing them, in this thread or task only."""
-    collected: list[FinMessengerAuthWarning] = []
+    collected: list[Problem] = []
     token = _collected.set(collected)
     try:
         yield collected
@@ -191,27 +178,27 @@ def collect_warnings() -> Iterator[list[FinMessengerAuthWarning]]:
 
 
 def raise_first(problems: Iterable[Problem]) -> None:
-    """Raise the first error among ``problems``, after issuing the warnings before it.
-
-    Raises:
-        ConfigurationError: It is the first error.
-        KeyUnavailableError: It is the first error.
-    """
+    """Raise the first error among ``problems``, after issuing the warnings before it."""
     for problem in problems:
         if isinstance(problem, FinMessengerAuthError):
             raise problem
         warn(problem.message, problem.code)
 
 
-def problems_of(make: Callable[[], object]) -> list[Problem]:
-    """Call ``make``, and return its warnings and its error instead of issuing and raising them."""
-    problems: list[Problem] = []
-    with collect_warnings() as collected:
+def attempt(make: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> tuple[_T | None, list[Problem]]:
+    """Return what ``make`` returns, or ``None``, and its warnings and its error instead of issuing and raising them."""
+    made = None
+    with collect_warnings() as problems:
         try:
-            make()
+            made = make(*args, **kwargs)
         except (ConfigurationError, KeyUnavailableError) as error:
             problems.append(error.with_traceback(None))  # its local variables may hold a secret
-    return [*collected, *problems]
+    return made, problems
+
+
+def problems_of(make: Callable[_P, object], *args: _P.args, **kwargs: _P.kwargs) -> list[Problem]:
+    """Return the warnings and the error of ``make``."""
+    return attempt(make, *args, **kwargs)[1]
 
 
 def masked(function: Callable[_P, _T]) -> Callable[_P, _T]:
@@ -233,7 +220,7 @@ def masked(function: Callable[_P, _T]) -> Callable[_P, _T]:
 
 
 def amasked(function: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, Coroutine[Any, Any, _T]]:
-    """Do for a coroutine function what :func:`masked` does for a function."""
+    """Do for a coroutine function what :func:`masked` does for other functions."""
 
     @wraps(function)
     async def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
@@ -248,7 +235,7 @@ def amasked(function: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, Cor
 
 
 def masked_class(kind: type[_T]) -> type[_T]:
-    """Do for the constructor of a dataclass what :func:`masked` does for a function."""
+    """Do for the constructor of a dataclass what :func:`masked` does for functions."""
     setattr(kind, "__init__", masked(vars(kind)["__init__"]))  # noqa: B010 - type checkers refuse an assignment
     return kind
 
@@ -269,10 +256,3 @@ def _clear_frames(error: BaseException | None) -> None:
 
 def _is_ours(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__")).partition(".")[0] == _PACKAGE
-
-
-def _depth_of_caller() -> int:
-    depth, frame = 1, sys._getframe(1)  # noqa: SLF001 - how the standard library finds the caller, too
-    while frame.f_back is not None and _is_ours(frame):
-        depth, frame = depth + 1, frame.f_back
-    return depth

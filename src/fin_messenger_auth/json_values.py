@@ -3,53 +3,62 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
-from functools import singledispatch
-from json import JSONDecoder
-from typing import Any, Final, NoReturn, TypeVar
+from json import JSONDecoder, dumps, loads
+from types import MappingProxyType, NoneType
+from typing import Any, Final, NoReturn, Self
 
 from .errors import ConfigurationError, InvalidClaimError
 
-_T = TypeVar("_T")
-
 fill: Final = object.__setattr__
-"""How an immutable object fills itself in ``__init__``."""
+"""How a frozen dataclass sets an attribute in ``__post_init__``."""
 
-MAX_DEPTH = 64
-"""How deep lists and objects may be nested. Real attributes are flat (see ``users``)."""
-
-MAX_VALUES = 100_000
-"""How many values one attribute or setting may hold in all."""
-
-MAX_SAFE_INTEGER = 2**53 - 1
-"""The largest integer that a browser reads without rounding it (RFC 8259 §6)."""
-
+MAX_DEPTH = 64  # how deep lists and objects may be nested. Real attributes are flat
+MAX_VALUES = 100_000  # how many values one attribute or setting may hold in all
+MAX_SAFE_INTEGER = 2**53 - 1  # the largest integer that a browser reads without rounding it (RFC 8259 §6)
 _MAX_INTEGER_BITS = 1023  # the largest that a reader can hold that keeps numbers as doubles (RFC 8259 §6)
 
-MAX_JSON_LENGTH = 2_000_000
-"""Characters of a JSON document from elsewhere."""
-
+MAX_JSON_LENGTH = 2_000_000  # characters of a JSON document from elsewhere
 _QUOTES = "\"'`"
 
-# What null, a missing value or nobody becomes when it is converted to a string, in lower case.
+# What null, a missing value or an anonymous user becomes when it is converted to a string, in lower case.
 _LOST = frozenset({"", "none", "null", "undefined", "nan", "nil", "anonymoususer", "[object object]"})
 
 _INVISIBLE_LETTERS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"  # printable to Python, blank to everybody
 
 
+def fill_once(instance: object, /, **values: object) -> None:
+    """Set the attributes of an immutable object in its ``__init__``, which cannot be called a second time."""
+    if hasattr(instance, next(iter(values))):
+        raise TypeError(f"{type(instance).__name__} is immutable; make a new one.")
+    for name, value in values.items():
+        fill(instance, name, value)
+
+
+class Frozen:
+    """A base for objects that do not change once ``__init__`` has filled them."""
+
+    __slots__ = ()
+
+    def __setattr__(self, name: str, _value: object) -> NoReturn:
+        """Refuse to be changed."""
+        raise AttributeError(f"{type(self).__name__} is immutable; make a new one instead of setting {name}.")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        """Refuse to be changed."""
+        raise AttributeError(f"{type(self).__name__} is immutable; {name} cannot be deleted.")
+
+    def __copy__(self, _memo: object = None) -> Self:
+        """Return the object itself."""
+        return self
+
+    __deepcopy__ = __copy__
+
+
 def configured_string(value: object, name: str) -> str:
-    """Return ``value``, checked to be a string that can be compared byte for byte.
-
-    Args:
-        value: What the application was configured with: a key ID, an issuer, an audience, an app id.
-        name: What to call it in the error.
-
-    Raises:
-        ConfigurationError: It is not a ``str`` or not valid Unicode; it is blank; whitespace, a newline or a quote
-            is around it, which both platforms would compare too.
-    """
+    """Return a key ID, an issuer, an audience or an app id, checked: the platforms compare them byte for byte."""
     if not isinstance(value, str):
         raise ConfigurationError(f"{name}: expected a str, got {type(value).__name__}.")
     plain = str.__str__(value[:])
@@ -71,10 +80,10 @@ def is_wrapped(value: str) -> bool:
 
 
 def is_lost(value: str) -> bool:
-    """Tell whether an id is one that was lost on its way: blank, invisible, or null converted to a string."""
+    """Tell whether an ID is blank, invisible, or null converted to a string, in quotes or not."""
     if not (value.isascii() and value.isprintable()):
         value = "".join(each for each in value if each.isprintable() and each not in _INVISIBLE_LETTERS)
-    return value.strip().lower() in _LOST
+    return value.strip(" " + _QUOTES).lower() in _LOST
 
 
 def looks_like_email(value: str) -> bool:
@@ -84,80 +93,21 @@ def looks_like_email(value: str) -> bool:
 
 
 def json_value(value: object, name: str) -> Any:  # noqa: ANN401 - JSON is what its reader makes of it
-    """Return a fresh copy of ``value`` that is made of plain JSON values only.
+    """Return a fresh copy of an attribute or setting, made of plain JSON values that every reader restores.
 
-    Types are kept: ``False``, ``0``, ``""`` and ``None`` come back as they are. Tuples become lists,
-    aware datetimes become Unix seconds, subclasses (``IntEnum``, Django's ``SafeString``) their base.
-
-    Args:
-        value: The value of one attribute or setting. It is not changed.
-        name: The name of that attribute or setting, for the error.
-
-    Raises:
-        InvalidClaimError: JSON has no such value (NaN, infinity, sets, bytes, objects, keys that are
-            not strings), or a reader would not restore it: lone surrogates, integers beyond the
-            range of a double, naive datetimes, cycles, nesting deeper than :data:`MAX_DEPTH`, more
-            than :data:`MAX_VALUES` values.
+    ``False``, ``0``, ``""`` and ``None`` stay as they are. Tuples become lists, aware datetimes Unix seconds,
+    subclasses (``IntEnum``, Django's ``SafeString``) and lazy objects their base.
     """
     try:
-        return _plain(value, _Walk(name))
+        return _Copy(name).of(value)
     except InvalidClaimError:
         raise
     except Exception as error:
         raise _unreadable(name) from error
 
 
-def read_json(document: str | bytes) -> Any:  # noqa: ANN401 - any JSON
-    """Read a JSON document that came from elsewhere: the one reader of JSON.
-
-    Args:
-        document: The document, as UTF-8 if it is ``bytes``.
-
-    Raises:
-        ValueError: It is not valid JSON (RFC 8259), or readers may differ about it: a member that is there twice (RFC
-            7515 §4), NaN or infinity, a lone surrogate, nesting deeper than :data:`MAX_DEPTH`, or more than
-            :data:`MAX_JSON_LENGTH` characters. Neither the message nor a cause holds any of it.
-    """
-    read = []
-    if len(document) <= MAX_JSON_LENGTH:
-        with suppress(ValueError, RecursionError):
-            text = document if isinstance(document, str) else document.decode()
-            read.append(_decoder.decode(text))
-    if not read or not _is_flat(read[0], MAX_DEPTH):
-        raise ValueError("not valid JSON")
-    return read[0]
-
-
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        raise ValueError("a member is there twice")
-    return members
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if not math.isfinite(number):
-        raise ValueError("JSON has no NaN or infinity")
-    return number
-
-
-def _is_flat(value: object, levels: int) -> bool:
-    if not isinstance(value, dict | list):
-        return True
-    inside = value.values() if isinstance(value, dict) else value
-    return levels > 0 and all(_is_flat(each, levels - 1) for each in inside)
-
-
-_decoder = JSONDecoder(object_pairs_hook=_members, parse_float=_finite, parse_constant=_finite)
-
-
 def json_string(value: str, name: str) -> str:
-    """Return a string as a plain ``str``: what :func:`json_value` does with one, but faster.
-
-    Raises:
-        InvalidClaimError: It contains a lone surrogate.
-    """
+    """Return a string as a plain ``str``: what :func:`json_value` does with one, but faster."""
     plain = str.__str__(value[:])
     if not _is_unicode(plain):
         raise InvalidClaimError(name, "the string contains a lone surrogate, which UTF-8 cannot encode.")
@@ -165,15 +115,7 @@ def json_string(value: str, name: str) -> str:
 
 
 def json_items(values: object, name: str) -> list[tuple[str, object]]:
-    """Return the items of a mapping from names to values, the names checked to be plain strings.
-
-    Args:
-        values: What was passed as ``attributes=`` or ``extra=``.
-        name: What to call it in the error.
-
-    Raises:
-        InvalidClaimError: It is not a mapping, cannot be read, or a name is not a string.
-    """
+    """Return the items of what was passed as ``attributes=`` or ``extra=``, with names checked to be plain strings."""
     if not isinstance(values, Mapping):
         raise InvalidClaimError(name, f"expected a mapping of names to values, got {type(values).__name__}.")
     try:
@@ -184,58 +126,19 @@ def json_items(values: object, name: str) -> list[tuple[str, object]]:
         raise _unreadable(name) from error
 
 
-def _without(*methods: str) -> Callable[[type[_T]], type[_T]]:
-    """Make a class refuse the methods that would change it."""
+def read_json(document: str | bytes) -> Any:  # noqa: ANN401 - any JSON
+    """Read a JSON document from elsewhere, or raise a ``ValueError`` that holds none of it, nor does a cause.
 
-    def refuse(*_: object, **__: object) -> NoReturn:
-        raise TypeError("This value is immutable; make a new MessengerUser or Company instead.")
-
-    def decorate(kind: type[_T]) -> type[_T]:
-        for name in methods:
-            setattr(kind, name, refuse)
-        return kind
-
-    return decorate
-
-
-@_without("__setitem__", "__delitem__", "__ior__", "clear", "pop", "popitem", "setdefault", "update")
-class FrozenDict(dict[str, Any]):
-    """A dict that refuses to be changed, so that what was checked is what is signed."""
-
-    __slots__ = ()
-
-    def __reduce__(self) -> tuple[type[FrozenDict], tuple[dict[str, Any]]]:
-        """Copy and pickle as a whole, since items cannot be set one by one."""
-        return type(self), (dict(self),)
-
-
-@_without("__setitem__", "__delitem__", "__iadd__", "__imul__", "append", "clear", "extend", "insert")
-@_without("pop", "remove", "reverse", "sort")
-class FrozenList(list[Any]):
-    """A list that refuses to be changed."""
-
-    __slots__ = ()
-
-    def __reduce__(self) -> tuple[type[FrozenList], tuple[list[Any]]]:
-        """Copy and pickle as a whole."""
-        return type(self), (list(self),)
-
-
-def frozen(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Return a plain JSON value whose lists and dicts refuse to be changed, all the way down."""
-    if isinstance(value, dict):
-        return FrozenDict({name: frozen(item) for name, item in value.items()})
-    return FrozenList(map(frozen, value)) if isinstance(value, list) else value
-
-
-def thawed(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Return what :func:`frozen` was given: fresh, plain lists and dicts."""
-    if type(value) is FrozenDict:
-        return {name: thawed(item) if type(item) in _FROZEN else item for name, item in value.items()}
-    return list(map(thawed, value)) if type(value) is FrozenList else value
-
-
-_FROZEN = (FrozenDict, FrozenList)
+    Refused besides what is not JSON (RFC 8259): a member twice (RFC 7515 §4) and what :func:`json_value` refuses.
+    """
+    read = []
+    if len(document) <= MAX_JSON_LENGTH:
+        with suppress(ValueError, RecursionError):
+            text = document if isinstance(document, str) else document.decode()
+            read.append(json_value(_decoder.decode(text), "JSON"))
+    if not read:
+        raise ValueError("not valid JSON")
+    return read[0]
 
 
 def has_unsafe_integer(value: object) -> bool:
@@ -247,31 +150,134 @@ def has_unsafe_integer(value: object) -> bool:
     return isinstance(value, list) and any(map(has_unsafe_integer, value))
 
 
-class _Walk:
-    """One walk through a value: whose it is, which containers it is inside of, how much it has seen."""
+class FrozenMapping(Frozen, Mapping[str, Any]):
+    """Plain JSON values by name. Lists and objects are kept as text, so that a reader gets a copy of them."""
 
-    __slots__ = ("inside", "name", "seen")
+    __slots__ = ("_values",)
+
+    _values: Mapping[str, Any]
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        texts = {name: dumps(value).encode() for name, value in values.items() if isinstance(value, dict | list)}
+        fill_once(self, _values=MappingProxyType(values | texts))
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - any JSON
+        """Return a value, each time a copy."""
+        return _read(self._values[name])
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names."""
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        """Return the number of values."""
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        """Show the values as a dict."""
+        return repr(thawed(self))
+
+    def __deepcopy__(self, _memo: object = None) -> Any:  # noqa: ANN401 - not of this type
+        """Return a plain dict, for ``dataclasses.asdict``."""
+        return thawed(self)
+
+    def __reduce__(self) -> tuple[type[Self], tuple[dict[str, Any]]]:
+        """Pickle as a whole, since attributes cannot be set one by one."""
+        return type(self), (thawed(self),)
+
+
+def thawed(values: Any) -> dict[str, Any]:  # noqa: ANN401 - a FrozenMapping, in a field that says Mapping
+    """Return the values of a :class:`FrozenMapping` as a fresh, plain dict."""
+    return {name: _read(value) for name, value in values._values.items()}  # noqa: SLF001 - of this module
+
+
+def _read(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    return loads(value.decode()) if type(value) is bytes else value
+
+
+class _Copy:
+    """A copy in the making: whose it is, how deep it is in lists and objects, how many values it has seen.
+
+    Each conversion converts first and checks the result: a lazy object answers for the value behind it, and a subclass
+    may override whatever would be checked.
+    """
+
+    __slots__ = ("depth", "name", "seen")
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.inside: list[int] = []
+        self.depth = 0
         self.seen = 0
 
-    def enter(self, container: Collection[object]) -> None:
-        self.seen += len(container)
-        if id(container) in self.inside:
-            self.refuse("contains itself")
-        if len(self.inside) == MAX_DEPTH:
-            self.refuse(f"is nested deeper than {MAX_DEPTH} levels")
+    def of(self, value: object) -> Any:  # noqa: ANN401 - any JSON
+        for kind, convert in _CONVERSIONS:
+            if isinstance(value, kind):
+                return convert(self, value)
+        raise self.error(
+            f"{type(value).__name__} is not a JSON type; convert it to a str, int, float, bool, list or dict first."
+        )
+
+    def integer(self, value: int) -> int:
+        plain = int.__int__(value.__int__())
+        if plain.bit_length() > _MAX_INTEGER_BITS:
+            raise self.error("the integer is too large for JSON readers; send it as a str.")
+        return plain
+
+    def number(self, value: float) -> float:
+        plain = float.__float__(value.__float__())
+        if not math.isfinite(plain):
+            raise self.error("JSON has no NaN or infinity.")
+        return plain
+
+    def time(self, value: datetime) -> int:
+        if value.utcoffset() is None:
+            raise self.error(
+                "a naive datetime depends on the machine's time zone; use an aware one, such as datetime.now(UTC)."
+            )
+        return math.floor(value.timestamp())
+
+    def mapping(self, value: Mapping[object, object]) -> dict[str, Any]:
+        self.enter(len(value))
+        plain = {_key(key, self.name): self.of(item) for key, item in value.items()}
+        self.depth -= 1
+        return plain
+
+    def sequence(self, value: list[object] | tuple[object, ...]) -> list[Any]:
+        self.enter(len(value))
+        plain = [self.of(item) for item in value]
+        self.depth -= 1
+        return plain
+
+    def enter(self, size: int) -> None:
+        self.depth += 1
+        self.seen += size
+        if self.depth > MAX_DEPTH:
+            raise self.error(
+                f"the value contains itself or is nested deeper than {MAX_DEPTH} levels; send flat values."
+            )
         if self.seen > MAX_VALUES:
-            self.refuse(f"has more than {MAX_VALUES} values")
-        self.inside.append(id(container))
+            raise self.error(f"the value has more than {MAX_VALUES} values; send fewer, flat values.")
 
-    def leave(self) -> None:
-        self.inside.pop()
+    def error(self, message: str) -> InvalidClaimError:
+        return InvalidClaimError(self.name, message)
 
-    def refuse(self, what: str) -> NoReturn:
-        raise InvalidClaimError(self.name, f"the value {what}; send fewer, flat values.")
+
+_CONVERSIONS: tuple[tuple[type | tuple[type, ...], Callable[[_Copy, Any], Any]], ...] = (
+    (NoneType, lambda _copy, _none: None),
+    (bool, lambda _copy, value: value == True),  # noqa: E712 - a lazy object answers this with a plain bool
+    (str, lambda copy, value: json_string(value, copy.name)),
+    (int, _Copy.integer),
+    (float, _Copy.number),
+    (datetime, _Copy.time),
+    (Mapping, _Copy.mapping),
+    ((list, tuple), _Copy.sequence),
+)
+
+
+def _key(key: object, name: str) -> str:
+    if not isinstance(key, str):
+        raise InvalidClaimError(name, f"expected names of type str, got {type(key).__name__}.")
+    return json_string(key, name)
 
 
 def _unreadable(name: str) -> InvalidClaimError:
@@ -281,84 +287,16 @@ def _unreadable(name: str) -> InvalidClaimError:
 def _is_unicode(text: str) -> bool:
     if text.isascii():
         return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    with suppress(UnicodeEncodeError):
+        return bool(text.encode())
+    return False
 
 
-# Each handler converts first and checks the result: a lazy object answers for the value behind it, and a
-# subclass may override whatever would be checked.
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("a member is there twice")
+    return members
 
 
-@singledispatch
-def _plain(value: object, walk: _Walk) -> Any:  # noqa: ANN401
-    raise InvalidClaimError(
-        walk.name,
-        f"{type(value).__name__} is not a JSON type; convert it to a str, int, float, bool, list or dict first.",
-    )
-
-
-@_plain.register(type(None))
-def _(_value: None, _walk: _Walk) -> None:
-    return None
-
-
-@_plain.register(bool)
-def _(value: bool, _walk: _Walk) -> bool:  # noqa: FBT001
-    return value == True  # noqa: E712 - a lazy object answers this with a plain bool
-
-
-@_plain.register(str)
-def _(value: str, walk: _Walk) -> str:
-    return json_string(value, walk.name)
-
-
-@_plain.register(int)
-def _(value: int, walk: _Walk) -> int:
-    plain = int.__int__(value.__int__())
-    if plain.bit_length() > _MAX_INTEGER_BITS:
-        raise InvalidClaimError(walk.name, "the integer is too large for JSON readers; send it as a str.")
-    return plain
-
-
-@_plain.register(float)
-def _(value: float, walk: _Walk) -> float:
-    plain = float.__float__(value.__float__())
-    if not math.isfinite(plain):
-        raise InvalidClaimError(walk.name, "JSON has no NaN or infinity.")
-    return plain
-
-
-@_plain.register(datetime)
-def _(value: datetime, walk: _Walk) -> int:
-    if value.utcoffset() is None:
-        raise InvalidClaimError(
-            walk.name,
-            "a naive datetime depends on the machine's time zone; use an aware one, such as datetime.now(UTC).",
-        )
-    return math.floor(value.timestamp())
-
-
-@_plain.register(Mapping)
-def _(value: Mapping[object, object], walk: _Walk) -> dict[str, Any]:
-    walk.enter(value)
-    plain = {_key(key, walk.name): _plain(item, walk) for key, item in value.items()}
-    walk.leave()
-    return plain
-
-
-@_plain.register(list)
-@_plain.register(tuple)
-def _(value: list[object] | tuple[object, ...], walk: _Walk) -> list[Any]:
-    walk.enter(value)
-    plain = [_plain(item, walk) for item in value]
-    walk.leave()
-    return plain
-
-
-def _key(key: object, name: str) -> str:
-    if not isinstance(key, str):
-        raise InvalidClaimError(name, f"expected names of type str, got {type(key).__name__}.")
-    return json_string(key, name)
+_decoder = JSONDecoder(object_pairs_hook=_members)

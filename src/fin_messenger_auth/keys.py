@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn, Protocol
 
 from .errors import ConfigurationError, KeyUnavailableError, masked
-from .json_values import fill
+from .json_values import Frozen, fill_once
 
 _PEM_ARMOUR = b"-----BEGIN "
 _EXTENSIONS = (".crt", ".json", ".key", ".p8", ".pem", ".txt")
@@ -52,36 +52,20 @@ class MaskedBytes(bytes):
         return MaskedBytes(self.replace(rb"\r", b"").replace(rb"\n", b"\n"))
 
     def without_line_end(self) -> MaskedBytes:
-        """Drop one trailing line end, which editors and ``echo`` put behind a secret in a file."""
+        """Drop one trailing line end, which editors and ``echo`` write at the end of a file."""
         return MaskedBytes(self.removesuffix(b"\n").removesuffix(b"\r"))
 
 
-class Sealed:
+class Sealed(Frozen):
     """For objects that hold key material: immutable, never pickled, and a copy is the object itself."""
 
     __slots__ = ()
-
-    def __setattr__(self, name: str, _value: object) -> NoReturn:
-        """Refuse to be changed."""
-        raise AttributeError(f"{type(self).__name__} is immutable; make a new one instead of setting {name}.")
-
-    def __delattr__(self, name: str) -> NoReturn:
-        """Refuse to be changed."""
-        raise AttributeError(f"{type(self).__name__} is immutable; {name} cannot be deleted.")
 
     def __reduce__(self) -> NoReturn:
         """Refuse to be pickled: a pickle would contain the key."""
         raise TypeError(
             f"{type(self).__name__} holds a key and refuses to be pickled; create it in the process that uses it."
         )
-
-    def __copy__(self) -> Sealed:
-        """Return the object itself: it is immutable."""
-        return self
-
-    def __deepcopy__(self, _memo: dict[int, object]) -> Sealed:
-        """Return the object itself: it is immutable."""
-        return self
 
 
 class EnvKeySource(Sealed):
@@ -101,8 +85,7 @@ class EnvKeySource(Sealed):
     _name: str
 
     def __init__(self, name: str, *, environ: Mapping[str, str] | None = None) -> None:
-        fill(self, "_name", name)
-        fill(self, "_environ", os.environ if environ is None else environ)
+        fill_once(self, _name=name, _environ=os.environ if environ is None else environ)
 
     def __repr__(self) -> str:
         """Name the variable, not its value."""
@@ -141,11 +124,11 @@ class FileKeySource(Sealed):
     def __init__(self, path: str | os.PathLike[str]) -> None:
         if not isinstance(path, str | os.PathLike):
             raise ConfigurationError(f"FileKeySource: expected a file path, got {type(path).__name__}.")
-        fill(self, "_path", os.fspath(path))
-        if _PEM_ARMOUR.decode() in self._path:
+        if _PEM_ARMOUR.decode() in os.fsdecode(path):
             raise ConfigurationError(
                 "FileKeySource: expected a file path, got PEM data; pass PEM data to StringKeySource."
             )
+        fill_once(self, _path=os.fspath(path))
 
     def __repr__(self) -> str:
         """Name the file."""
@@ -193,7 +176,7 @@ class StringKeySource(Sealed):
     def __init__(self, value: str | bytes) -> None:
         if not isinstance(value, str | bytes):
             raise ConfigurationError(f"StringKeySource: expected a str or bytes, got {type(value).__name__}.")
-        fill(self, "_value", MaskedBytes(value.encode(errors="surrogatepass") if isinstance(value, str) else value))
+        fill_once(self, _value=MaskedBytes(value.encode(errors="surrogatepass") if isinstance(value, str) else value))
 
     def __repr__(self) -> str:
         """Say that there is a value, and nothing about it."""
@@ -206,12 +189,7 @@ class StringKeySource(Sealed):
 
 @masked
 def read_key(source: KeySource) -> MaskedBytes:
-    """Read a source, whoever wrote it, and wrap its errors.
-
-    Raises:
-        KeyUnavailableError: The source raised, or did not return bytes.
-        ConfigurationError: It is not a source, but perhaps the key or its path.
-    """
+    """Read a source, whoever wrote it, and wrap its errors."""
     if not callable(getattr(source, "read", None)):
         raise ConfigurationError(
             f"Expected a KeySource, got {type(source).__name__}; "

@@ -27,26 +27,14 @@ SECONDS_BETWEEN_RECORDS = 10.0
 
 
 def checked_policy(policy: object, name: str = "on_signing_error") -> OnSigningError:
-    """Return ``on_signing_error``, checked.
-
-    Args:
-        policy: What to check.
-        name: What to call it in the error.
-
-    Raises:
-        ConfigurationError: It is neither an outcome nor a plain function.
-    """
+    """Return ``on_signing_error``, or raise ``ConfigurationError`` if it is neither an outcome nor a plain function."""
     if (policy in OUTCOMES if isinstance(policy, str) else callable(policy)) and not iscoroutinefunction(policy):
         return cast("OnSigningError", policy)
     raise ConfigurationError(f"{name}: expected {_EXPECTED}, or in code a function that returns one of them.")
 
 
 def outcome_of(policy: OnSigningError, error: SigningError) -> Outcome:
-    """Return what the policy makes of an error.
-
-    Raises:
-        ConfigurationError: The function returned something else; the error of the signer is the cause.
-    """
+    """Return what the policy makes of an error, or raise ``ConfigurationError`` if its function returned nonsense."""
     outcome = policy(error) if callable(policy) else policy
     if outcome in OUTCOMES:
         return outcome
@@ -67,12 +55,7 @@ class OutageLog:
         return self
 
     def write(self, error: SigningError, outcome: Outcome) -> None:
-        """Write a record, or count the failure for the next one.
-
-        Args:
-            error: What the signer raised.
-            outcome: What the page gets.
-        """
+        """Write a record of a failure and of what the page gets, or count it for the next one."""
         with self._lock():
             self._failures += 1
             now = time.monotonic()
@@ -89,11 +72,8 @@ class OutageLog:
 def log_error(message: str, error: BaseException, *arguments: object) -> None:
     """Write a record to the log ``fin_messenger_auth``, with the tracebacks of an error and its causes.
 
-    Args:
-        message: The message, with placeholders for ``arguments``.
-        error: What happened. Only our own errors are shown with their message: that of a client's error is a
-            service's, and may hold a credential or the signing input.
-        *arguments: The values of the placeholders.
+    Only our own errors are shown with their message: that of a client's error is a service's, and may hold a
+    credential or the signing input.
     """
     from logging import getLogger  # noqa: PLC0415 - 7 ms that a working page need not pay
 

@@ -1,4 +1,4 @@
-"""The one place where it all meets: a user in, two tokens and the settings out."""
+"""From a user to both tokens and the settings of the page."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from .environment import read_environment
 from .errors import ConfigurationError, InvalidClaimError, SigningError, amasked, masked, masked_class
 from .intercom import IntercomMinter
 from .json_values import configured_string, fill
+from .minter import Minter
 from .outages import OnSigningError, OutageLog, checked_policy, outcome_of
 from .salesforce import SalesforceMinter
 from .settings import PublicSettings, Region, api_base_of, checked_settings
@@ -31,8 +32,8 @@ class TokenPair:
 
     Args:
         intercom_user_jwt: Tells Fin and Intercom who the user is.
-        salesforce_identity_token: Tells Salesforce; ``None`` where Fin makes that token itself, or where its signer
-            failed and ``on_signing_error`` is ``intercom-only``.
+        salesforce_identity_token: Tells Salesforce who the user is; ``None`` where Fin makes that token itself, or
+            where its signer failed and ``on_signing_error`` is ``intercom-only``.
         expires_at: When the earlier of the two expires, in Unix seconds.
     """
 
@@ -52,8 +53,8 @@ class TokenPairBuilder:
         salesforce: Makes ``salesforce_identity_token``; ``None`` where Fin makes it.
         region: Where Intercom keeps the workspace's data: ``us``, ``eu`` or ``ap``.
         api_base: An origin to use instead of the region's.
-        identify: Turns the application's user into a :class:`MessengerUser`, or ``None`` if nobody
-            is signed in.
+        identify: Turns the application's user into a :class:`MessengerUser`, or ``None`` for an
+            anonymous visitor.
         clock: The time in Unix seconds. It is read once a pair, and once when the builder is made.
         on_signing_error: What a page gets when a signer fails: ``raise``, ``anonymous``, ``intercom-only`` (see
             :ref:`outages`), or a function that is given the :class:`~fin_messenger_auth.errors.SigningError` and
@@ -72,7 +73,7 @@ class TokenPairBuilder:
     clock: Callable[[], float] = time.time
     on_signing_error: OnSigningError = "raise"
     _anonymous: dict[str, Any] = field(init=False, repr=False)
-    _minters: tuple[IntercomMinter | SalesforceMinter, ...] = field(init=False, repr=False)
+    _minters: tuple[Minter, ...] = field(init=False, repr=False)
     _outages: OutageLog = field(init=False, repr=False)
     _seconds: int = field(init=False, repr=False)
 
@@ -233,7 +234,7 @@ class TokenPairBuilder:
             return [await self._amint(minter, visitor, now) for minter in self._minters]
         from asyncio import TaskGroup, sleep  # noqa: PLC0415 - 25 ms that a synchronous application need not pay
 
-        await sleep(0)  # a burst of pages finds its visitors in one turn of the loop, and signs in the next
+        await sleep(0)  # a burst of pages identifies its visitors in one turn of the loop, and signs in the next
         try:
             async with TaskGroup() as group:
                 tasks = [group.create_task(self._amint(minter, visitor, now)) for minter in self._minters]
@@ -241,21 +242,21 @@ class TokenPairBuilder:
             raise failures.exceptions[0] from failures.exceptions[0].__cause__
         return [task.result() for task in tasks]
 
-    def _mint(self, minter: IntercomMinter | SalesforceMinter, visitor: MessengerUser, now: int) -> str | None:
+    def _mint(self, minter: Minter, visitor: MessengerUser, now: int) -> str | None:
         try:
             return minter.mint(visitor, now)
         except SigningError as error:
             self._do_without(minter, error)
             return None
 
-    async def _amint(self, minter: IntercomMinter | SalesforceMinter, visitor: MessengerUser, now: int) -> str | None:
+    async def _amint(self, minter: Minter, visitor: MessengerUser, now: int) -> str | None:
         try:
             return await minter.amint(visitor, now)
         except SigningError as error:
             self._do_without(minter, error)
             return None
 
-    def _do_without(self, minter: IntercomMinter | SalesforceMinter, error: SigningError) -> None:
+    def _do_without(self, minter: Minter, error: SigningError) -> None:
         """Return if the page can do without this token; else raise what ends the pair."""
         outcome = outcome_of(self.on_signing_error, error)
         if outcome == "raise":
@@ -277,18 +278,14 @@ class TokenPairBuilder:
     ) -> dict[str, Any]:
         if not public and extra is None:
             return dict(self._anonymous)
-        return {**self._anonymous, **checked_settings(public, extra, lambda name: self._is_signed(visitor, name))}
-
-    def _is_signed(self, visitor: MessengerUser | None, name: str) -> bool:
-        return visitor is not None and self.intercom.signs(visitor, name)
+        return {
+            **self._anonymous,
+            **checked_settings(public, extra, lambda name: visitor is not None and self.intercom.signs(visitor, name)),
+        }
 
 
 def check_time(now: object) -> None:
-    """Check that a clock returns plausible Unix seconds: no milliseconds, no ``datetime``, no unset clock.
-
-    Raises:
-        ConfigurationError: It does not.
-    """
+    """Check that a clock returns plausible Unix seconds: no milliseconds, no ``datetime``, no unset clock."""
     earliest, latest = _PLAUSIBLE
     if isinstance(now, bool) or not isinstance(now, int | float):
         raise ConfigurationError(f"clock: expected Unix seconds, got {type(now).__name__}.", "clock-wrong")

@@ -19,12 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
 from .errors import InvalidKeyError, masked
 from .keys import MaskedBytes
 
-MIN_RSA_BITS = 2048
-"""The least that RFC 7518 §3.3 allows."""
-
-MIN_EXPONENT = 65_537
-"""The least public exponent that NIST SP 800-56B §6.2 allows."""
-
+MIN_RSA_BITS = 2048  # the least that RFC 7518 §3.3 allows
+MIN_EXPONENT = 65_537  # the least public exponent that NIST SP 800-56B §6.2 allows
 _LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
 
 # What a PEM document contains instead of an RSA private key, by its label (RFC 7468), and the code of that finding.
@@ -40,15 +36,11 @@ _OTHER_LABELS = {
 
 @masked
 def read_private_key(pem: bytes, password: bytes | None = None) -> RSAPrivateKey:
-    r"""Read an RSA private key from PEM, PKCS#1 or PKCS#8.
+    r"""Read an RSA private key of at least 2048 bits from PEM, PKCS#1 or PKCS#8.
 
     Args:
-        pem: The PEM document. Its newlines may be written as ``\n``.
-        password: What it is encrypted with, without its one trailing newline. ``None`` if it is not encrypted.
-
-    Raises:
-        InvalidKeyError: It is not an RSA private key of at least 2048 bits in PEM; the password is missing, wrong or
-            not needed.
+        pem: The PEM document. Its newlines may be written as ``\\n``.
+        password: What it is encrypted with. One trailing newline is dropped.
     """
     pem = MaskedBytes(pem).with_line_ends()
     password = None if password is None else MaskedBytes(password).without_line_end()
@@ -61,17 +53,19 @@ def read_private_key(pem: bytes, password: bytes | None = None) -> RSAPrivateKey
     try:
         key = load_pem_private_key(pem, password)
     except TypeError as error:  # how cryptography says that password and encryption do not go together
-        raise _password_error(given=password is not None) from error
+        if password is None:
+            message = "The private key is encrypted, but no password was given; pass password= or set "
+            raise InvalidKeyError(f"{message} SALESFORCE_PRIVATE_KEY_PASSWORD.", "key-password-missing") from error
+        message = "A password was given, but the private key is not encrypted; unset the password, or encrypt the key."
+        raise InvalidKeyError(message, "key-password-unneeded") from error
     except UnsupportedAlgorithm as error:
         raise InvalidKeyError("The private key is not RSA; Salesforce accepts RSA keys only.", "key-not-rsa") from error
     except ValueError as error:
         if password is None:
-            raise InvalidKeyError("The private key is damaged: it cannot be parsed. Copy the whole file again.") from (
-                error
-            )
-        raise InvalidKeyError(
-            "The private key cannot be decrypted: the password is wrong, or the key is damaged.", "key-password-wrong"
-        ) from error
+            message = "The private key is damaged: it cannot be parsed. Copy the whole file again."
+            raise InvalidKeyError(message, "key-damaged") from error
+        message = "The private key cannot be decrypted: the password is wrong, or the key is damaged."
+        raise InvalidKeyError(message, "key-password-wrong") from error
     if not isinstance(key, RSAPrivateKey):
         raise _not_rsa(key, "The private key")
     checked_rsa_key(key.public_key(), "The private key")
@@ -96,15 +90,7 @@ def read_public_key(data: bytes) -> RSAPublicKey:
 
 
 def checked_rsa_key(key: object, name: str) -> RSAPublicKey:
-    """Return a public key, checked to be RSA of at least 2048 bits, with usual numbers.
-
-    Args:
-        key: A key of cryptography.
-        name: What to call it in the error.
-
-    Raises:
-        InvalidKeyError: It is another kind of key, or shorter.
-    """
+    """Return a public key of cryptography, checked to be RSA of at least 2048 bits, with usual numbers."""
     if not isinstance(key, RSAPublicKey):
         raise _not_rsa(key, name)
     numbers = key.public_numbers()
@@ -141,16 +127,3 @@ def _check_label(pem: MaskedBytes) -> None:
         raise InvalidKeyError(f"The PEM document is {what}.", code)
     if pem.find(b"-----END " + label + b"-----") < 0:
         raise InvalidKeyError("The private key is truncated: its -----END line is missing. Copy the whole file again.")
-
-
-def _password_error(*, given: bool) -> InvalidKeyError:
-    if given:
-        return InvalidKeyError(
-            "A password was given, but the private key is not encrypted; unset the password, or encrypt the key.",
-            "key-password-unneeded",
-        )
-    return InvalidKeyError(
-        "The private key is encrypted, but no password was given; pass password= or set "
-        "SALESFORCE_PRIVATE_KEY_PASSWORD.",
-        "key-password-missing",
-    )

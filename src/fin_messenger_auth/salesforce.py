@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import KW_ONLY, dataclass, field
-from datetime import timedelta
-from typing import Any
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar
 
 from .errors import ConfigurationError, masked_class, warn
 from .json_values import configured_string, fill
-from .jws import DEFAULT_LIFETIME, aencode, encode, whole_seconds
-from .signers import RSA_HASHES, AsyncSigner, Signer, check_signer_for
+from .minter import Minter
+from .signers import RSA_HASHES
 from .users import MessengerUser
 
 TOKEN = "salesforce_identity_token"  # noqa: S105 - its name
 """The setting that carries the token."""
 
-ALGORITHMS = tuple(RSA_HASHES)
-"""What Salesforce accepts: RS256 and RS512."""
-
-FIN_ISSUER = "fin.ai"
-"""The issuer of the tokens that Fin makes itself, with its own key."""
-
+ALGORITHMS = tuple(RSA_HASHES)  # what Salesforce accepts: RS256 and RS512
+FIN_ISSUER = "fin.ai"  # the issuer of the tokens that Fin makes itself, with its own key
 AUDIENCE_PLACEHOLDER = "https://YOUR-SUBDOMAIN.my.salesforce-scrt.com"
 """What ``keygen`` prints for the audience, to be replaced."""
 
@@ -29,18 +24,7 @@ _AUDIENCE = re.compile(r"https://[A-Za-z0-9.-]+\.my\.salesforce-scrt\.com")
 
 
 def checked_issuer(issuer: object, name: str = "issuer") -> str:
-    """Return an issuer, checked.
-
-    Args:
-        issuer: The keyset's *JWT Issuer* in Salesforce.
-        name: What to call it in the error.
-
-    Raises:
-        ConfigurationError: It is not a string, blank, or has whitespace or a quote around it.
-
-    Warns:
-        FinMessengerAuthWarning: It is Fin's own.
-    """
+    """Return the keyset's *JWT Issuer*, checked; ``name`` is what the error calls it."""
     plain = configured_string(issuer, name)
     if is_fin_issuer(plain):
         warn(
@@ -53,19 +37,7 @@ def checked_issuer(issuer: object, name: str = "issuer") -> str:
 
 
 def checked_audience(audience: object, name: str = "audience") -> str:
-    """Return an audience, checked.
-
-    Args:
-        audience: ``https://<subdomain>.my.salesforce-scrt.com``.
-        name: What to call it in the error.
-
-    Raises:
-        ConfigurationError: It is not a string, blank, has whitespace or a quote around it, or is the placeholder that
-            ``keygen`` prints.
-
-    Warns:
-        FinMessengerAuthWarning: It does not have that form.
-    """
+    """Return an audience, checked; ``name`` is what the error calls it."""
     plain = configured_string(audience, name)
     if plain == AUDIENCE_PLACEHOLDER:
         raise ConfigurationError(
@@ -91,7 +63,7 @@ def is_scrt_origin(audience: str) -> bool:
 
 @masked_class
 @dataclass(frozen=True, slots=True, eq=False)
-class SalesforceMinter:
+class SalesforceMinter(Minter):
     """Makes ``salesforce_identity_token``.
 
     Only for your own key: where Fin makes this token (the keyset's issuer is ``fin.ai``), pass ``salesforce=None``.
@@ -115,19 +87,19 @@ class SalesforceMinter:
             lifetime is under five minutes.
     """
 
-    signer: Signer | AsyncSigner
+    token: ClassVar[str] = TOKEN
+    algorithms: ClassVar[tuple[str, ...]] = ALGORITHMS
+    kid_required: ClassVar[bool] = True
+
     _: KW_ONLY
     issuer: str
     audience: str
-    lifetime: timedelta = DEFAULT_LIFETIME
-    seconds: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check the signer, the issuer, the audience and the lifetime at start-up."""
-        check_signer_for(TOKEN, self.signer, ALGORITHMS, kid_required=True)
+        Minter.__post_init__(self)
         fill(self, "issuer", checked_issuer(self.issuer))
         fill(self, "audience", checked_audience(self.audience))
-        fill(self, "seconds", whole_seconds(self.lifetime, TOKEN))
 
     def claims(self, user: MessengerUser, now: int) -> dict[str, Any]:
         """Return the claims for ``user``: pure, the same for the same arguments.
@@ -146,23 +118,3 @@ class SalesforceMinter:
             "exp": now + self.seconds,
             "iat": now,
         }
-
-    def mint(self, user: MessengerUser, now: int) -> str:
-        """Return the token for ``user``: the claims, signed.
-
-        Args:
-            user: The signed-in user.
-            now: The time, in Unix seconds.
-
-        Raises:
-            ConfigurationError: The signer has ``asign`` only.
-            SigningError: The signer failed.
-        """
-        return encode(self.claims(user, now), self.signer, TOKEN)
-
-    async def amint(self, user: MessengerUser, now: int) -> str:
-        """Return the token for ``user``, awaiting ``asign`` where the signer has it.
-
-        Arguments, result and errors are those of :meth:`mint`.
-        """
-        return await aencode(self.claims(user, now), self.signer, TOKEN)

@@ -32,21 +32,21 @@ class PublicSettings(TypedDict, total=False):
     background_color: str
     companies: list[Mapping[str, Any]]
     company: Mapping[str, Any]
-    created_at: int
+    created_at: int  # Unix seconds
     custom_launcher_selector: str
     email: str
     hide_default_launcher: bool
     hide_notifications: bool
-    horizontal_padding: int
+    horizontal_padding: int  # pixels
     installation_type: str
     language_override: str
     link_color: str
     name: str
     page_title: str
     phone: str
-    session_duration: int
+    session_duration: int  # milliseconds
     unsubscribed_from_emails: bool
-    vertical_padding: int
+    vertical_padding: int  # pixels
     z_index: int
 
 
@@ -55,9 +55,7 @@ class _Rule(NamedTuple):
     holds: Callable[[Any], bool]
 
 
-def _integer(least: int | None = None) -> _Rule:
-    if least is None:
-        return _Rule("an int", lambda value: type(value) is int)
+def _integer(least: int) -> _Rule:
     return _Rule(f"an int, {least} or more", lambda value: type(value) is int and value >= least)
 
 
@@ -69,40 +67,29 @@ def _is_strings(value: object) -> bool:
     return isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
 
 
-_STRING = _Rule("a str", lambda value: isinstance(value, str))
-_FLAG = _Rule("True or False", lambda value: isinstance(value, bool))
-_PADDING = _integer(least=20)  # pixels
-
-RULES: dict[str, _Rule] = {
-    "action_color": _STRING,
+_BY_TYPE: dict[object, _Rule] = {
+    bool: _Rule("True or False", lambda value: isinstance(value, bool)),
+    int: _Rule("an int", lambda value: type(value) is int),
+    str: _Rule("a str", lambda value: isinstance(value, str)),
+}
+_BY_NAME = {
     "alignment": _Rule('"left" or "right"', lambda value: value in ("left", "right")),
     "auth_tokens": _Rule("an object of names and tokens", _is_strings),
     "avatar": _Rule(
         'an object of "type": "avatar" and "image_url"',
         lambda value: _is_strings(value) and value.get("type") == "avatar" and "image_url" in value,
     ),
-    "background_color": _STRING,
     "companies": _Rule(
         'a list of objects with "id" and "name"',
         lambda value: isinstance(value, list) and all(map(_is_company, value)),
     ),
     "company": _Rule('an object with "id" and "name"', _is_company),
-    "created_at": _integer(),  # Unix seconds
-    "custom_launcher_selector": _STRING,
-    "email": _STRING,
-    "hide_default_launcher": _FLAG,
-    "hide_notifications": _FLAG,
-    "horizontal_padding": _PADDING,
-    "installation_type": _STRING,
-    "language_override": _STRING,
-    "link_color": _STRING,
-    "name": _STRING,
-    "page_title": _STRING,
-    "phone": _STRING,
-    "session_duration": _integer(least=300_000),  # milliseconds
-    "unsubscribed_from_emails": _FLAG,
-    "vertical_padding": _PADDING,
-    "z_index": _integer(),
+    "horizontal_padding": _integer(20),
+    "session_duration": _integer(300_000),
+    "vertical_padding": _integer(20),
+}
+RULES: dict[str, _Rule] = {
+    name: _BY_NAME.get(name) or _BY_TYPE[kind] for name, kind in PublicSettings.__annotations__.items()
 }
 """What each public setting must be, by Intercom's list of Messenger attributes."""
 
@@ -117,16 +104,7 @@ _RESERVED = {
 
 
 def api_base_of(region: str, override: str | None = None, name: str = "region") -> str:
-    """Return the ``api_base`` of a region.
-
-    Args:
-        region: ``us``, ``eu`` or ``ap``.
-        override: An origin to use instead, for a region that is newer than this library.
-        name: What to call the region in the error.
-
-    Raises:
-        ConfigurationError: The region is unknown, or the override is not an ``https`` URL.
-    """
+    """Return the ``api_base`` of a region, or else ``override``; ``name`` is what an error calls the region."""
     if region not in tuple(API_BASES):
         raise ConfigurationError(f"{name}: expected {', '.join(get_args(Region)[:3])} or au.", "region-unknown")
     if override is None:
@@ -139,19 +117,7 @@ def api_base_of(region: str, override: str | None = None, name: str = "region") 
 def checked_settings(
     public: Mapping[str, object], extra: Mapping[str, object] | None, is_signed: Callable[[str], bool]
 ) -> dict[str, Any]:
-    """Return a fresh dict of ``public`` and ``extra``, checked.
-
-    Args:
-        public: Documented settings; each is checked for its type and range.
-        extra: Anything else, passed on unchanged, to become custom attributes.
-        is_signed: Tells which names the user's token carries: the visitor could change a second, unsigned value
-            beside it.
-
-    Raises:
-        ConfigurationError: A setting is unknown, of the wrong type, reserved, signed already, or given twice.
-        InvalidClaimError: A value is not a JSON value, or an integer that a browser would round; ``extra`` is not a
-            mapping of names.
-    """
+    """Return a fresh dict of documented settings and custom attributes, checked not to be signed as well."""
     settings: dict[str, Any] = {}
     for name, value in public.items():
         _check_name(name, is_signed)

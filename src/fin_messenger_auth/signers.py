@@ -18,16 +18,12 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA512
 from cryptography.hazmat.primitives.hmac import HMAC
 
 from .errors import ConfigurationError, InvalidKeyError, masked, warn
-from .json_values import configured_string, fill, is_wrapped
+from .json_values import configured_string, fill_once, is_wrapped
 from .keys import KeySource, MaskedBytes, Sealed, read_key
 from .pem import read_private_key
 
-MIN_SECRET_BYTES = 16
-"""A shorter HMAC secret is refused."""
-
-RECOMMENDED_SECRET_BYTES = 32
-"""Intercom's secrets have this length, the least that RFC 7518 §3.2 allows with HS256."""
-
+MIN_SECRET_BYTES = 16  # a shorter HMAC secret is refused
+RECOMMENDED_SECRET_BYTES = 32  # Intercom's secrets have this length, the least that RFC 7518 §3.2 allows with HS256
 RSA_HASHES: dict[str, SHA256 | SHA512] = {"RS256": SHA256(), "RS512": SHA512()}
 """The RSA algorithms that Salesforce accepts, with their hash (RFC 7518 §3.3)."""
 
@@ -35,40 +31,32 @@ _INVALID = "signer-invalid"
 _PKCS1V15 = PKCS1v15()
 
 
-class Signer(Protocol):
+class _Key(Protocol):
+    @property
+    def alg(self) -> str:
+        """The JWS algorithm by its name in RFC 7518, such as ``HS256``, ``RS256`` or ``RS512``."""
+        ...
+
+    @property
+    def kid(self) -> str | None:
+        """The key ID for the header, or ``None`` for a header without one."""
+        ...
+
+
+class Signer(_Key, Protocol):
     """Signs at once, in the calling thread.
 
     What it raises becomes the cause of a ``SigningError``, whose message names the error's type only. A
     ``SigningError`` of its own is passed on unchanged.
     """
 
-    @property
-    def alg(self) -> str:
-        """The JWS algorithm by its name in RFC 7518, such as ``HS256``, ``RS256`` or ``RS512``."""
-        ...
-
-    @property
-    def kid(self) -> str | None:
-        """The key id for the header, or ``None`` for a header without one."""
-        ...
-
     def sign(self, signing_input: bytes, /) -> bytes:
         """Return the raw JWS signature of the message ``signing_input``."""
         ...
 
 
-class AsyncSigner(Protocol):
+class AsyncSigner(_Key, Protocol):
     """Signs where waiting must not block the event loop. Its errors are handled like those of a :class:`Signer`."""
-
-    @property
-    def alg(self) -> str:
-        """The JWS algorithm by its name in RFC 7518, such as ``HS256``, ``RS256`` or ``RS512``."""
-        ...
-
-    @property
-    def kid(self) -> str | None:
-        """The key id for the header, or ``None`` for a header without one."""
-        ...
 
     async def asign(self, signing_input: bytes, /) -> bytes:
         """Return the raw JWS signature of the message ``signing_input``."""
@@ -83,11 +71,11 @@ class HMACSigner(Sealed):
 
     Args:
         source: Where the Messenger API Secret comes from.
-        kid: A key id for the header. Intercom asks for none.
+        kid: A key ID for the header. Intercom asks for none.
 
     Attributes:
         alg: ``HS256``.
-        kid: The key id for the header, or ``None``.
+        kid: The key ID for the header, or ``None``.
 
     Raises:
         KeyUnavailableError: The secret cannot be read.
@@ -105,13 +93,12 @@ class HMACSigner(Sealed):
 
     @masked
     def __init__(self, source: KeySource, /, *, kid: str | None = None) -> None:
-        fill(self, "alg", "HS256")
-        fill(self, "kid", kid)
         check_kid(kid)
-        fill(self, "_keyed", HMAC(checked_secret(read_key(source).without_line_end()), SHA256()))
+        keyed = HMAC(checked_secret(read_key(source).without_line_end()), SHA256())
+        fill_once(self, alg="HS256", kid=kid, _keyed=keyed)
 
     def __repr__(self) -> str:
-        """Show the key id, and nothing of the secret."""
+        """Show the key ID, and nothing of the secret."""
         return f"HMACSigner(kid={self.kid!r})"
 
     def sign(self, signing_input: bytes, /) -> bytes:
@@ -129,14 +116,14 @@ class RSASigner(Sealed):
 
     Args:
         source: Where the private key comes from, as PEM.
-        kid: The key id for the header. Salesforce needs it: exactly the ``kid`` of the uploaded JWK.
+        kid: The key ID for the header. Salesforce needs it: exactly the ``kid`` of the uploaded JWK.
         alg: ``RS256`` or ``RS512``, the same as in the uploaded JWK.
         password: Where the password of an encrypted key comes from. One trailing newline is dropped.
 
     Attributes:
         alg: ``RS256`` or ``RS512``.
-        kid: The key id for the header, or ``None``.
-        public_key: The public half: what verifies, and what the JWK is made from.
+        kid: The key ID for the header, or ``None``.
+        public_key: The public key, which verifies the tokens and is in the JWK.
 
     Raises:
         KeyUnavailableError: The key or its password cannot be read.
@@ -163,16 +150,13 @@ class RSASigner(Sealed):
         alg: Literal["RS256", "RS512"] = "RS256",
         password: KeySource | None = None,
     ) -> None:
-        fill(self, "alg", alg)
-        fill(self, "kid", kid)
-        fill(self, "_hash", rsa_hash(alg))
+        digest = rsa_hash(alg)
         check_kid(kid)
         key = read_private_key(read_key(source), None if password is None else read_key(password))
-        fill(self, "public_key", key.public_key())
-        fill(self, "_key", key)
+        fill_once(self, alg=alg, kid=kid, public_key=key.public_key(), _hash=digest, _key=key)
 
     def __repr__(self) -> str:
-        """Show the algorithm and the key id, and nothing of the key."""
+        """Show the algorithm and the key ID, and nothing of the key."""
         return f"RSASigner(kid={self.kid!r}, alg={self.alg!r})"
 
     def sign(self, signing_input: bytes, /) -> bytes:
@@ -205,17 +189,7 @@ def public_key_of(signer: Signer | AsyncSigner) -> RSAPublicKey | None:
 def check_signer_for(
     token: str, signer: Signer | AsyncSigner, algorithms: Collection[str], *, kid_required: bool
 ) -> None:
-    """Check at start-up that ``signer`` can sign ``token``.
-
-    Args:
-        token: The setting that carries the token.
-        signer: What is going to sign.
-        algorithms: What the platform accepts.
-        kid_required: Whether the header must name the key.
-
-    Raises:
-        ConfigurationError: It is not a signer, has another algorithm, or lacks a required ``kid``.
-    """
+    """Check at start-up that ``signer`` can sign ``token``, the setting of that name."""
     name = type(signer).__name__
     if not (signs_at_once(signer) or signs_async(signer)):
         raise ConfigurationError(f"The signer of {token}: expected alg, kid and sign or asign, got {name}.", _INVALID)
@@ -239,27 +213,13 @@ def check_signer_for(
 
 
 def check_kid(kid: object) -> None:
-    """Check that a key ID is a valid string, or ``None`` for a header without one.
-
-    Raises:
-        ConfigurationError: It is not a string, blank, or has whitespace or a quote around it.
-    """
+    """Check that a key ID is a valid string, or ``None`` for a header without one."""
     if kid is not None:
         configured_string(kid, "kid")
 
 
 def configured_secret(value: MaskedBytes) -> MaskedBytes:
-    """Return the Messenger API Secret from a variable or a file, where quotes and whitespace are mistakes.
-
-    Args:
-        value: What the variable or the file contains. One trailing newline is dropped.
-
-    Raises:
-        InvalidKeyError: :func:`checked_secret` refuses it, or whitespace or a quote is around it.
-
-    Warns:
-        FinMessengerAuthWarning: It is shorter than 32 bytes.
-    """
+    """Return the Messenger API Secret of a variable or a file, where quotes and whitespace are mistakes."""
     secret = checked_secret(value.without_line_end())
     if is_wrapped(secret.decode(errors="replace")):
         raise InvalidKeyError(
@@ -271,17 +231,7 @@ def configured_secret(value: MaskedBytes) -> MaskedBytes:
 
 
 def checked_secret(secret: MaskedBytes) -> MaskedBytes:
-    """Return the Messenger API Secret, checked.
-
-    Args:
-        secret: The secret, without the trailing newline of its file.
-
-    Raises:
-        InvalidKeyError: It is blank, shorter than 16 bytes, or a PEM document.
-
-    Warns:
-        FinMessengerAuthWarning: It is shorter than 32 bytes.
-    """
+    """Return the Messenger API Secret, checked. The trailing newline of its file is removed already."""
     if not secret.strip():
         raise InvalidKeyError("The HMAC secret is blank; copy the Messenger API Secret from Intercom.", "secret-short")
     if secret.looks_like_pem():
@@ -306,11 +256,7 @@ def checked_secret(secret: MaskedBytes) -> MaskedBytes:
 
 
 def rsa_hash(alg: str) -> SHA256 | SHA512:
-    """Return the hash of an RSA algorithm that Salesforce accepts.
-
-    Raises:
-        ConfigurationError: It is another algorithm.
-    """
+    """Return the hash of an RSA algorithm that Salesforce accepts."""
     if alg not in tuple(RSA_HASHES):
         raise ConfigurationError(
             f"alg: expected {' or '.join(RSA_HASHES)}, which Salesforce accepts.", "salesforce-algorithm"

@@ -10,7 +10,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
-from contextvars import copy_context
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
 from math import inf
 from threading import Condition, Event, Thread
 
@@ -33,7 +34,7 @@ IDLE = 10.0
 """Seconds after which a thread that has nothing to do ends."""
 
 PROBES = 32
-"""So many more calls than there are threads may hang, before calls are refused until one of them ends."""
+"""So many calls more than ``threads`` may run at the same time, while others hang."""
 
 _FIRST_GUESS = 0.01  # seconds a call, until one has succeeded
 _LATE = 0.9  # of its time: a call that has run for so long hangs, and one that has waited for so long is not started
@@ -49,8 +50,8 @@ def in_thread(signer: Signer, *, threads: int = 32, timeout: float = 5.0) -> Thr
     - After five calls in a row that failed, calls fail at once during a pause of 0.1 to 0.5 seconds. Then one call
       is let through as a probe. If it succeeds within a second or so, all is as before.
     - A call that exceeds ``timeout`` keeps its thread until the client gives up, and another thread takes its place.
-      At ``threads + 32`` such calls, calls fail at once. So keep the client's own time-outs, retries included, under
-      ``timeout``, and let it have as many connections as there are threads.
+      There are never more than ``threads + 32`` calls at the same time: keep as many connections in the client. If
+      all of them hang, calls fail at once; so keep the client's own time-outs, retries included, under ``timeout``.
 
     Each process has its own threads, so it may be made before a fork. No thread keeps the interpreter from exiting.
 
@@ -146,21 +147,19 @@ class ThreadedSigner(Sealed):
         return call.outcome()
 
 
+@dataclass(slots=True, eq=False)
 class _Call:
     """One message on its way to the signer and back."""
 
-    __slots__ = ("context", "error", "hangs", "message", "patience", "probe", "signature", "started", "tell")
-
-    def __init__(self, message: bytes, tell: Callable[[], None], now: float, patience: float, *, probe: bool) -> None:
-        self.context = copy_context()
-        self.message = message
-        self.tell = tell
-        self.patience = patience  # seconds
-        self.probe = probe
-        self.started = now  # or put into the queue, until it is started
-        self.hangs = False
-        self.signature: bytes | None = None
-        self.error: Exception | None = None
+    message: bytes
+    tell: Callable[[], None]
+    started: float  # or put into the queue, until it is started
+    patience: float  # seconds
+    probe: bool
+    context: Context = field(default_factory=copy_context)
+    hangs: bool = False
+    signature: bytes | None = None
+    error: Exception | None = None
 
     def run(self, signer: Signer) -> None:
         try:
@@ -200,21 +199,17 @@ class _Pool:
         self._why = ""
 
     def submit(self, message: bytes, tell: Callable[[], None]) -> _Call:
-        """Put a call into the queue.
-
-        Raises:
-            SigningError: It has no chance to be served.
-        """
+        """Put a call into the queue, or raise ``SigningError`` if it has no chance to be served."""
         with self._changed:
             now = time.monotonic()
             self._find_hanging(now)
             if refusal := self._refusal(now):
                 raise SigningError(refusal)
-            probe = self._pause > 0
-            patience = min(self._timeout, max(PROBE, 4 * self._typical)) if probe else self._timeout
+            patience, probe = self._timeout, self._pause > 0
             if probe:
+                patience = min(patience, max(PROBE, 4 * self._typical))
                 self._closed_until = now + patience + self._pause
-            call = _Call(message, tell, now, patience, probe=probe)
+            call = _Call(message, tell, now, patience, probe)
             self._waiting[call] = None
             self._call_for_threads()
             return call
@@ -223,9 +218,8 @@ class _Pool:
         """Take a call out of the queue, since nobody waits for it any more."""
         with self._changed:
             now = time.monotonic()
-            if call in self._waiting:
-                del self._waiting[call]
-                self._closed_until = now if call.probe else self._closed_until
+            if self._waiting.pop(call, call) is None and call.probe:
+                self._closed_until = now
             self._find_hanging(now)
 
     def _refusal(self, now: float) -> str | None:
@@ -249,16 +243,17 @@ class _Pool:
 
     def _call_for_threads(self) -> None:
         self._changed.notify(len(self._waiting))
-        for _ in range(min(len(self._waiting) - self._idle, self._threads - self._live)):
+        room = min(self._threads, self._threads + PROBES - self._hanging) - self._live
+        for _ in range(min(len(self._waiting) - self._idle, room)):
             with suppress(RuntimeError):  # the system has no more threads: the call waits for one that is there
                 Thread(target=self._work, name=f"fin-messenger-auth-{self._name}", daemon=True).start()
                 self._live += 1
 
     def _work(self) -> None:
-        while self._serve():
+        while self._serves():
             pass
 
-    def _serve(self) -> bool:
+    def _serves(self) -> bool:
         """Serve one call, and tell whether the thread is still needed."""
         with self._changed:
             self._idle += 1
@@ -280,9 +275,9 @@ class _Pool:
                 self._hanging -= 1
             else:
                 del self._running[call]
-            if call.error is None and now - call.started <= self._timeout:
+            if call.error is None:
                 self._succeeded(now - call.started)
-            elif call.error is not None and not call.hangs:
+            elif not call.hangs:
                 ours = isinstance(call.error, SigningError)
                 self._failed(call, now, str(call.error) if ours else f"{type(call.error).__name__}.")
         call.tell()
@@ -301,8 +296,9 @@ class _Pool:
             self._call_for_threads()
 
     def _succeeded(self, seconds: float) -> None:
-        self._failures, self._pause, self._closed_until = 0, 0.0, 0.0
-        self._typical += (seconds - self._typical) * (0.2 if self._typical else 1)
+        if seconds <= self._timeout:
+            self._failures, self._pause, self._closed_until = 0, 0.0, 0.0
+            self._typical += (seconds - self._typical) * (0.2 if self._typical else 1)
 
     def _failed(self, call: _Call, now: float, why: str) -> None:
         self._failures += 1

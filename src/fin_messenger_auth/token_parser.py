@@ -19,14 +19,7 @@ _TO_STANDARD = str.maketrans("-_", "+/")
 
 @dataclass(frozen=True, slots=True)
 class ParsedToken:
-    """A token that was parsed, not verified.
-
-    Attributes:
-        header: The JOSE header (RFC 7515 §4).
-        claims: The JWT claims set (RFC 7519 §4).
-        message: The signing input (RFC 7515 §2).
-        signature: The signature.
-    """
+    """A token that was parsed, not verified: header and claims, signing input (RFC 7515 §2) and signature."""
 
     header: dict[str, Any]
     claims: dict[str, Any] = field(repr=False)
@@ -41,14 +34,7 @@ class ParsedToken:
 
 @masked
 def parse_token(token: object) -> ParsedToken:
-    """Parse a compact JWS whose payload is a claims set.
-
-    Args:
-        token: The token.
-
-    Raises:
-        ValueError: It is not a compact JWS. The message says why, without any part of the token.
-    """
+    """Parse a compact JWS, or raise a ``ValueError`` that says why it is none, without any part of it."""
     if not isinstance(token, str):
         raise ValueError(f"expected a str, got {type(token).__name__}")  # noqa: TRY004 - like every other bad token
     parts = token.split(".")

@@ -11,9 +11,9 @@ from uuid import UUID
 
 from .errors import FinMessengerAuthWarning, InvalidClaimError, masked, warn
 from .json_values import (
-    FrozenDict,
-    fill,
-    frozen,
+    Frozen,
+    FrozenMapping,
+    fill_once,
     has_unsafe_integer,
     is_lost,
     json_items,
@@ -23,22 +23,14 @@ from .json_values import (
     thawed,
 )
 
-MAX_ATTRIBUTES = 250
-"""Custom attributes that one Intercom workspace can hold."""
-
-MAX_COMPANY_ATTRIBUTES = 100
-"""Custom attributes of companies that one Intercom workspace can hold."""
-
-MAX_NAME_LENGTH = 190
-"""Characters in the name of a custom attribute."""
-
-MAX_STRING_LENGTH = 255
-"""Characters in the value of a custom attribute."""
-
+MAX_ATTRIBUTES = 250  # custom attributes that one Intercom workspace can hold
+MAX_COMPANY_ATTRIBUTES = 100  # custom attributes of companies that one Intercom workspace can hold
+MAX_NAME_LENGTH = 190  # characters in the name of a custom attribute
+MAX_STRING_LENGTH = 255  # characters in the value of a custom attribute
 _REGISTERED_CLAIMS = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})  # RFC 7519 §4.1
 
 
-class _Resolvable:
+class _Value(Frozen):
     __slots__ = ()
 
     def _itself(self) -> Self:
@@ -47,7 +39,7 @@ class _Resolvable:
 
 
 @dataclass(frozen=True, slots=True, init=False)
-class Company(_Resolvable):
+class Company(_Value):
     """The company that the user belongs to, signed into ``intercom_user_jwt``.
 
     Args:
@@ -75,9 +67,12 @@ class Company(_Resolvable):
         name: str | None = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> None:
-        fill(self, "company_id", _identifier(company_id, "company_id"))
-        fill(self, "name", _string(name, "company name"))
-        fill(self, "attributes", _attributes(attributes, frozenset({"id", "name"}), MAX_COMPANY_ATTRIBUTES))
+        fill_once(
+            self,
+            company_id=_identifier(company_id, "company_id"),
+            name=_string(name, "company name"),
+            attributes=_attributes(attributes, frozenset({"id", "name"}), MAX_COMPANY_ATTRIBUTES),
+        )
 
     def claim(self) -> dict[str, Any]:
         """Return the value of the claim ``company``, a fresh dict."""
@@ -86,7 +81,7 @@ class Company(_Resolvable):
 
 
 @dataclass(frozen=True, slots=True, init=False)
-class MessengerUser(_Resolvable):
+class MessengerUser(_Value):
     """The signed-in user. Everything here is signed, so the visitor cannot change it.
 
     On hand-off to Salesforce agents see all of it: pass what they need and no more. It is immutable: nothing done to
@@ -134,17 +129,17 @@ class MessengerUser(_Resolvable):
         attributes: Mapping[str, Any] | None = None,
         salesforce_subject: str | int | UUID | None = None,
     ) -> None:
-        fill(self, "user_id", _identifier(user_id, "user_id"))
-        fill(self, "email", _string(email, "email"))
-        fill(self, "name", _string(name, "name"))
-        fill(self, "phone", _string(phone, "phone"))
-        fill(self, "created_at", None if created_at is None else _unix_seconds(created_at, "created_at"))
-        fill(self, "company", _company(company))
-        fill(self, "attributes", _attributes(attributes, RESERVED_NAMES, MAX_ATTRIBUTES))
-        fill(
+        subject = salesforce_subject
+        fill_once(
             self,
-            "salesforce_subject",
-            None if salesforce_subject is None else _identifier(salesforce_subject, "salesforce_subject"),
+            user_id=_identifier(user_id, "user_id"),
+            email=_string(email, "email"),
+            name=_string(name, "name"),
+            phone=_string(phone, "phone"),
+            created_at=_unix_seconds(created_at, "created_at"),
+            company=_company(company),
+            attributes=_attributes(attributes, RESERVED_NAMES, MAX_ATTRIBUTES),
+            salesforce_subject=None if subject is None else _identifier(subject, "salesforce_subject"),
         )
         if looks_like_email(self.user_id):
             warn(
@@ -159,7 +154,7 @@ RESERVED_NAMES = _REGISTERED_CLAIMS | {each.name for each in fields(MessengerUse
 
 @masked
 def identify(user: Any) -> MessengerUser | None:  # noqa: ANN401 - every framework has its own user
-    """Find out who ``user`` is: the default for ``TokenPairBuilder(identify=…)``.
+    """Return who ``user`` is: the default for ``TokenPairBuilder(identify=…)``.
 
     ``None`` and an object whose ``is_authenticated`` is ``False`` are an anonymous visitor. A
     :class:`MessengerUser` is itself; a ``str``, ``int`` or ``UUID`` is an ID; from any other object the
@@ -232,7 +227,10 @@ def _is_id(value: object) -> TypeGuard[str | int | UUID]:
 def _identifier(value: object, claim: str) -> str:
     if not _is_id(value):
         raise InvalidClaimError(claim, f"expected an ID of type str, int or UUID, got {type(value).__name__}.")
-    plain = json_string(value, claim) if isinstance(value, str) else _from_number_or_uuid(value, claim)
+    if isinstance(value, str):
+        plain = json_string(value, claim)
+    else:
+        plain = str(json_value(value, claim) if isinstance(value, int) else value)
     if is_lost(plain):
         raise InvalidClaimError(
             claim,
@@ -240,10 +238,6 @@ def _identifier(value: object, claim: str) -> str:
             "user-id-lost",
         )
     return plain
-
-
-def _from_number_or_uuid(value: int | UUID, claim: str) -> str:
-    return str(json_value(value, claim) if isinstance(value, int) else value)
 
 
 def _string(value: object, claim: str) -> str | None:
@@ -254,9 +248,9 @@ def _string(value: object, claim: str) -> str | None:
     return json_string(value, claim)
 
 
-def _unix_seconds(value: object, claim: str) -> int:
+def _unix_seconds(value: object, claim: str) -> int | None:
     plain = json_value(value, claim)
-    if type(plain) is not int:
+    if not (plain is None or type(plain) is int):
         raise InvalidClaimError(claim, f"expected Unix seconds or an aware datetime, got {type(value).__name__}.")
     return plain
 
@@ -269,17 +263,15 @@ def _company(value: object) -> Company | None:
     raise InvalidClaimError("company", f"expected a Company, got {type(value).__name__}.")
 
 
-def _attributes(values: object, reserved: frozenset[str], limit: int) -> FrozenDict:
-    if values is None:
-        return FrozenDict()
+def _attributes(values: object, reserved: frozenset[str], limit: int) -> FrozenMapping:
     plain: dict[str, Any] = {}
-    for name, value in json_items(values, "attributes"):
+    for name, value in json_items({} if values is None else values, "attributes"):
         if name in reserved:
             raise InvalidClaimError(name, "the name is reserved; rename the attribute.", "claim-reserved")
         plain[name] = json_value(value, name)
     for problem in attribute_problems(plain, limit):
         warn(problem.message, problem.code)
-    return FrozenDict({name: frozen(value) for name, value in plain.items()})
+    return FrozenMapping(plain)
 
 
 def attribute_problems(attributes: Mapping[str, Any], limit: int = MAX_ATTRIBUTES) -> Iterator[FinMessengerAuthWarning]:
@@ -287,34 +279,21 @@ def attribute_problems(attributes: Mapping[str, Any], limit: int = MAX_ATTRIBUTE
 
     The limits are documented for Intercom's REST API; that the Messenger applies them too is an inference, so nothing
     is refused.
-
-    Args:
-        attributes: The custom attributes of a user or a company, as plain JSON values.
-        limit: How many attributes a workspace can hold.
     """
     for name, value in attributes.items():
+        shown = f"The attribute {name[:40]!r}"
         if "." in name or "$" in name or len(name) > MAX_NAME_LENGTH:
-            yield FinMessengerAuthWarning(
-                f"The attribute {name[:40]!r}: Intercom accepts names of up to {MAX_NAME_LENGTH} characters, without "
-                "'.' and '$'.",
-                "attribute-name",
-            )
+            message = f"{shown}: Intercom accepts names of up to {MAX_NAME_LENGTH} characters, without '.' and '$'."
+            yield FinMessengerAuthWarning(message, "attribute-name")
         if isinstance(value, dict | list):
-            yield FinMessengerAuthWarning(
-                f"The attribute {name[:40]!r} is a list or an object; Intercom accepts single values.",
-                "attribute-value",
-            )
+            message = f"{shown} is a list or an object; Intercom accepts single values."
+            yield FinMessengerAuthWarning(message, "attribute-value")
         if isinstance(value, str) and len(value) > MAX_STRING_LENGTH:
-            yield FinMessengerAuthWarning(
-                f"The attribute {name[:40]!r} has more than {MAX_STRING_LENGTH} characters; Intercom truncates it.",
-                "attribute-value",
-            )
+            message = f"{shown} has more than {MAX_STRING_LENGTH} characters; Intercom truncates it."
+            yield FinMessengerAuthWarning(message, "attribute-value")
         if has_unsafe_integer(value):
-            yield FinMessengerAuthWarning(
-                f"The attribute {name[:40]!r} has an integer beyond 2^53, which many JSON readers round; send a str.",
-                "integer-unsafe",
-            )
+            message = f"{shown} has an integer beyond 2^53, which many JSON readers round; send a str."
+            yield FinMessengerAuthWarning(message, "integer-unsafe")
     if len(attributes) > limit:
-        yield FinMessengerAuthWarning(
-            f"{len(attributes)} attributes: an Intercom workspace holds {limit}.", "attribute-count"
-        )
+        message = f"{len(attributes)} attributes: an Intercom workspace holds {limit}."
+        yield FinMessengerAuthWarning(message, "attribute-count")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import builtins
 import inspect
 import json
 import os
 import pickle
+import sys
 import time
 import traceback
 from base64 import b64decode, b64encode
@@ -34,7 +34,7 @@ from fin_messenger_auth import (
 )
 from fin_messenger_auth.backends.aws_kms import AWSKMSSigner
 from fin_messenger_auth.testing import acheck_signer, check_signer, throwaway_builder, verify
-from fin_messenger_auth.threads import FAILURES
+from fin_messenger_auth.threads import FAILURES, PROBES
 
 from .conftest import check_jwk_through
 
@@ -211,6 +211,10 @@ def without_signature(handler: Any, _body: bytes) -> None:
     handler.answer(200, b"{}")
 
 
+def code_of_no_string(handler: Any, _body: bytes) -> None:
+    handler.answer(400, b'{"__type": ["a"], "message": 7}')
+
+
 FAULTS: dict[str, tuple[Callable[[Any, bytes], None], str]] = {
     "slow": (slow, "AWS KMS did not sign: ReadTimeoutError."),
     "cut in mid-answer": (cut, "AWS KMS did not sign: "),
@@ -222,7 +226,8 @@ FAULTS: dict[str, tuple[Callable[[Any, bytes], None], str]] = {
     "code of no list": (refusal(400, "Secret\nException"), "did not sign: ClientError with HTTP status 400."),
     "server error": (refusal(500, "InternalFailure"), "did not sign: ClientError with HTTP status 500."),
     "signature too short": (signature_of(128), "The answer is not a signature of 256 bytes"),
-    "no signature": (without_signature, "AWS KMS did not sign: KeyError."),
+    "no signature": (without_signature, "AWS KMS did not sign: its answer lacks a field."),
+    "code that is no string": (code_of_no_string, "AWS KMS did not sign: "),
 }
 
 
@@ -296,6 +301,42 @@ def test_a_fault_at_start_up_is_an_unavailable_key(wire: Any, key_id: str) -> No
     wire.fault = slow
     with pytest.raises(KeyUnavailableError, match="did not give out the public key: ReadTimeoutError"):
         AWSKMSSigner(key_id, kid="key-1", client=client_at(wire.port, IMPATIENT))
+
+
+@pytest.mark.parametrize("field", ["KeyId", "KeyUsage", "PublicKey", "SigningAlgorithms"])
+@pytest.mark.parametrize(
+    "value", [None, 7, "c2VjcmV0LWxvb2tpbmc=", ["secret-looking"], {"secret-looking": 1}], ids=repr
+)
+def test_an_answer_with_a_field_that_is_missing_or_wrong_is_an_error_of_ours(
+    kms: Any, key_id: str, field: str, value: Any
+) -> None:
+    class Proxied:
+        sign = kms.sign
+
+        def get_public_key(self, **request: Any) -> dict[str, Any]:
+            answer = kms.get_public_key(**request)
+            return answer | {field: value} if value else {name: answer[name] for name in answer.keys() - {field}}
+
+    with pytest.raises((KeyUnavailableError, InvalidKeyError)) as caught:
+        AWSKMSSigner(key_id, kid="key-1", client=Proxied())
+    if value is None:
+        assert str(caught.value) == "AWS KMS did not give out the public key: its answer lacks a field."
+    assert "secret" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("answer", [None, [], b"", {"Signature": None}, {"Signature": "secret-looking"}], ids=repr)
+def test_an_answer_that_is_no_signature_is_a_signing_error(kms: Any, key_id: str, answer: Any) -> None:
+    class Proxied:
+        get_public_key = kms.get_public_key
+        answers = iter([kms.sign])
+
+        def sign(self, **request: Any) -> Any:
+            return next(self.answers, lambda **_: answer)(**request)
+
+    signer = AWSKMSSigner(key_id, kid="key-1", client=Proxied())
+    with pytest.raises(SigningError) as caught:
+        signer.sign(b"message")
+    assert "secret" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_credentials_show_nowhere(wire: Any, key_id: str) -> None:
@@ -391,7 +432,7 @@ def test_without_a_client_one_is_made_with_short_time_outs(
     assert len(signer.sign(b"message")) == 256
     config = signer._client().meta.config
     assert (config.connect_timeout, config.read_timeout, config.retries["total_max_attempts"]) == (1.5, 1.5, 2)
-    assert config.max_pool_connections == inspect.signature(in_thread).parameters["threads"].default
+    assert config.max_pool_connections == inspect.signature(in_thread).parameters["threads"].default + PROBES
 
 
 # Forks, as far as one process can show them: it is told that it is another.
@@ -480,14 +521,9 @@ def test_boto3_without_a_region_is_a_configuration_error(monkeypatch: pytest.Mon
 
 
 def test_a_missing_extra_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    imported = builtins.__import__
-
-    def without_boto3(name: str, *rest: Any) -> Any:
-        if name == "boto3":
-            raise ModuleNotFoundError(name)
-        return imported(name, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", without_boto3)
+    monkeypatch.setitem(sys.modules, "boto3", None)
     with pytest.raises(ConfigurationError) as caught:
         AWSKMSSigner("any", kid="key-1")
-    assert str(caught.value) == 'boto3 is not installed; run: pip install "fin-messenger-auth[aws-kms]".'
+    assert str(caught.value) == (
+        'The client for aws-kms is not installed; run: pip install "fin-messenger-auth[aws-kms]".'
+    )

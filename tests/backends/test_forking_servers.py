@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from .conftest import HOST, PIN, TOKEN, _wait_for, free_port
 from .doubles import aws_kms, serving, write_certificate
 from .test_pkcs11 import Administrator, administrator  # noqa: F401 - a fixture
 
-PAGES, VISITORS, WORKERS = 1000, 8, 4
+RUNS, PAGES, VISITORS, WORKERS = 3, 1000, 8, 4
 
 APPLICATION = """
 import os
@@ -107,13 +106,13 @@ def visit(port: int) -> Counter[str]:
     return answers
 
 
-def check(port: int) -> None:
-    start = time.monotonic()
-    answers = visit(port)
-    assert [each for each in answers if not each.isdigit()] == []
-    assert answers.total() == PAGES
-    assert len(answers) == WORKERS, "every worker has signed"
-    assert time.monotonic() - start < 60
+def check(directory: Path, signer: str, runs: int = RUNS, **environ: str) -> None:
+    for _ in range(runs):
+        with gunicorn(directory, signer, **environ) as port:
+            answers = visit(port)
+        assert [each for each in answers if not each.isdigit()] == []
+        assert answers.total() == PAGES
+        assert len(answers) == WORKERS, "every worker has signed"
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "tls"])
@@ -123,8 +122,7 @@ def test_every_worker_signs_with_aws_kms(tmp_path: Path, tls: bool) -> None:
     with serving(aws_kms(key), certificate) as address:
         url = f"http{'s' * tls}://{address}"
         verify = str(certificate) if certificate else None
-        with gunicorn(tmp_path, KMS.format(url=url, verify=verify)) as port:
-            check(port)
+        check(tmp_path, KMS.format(url=url, verify=verify))
 
 
 def test_every_worker_signs_with_the_client_that_is_made_by_default(tmp_path: Path) -> None:
@@ -135,11 +133,75 @@ def test_every_worker_signs_with_the_client_that_is_made_by_default(tmp_path: Pa
             "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
             "AWS_SECRET_ACCESS_KEY": "throwaway",
         }
-        with gunicorn(tmp_path, DEFAULT_KMS, **environ) as port:
-            check(port)
+        check(tmp_path, DEFAULT_KMS, runs=1, **environ)
 
 
 def test_every_worker_signs_with_an_hsm(hsm: str, administrator: Any, tmp_path: Path) -> None:  # noqa: F811
     key = administrator.make_key()
-    with gunicorn(tmp_path, HSM.format(module=hsm, token=TOKEN, key=key, pin=PIN)) as port:
-        check(port)
+    check(tmp_path, HSM.format(module=hsm, token=TOKEN, key=key, pin=PIN))
+
+
+FORKS = """
+import os, sys, threading, time
+from fin_messenger_auth import StringKeySource, in_thread
+from fin_messenger_auth.backends.aws_kms import AWSKMSSigner
+from fin_messenger_auth.backends.pkcs11 import PKCS11Signer
+
+source, seconds = sys.argv[1], float(sys.argv[2])
+def make():
+    names = dict(globals())
+    exec(source, names)
+    return names["signer"]
+signer = make()
+threaded = in_thread(signer)
+
+def sign_for_ever():
+    while True:
+        signer.sign(b"message")
+        threaded.sign(b"message")
+
+def in_child(generation):
+    for each in (signer, threaded, make()):
+        assert len(each.sign(b"message")) == 256
+    if generation < 2:
+        fork(generation + 1)
+
+def fork(generation):
+    start = time.monotonic()
+    child = os.fork()
+    if not child:
+        try:
+            in_child(generation)
+        except BaseException as error:
+            print(repr(error), file=sys.stderr)
+            os._exit(1)
+        os._exit(0)
+    while os.waitpid(child, os.WNOHANG) == (0, 0):
+        if time.monotonic() - start > seconds * (3 - generation):
+            os.kill(child, 9)
+            sys.exit(f"the child of generation {generation} did not sign within {seconds} seconds")
+        time.sleep(0.005)
+
+for _ in range(4):
+    threading.Thread(target=sign_for_ever, daemon=True).start()
+for _ in range(int(sys.argv[3])):
+    fork(1)
+signer.sign(b"message")
+print("done")
+"""
+
+
+def check_forks(source: str, seconds: float, forks: int) -> None:
+    """Fork while threads sign; the children sign, with the signer that they inherit and with a new one."""
+    command = [sys.executable, "-W", "ignore", "-c", FORKS, dedent(source), str(seconds), str(forks)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.stdout, done.stderr) == ("done\n", "")
+
+
+def test_children_sign_with_an_hsm_that_were_forked_while_threads_signed(hsm: str, administrator: Any) -> None:  # noqa: F811
+    check_forks(HSM.format(module=hsm, token=TOKEN, key=administrator.make_key(), pin=PIN), seconds=2, forks=15)
+
+
+def test_children_sign_with_aws_kms_that_were_forked_while_threads_signed() -> None:
+    with serving(aws_kms(throwaway_rsa_key())) as address:  # a new client takes boto3 most of a second
+        check_forks(KMS.format(url=f"http://{address}", verify=None), seconds=10, forks=4)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 import time
@@ -11,19 +13,20 @@ from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
+import boto3
 import pytest
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from moto import mock_aws
 
 from fin_messenger_auth import KeyUnavailableError
 from fin_messenger_auth.backends.aws_kms import AWSKMSSigner
 from fin_messenger_auth.testing import throwaway_environ, throwaway_rsa_key
 
-from .conftest import HOST, _wait_for, free_port
+from .conftest import HOST, PIN, TOKEN, _wait_for, free_port
 from .doubles import aws_kms, serving
 from .test_from_environment import installed  # noqa: F401 - the names of the signers
+from .test_pkcs11 import administrator  # noqa: F401 - a fixture
 
 AWS = {"AWS_DEFAULT_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "throwaway"}
 
@@ -38,10 +41,10 @@ def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
         yield {**os.environ, **variables, **AWS, "AWS_ENDPOINT_URL_KMS": f"http://{address}", "PYTHONPATH": path}
 
 
-def run(script: str, environ: dict[str, str], **more: str) -> str:
+def run(script: str, environ: dict[str, str], *arguments: str) -> str:
     result = subprocess.run(
-        [sys.executable, "-c", dedent(script)],
-        env=environ | more,
+        [sys.executable, "-W", "ignore", "-c", dedent(script), *arguments],
+        env=environ,
         capture_output=True,
         text=True,
         timeout=60,
@@ -87,6 +90,41 @@ def test_under_gevent_pages_wait_for_the_service_together(environ: dict[str, str
             print(time.monotonic() - start)
     """
     assert float(run(script, environ)) < 2
+
+
+def test_under_gevent_an_hsm_signs_too(hsm: str, administrator: Any) -> None:  # noqa: F811
+    script = """
+        from gevent import monkey
+        monkey.patch_all()
+        import os, sys, threading
+        import gevent
+        from fin_messenger_auth import StringKeySource, in_thread
+        from fin_messenger_auth.backends.pkcs11 import PKCS11Signer
+
+        module, token, key, pin = sys.argv[1:]
+        signer = PKCS11Signer(module, token=token, key=key, pin=StringKeySource(pin), kid="key-1")
+        def sign_all():
+            calls = [in_thread(signer).sign, signer.sign]
+            pages = [gevent.spawn(calls[n % 2], b"message") for n in range(100)]
+            gevent.joinall(pages, raise_error=True, timeout=20)
+            return sum(len(page.value) == 256 for page in pages)
+
+        def sign_for_ever():
+            while True:
+                signer.sign(b"message")
+                gevent.sleep(0)
+
+        print(sign_all(), flush=True)
+        gevent.spawn(sign_for_ever)
+        gevent.sleep(0.05)
+        child = os.fork()  # gevent's own, as its servers call it
+        if not child:
+            print(sign_all(), flush=True)
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        print(sign_all())
+    """
+    assert run(script, dict(os.environ), hsm, TOKEN, administrator.make_key(), PIN) == "100\n" * 3
 
 
 CELERY = """
@@ -193,12 +231,10 @@ def test_importing_the_library_needs_no_variable_so_an_image_is_built_without_se
     assert run(script, bare) == "variable-missing\n"
 
 
-GUNICORN = """
-from fin_messenger_auth import default_builder
+DOCS = Path(__file__).parents[2] / "docs" / "how-to" / "run-in-production.md"
+GUNICORN = "".join(re.findall(r"```python\n# gunicorn\.conf\.py\n(.*?)```", DOCS.read_text("utf-8"), re.DOTALL))
+"""The hooks, as the page has them."""
 
-def on_starting(server):
-    default_builder().build("start-up")
-"""
 PAGES = """
 import os
 from fin_messenger_auth import build_settings
@@ -231,6 +267,45 @@ def test_the_start_up_hook_of_gunicorn_signs_and_the_workers_inherit_its_builder
     assert str(server.pid) not in {answer.split()[0] for answer in answers}
 
 
+def test_workers_that_gunicorn_replaces_at_sighup_have_the_new_keys_unless_these_are_wrong(tmp_path: Path) -> None:
+    (tmp_path / "gunicorn.conf.py").write_text(GUNICORN)
+    (tmp_path / "pages.py").write_text(PAGES)
+    variables = throwaway_environ()
+    key_id, pem = tmp_path / "kid", tmp_path / "key.pem"
+    key_id.write_text("key-1")
+    pem.write_text(variables.pop("SALESFORCE_PRIVATE_KEY"))
+    pem.chmod(0o600)
+    del variables["SALESFORCE_KEY_ID"]
+    variables |= {"SALESFORCE_KEY_ID_FILE": str(key_id), "SALESFORCE_PRIVATE_KEY_FILE": str(pem)}
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", "--workers", "1", "--bind", f"{HOST}:{port}", "pages:application"]
+    environ = os.environ | variables
+
+    def reloaded(before: str) -> str:
+        """Replace the worker, and return the page of the new one."""
+        server.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + 20
+        while (after := page(port)).split()[0] == before.split(maxsplit=1)[0]:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        return after
+
+    with (tmp_path / "log").open("wb") as log:
+        server = subprocess.Popen(command, env=environ, cwd=tmp_path, stdout=log, stderr=log)
+        try:
+            _wait_for(port, server)
+            pages = [page(port)]
+            key_id.write_text("key-2")
+            pages.append(reloaded(pages[-1]))
+            key_id.write_text("'key-3'")
+            pages.append(reloaded(pages[-1]))
+        finally:
+            server.terminate()
+            server.wait(20)
+    assert [each.split()[1] for each in pages] == ["key-1", "key-2", "key-2"]
+    assert "The new keys are not used; the old ones still are. SALESFORCE_KEY_ID_FILE" in (tmp_path / "log").read_text()
+
+
 def test_a_mistake_in_the_configuration_stops_the_start(environ: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "gunicorn.conf.py").write_text(GUNICORN)
     (tmp_path / "pages.py").write_text(PAGES)
@@ -247,22 +322,15 @@ def test_a_mistake_in_the_configuration_stops_the_start(environ: dict[str, str],
     assert "SALESFORCE_SIGNER: SALESFORCE_AWS_KMS_KEY_ID must be set." in result.stderr
 
 
-class HashesAgain:
-    """A double of AWS KMS that treats each digest as a message, as moto does."""
+@mock_aws
+def test_moto_which_hashes_the_digest_again_is_refused_at_start_up() -> None:
+    client = boto3.client(
+        "kms", region_name="eu-central-1", aws_access_key_id="AKIDEXAMPLE", aws_secret_access_key="throwaway"
+    )
+    key_id = client.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
+    with pytest.raises(KeyUnavailableError, match=r"The service hashed the digest again.*as moto does, cannot be used"):
+        AWSKMSSigner(key_id, kid="key-1", client=client)
 
-    def get_public_key(self, **_: object) -> dict[str, object]:
-        der = throwaway_rsa_key().public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        return {
-            "KeyId": "arn:aws:kms:eu-central-1:111122223333:key/1234",
-            "PublicKey": der,
-            "KeyUsage": "SIGN_VERIFY",
-            "SigningAlgorithms": ["RSASSA_PKCS1_V1_5_SHA_256"],
-        }
-
-    def sign(self, *, Message: bytes, **_: object) -> dict[str, bytes]:  # noqa: N803 - the name in the protocol
-        return {"Signature": throwaway_rsa_key().sign(Message, PKCS1v15(), SHA256())}
-
-
-def test_an_emulator_that_hashes_the_digest_again_is_refused_at_start_up() -> None:
-    with pytest.raises(KeyUnavailableError, match="is not this key's over this digest"):
-        AWSKMSSigner("1234", kid="key-1", client=HashesAgain)
+    client.disable_key(KeyId=key_id)
+    request = {"KeyId": key_id, "MessageType": "DIGEST", "SigningAlgorithm": "RSASSA_PKCS1_V1_5_SHA_256"}
+    assert client.sign(Message=bytes(32), **request)["Signature"], "moto lets a disabled key sign, as the docs say"

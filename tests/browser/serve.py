@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import logging
+import os
 import sys
 import threading
 import warnings
@@ -107,10 +108,10 @@ def main() -> None:
     sandbox = SandboxServer(throwaway_sandbox(), 0)
     threading.Thread(target=sandbox.serve_forever, daemon=True).start()
     builder = make_builder(timedelta(seconds=arguments.lifetime), broken=arguments.broken, slash=arguments.slash)
+    if arguments.demo:
+        os.environ["FIN_MESSENGER_WIDGET_BASE"] = f"{sandbox.url}widget/"
     bundles = {"scripts": arguments.scripts} if arguments.scripts else {}
-    application = load(arguments.example).create_app(
-        builder, sandbox=sandbox.url if arguments.demo else None, **bundles
-    )
+    application = load(arguments.example).create_app(builder, **bundles)
     (serve_wsgi if arguments.example in ("flask", "django") else serve_asgi)(application, sandbox.url)
 
 

@@ -31,7 +31,7 @@ from fin_messenger_auth.page import (
 )
 from fin_messenger_auth.sandbox import Sandbox, SandboxServer, Verdict, throwaway_sandbox
 from fin_messenger_auth.testing import throwaway_builder
-from tests.browser.engines import Tab, ScriptError
+from tests.browser.engines import ScriptError, Tab
 
 MODULE = "/fin-messenger-auth.js"
 # What a test looks at: the clock of the browser, which it moves, the console, the last verdict and the cookies.

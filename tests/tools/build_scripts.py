@@ -41,4 +41,4 @@ def _bundle(npm: str, name: str) -> str:
 if __name__ == "__main__":
     for script, text in build(shutil.which("npm") or "npm").items():
         (STATIC / script).write_text(text, "utf-8")
-        print(f"{script}: {len(text)} bytes")  # noqa: T201 - a script
+        print(f"{script}: {len(text)} bytes")

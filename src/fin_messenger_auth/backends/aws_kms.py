@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from copy import copy
 from threading import Lock
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError, KeyUnavailableError, SigningError
 from fin_messenger_auth.json_values import configured_string, fill
-from fin_messenger_auth.keys import Sealed
 from fin_messenger_auth.processes import PerProcess
+from fin_messenger_auth.threads import PROBES
 
-from .remote import RemoteKey, check_names, check_that_it_signs, missing_extra
+from .remote import RemoteKey, check_names, check_that_it_signs, import_client
 
 __all__ = ["AWSKMSSigner"]
+
+_T = TypeVar("_T")
 
 SIGNING_ALGORITHMS = {"RS256": "RSASSA_PKCS1_V1_5_SHA_256", "RS512": "RSASSA_PKCS1_V1_5_SHA_512"}
 """What AWS KMS calls the algorithms."""
@@ -27,8 +29,8 @@ SIGNING_ALGORITHMS = {"RS256": "RSASSA_PKCS1_V1_5_SHA_256", "RS512": "RSASSA_PKC
 DEFAULT_TIMEOUT = 1.5
 """Seconds to connect, and as many to answer, with the client that is made if none is passed. It tries twice."""
 
-CONNECTIONS = 32
-"""Connections that this client keeps: as many as ``in_thread`` has threads."""
+CONNECTIONS = 32 + PROBES
+"""Connections that this client keeps: as many as ``in_thread`` has calls at the same time, those that hang included."""
 
 _ALIAS = re.compile(r"(^|:)alias/")
 
@@ -40,6 +42,7 @@ _REASONS = {
     "InvalidSignatureException": "AWS did not accept the signature of the request; check secret and clock",
     "InvalidKeyUsageException": "the key is not made for this",
     "KMSInvalidStateException": "the key is pending deletion, or otherwise not usable",
+    "KeyError": "its answer lacks a field",
     "NotFoundException": "there is no such key in this account and region",
     "ThrottlingException": "AWS throttles the requests",
     "UnrecognizedClientException": "the credentials are not known",
@@ -47,7 +50,7 @@ _REASONS = {
 }
 
 
-class AWSKMSSigner(Sealed):
+class AWSKMSSigner(RemoteKey):
     """RS256 or RS512 with a key in AWS KMS: one request a signature, and only the digest is sent.
 
     The credentials need ``kms:GetPublicKey``, once and here, and ``kms:Sign``. It blocks on a network, and boto3's
@@ -69,11 +72,6 @@ class AWSKMSSigner(Sealed):
             credentials and certificates, but not with event handlers that were registered on it. If left out, each
             process makes one in a new boto3 session, with short time-outs.
 
-    Attributes:
-        alg: ``RS256`` or ``RS512``.
-        kid: The key id for the header.
-        public_key: The public half: what verifies, and what the JWK is made from.
-
     Raises:
         KeyUnavailableError: AWS does not give out the public key.
         InvalidKeyError: The key is not one for ``SIGN_VERIFY`` with RSA and at least 2048 bits.
@@ -81,14 +79,10 @@ class AWSKMSSigner(Sealed):
             not installed or not configured.
     """
 
-    __slots__ = ("_arn", "_client", "_key", "alg", "kid", "public_key")
+    __slots__ = ("_arn", "_client")
 
-    alg: str
-    kid: str
-    public_key: RSAPublicKey
     _arn: str
     _client: PerProcess[Any]
-    _key: RemoteKey
 
     def __init__(
         self,
@@ -104,22 +98,21 @@ class AWSKMSSigner(Sealed):
             raise ConfigurationError(
                 "key_id is an alias, which can be pointed at another key while kid stays; give the key's id or ARN."
             )
-        clients = PerProcess(_default_client if client is None else client if callable(client) else _Copies(client))
-        public_key, answer = _ask_for_public_key(clients(), key_id)
-        key = RemoteKey(public_key, kid=kid, alg=alg)
-        if answer["KeyUsage"] != "SIGN_VERIFY" or SIGNING_ALGORITHMS[alg] not in answer["SigningAlgorithms"]:
-            raise InvalidKeyError(f"The key in AWS KMS is not made for {SIGNING_ALGORITHMS[alg]} (SIGN_VERIFY).")
-        fill(self, "alg", key.alg)
-        fill(self, "kid", key.kid)
-        fill(self, "public_key", key.public_key)
-        fill(self, "_arn", answer["KeyId"])
-        fill(self, "_client", clients)
-        fill(self, "_key", key)
-        check_that_it_signs(self)
+        make = client if callable(client) else _copies(client)
+        clients: PerProcess[Any] = PerProcess(_default_client if client is None else make)
 
-    def __repr__(self) -> str:
-        """Show the algorithm and the key id for the header."""
-        return f"AWSKMSSigner(kid={self.kid!r}, alg={self.alg!r})"
+        def described() -> tuple[PublicKeyTypes, bool, str]:
+            answer = clients().get_public_key(KeyId=key_id)
+            usable = answer["KeyUsage"] == "SIGN_VERIFY" and SIGNING_ALGORITHMS[alg] in answer["SigningAlgorithms"]
+            return load_der_public_key(answer["PublicKey"]), usable, answer["KeyId"]
+
+        public_key, usable, arn = _asked(described, KeyUnavailableError, "give out the public key")
+        super().__init__(public_key, kid=kid, alg=alg)
+        if not usable:
+            raise InvalidKeyError(f"The key in AWS KMS is not made for {SIGNING_ALGORITHMS[alg]} (SIGN_VERIFY).")
+        fill(self, "_arn", arn)
+        fill(self, "_client", clients)
+        check_that_it_signs(self)
 
     def sign(self, signing_input: bytes, /) -> bytes:
         """Return the RSASSA-PKCS1-v1_5 signature of the message (RFC 7518 §3.3).
@@ -128,40 +121,28 @@ class AWSKMSSigner(Sealed):
             SigningError: AWS did not answer in time, refused, or answered with something else than this
                 key's signature.
         """
-        digest = self._key.digest(signing_input)
+        digest = self.digest(signing_input)
+        request = {"KeyId": self._arn, "MessageType": "DIGEST", "SigningAlgorithm": SIGNING_ALGORITHMS[self.alg]}
+        signature = _asked(lambda: self._client().sign(Message=digest, **request)["Signature"], SigningError, "sign")
+        return self.checked(signature, digest)
+
+
+def _copies(client: Any) -> Callable[[], Any]:  # noqa: ANN401 - see above
+    """Return what gives the client to this process, and a copy of it to each child."""
+    process = os.getpid()
+
+    def make() -> Any:  # noqa: ANN401 - see above
+        if os.getpid() == process:
+            return client
         try:
-            signature = self._client().sign(
-                KeyId=self._arn,
-                Message=digest,
-                MessageType="DIGEST",
-                SigningAlgorithm=SIGNING_ALGORITHMS[self.alg],
-            )["Signature"]
-        except SigningError:
-            raise
-        except Exception as error:  # noqa: BLE001 - see _reason
-            reason = _reason(error)
-        else:
-            return self._key.checked(signature, digest)
-        raise SigningError(f"AWS KMS did not sign: {reason}.")
-
-
-class _Copies:
-    """A client, in the process that was given it, and copies of it in that process's children."""
-
-    def __init__(self, client: Any) -> None:  # noqa: ANN401 - see above
-        self._client = client
-        self._process = os.getpid()
-
-    def __call__(self) -> Any:  # noqa: ANN401 - see above
-        if os.getpid() == self._process:
-            return self._client
-        try:
-            return _copied(self._client)
+            return _copied(client)
         except Exception as error:
             raise SigningError(
                 "AWS KMS did not sign: the client was made before the process forked, and this version of boto3 cannot "
                 "copy it; pass client= a function that makes one."
             ) from error
+
+    return make
 
 
 def _copied(client: Any) -> Any:  # noqa: ANN401 - see above
@@ -185,39 +166,37 @@ def _copied(client: Any) -> Any:  # noqa: ANN401 - see above
 
 
 def _default_client() -> Any:  # noqa: ANN401 - see above
-    try:
-        import boto3  # noqa: PLC0415 - an extra
-        from botocore.config import Config  # noqa: PLC0415 - the same
-        from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - the same
-    except ImportError as error:
-        raise missing_extra("aws-kms", "boto3") from error
-    config = Config(
+    boto3, config, exceptions = import_client("boto3", "botocore.config", "botocore.exceptions", extra="aws-kms")
+    settings = config.Config(
         connect_timeout=DEFAULT_TIMEOUT,
         read_timeout=DEFAULT_TIMEOUT,
         retries={"mode": "standard", "total_max_attempts": 2},
         max_pool_connections=CONNECTIONS,
     )
     try:
-        return boto3.Session().client("kms", config=config)
-    except BotoCoreError as error:
+        return boto3.Session().client("kms", config=settings)
+    except exceptions.BotoCoreError as error:
         raise ConfigurationError(f"boto3 cannot make a client for AWS KMS: {type(error).__name__}.") from error
 
 
-def _ask_for_public_key(client: Any, key_id: str) -> tuple[PublicKeyTypes, dict[str, Any]]:  # noqa: ANN401 - see above
-    try:
-        answer = client.get_public_key(KeyId=key_id)
-        return load_der_public_key(answer["PublicKey"]), answer
-    except Exception as error:  # noqa: BLE001 - see _reason
-        reason = _reason(error)
-    raise KeyUnavailableError(f"AWS KMS did not give out the public key: {reason}.")
-
-
-def _reason(error: Exception) -> str:
-    """Say what happened in our own words.
+def _asked(ask: Callable[[], _T], error_class: type[KeyUnavailableError | SigningError], what: str) -> _T:
+    """Return what a client answered, or raise an error in our own words.
 
     The client's error is not chained to ours: a traceback would show its text, which the service wrote.
     """
-    response = getattr(error, "response", None) or {}  # a ClientError has AWS's answer, other errors have None
-    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    try:
+        return ask()
+    except (ConfigurationError, KeyUnavailableError, SigningError):
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the client's
+        reason = _reason(error)
+    raise error_class(f"AWS KMS did not {what}: {reason}.")
+
+
+def _reason(error: Exception) -> str:
+    answer = getattr(error, "response", None)  # a ClientError has AWS's answer
+    status, code = None, type(error).__name__
+    if isinstance(answer, dict):
+        status, code = answer.get("ResponseMetadata", {}).get("HTTPStatusCode"), answer.get("Error", {}).get("Code")
     name = f"{type(error).__name__} with HTTP status {status}" if status else type(error).__name__
-    return _REASONS.get(response.get("Error", {}).get("Code"), name)
+    return _REASONS.get(str(code), name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from dataclasses import dataclass
 from threading import Lock
 from types import ModuleType
 from typing import Any, Literal
@@ -12,10 +13,10 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPubli
 
 from fin_messenger_auth.errors import FinMessengerAuthError, KeyUnavailableError, SigningError
 from fin_messenger_auth.json_values import fill
-from fin_messenger_auth.keys import KeySource, MaskedBytes, Sealed, read_key
+from fin_messenger_auth.keys import KeySource, MaskedBytes, read_key
 from fin_messenger_auth.processes import PerProcess, at_fork
 
-from .remote import RemoteKey, check_names, check_that_it_signs, missing_extra
+from .remote import RemoteKey, check_names, check_that_it_signs, import_client
 
 __all__ = ["PKCS11Signer"]
 
@@ -24,7 +25,6 @@ _DIGEST_INFO = {
     "RS256": bytes.fromhex("3031300d060960864801650304020105000420"),
     "RS512": bytes.fromhex("3051300d060960864801650304020305000440"),
 }
-
 
 LONGEST_WAIT = 5.0
 """Seconds that a thread waits for its turn, before it gives up."""
@@ -35,7 +35,7 @@ FORK_WAITS = 1.0
 _one_at_a_time = PerProcess(Lock)
 
 
-class PKCS11Signer(Sealed):
+class PKCS11Signer(RemoteKey):
     """RS256 or RS512 with a key in an HSM: one call a signature, and only the digest is handed over.
 
     The token is logged in to once; a session that the HSM has dropped is replaced, and a token that was away is used
@@ -55,23 +55,14 @@ class PKCS11Signer(Sealed):
         kid: The key id for the header: exactly the ``kid`` of the uploaded JWK.
         alg: ``RS256`` or ``RS512``, the same as in the uploaded JWK.
 
-    Attributes:
-        alg: ``RS256`` or ``RS512``.
-        kid: The key id for the header.
-        public_key: The public half: what verifies, and what the JWK is made from.
-
     Raises:
         KeyUnavailableError: There is no such module, token or key; the PIN is wrong or cannot be read.
         InvalidKeyError: The key has fewer than 2048 bits.
         ConfigurationError: ``alg`` or ``kid`` is not what it must be; python-pkcs11 is not installed.
     """
 
-    __slots__ = ("_key", "_session", "alg", "kid", "public_key")
+    __slots__ = ("_session",)
 
-    alg: str
-    kid: str
-    public_key: RSAPublicKey
-    _key: RemoteKey
     _session: _Session
 
     def __init__(  # noqa: PLR0913 - where the key lies has four parts, each by its name
@@ -86,18 +77,11 @@ class PKCS11Signer(Sealed):
         alg: Literal["RS256", "RS512"] = "RS256",
     ) -> None:
         check_names(kid=kid, alg=alg)
-        session = _Session(_client(), os.fspath(module), token, key, pin)
-        remote = RemoteKey(session.public_key(), kid=kid, alg=alg)
-        fill(self, "alg", remote.alg)
-        fill(self, "kid", remote.kid)
-        fill(self, "public_key", remote.public_key)
-        fill(self, "_key", remote)
+        [client] = import_client("pkcs11", extra="pkcs11")
+        session = _Session(client, os.fspath(module), token, key, pin)
+        super().__init__(session.public_key(), kid=kid, alg=alg)
         fill(self, "_session", session)
         check_that_it_signs(self)
-
-    def __repr__(self) -> str:
-        """Show the algorithm and the key id, and nothing of the token."""
-        return f"PKCS11Signer(kid={self.kid!r}, alg={self.alg!r})"
 
     def sign(self, signing_input: bytes, /) -> bytes:
         """Return the RSASSA-PKCS1-v1_5 signature of the message (RFC 7518 §3.3).
@@ -105,8 +89,8 @@ class PKCS11Signer(Sealed):
         Raises:
             SigningError: The HSM did not sign, or answered with something else than this key's signature.
         """
-        digest = self._key.digest(signing_input)
-        return self._key.checked(self._session.sign(_DIGEST_INFO[self.alg] + digest), digest)
+        digest = self.digest(signing_input)
+        return self.checked(self._session.sign(_DIGEST_INFO[self.alg] + digest), digest)
 
 
 # What the client says by the name of an error, and what that means here.
@@ -120,27 +104,23 @@ _REASONS = {
 }
 _LASTING = set(_REASONS.values()) - {_REASONS["NoSuchToken"]}  # what initializing the module again would not change
 
-
-class _Module:
-    """A PKCS#11 module as this process has initialized it."""
-
-    def __init__(self, client: ModuleType, path: str) -> None:
-        self._client = client
-        self.library = client.lib(path)
-        self.epoch = object()  # sessions of another epoch are invalid
-        if os.getpid() != _IMPORTED_IN:  # the parent may have initialized it
-            self.restart()
-
-    def restart(self) -> None:
-        """Initialize the module again, so that it looks for its tokens again. Every session ends."""
-        self.epoch = object()
-        with suppress(self._client.PKCS11Error):  # it has noticed the fork itself
-            self.library.finalize()
-        self.library.initialize()
-
-
 _IMPORTED_IN = os.getpid()
-_modules: PerProcess[dict[str, _Module]] = PerProcess(dict)
+_modules: PerProcess[dict[str, tuple[Any, object]]] = PerProcess(dict)
+
+
+def _module(client: ModuleType, path: str, *, again: bool = False) -> tuple[Any, object]:
+    """Return a module as this process has initialized it, and its epoch; ``again`` ends it and all its sessions."""
+    modules = _modules()
+    if again or path not in modules:
+        library = client.lib(path)
+        if again or os.getpid() != _IMPORTED_IN:  # the parent may have initialized it
+            with suppress(client.PKCS11Error):  # it has noticed the fork itself
+                library.finalize()
+            library.initialize()
+        modules[path] = library, object()
+    return modules[path]
+
+
 _held_for_fork: list[Lock] = []
 
 
@@ -158,56 +138,50 @@ def _after_fork_in_parent() -> None:
 at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_held_for_fork.clear)
 
 
+@dataclass(eq=False, repr=False)
 class _Session:
     """One session on the token, logged in, with the key in it; opened again when the HSM has dropped it."""
 
-    def __init__(self, client: ModuleType, module: str, token: str, key: str, pin: KeySource) -> None:
-        self._client = client
-        self._module = module
-        self._token = token
-        self._label = key
-        self._pin = pin
-        self._pin_refused = False
-        self._login: Any = None  # kept open: closing it would log out every session of this process
-        self._key: Any = None  # the private key, as the open session sees it
-        self._epoch: object = None  # of the module, when the session was opened
+    client: ModuleType
+    path: str  # of the module
+    token: str
+    label: str  # of the key
+    pin: KeySource
+    pin_refused: bool = False
+    login: Any = None  # kept open: closing it would log out every session of this process
+    key: Any = None  # the private key, as the open session sees it
+    epoch: object = None  # of the module, when the session was opened
 
     def public_key(self) -> RSAPublicKey:
         """Read the public half from the private key's own attributes, so that the two belong together."""
-        attribute = self._client.Attribute
+        attribute = self.client.Attribute
         with _one_at_a_time():
             try:
                 self._open()
-                exponent, modulus = (
-                    int.from_bytes(self._key[part]) for part in (attribute.PUBLIC_EXPONENT, attribute.MODULUS)
-                )
-                return RSAPublicNumbers(exponent, modulus).public_key()
+                numbers = [int.from_bytes(self.key[part]) for part in (attribute.PUBLIC_EXPONENT, attribute.MODULUS)]
+                return RSAPublicNumbers(*numbers).public_key()
             except FinMessengerAuthError:  # the PIN cannot be read
                 raise
             except Exception as error:
                 raise KeyUnavailableError(f"The HSM does not give out the public key: {_reason(error)}.") from error
 
     def sign(self, data: bytes) -> bytes:
-        """Pad and sign ``data``, in a new session if the old one fails.
-
-        Raises:
-            SigningError: The HSM refused or failed in a new session too, or is kept busy by other threads.
-        """
+        """Pad and sign ``data``, in a new session if the old one fails."""
         lock = _one_at_a_time()
         if not lock.acquire(timeout=LONGEST_WAIT):
             raise SigningError(f"The HSM did not sign: other threads have kept it busy for {LONGEST_WAIT} seconds.")
         try:
-            if self._epoch is self._library().epoch:
+            if self.epoch is _module(self.client, self.path)[1]:
                 with suppress(Exception):  # the session may have died since; a new one tells whether it was only that
                     return self._sign(data)
-                self._close(self._key.session)
+                self._close(self.key.session)
             try:
                 self._open()
                 return self._sign(data)
             except Exception as error:
                 if _reason(error) in _LASTING:
                     raise
-            self._library().restart()  # some modules see a token that is back, or an HSM, in no other way
+            _module(self.client, self.path, again=True)  # some modules see a token that is back in no other way
             self._open()
             return self._sign(data)
         except Exception as error:
@@ -216,68 +190,47 @@ class _Session:
             lock.release()
 
     def _sign(self, data: bytes) -> bytes:
-        signature: bytes = self._key.sign(data, mechanism=self._client.Mechanism.RSA_PKCS)
+        signature: bytes = self.key.sign(data, mechanism=self.client.Mechanism.RSA_PKCS)
         return signature
 
-    def _library(self) -> _Module:
-        modules = _modules()
-        if self._module not in modules:
-            modules[self._module] = _Module(self._client, self._module)
-        return modules[self._module]
-
     def _open(self) -> None:
-        module = self._library()
-        token = module.library.get_token(token_label=self._token)
+        library, epoch = _module(self.client, self.path)
+        token = library.get_token(token_label=self.token)
         session = token.open()
         try:
             try:
-                self._key = self._find(session)
-            except self._client.NoSuchKey:  # hidden, until this process has logged in
+                self.key = self._find(session)
+            except self.client.NoSuchKey:  # hidden, until this process has logged in
                 self._log_in(token)
-                self._key = self._find(session)
-            self._epoch = module.epoch
+                self.key = self._find(session)
+            self.epoch = epoch
         except Exception:
             self._close(session)
             raise
 
     def _find(self, session: Any) -> Any:  # noqa: ANN401 - the client is an extra
-        attribute = self._client.Attribute
-        found = list(  # all of them: the client minds a search that stops half-way
-            session.get_objects(
-                {
-                    attribute.CLASS: self._client.ObjectClass.PRIVATE_KEY,
-                    attribute.KEY_TYPE: self._client.KeyType.RSA,
-                    attribute.LABEL: self._label,
-                }
-            )
-        )
+        attribute, kind = self.client.Attribute, self.client.ObjectClass.PRIVATE_KEY
+        wanted = {attribute.CLASS: kind, attribute.KEY_TYPE: self.client.KeyType.RSA, attribute.LABEL: self.label}
+        found = list(session.get_objects(wanted))  # all of them: the client minds a search that stops half-way
         if not found:
-            raise self._client.NoSuchKey
+            raise self.client.NoSuchKey
         if len(found) > 1:
-            raise self._client.MultipleObjectsReturned
+            raise self.client.MultipleObjectsReturned
         return found[0]
 
     def _log_in(self, token: Any) -> None:  # noqa: ANN401 - see above
-        if self._pin_refused:  # trying it again would lock the token, for everyone
-            raise self._client.PinIncorrect
+        if self.pin_refused:  # trying it again would lock the token, for everyone
+            raise self.client.PinIncorrect
         try:
-            with suppress(self._client.UserAlreadyLoggedIn):  # by another signer on the same token
-                self._login = token.open(user_pin=_text(read_key(self._pin).without_line_end()))
-        except self._client.PinIncorrect:
-            self._pin_refused = True
+            with suppress(self.client.UserAlreadyLoggedIn):  # by another signer on the same token
+                self.login = token.open(user_pin=_text(read_key(self.pin).without_line_end()))
+        except self.client.PinIncorrect:
+            self.pin_refused = True
             raise
 
     def _close(self, session: Any) -> None:  # noqa: ANN401 - see above
-        with suppress(self._client.PKCS11Error):  # it is closed already, or the HSM is gone
+        with suppress(self.client.PKCS11Error):  # it is closed already, or the HSM is gone
             session.close()
-
-
-def _client() -> ModuleType:
-    try:
-        import pkcs11  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        raise missing_extra("pkcs11", "python-pkcs11") from error
-    return pkcs11
 
 
 def _text(pin: MaskedBytes) -> str:

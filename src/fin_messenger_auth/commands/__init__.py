@@ -1,1 +1,1 @@
-"""The commands, one file each: ``register`` says what a command is called and takes, ``run`` does it."""
+"""The commands: in each file, ``register`` says what its commands are called and take, and what runs them."""

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import sys
+import json
+import os
+import re
 from pathlib import Path
 
 from fin_messenger_auth import diagnosis
 from fin_messenger_auth.diagnosis.http_client import NoAnswerError, fetch_page
+from fin_messenger_auth.diagnosis.page_reader import decoded
 from fin_messenger_auth.diagnosis.report import as_json, report, summary
-from fin_messenger_auth.diagnosis.transcript import to_json
+from fin_messenger_auth.environment import FIN_MANAGED
 from fin_messenger_auth.errors import ConfigurationError
-from fin_messenger_auth.keys import FileKeySource, read_key
 
-_STANDARD_INPUT = "-"
+from .verifying import STANDARD_INPUT, add_options, given_secret, read_file
+
+_HEADER = re.compile(r"[\w-]+\s*:[^\r\n]*")
 _STATUS = (
-    "Exit status: 1 if an error was found, or with --strict also a warning or something that was not checked; 0 if "
-    "not; 2 for wrong usage."
+    "The exit status is 0 if there is no error and, with --strict, also no warning and nothing that was not looked at "
+    "or not checked; 2 for wrong usage; and otherwise 1, also if the page or a file cannot be read."
 )
 
 
@@ -40,13 +44,10 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--header", metavar="H", action="append", default=[], help="a header for --page URL, as NAME:VALUE"
     )
     parser.add_argument("--user", metavar="ID", help='the user ID that the page must have; "" for an anonymous visitor')
-    parser.add_argument("--issuer", help="the keyset's issuer, to be compared with SALESFORCE_ISSUER")
-    parser.add_argument("--audience", help="the expected aud, if it is not SALESFORCE_AUDIENCE")
-    parser.add_argument("--secret-file", metavar="FILE", help="the Messenger API Secret, if not the environment's")
+    add_options(parser)
     parser.add_argument(
         "--attribute", metavar="NAME", action="append", default=[], help="an attribute that you sign; may be repeated"
     )
-    parser.add_argument("--prefix", default="", metavar="P", help="what stands before each variable's name")
     parser.add_argument("--strict", action="store_true", help="let warnings and what was not checked count, too")
     parser.add_argument("--json", action="store_true", help="print JSON")
     online = parser.add_argument_group("online (experimental: built from reports, not from a recorded answer)")
@@ -60,12 +61,8 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the findings; the exit status is that of the command's help."""
-    if arguments.online and not (arguments.org_id and arguments.deployment):
-        arguments.usage("--online needs --org-id and --deployment")
-    if arguments.record and not (arguments.online or arguments.jwks_url):
-        arguments.usage("--record needs --online or --jwks-url")
+    _check_usage(arguments)
     client = diagnosis.Client()
-    secret = arguments.secret_file and read_key(FileKeySource(arguments.secret_file)).without_line_end()
     findings = diagnosis.run_checks(
         prefix=arguments.prefix,
         key_directory=arguments.key_directory,
@@ -74,15 +71,16 @@ def run(arguments: argparse.Namespace) -> int:
         org=diagnosis.Org(arguments.online, arguments.org_id, arguments.deployment) if arguments.online else None,
         jwks_url=arguments.jwks_url,
         client=client,
-        uploaded=None if arguments.uploaded is None else _read(arguments.uploaded),
+        uploaded=None if arguments.uploaded is None else read_file(arguments.uploaded),
         page=None if arguments.page is None else _page(arguments),
         user_id=arguments.user,
         audience=arguments.audience,
-        secret=secret,
+        secret=given_secret(arguments),
     )
     if arguments.record:
         try:
-            Path(arguments.record).write_text(to_json(client.exchanges), encoding="utf-8")
+            transcript = json.dumps({"version": 1, "exchanges": client.exchanges}, indent=2)
+            Path(arguments.record).write_text(transcript + "\n", encoding="utf-8")
         except OSError as error:
             raise ConfigurationError(f"{arguments.record} cannot be written: {error.strerror}.") from error
     looked_at, missing = _looked_at(arguments)
@@ -92,38 +90,49 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{report(findings)}\n\n{summary(findings)}\nLooked at: {', '.join(looked_at)}.")
         if missing:
             print(f"Not looked at: {'; '.join(missing)}.")
-    counts = {diagnosis.Level.ERROR, *([diagnosis.Level.WARNING] if arguments.strict else [])}
-    open_questions = arguments.strict and (missing or any(each.code == "unchecked" for each in findings))
-    return int(bool(open_questions) or any(each.level in counts for each in findings))
+    if diagnosis.has_errors(findings):
+        return 1
+    wanting = missing or any(each.level is diagnosis.Level.WARNING or each.code == "unchecked" for each in findings)
+    return int(arguments.strict and bool(wanting))
+
+
+def _check_usage(arguments: argparse.Namespace) -> None:
+    """Refuse an option that would be ignored."""
+    page = arguments.page or ""
+    for given, needed, wrong in (
+        (arguments.online, arguments.org_id and arguments.deployment, "--online needs --org-id and --deployment"),
+        (arguments.record, arguments.online or arguments.jwks_url, "--record needs --online or --jwks-url"),
+        (arguments.cookie or arguments.header, "://" in page, "--cookie and --header need --page URL"),
+        (arguments.cookie, "=" in (arguments.cookie or ""), "--cookie: expected NAME=VALUE"),
+        (arguments.header, all(map(_HEADER.fullmatch, arguments.header)), "--header: expected NAME:VALUE"),
+        (arguments.user is not None, page, "--user needs --page"),
+        (page == STANDARD_INPUT, arguments.uploaded != STANDARD_INPUT, "only one of --page and --uploaded can be -"),
+    ):
+        if given and not needed:
+            arguments.usage(wrong)
 
 
 def _looked_at(arguments: argparse.Namespace) -> tuple[list[str], list[str]]:
     looked_at, missing = ["the environment"], []
+    fin_managed = os.environ.get(f"{arguments.prefix}SALESFORCE_IDENTITY") == FIN_MANAGED
     for given, what, how in (
         (arguments.page, "your page", "--page URL"),
         (arguments.uploaded, "the upload", "--uploaded FILE"),
         (arguments.key_directory, "the key directory", "KEY_DIRECTORY"),
     ):
         looked_at += [f"{what} ({given})"] if given else []
-        missing += [] if given else [f"{what}: {how}"]
+        missing += [] if given or (fin_managed and what != "your page") else [f"{what}: {how}"]
     return looked_at, missing
-
-
-def _read(path: str) -> bytes:
-    try:
-        return sys.stdin.buffer.read() if path == _STANDARD_INPUT else Path(path).read_bytes()
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _page(arguments: argparse.Namespace) -> diagnosis.Document:
     if "://" not in arguments.page:
-        return diagnosis.Document(_read(arguments.page).decode(errors="replace"))
-    headers = dict(each.split(":", 1) for each in arguments.header if ":" in each)
-    if arguments.cookie:
-        headers["Cookie"] = arguments.cookie
+        return diagnosis.Document(decoded(read_file(arguments.page)))
+    cookie = [f"Cookie:{arguments.cookie}"] if arguments.cookie else []
+    headers = [each.partition(":") for each in (*arguments.header, *cookie)]
     try:
-        answer = fetch_page(arguments.page, {name.strip(): value.strip() for name, value in headers.items()})
+        answer = fetch_page(arguments.page, {name.strip(): value.strip() for name, _, value in headers})
     except NoAnswerError as error:
         raise ConfigurationError(f"The page cannot be fetched: {error}.") from error
-    return diagnosis.Document(answer.body.decode(errors="replace"), answer.headers)
+    text = decoded(answer.body, answer.headers.get("content-type", ""))
+    return diagnosis.Document(text, answer.headers, answer.status)

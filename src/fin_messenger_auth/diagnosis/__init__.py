@@ -4,7 +4,7 @@ Each check is a function that returns findings, for your own tests and health ch
 and ``doctor``.
 """
 
-from .directory import check_key_directory
+from .directory import check_key_directory, check_upload
 from .doctor import Document, manual_checks, run_checks
 from .environment import check_environment
 from .findings import CATALOGUE, Evidence, Finding, Level, has_errors
@@ -22,7 +22,6 @@ from .online import Org, check_org, check_published_jwks
 from .page import check_page, check_settings
 from .page_reader import PageSettings, settings_in_page
 from .salesforce_token import check_pair, check_salesforce_token
-from .upload import check_upload
 from .verifying_key import VerifyingKey, read_verifying_keys
 
 __all__ = [

@@ -1,7 +1,8 @@
-"""Checks of a directory of keys, as ``keygen`` writes it."""
+"""Checks of the files with keys: the directory that ``keygen`` wrote, and what was uploaded to Salesforce."""
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from itertools import combinations
@@ -10,7 +11,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.x509 import Certificate
 
-from fin_messenger_auth.errors import FinMessengerAuthError, InvalidKeyError, KeyUnavailableError, masked
+from fin_messenger_auth.errors import InvalidKeyError, KeyUnavailableError, masked
 from fin_messenger_auth.keys import FileKeySource, StringKeySource
 from fin_messenger_auth.onboarding.certificate import read_certificate, rsa_key_of
 from fin_messenger_auth.onboarding.jwk import certificate_in, parse_json
@@ -19,7 +20,7 @@ from fin_messenger_auth.signers import RSASigner
 
 from .findings import Finding, finding, finding_of
 from .key_checks import check_certificate, check_jwk, check_jwks, mode_for_others
-from .verifying_key import VerifyingKey, read_verifying_keys
+from .verifying_key import VerifyingKey, keys_in
 
 
 @masked
@@ -39,37 +40,61 @@ def check_key_directory(
     if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for a path that is too long
         return [finding("directory-incomplete", path=directory)]
     findings, public_key = _check_private_key(directory / PRIVATE_KEY, password)
-    files = {name: read_file(directory / name) for name in (CERTIFICATE, JWK, JWKS)}
+    files = {name: _read(directory / name) for name in (CERTIFICATE, JWK, JWKS)}
     certificate, jwk, jwks = files.values()
-    if jwk is None:
-        findings.append(finding("directory-incomplete", path=directory / JWK))
-    else:
+    if jwk:
         findings += _of_file(JWK, check_jwk(jwk, public_key=public_key, now=now))
-    if certificate is not None:
+    else:
+        findings.append(finding("directory-incomplete", path=directory / JWK))
+    if certificate:
         findings += _of_file(CERTIFICATE, check_certificate(certificate, public_key=public_key, now=now))
-    if jwks is not None:
+    if jwks:
         findings += _of_file(JWKS, check_jwks(jwks, now=now))
-    if jwk is not None and jwks is not None and any(key not in _keys(jwks) for key in _keys(jwk)):
+    if jwk and jwks and any(key not in keys_in(jwks) for key in keys_in(jwk)):
         findings.append(finding("directory-differs", first=JWK, second=JWKS, what="keys"))
-    return list(dict.fromkeys([*findings, *_compare_certificates(files)]))
+    held = [(name, each) for name, document in files.items() for each in _certificates(document)]
+    for (first, one), (second, other) in combinations(held, 2):
+        if first != second and one != other and rsa_key_of(one) == rsa_key_of(other):
+            what = "certificates for the same key (an unfinished renewal)"
+            return [*findings, finding("directory-differs", first=first, second=second, what=what)]
+    return findings
+
+
+@masked
+def check_upload(
+    document: bytes, *, key_directory: str | os.PathLike[str] | None = None, now: float | None = None
+) -> list[Finding]:
+    """Check the JWK, or the key set of the JWKs, that were uploaded to Salesforce.
+
+    Args:
+        document: The JWK; or several, as a JWKS.
+        key_directory: The directory that ``keygen`` wrote, to be searched for a newer certificate.
+        now: The time, in Unix seconds; the machine's if left out.
+    """
+    value = parse_json(document)
+    keys = value.get("keys") if isinstance(value, dict) else None
+    several = keys if isinstance(keys, list) and all(isinstance(each, dict) for each in keys) else []
+    documents = dict.fromkeys(map(json.dumps, several)) or [document]
+    findings = [each for jwk in documents for each in check_jwk(jwk, now=now)]
+    if key_directory is not None:
+        what = "certificates for the same key: the newer one was not uploaded"
+        newer = _newer_files(Path(key_directory), _certificates(document))
+        findings += [finding("directory-differs", first=name, second="the uploaded JWK", what=what) for name in newer]
+    return list(dict.fromkeys(findings))
 
 
 def keys_in_directory(path: str | os.PathLike[str]) -> list[VerifyingKey]:
-    """Return the keys in the directory's JWK and JWKS; a file that cannot be read has none.
-
-    Args:
-        path: The directory.
-    """
-    keys = [key for name in (JWK, JWKS) for key in _keys(read_file(Path(path) / name) or b"")]
+    """Return the keys in the directory's JWK and JWKS; a file that cannot be read has none."""
+    keys = [key for name in (JWK, JWKS) for key in keys_in(_read(Path(path) / name))]
     return [key for place, key in enumerate(keys) if key not in keys[:place]]
 
 
-def read_file(path: Path) -> bytes | None:
-    """Return the content of a file, or ``None`` if it cannot be read."""
+def _read(path: Path) -> bytes:
+    """Return the content of a file; nothing if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError:
-        return None
+        return b""
 
 
 def _check_private_key(path: Path, password: bytes | None) -> tuple[list[Finding], RSAPublicKey | None]:
@@ -91,14 +116,17 @@ def _of_file(name: str, findings: list[Finding]) -> list[Finding]:
     ]
 
 
-def _compare_certificates(files: dict[str, bytes | None]) -> list[Finding]:
-    """Find the first two files with different certificates for the same key, as an unfinished renewal leaves them."""
-    held = [(name, each) for name, document in files.items() for each in _certificates(document or b"")]
-    for (first, one), (second, other) in combinations(held, 2):
-        if first != second and one != other and rsa_key_of(one) == rsa_key_of(other):
-            what = "certificates for the same key (an unfinished renewal)"
-            return [finding("directory-differs", first=first, second=second, what=what)]
-    return []
+def _newer_files(directory: Path, uploaded: list[Certificate]) -> list[str]:
+    """Name the first file with a later certificate for a key that was uploaded."""
+
+    def is_newer(local: Certificate, other: Certificate) -> bool:
+        return rsa_key_of(local) == rsa_key_of(other) and local.not_valid_after_utc > other.not_valid_after_utc
+
+    return [
+        name
+        for name in (CERTIFICATE, JWK)
+        if any(is_newer(local, other) for local in _certificates(_read(directory / name)) for other in uploaded)
+    ][:1]
 
 
 def _certificates(document: bytes) -> list[Certificate]:
@@ -109,10 +137,3 @@ def _certificates(document: bytes) -> list[Certificate]:
         return [certificate_in(each) for each in value.get("keys", [value])]
     except (AttributeError, TypeError, InvalidKeyError):
         return []  # the checks of the file say why
-
-
-def _keys(document: bytes) -> list[VerifyingKey]:
-    try:
-        return read_verifying_keys(document)
-    except FinMessengerAuthError:
-        return []

@@ -15,17 +15,16 @@ from fin_messenger_auth.onboarding.key_directory import JWK
 from fin_messenger_auth.pair import TokenPair, TokenPairBuilder, check_time
 from fin_messenger_auth.signers import signs_at_once
 
-from .directory import check_key_directory, keys_in_directory
+from .directory import check_key_directory, check_upload, keys_in_directory
 from .environment import check_reading
 from .findings import Finding, finding, finding_of
 from .http_client import Client
-from .intercom_token import check_intercom_token
+from .known import known_from
 from .online import Org, check_org, check_published_jwks
 from .page import check_page
 from .root_causes import fold
-from .salesforce_token import check_pair, check_salesforce_token, compare_issuers
-from .upload import check_upload, uploaded_keys
-from .verifying_key import VerifyingKey, configured_keys
+from .salesforce_token import compare_issuers
+from .verifying_key import keys_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +34,22 @@ class Document:
     Args:
         text: The HTML or the JSON.
         headers: The headers of the response; ``None`` if they are not known.
+        status: The status of the response, likewise.
     """
 
     text: str = field(repr=False)
     headers: Mapping[str, str] | None = None
+    status: int | None = None
 
 
 USER_ID = "fin-messenger-auth-doctor"
 """The user ID in the tokens that the doctor makes."""
 
+_OF_THE_CONFIGURATION = ("algorithm", "signature", "key id", "issuer", "audience")
+_ELSEWHERE = " In this environment it is right: the page was made with another one, or by other code."
 
+
+@masked
 def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by name
     environ: Mapping[str, str] | None = None,
     *,
@@ -77,7 +82,7 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
         page: A page of the site, or the answer of its endpoint.
         user_id: The user that the page must be for; ``""`` for an anonymous visitor.
         audience: The expected ``aud``, in place of ``SALESFORCE_AUDIENCE``.
-        secret: The Messenger API Secret, in place of the environment's.
+        secret: The Messenger API Secret of the workspace, to be compared with the environment's.
         now: The time, in Unix seconds; the machine's if left out.
 
     Returns:
@@ -93,68 +98,44 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
     if jwks_url is not None:
         findings += check_published_jwks(jwks_url, kid=reading.kid, client=client, now=now)
     findings += check_reading(reading)
-    configured = reading.value("SALESFORCE_ISSUER")
+    configured, app_id = reading.value("SALESFORCE_ISSUER"), reading.value("INTERCOM_APP_ID") or None
     if issuer is not None and configured not in ("", issuer):
         findings.append(compare_issuers(configured, issuer))
     if uploaded is not None:
         findings += check_upload(uploaded, key_directory=key_directory, now=moment)
     if key_directory is not None:
         findings += check_key_directory(key_directory, password=reading.password, now=moment)
-    keys = _keys(reading, uploaded, key_directory)
+    # What Salesforce verifies with: what was uploaded, or else the nearest to it.
+    keys = keys_in(uploaded or b"") or ([] if key_directory is None else keys_in_directory(key_directory))
+    known = known_from(reading, secret=secret, keys=keys, issuer=issuer, audience=audience)
     if pair is not None:
-        of_pair = _check_pair(pair, reading, keys, moment)
+        tokens = {
+            "intercom_user_jwt": pair.intercom_user_jwt,
+            "salesforce_identity_token": pair.salesforce_identity_token,
+        }
+        settings = {"user_id": USER_ID, **tokens}
+        of_pair = known.check_tokens(settings, moment)
         findings += _new(findings, [_naming_the_key(each, uploaded, key_directory) for each in of_pair])
     if page is not None:
-        found = check_page(
+        of_page = check_page(
             page.text,
+            secret=known.secret,
+            keys=known.keys,
+            issuer=known.issuer,
+            audience=known.audience,
+            status=page.status,
             headers=page.headers,
-            secret=secret or reading.secret,
-            keys=keys,
-            issuer=issuer or configured or None,
-            audience=audience or reading.value("SALESFORCE_AUDIENCE") or None,
-            app_id=reading.value("INTERCOM_APP_ID") or None,
-            region=reading.value("INTERCOM_REGION") or ("us" if reading.value("INTERCOM_APP_ID") else None),
+            app_id=app_id,
+            region=reading.value("INTERCOM_REGION") or ("us" if app_id else None),
             user_id=user_id,
             fin_managed=reading.fin_managed,
             now=moment,
         )
-        findings += _new(findings, found)
+        findings += [_of_page(each, verified=pair is not None) for each in _new(findings, of_page)]
     if not reading.fin_managed:
         findings += _not_compared(keys=key_directory is not None or uploaded is not None, issuer=issuer is not None)
     findings += manual_checks(fin_managed=reading.fin_managed, attributes=attributes)
-    return fold(findings, kid=reading.kid)
-
-
-def _naming_the_key(each: Finding, uploaded: bytes | None, key_directory: str | os.PathLike[str] | None) -> Finding:
-    if each.code != "salesforce-signature" or (uploaded is None and key_directory is None):
-        return each
-    name = "the uploaded JWK" if uploaded is not None or key_directory is None else Path(key_directory) / JWK
-    return replace(each, message=f"The private key of the environment is not the key of {name}.")
-
-
-def _not_compared(*, keys: bool, issuer: bool) -> list[Finding]:
-    missing = [
-        *([] if keys else [("key and kid", "the JWK that was uploaded: --uploaded FILE")]),
-        *([] if issuer else [("issuer", "the issuer of the keyset: --issuer ISSUER")]),
-    ]
-    if not missing:
-        return []
-    what, how = (" and ".join(each) for each in zip(*missing, strict=True))
-    return [finding("unchecked", what=f"The match of {what} with the keyset", how=f"Give {how}.")]
-
-
-def _new(known: list[Finding], found: list[Finding]) -> list[Finding]:
-    """Return what was not found before: a page repeats what is wrong with the configuration."""
-    codes = {each.code for each in known}
-    return [each for each in found if each.code not in codes]
-
-
-def _keys(reading: Reading, uploaded: bytes | None, key_directory: str | os.PathLike[str] | None) -> list[VerifyingKey]:
-    """Return the keys that Salesforce has: those that were uploaded, or else the nearest to them."""
-    keys = [] if uploaded is None else uploaded_keys(uploaded)
-    if not keys and key_directory is not None:
-        keys = keys_in_directory(key_directory)
-    return keys or configured_keys(reading)
+    return fold(findings, reading)
 
 
 @masked
@@ -175,6 +156,38 @@ def manual_checks(*, fin_managed: bool = False, attributes: Collection[str] = ()
     ]
 
 
+def _naming_the_key(each: Finding, uploaded: bytes | None, key_directory: str | os.PathLike[str] | None) -> Finding:
+    if each.code != "salesforce-signature" or (uploaded is None and key_directory is None):
+        return each
+    name = "the uploaded JWK" if uploaded is not None or key_directory is None else Path(key_directory) / JWK
+    return replace(each, message=f"The private key of the environment is not the key of {name}.")
+
+
+def _of_page(each: Finding, *, verified: bool) -> Finding:
+    """Say that a token of the page is meant, and that the environment is not the cause if its own tokens verify."""
+    if each.check in ("page", "headers", "settings", "configuration"):
+        return each
+    elsewhere = _ELSEWHERE if verified and each.check in _OF_THE_CONFIGURATION else ""
+    return replace(each, message=f"In the page: {each.message}", fix=each.fix + elsewhere)
+
+
+def _not_compared(*, keys: bool, issuer: bool) -> list[Finding]:
+    missing = [
+        *([] if keys else [("key and kid", "the JWK that was uploaded: --uploaded FILE")]),
+        *([] if issuer else [("issuer", "the issuer of the keyset: --issuer ISSUER")]),
+    ]
+    if not missing:
+        return []
+    what, how = (" and ".join(each) for each in zip(*missing, strict=True))
+    return [finding("unchecked", what=f"The match of {what} with the keyset", how=f"Give {how}.")]
+
+
+def _new(known: list[Finding], found: list[Finding]) -> list[Finding]:
+    """Return what was not found before: a page repeats what is wrong with the configuration."""
+    codes = {each.code for each in known}
+    return [each for each in found if each.code not in codes]
+
+
 def _make_pair(reading: Reading, now: float) -> tuple[TokenPair | None, list[Finding]]:
     if reading.arguments is None:
         return None, []
@@ -186,17 +199,3 @@ def _make_pair(reading: Reading, now: float) -> tuple[TokenPair | None, list[Fin
         return asyncio.run(builder.abuild(USER_ID)), []
     except SigningError as error:
         return None, [finding_of(KeyUnavailableError(str(error)))]
-
-
-def _check_pair(pair: TokenPair, reading: Reading, keys: list[VerifyingKey], now: float) -> list[Finding]:
-    findings = check_intercom_token(pair.intercom_user_jwt, secret=reading.secret, user_id=USER_ID, now=now)
-    if pair.salesforce_identity_token is None:
-        return findings
-    findings += check_salesforce_token(
-        pair.salesforce_identity_token,
-        keys=keys,
-        issuer=reading.value("SALESFORCE_ISSUER"),
-        audience=reading.value("SALESFORCE_AUDIENCE"),
-        now=now,
-    )
-    return [*findings, *check_pair(pair.intercom_user_jwt, pair.salesforce_identity_token)]

@@ -27,11 +27,7 @@ def check_environment(environ: Mapping[str, str] | None = None, *, prefix: str =
 
 
 def check_reading(reading: Reading) -> list[Finding]:
-    """Return the findings of an environment that was read.
-
-    Args:
-        reading: What :func:`~fin_messenger_auth.environment.read_environment` returned.
-    """
+    """Return the findings of an environment that was read."""
     modes = {variable: mode_for_others(Path(path)) for variable, path in reading.key_files.items()}
     return [
         *map(finding_of, reading.problems),

@@ -78,22 +78,13 @@ def has_errors(findings: Iterable[Finding]) -> bool:
 
 
 def finding(code: str, /, **details: object) -> Finding:
-    """Return the finding of ``code`` for one case.
-
-    Args:
-        code: Which entry of the catalogue.
-        **details: The values of the placeholders in its message and fix.
-    """
+    """Return the finding of ``code`` for one case, with the values of the placeholders in its message and fix."""
     entry = CATALOGUE[code]
     return replace(entry, message=entry.message.format(**details), fix=entry.fix.format(**details))
 
 
 def finding_of(problem: Problem) -> Finding:
-    """Return the finding that says the same as an error or a warning of this library.
-
-    Args:
-        problem: The error or the warning. Its message becomes the finding's, in place of the catalogue's.
-    """
+    """Return the finding that says the same as an error or a warning of this library, in its words."""
     return replace(CATALOGUE[problem.code], message=problem.message)
 
 

@@ -1,15 +1,17 @@
-"""One HTTP request with the standard library: with a time limit, without redirects, and kept in a transcript."""
+"""One HTTP request with the standard library: with one deadline, a limit of size, and within one origin."""
 
 from __future__ import annotations
 
 import json
 import ssl
 import time
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException, HTTPMessage
 from queue import Empty, SimpleQueue
+from socket import gaierror
 from threading import Thread
 from typing import IO, Any
 from urllib.error import HTTPError, URLError
@@ -18,13 +20,22 @@ from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_ope
 
 from fin_messenger_auth.json_values import read_json
 
-from .transcript import Exchange, redacted, redacted_headers
+from .page_reader import MAX_LENGTH
+from .transcript import redacted
 
 TIMEOUT_SECONDS = 10
 """How long to wait for an answer."""
 
-_MAX_ANSWER_BYTES = 1_000_000
+_REASONS = {
+    TimeoutError: f"no answer within {TIMEOUT_SECONDS} seconds",
+    ssl.SSLCertVerificationError: "its TLS certificate cannot be verified; SSL_CERT_FILE can name one of your own",
+    ssl.SSLError: "it does not speak TLS",
+    gaierror: "its host name is unknown",
+    ConnectionRefusedError: "nothing listens there",
+    zlib.error: "its body is not gzip",
+}
 _CHUNK_BYTES = 65_536
+_GZIP = 16 + zlib.MAX_WBITS
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -38,8 +49,8 @@ class Answer:
 
     Attributes:
         status: The status code.
-        headers: The headers, by their names in lower case.
-        body: The body, up to one megabyte.
+        headers: The headers, by their names in lower case; several of one name are joined with commas.
+        body: The body, decompressed.
     """
 
     status: int
@@ -69,13 +80,13 @@ class Client:
     """Sends requests and keeps a transcript of them.
 
     Attributes:
-        exchanges: The requests and answers so far, redacted.
+        exchanges: The requests and answers so far, redacted: ``method``, ``path``, ``request``, ``status``, ``answer``.
     """
 
-    exchanges: list[Exchange] = field(default_factory=list)
+    exchanges: list[dict[str, Any]] = field(default_factory=list)
 
     def send(self, url: str, body: Mapping[str, Any] | None = None) -> Answer:
-        """Send one request: a ``POST`` of ``body`` as JSON, or a ``GET`` without one.
+        """Send one request: a ``POST`` of ``body`` as JSON, or a ``GET`` without one. No redirect is followed.
 
         Args:
             url: An ``https`` URL, or an ``http`` URL of this machine itself.
@@ -85,46 +96,27 @@ class Client:
             ~fin_messenger_auth.diagnosis.http_client.NoAnswerError: There was no HTTP answer.
         """
         data = None if body is None else json.dumps(body).encode()
-        request = Request(  # noqa: S310 - is_allowed has checked the URL
-            url, data=data, headers={"Accept": "application/json", "Content-Type": "application/json"}
-        )
-        answer = _open(request, _NoRedirect)
-        self.exchanges.append(
-            Exchange(
-                method=request.get_method(),
-                path=urlsplit(url).path,
-                request=redacted(body),
-                status=answer.status,
-                headers=redacted_headers(answer.headers),
-                answer=f"<{len(answer.body)} bytes, not JSON>" if answer.json is None else redacted(answer.json),
-            )
-        )
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        answer = _open(url, headers, data, redirects=_NoRedirect)
+        said = f"<{len(answer.body)} bytes, not JSON>" if answer.json is None else redacted(answer.json)
+        asked = {"method": "GET" if data is None else "POST", "path": urlsplit(url).path, "request": redacted(body)}
+        self.exchanges.append({**asked, "status": answer.status, "answer": said})
         return answer
 
 
-def fetch_page(url: str, headers: Mapping[str, str], *, seconds: float = TIMEOUT_SECONDS) -> Answer:
-    """Fetch a page as a browser would, within one deadline. A redirect to another origin is not followed.
-
-    Args:
-        url: An ``https`` URL, or an ``http`` URL of this machine itself.
-        headers: Headers to send, such as ``Cookie``; they go to this origin only.
-        seconds: How long the whole of it may take.
+def fetch_page(url: str, headers: Mapping[str, str], *, seconds: float | None = None) -> Answer:
+    """Fetch a page as a browser would, with headers that go to its origin only: no redirect leaves it.
 
     Raises:
-        ~fin_messenger_auth.diagnosis.http_client.NoAnswerError: There was no HTTP answer in time.
+        NoAnswerError: The URL is neither ``https`` nor of this machine; there was no whole answer in time.
     """
-    if not is_allowed(url):
-        raise NoAnswerError("it must start with https://, or be on this machine")
-    request = Request(url, headers={"Accept": "text/html, application/json", **headers})  # noqa: S310 - checked above
-    return _open(request, _SameOrigin, seconds)
+    return _open(
+        url, {"Accept": "text/html, application/json", **headers}, None, redirects=_SameOrigin, seconds=seconds
+    )
 
 
 def is_allowed(url: str) -> bool:
-    """Tell whether a token may be sent to a URL: over ``https``, or to this machine itself.
-
-    Args:
-        url: The URL.
-    """
+    """Tell whether a token or a cookie may be sent to a URL: over ``https``, or to this machine itself."""
     try:
         parts = urlsplit(url)
         host = parts.hostname
@@ -150,15 +142,25 @@ class _SameOrigin(HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl) if same else None
 
 
-def _open(request: Request, redirects: type[HTTPRedirectHandler], seconds: float = TIMEOUT_SECONDS) -> Answer:
+def _open(
+    url: str,
+    headers: Mapping[str, str],
+    data: bytes | None,
+    *,
+    redirects: type[HTTPRedirectHandler],
+    seconds: float | None = None,
+) -> Answer:
     """Send a request, with one deadline for all of it: a server that sends a byte now and then cannot prolong it."""
+    if not is_allowed(url):
+        raise NoAnswerError("it must start with https://, or be on this machine")
     answers: SimpleQueue[Answer | NoAnswerError] = SimpleQueue()
-    end = time.monotonic() + seconds
-    Thread(target=lambda: answers.put(_attempt(request, redirects, end)), daemon=True).start()
+    wait = TIMEOUT_SECONDS if seconds is None else seconds
+    request = Request(url, data, dict(headers))  # noqa: S310 - checked above
+    Thread(target=lambda: answers.put(_attempt(request, redirects, time.monotonic() + wait)), daemon=True).start()
     try:
-        answer = answers.get(timeout=seconds)
+        answer = answers.get(timeout=wait)
     except Empty:
-        raise NoAnswerError(_reason(TimeoutError())) from None
+        answer = NoAnswerError(_reason(TimeoutError()))
     if isinstance(answer, NoAnswerError):
         raise answer
     return answer
@@ -167,29 +169,39 @@ def _open(request: Request, redirects: type[HTTPRedirectHandler], seconds: float
 def _attempt(request: Request, redirects: type[HTTPRedirectHandler], end: float) -> Answer | NoAnswerError:
     no_proxy = [ProxyHandler({})] if request.type == "http" else []  # it is for this machine
     try:
-        opener = build_opener(redirects, *no_proxy)
-        with opener.open(request, timeout=end - time.monotonic()) as response:
-            return _answer(response.status, response, end)
-    except HTTPError as error:
-        with error:
-            return _answer(error.code, error, end)
+        try:
+            opened = build_opener(redirects, *no_proxy).open(request, timeout=end - time.monotonic())
+        except HTTPError as error:
+            opened = error
+        with opened as response:
+            names = dict.fromkeys(map(str.lower, response.headers))
+            headers = {name: ", ".join(response.headers.get_all(name)) for name in names}
+            return Answer(response.status, headers, _body(response, headers.get("content-encoding", ""), end))
+    except NoAnswerError as error:
+        return error
     except URLError as error:
         return NoAnswerError(_reason(error.reason))
-    except (OSError, HTTPException, ValueError) as error:  # ValueError: a URL that HTTP cannot carry
+    except (OSError, HTTPException, ValueError, zlib.error) as error:  # ValueError: a URL that HTTP cannot carry
         return NoAnswerError(_reason(error))
 
 
-def _answer(status: int, response: Any, end: float) -> Answer:  # noqa: ANN401 - two types without a base
-    headers = {name.lower(): value for name, value in response.headers.items()}
+def _body(response: Any, encoding: str, end: float) -> bytes:  # noqa: ANN401 - two types without a base
+    """Read the whole body; some servers compress it although nobody asked."""
+    if encoding not in ("", "identity", "gzip"):
+        raise NoAnswerError("its Content-Encoding is one that was not asked for")
+    unpack = zlib.decompressobj(_GZIP).decompress if encoding == "gzip" else lambda chunk, _: chunk
     body = bytearray()
-    while len(body) < _MAX_ANSWER_BYTES and time.monotonic() < end and (chunk := response.read1(_CHUNK_BYTES)):
-        body += chunk
-    return Answer(status=status, headers=headers, body=bytes(body[:_MAX_ANSWER_BYTES]))
+    while chunk := response.read1(_CHUNK_BYTES):
+        body += unpack(chunk, MAX_LENGTH)
+        if len(body) >= MAX_LENGTH:
+            raise NoAnswerError(f"it is larger than {MAX_LENGTH / 1e6:.0f} MB")
+        if time.monotonic() > end:
+            raise TimeoutError
+    if getattr(response, "length", None):
+        raise NoAnswerError("it ends before its Content-Length")
+    return bytes(body)
 
 
 def _reason(error: object) -> str:
-    if isinstance(error, TimeoutError):
-        return f"no answer within {TIMEOUT_SECONDS} seconds"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return "its TLS certificate cannot be verified"
-    return type(error).__name__
+    said = next((text for kind, text in _REASONS.items() if isinstance(error, kind)), "")
+    return f"{said} ({type(error).__name__})" if said else type(error).__name__

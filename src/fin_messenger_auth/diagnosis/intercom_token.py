@@ -17,8 +17,7 @@ from fin_messenger_auth.token_parser import ParsedToken
 from fin_messenger_auth.users import MAX_ATTRIBUTES, MAX_COMPANY_ATTRIBUTES, RESERVED_NAMES, attribute_problems
 
 from .findings import Finding, finding, finding_of
-from .token_checks import check_form, check_swapped, check_user, quoted
-from .validity import check_validity
+from .token_checks import check_claims, open_token, quoted
 
 _BOOLEANS = ("true", "false")
 
@@ -39,18 +38,14 @@ def check_intercom_token(
     Returns:
         What was found, with an ``unchecked`` finding for what could not be checked. Empty if nothing is wrong.
     """
-    parsed, findings = check_form(token, INTERCOM)
+    parsed, findings = open_token(token, INTERCOM)
     if parsed is None:
         return findings
-    if swapped := check_swapped(parsed, INTERCOM):
-        return [*findings, *swapped]
     return [
         *findings,
         *_check_signature(parsed, secret.encode() if isinstance(secret, str) else secret),
-        *check_user(parsed.claims, "user_id"),
+        *check_claims(parsed, INTERCOM, time.time() if now is None else now),
         *_compare_user(parsed.claims, user_id),
-        *([] if "exp" in parsed.claims else [finding("intercom-expiry-missing")]),
-        *check_validity(parsed, INTERCOM, time.time() if now is None else now),
         *_check_attributes(parsed.claims),
     ]
 

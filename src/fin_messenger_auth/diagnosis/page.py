@@ -4,29 +4,43 @@ from __future__ import annotations
 
 import re
 import time
-from base64 import b64encode
-from collections.abc import Mapping, Sequence
-from hashlib import sha256
-from typing import cast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from fin_messenger_auth.errors import masked
 from fin_messenger_auth.intercom import TOKEN as INTERCOM
 from fin_messenger_auth.json_values import is_lost
-from fin_messenger_auth.page import csp_sources
 from fin_messenger_auth.salesforce import TOKEN as SALESFORCE
-from fin_messenger_auth.settings import API_BASES, Region
+from fin_messenger_auth.settings import API_BASES, RULES
+from fin_messenger_auth.signers import MIN_SECRET_BYTES
 
-from .findings import Finding, finding
-from .intercom_token import check_intercom_token
+from .findings import Finding, Level, finding
+from .known import Known
+from .literal_reader import SPREAD
+from .page_policy import check_policies
 from .page_reader import Page, PageSettings, read_page
-from .salesforce_token import check_pair, check_salesforce_token
 from .token_checks import check_form, quoted
+from .validity import is_in_milliseconds
 from .verifying_key import VerifyingKey
 
 _JWT = re.compile(r"(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*")
-_PERSONAL = ("user_id", "email", INTERCOM, SALESFORCE)
-_OF_OTHERS = frozenset({"app_id", "api_base", "region", "user_id", INTERCOM, SALESFORCE})
+_TOKENS = (INTERCOM, SALESFORCE)
+_IDENTIFIES = ("user_id", "email")
+_OF_OTHERS = frozenset({"app_id", "api_base", "region", "user_id", *_TOKENS})
+_BY_HAND = frozenset({"window.intercomSettings", "Intercom('boot')", "npm", "script"})
+_REDIRECT, _REFUSED = 300, 400  # the first status of each kind
+_SIGNED_IN = (
+    'This one is of an anonymous visitor. Give the session, `--cookie NAME=VALUE`, and `--user ID`; or `--user ""` if '
+    "it should be anonymous."
+)
+
+# What a page is in place of one with settings, and what to do then.
+_HOW = {
+    "it is a page to sign in": "Give the cookie of a signed-in session: `--cookie NAME=VALUE`.",
+    "its scripts get them from elsewhere": "Give the URL from which its scripts fetch the settings: `--page URL`.",
+    "it is JSON without an app_id": "Answer with what `build_settings` returns, or give another URL: `--page URL`.",
+}
 
 
 @masked
@@ -36,33 +50,48 @@ def check_settings(settings: Mapping[str, object]) -> list[Finding]:
     Args:
         settings: The settings of the page, from ``build_settings`` or from another program.
     """
+    return list(_wrong_with(settings))
+
+
+def _wrong_with(settings: Mapping[str, object]) -> Iterator[Finding]:
     token, user_hash, user_id = settings.get(INTERCOM), settings.get("user_hash"), settings.get("user_id")
-    findings = []
-    if user_id is not None and not token:
-        findings.append(finding("settings-token-missing"))
+    jwts = [name for name, value in settings.items() if isinstance(value, str) and _JWT.fullmatch(value)]
+    for name in set(jwts) - {*_TOKENS, "user_hash"}:
+        message = f"{name} holds a JWT. The Messenger reads it as {INTERCOM} or {SALESFORCE} only."
+        yield replace(finding("setting-unknown"), message=message)
+    if "user_hash" in jwts:
+        yield finding("token-user-hash", name="user_hash", wanted="no value", got="a JWT")
+    elif user_hash is not None and not token:
+        yield finding("token-user-hash", name=INTERCOM, wanted="a JWT", got="only a user_hash")
+    elif user_hash is not None:
+        yield finding("settings-user-hash")
+    named = [name for name in _IDENTIFIES if settings.get(name) is not None]
+    if named and not token:
+        yield finding("settings-token-missing", where="", name=named[0])
     if user_id is None and (token or settings.get(SALESFORCE)):
-        findings.append(
-            finding(
-                "page-not-anonymous", names=" and ".join(name for name in (INTERCOM, SALESFORCE) if settings.get(name))
-            )
-        )
+        yield finding("page-not-anonymous", names=" and ".join(name for name in _TOKENS if settings.get(name)))
     if isinstance(user_id, str) and is_lost(user_id):
-        findings.append(finding("user-id-lost", claim="user_id in the settings"))
-    if isinstance(user_hash, str) and _JWT.fullmatch(user_hash):
-        findings.append(finding("token-user-hash", name="user_hash", wanted="no value", got="a JWT"))
-    elif user_hash is not None and token:
-        findings.append(finding("settings-user-hash"))
-    parsed = check_form(token, INTERCOM)[0] if isinstance(token, str) else None
-    if parsed is not None:
-        twice = [name for name in settings if name in parsed.claims and name not in _OF_OTHERS]
-        findings += [finding("settings-signed-twice", name=repr(name)) for name in twice]
-    return findings
+        yield finding("user-id-lost", claim="user_id in the settings")
+    yield from _wrong_with_values(settings)
+
+
+def _wrong_with_values(settings: Mapping[str, object]) -> Iterator[Finding]:
+    parsed, _ = check_form(str(settings.get(INTERCOM)), INTERCOM)
+    signed = {} if parsed is None else parsed.claims
+    twice = [name for name in settings if name in signed and name not in _OF_OTHERS]
+    yield from (finding("settings-signed-twice", name=repr(name)) for name in twice)
+    if is_in_milliseconds(settings.get("created_at")):
+        yield finding("token-milliseconds", claim="created_at in the settings")
+    if "session_duration" in settings and not RULES["session_duration"].holds(settings["session_duration"]):
+        message = f"session_duration: expected {RULES['session_duration'].expected}, in milliseconds."
+        yield replace(finding("setting-invalid"), message=message, level=Level.WARNING)
 
 
 @masked
 def check_page(  # noqa: PLR0913 - one for each thing to compare with, all but the first by name
     document: str,
     *,
+    status: int | None = None,
     headers: Mapping[str, str] | None = None,
     secret: str | bytes | None = None,
     keys: Sequence[VerifyingKey] = (),
@@ -77,11 +106,12 @@ def check_page(  # noqa: PLR0913 - one for each thing to compare with, all but t
     """Check a page of a site, or the answer of its endpoint, for everything that keeps a user from being verified.
 
     Finds the settings of ``render_snippet``, of a hand-written ``window.intercomSettings``,
-    of ``Intercom('boot', …)``, of the npm package, and of a JSON endpoint. No finding contains a token or a personal
-    value.
+    of ``Intercom('boot', …)``, of the npm package, of JSON in the page, and of a JSON endpoint. No finding contains a
+    token or a personal value.
 
     Args:
         document: The HTML or the JSON.
+        status: The status of the response, if it is known.
         headers: The headers of the response, if they are known.
         secret: The Messenger API Secret.
         keys: The public keys of the keyset.
@@ -94,31 +124,65 @@ def check_page(  # noqa: PLR0913 - one for each thing to compare with, all but t
         now: The time, in Unix seconds; the machine's if left out.
     """
     page = read_page(document)
+    raw = secret.encode() if isinstance(secret, str) else secret or b""
+    known = Known(secret=raw, keys=keys, issuer=issuer, audience=audience)
+    private = ["PRIVATE KEY-----", *([raw.decode(errors="replace")] if len(raw) >= MIN_SECRET_BYTES else [])]
+    findings = [finding("page-secret")] if any(each in document for each in private) else []
+    headers = None if headers is None else {name.lower(): value for name, value in headers.items()}
     if page.broken:
-        return [finding("page-broken")]
-    if not page.settings:
-        return [finding("page-settings-missing")]
+        return [*findings, finding("page-broken", why=page.broken)]
     merged: dict[str, object] = {}
     for each in page.settings:
         merged.update(each.values)
-    unknown = {name for each in page.settings for name in each.unknown} - merged.keys()
-    moment = time.time() if now is None else now
-    findings = [finding("issuer-fin")] if fin_managed and merged.pop(SALESFORCE, None) else []
-    findings += check_settings(merged) if INTERCOM not in unknown else []
+    if (status or 0) >= _REDIRECT or not any(each.names() for each in page.settings):
+        return [*findings, _without_settings(page, document, status, headers or {})]
+    unknown = {name for each in page.settings for name in each.unknown}
+    unknown = (unknown | ({"user_id", *_TOKENS} if SPREAD in unknown else set())) - merged.keys()
+    if page.twice:
+        findings.append(finding("page-settings-twice"))
+    if fin_managed and merged.pop(SALESFORCE, None):
+        findings.append(finding("issuer-fin"))
+    if INTERCOM not in unknown:
+        findings += check_settings(merged)
+    findings += _check_updates(page)
     findings += _check_expected(merged, page.settings, app_id=app_id, region=region)
-    findings += _check_user(merged, user_id)
-    findings += _check_tokens(merged, secret=secret, keys=keys, issuer=issuer, audience=audience, now=moment)
+    findings += _check_user(merged, unknown, user_id)
+    findings += known.check_tokens(merged, time.time() if now is None else now)
     if not fin_managed and merged.get(INTERCOM) and not merged.get(SALESFORCE) and SALESFORCE not in unknown:
         findings.append(finding("token-missing", token=SALESFORCE))
     findings += [
         finding("unchecked", what=f"{name} in the page, an expression,", how="Save the page as the browser has it.")
-        for name in sorted(unknown & {"user_id", INTERCOM, SALESFORCE})
+        for name in sorted(unknown & {"user_id", INTERCOM, *([] if fin_managed else [SALESFORCE])})
     ]
     if headers is not None:
-        findings += _check_headers(page, {name.lower(): value for name, value in headers.items()}, merged, region)
-    if _needs_shutdown(page):
+        findings += _check_caching(headers, merged)
+    policies = [] if headers is None else [headers.get("content-security-policy", "")]
+    findings += check_policies(page, policies, str(merged.get("api_base") or API_BASES.get(region or "us")))
+    if not page.calls_shutdown and any(each.source in _BY_HAND for each in page.settings):
         findings.append(finding("page-shutdown-missing"))
     return list(dict.fromkeys(findings))
+
+
+def _without_settings(page: Page, document: str, status: int | None, headers: Mapping[str, str]) -> Finding:
+    why, how = page.instead, _HOW.get(page.instead)
+    if status is not None and status >= _REFUSED:
+        why = f"it was answered with status {status}"
+        how = _HOW["it is a page to sign in"] if status in (401, 403) else "Give the URL of a page that works."
+    elif "location" in headers:
+        target = urlsplit(headers["location"])._replace(query="", fragment="").geturl()
+        why = f"it redirects to {quoted(target)}"
+        how = f"Give that URL, `--page {target}`, or `--cookie NAME=VALUE` if the page needs a user."
+        how = how if "://" in target else _HOW["it is a page to sign in"]
+    elif not document.strip():
+        why = "it is empty"
+    how = how or "Put `render_snippet(build_settings(user))` at the end of <body>."
+    return finding("page-settings-missing", why=f": {why}" if why else "", how=how)
+
+
+def _check_updates(page: Page) -> list[Finding]:
+    updates = [each for each in page.settings if each.source == "Intercom('update')"]
+    missing = [each for each in updates if "user_id" in each.names() and not each.names() & {INTERCOM, SPREAD}]
+    return [finding("settings-token-missing", where=" of Intercom('update')", name="user_id")] if missing else []
 
 
 def _check_expected(
@@ -137,96 +201,22 @@ def _check_expected(
     return findings
 
 
-def _check_user(settings: Mapping[str, object], wanted: str | None) -> list[Finding]:
+def _check_user(settings: Mapping[str, object], unknown: set[str], wanted: str | None) -> list[Finding]:
     got = settings.get("user_id")
+    personal = [name for name in (*_IDENTIFIES, *_TOKENS) if settings.get(name)]
+    anonymous = got is None and not settings.get(INTERCOM) and not unknown & {"user_id", INTERCOM}
     if wanted is None:
-        return []
+        return [finding("unchecked", what="A page of a signed-in user", how=_SIGNED_IN)] if anonymous else []
     if wanted == "":
-        personal = [name for name in _PERSONAL if settings.get(name)]
         return [finding("page-not-anonymous", names=" and ".join(personal))] if personal else []
-    if got is None and not settings.get(INTERCOM):
+    if anonymous:
         return [finding("page-anonymous")]
     return [finding("intercom-user-id-differs")] if got is not None and str(got) != wanted else []
 
 
-def _check_tokens(  # noqa: PLR0913 - one for each thing to compare with, all but the first by name
-    settings: Mapping[str, object],
-    *,
-    secret: str | bytes | None,
-    keys: Sequence[VerifyingKey],
-    issuer: str | None,
-    audience: str | None,
-    now: float,
-) -> list[Finding]:
-    intercom, salesforce = settings.get(INTERCOM), settings.get(SALESFORCE)
-    beside = settings.get("user_id")
-    findings: list[Finding] = []
-    if intercom is not None:
-        user_id = None if beside is None else str(beside)
-        findings += check_intercom_token(str(intercom), secret=secret, user_id=user_id, now=now)
-    if salesforce is not None:
-        findings += check_salesforce_token(str(salesforce), keys=keys, issuer=issuer, audience=audience, now=now)
-    if intercom is not None and salesforce is not None:
-        findings += check_pair(str(intercom), str(salesforce))
-    return findings
-
-
-def _needs_shutdown(page: Page) -> bool:
-    by_hand = {"window.intercomSettings", "Intercom('boot')", "npm", "script"}
-    return any(each.source in by_hand for each in page.settings) and not page.calls_shutdown
-
-
-def _check_headers(
-    page: Page, headers: Mapping[str, str], settings: Mapping[str, object], region: str | None
-) -> list[Finding]:
-    findings = []
-    carries_tokens = bool(settings.get(INTERCOM) or settings.get(SALESFORCE))
-    if carries_tokens and "no-store" not in headers.get("cache-control", "").lower():
-        findings.append(finding("page-cached", got=quoted(headers.get("cache-control", ""))))
-    policies = [headers["content-security-policy"]] if "content-security-policy" in headers else []
-    for policy in [*policies, *page.policies]:
-        findings += _check_policy(page, policy, str(settings.get("api_base") or API_BASES.get(region or "us")))
-    return findings
-
-
-def _check_policy(page: Page, policy: str, api_base: str) -> list[Finding]:
-    directives = {words[0].lower(): words[1:] for words in (each.split() for each in policy.split(";")) if words}
-    scripts = directives.get("script-src-elem", directives.get("script-src", directives.get("default-src")))
-    connects = directives.get("connect-src", directives.get("default-src"))
-    blocked = []
-    if scripts is not None and page.settings[0].source != "JSON":
-        blocked += [
-            "the inline script with the settings (script-src has neither its nonce nor its hash)"
-            for nonce, source in page.scripts
-            if any(each in source for each in ("app_id", "appId")) and not _allows_inline(scripts, nonce, source)
-        ]
-        if "'strict-dynamic'" not in scripts:
-            blocked += [f"{host} (script-src)" for host in csp_sources()["script-src"] if not _allows(scripts, host)]
-    if connects is not None:
-        region = next((name for name, base in API_BASES.items() if base == api_base), None)
-        wanted = [api_base] if region is None else csp_sources(cast("Region", region))["connect-src"]
-        blocked += [f"{host} (connect-src)" for host in wanted if not _allows(connects, host)]
-    return [finding("page-csp", what=what) for what in blocked[:1]]
-
-
-def _allows_inline(sources: Sequence[str], nonce: str | None, script: str) -> bool:
-    digest = b64encode(sha256(script.encode(errors="replace")).digest()).decode()
-    if f"'nonce-{nonce}'" in sources or f"'sha256-{digest}'" in sources:
-        return True
-    restricted = any(each.startswith(("'nonce-", "'sha256-", "'sha384-", "'sha512-")) for each in sources)
-    return "'unsafe-inline'" in sources and not restricted and "'strict-dynamic'" not in sources
-
-
-def _allows(sources: Sequence[str], url: str) -> bool:
-    """Tell whether a list of sources allows a URL: by scheme, host, or a wildcard for subdomains."""
-    wanted = urlsplit(url)
-    for source in sources:
-        if source in ("*", f"{wanted.scheme}:"):
-            return True
-        scheme, _, host = source.rpartition("://")
-        host = host.split("/")[0].split(":")[0].lower()
-        same_scheme = not scheme or scheme in (wanted.scheme, {"wss": "https"}.get(wanted.scheme))
-        name = wanted.hostname or ""
-        if same_scheme and (host == name or (host.startswith("*.") and name.endswith(host[1:]))):
-            return True
-    return False
+def _check_caching(headers: Mapping[str, str], settings: Mapping[str, object]) -> list[Finding]:
+    policy = headers.get("cache-control", "")
+    how = "" if "no-store" in policy.lower() else f"its Cache-Control is {quoted(policy)}, without no-store"
+    if (age := headers.get("age", "")).strip("0"):
+        how = f"its header Age: {quoted(age)[1:-1]} says that this one comes from a cache"
+    return [finding("page-cached", how=how)] if how and any(map(settings.get, _TOKENS)) else []

@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 import re
+import zlib
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from html import unescape
 from html.parser import HTMLParser
+from itertools import islice
 from typing import Any
 
 from fin_messenger_auth.errors import masked
+from fin_messenger_auth.intercom import TOKEN as INTERCOM
 from fin_messenger_auth.json_values import read_json
+from fin_messenger_auth.salesforce import TOKEN as SALESFORCE
 
-from .literal_reader import UNKNOWN, read_literal
+from .literal_reader import SPREAD, UNKNOWN, ScriptError, holds_template, read_literal
 
-MAX_LENGTH = 2_000_000
+MAX_LENGTH = 8_000_000
 """Characters of a page that are read."""
 
 _MAX_CANDIDATES = 400
-_CANDIDATE = re.compile(r"(?:[=(,:]|\breturn)\s*(?=\{)")
+_MAX_DEPTH = 6  # of settings in a JSON document
+_CANDIDATE = re.compile(r"(?:[=(,:]|\breturn)\s*(?=\{|JSON\.parse\()")
 _PROPERTY = re.compile(r"""intercomSettings(?:\.([A-Za-z_]\w*)|\[\s*["']([^"'\]]+)["']\s*\])\s*=(?!=)""")
 _CALL = re.compile(r"""\bIntercom\(\s*["'](boot|update)["']\s*,\s*$""")
+_ASSIGNMENT = re.compile(r"\bintercomSettings\s*=\s*$")
+_ASSIGNED = re.compile(r"\bObject\.assign\(([^;)]*)$")
+_NAME = re.compile(r"(?<![\w$.])(?!(?:window\.)?intercomSettings\b)[A-Za-z_$][\w$.]*\s*,\s*$")
+_NEXT_NAME = re.compile(r"\s*,\s*[A-Za-z_$]")
+_STARTS = re.compile(r"intercomSettings|\bIntercom\(|startMessenger\(|widget\.intercom\.io|messenger-js-sdk")
+_CHARSET = re.compile(r"charset=[\"']?([\w-]+)", re.IGNORECASE)
+_MARKS = {BOM_UTF8: "utf-8-sig", BOM_UTF16_LE: "utf-16", BOM_UTF16_BE: "utf-16"}
 _OURS = "fin-messenger-auth"
-_IDS = ("app_id", "appId")
+_IDS = ("app_id", "appId", INTERCOM, SALESFORCE)
+_WINDOW, _SNIPPET = "window.intercomSettings", "snippet"
+_ESCAPED = "it is HTML-escaped, with &quot; or &#34; in place of quotes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +46,8 @@ class PageSettings:
 
     Attributes:
         source: How: ``snippet`` (of this library), ``window.intercomSettings``, ``Intercom('boot')``,
-            ``Intercom('update')``, ``npm``, or ``JSON`` for the answer of an endpoint.
+            ``Intercom('update')``, ``npm``, ``script`` for another object in a script, ``data`` for a ``<script>`` of
+            JSON, ``attribute`` for JSON in an attribute, or ``JSON`` for the answer of an endpoint.
         values: The settings that are written out.
         unknown: The names of the settings whose values are expressions.
     """
@@ -37,6 +55,10 @@ class PageSettings:
     source: str
     values: dict[str, Any] = field(repr=False)
     unknown: tuple[str, ...] = ()
+
+    def names(self) -> set[str]:
+        """Return the names of all of them."""
+        return {*self.values, *self.unknown}
 
 
 @dataclass(slots=True)
@@ -47,13 +69,17 @@ class Page:
         settings: The settings in it, in order.
         scripts: The inline scripts: nonce, or ``None``, and source.
         policies: The policies of its ``<meta http-equiv="Content-Security-Policy">`` elements.
-        broken: Whether a script with settings in it ends inside a string.
+        broken: Why the script with the settings cannot run.
+        twice: Whether it sets ``window.intercomSettings`` again, and loses the user.
+        instead: What it is or holds in place of settings.
     """
 
     settings: list[PageSettings] = field(default_factory=list)
     scripts: list[tuple[str | None, str]] = field(default_factory=list)
     policies: list[str] = field(default_factory=list)
-    broken: bool = False
+    broken: str = ""
+    twice: bool = False
+    instead: str = ""
 
     @property
     def calls_shutdown(self) -> bool:
@@ -61,22 +87,32 @@ class Page:
         return any("shutdown" in source for _, source in self.scripts)
 
 
-def read_page(document: str) -> Page:
-    """Read a page, or the JSON answer of an endpoint.
+def decoded(body: bytes, content_type: str = "") -> str:
+    """Return the text of a page, by its byte order mark or the charset of its ``Content-Type``; UTF-8 without both."""
+    if body.startswith(b"\x1f\x8b"):  # saved as it was sent
+        body = zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(body, MAX_LENGTH)
+    charset = next((name for mark, name in _MARKS.items() if body.startswith(mark)), None)
+    declared = _CHARSET.search(content_type)
+    try:
+        return body.decode(charset or (declared[1] if declared else "utf-8"), errors="replace")
+    except LookupError:
+        return body.decode(errors="replace")
 
-    Args:
-        document: The whole document. What lies beyond :data:`MAX_LENGTH` is not read.
-    """
-    document = document[:MAX_LENGTH]
-    page = Page()
-    if document.lstrip("\ufeff \t\r\n")[:1] in ("{", "["):
-        page.settings += _in_json(document)
+
+def read_page(document: str) -> Page:
+    """Read a page, or the JSON answer of an endpoint, up to :data:`MAX_LENGTH`."""
+    document, page = document[:MAX_LENGTH].lstrip("\ufeff \t\r\n"), Page()
+    if document[:1] in ("{", "["):
+        page.instead = "it is JSON without an app_id"
+        _read_data(page, document, "JSON")
         return page
     parser = _Parser(page)
     parser.feed(document)
     parser.close()
     for _, source in page.scripts:
         _read_script(page, source)
+    if not page.instead and any(_STARTS.search(source) for _, source in page.scripts):
+        page.instead = "its scripts get them from elsewhere"
     return page
 
 
@@ -94,67 +130,131 @@ class _Parser(HTMLParser):
     def __init__(self, page: Page) -> None:
         super().__init__(convert_charrefs=False)
         self._page = page
-        self._nonce: str | None = None
+        self._attributes: dict[str, str | None] = {}
         self._script: list[str] | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = dict(attrs)
         if tag == "script" and "src" not in values:
-            self._nonce, self._script = values.get("nonce"), []
-        if tag == "meta" and (values.get("http-equiv") or "").lower() == "content-security-policy":
+            self._attributes, self._script = values, []
+        elif tag == "meta" and (values.get("http-equiv") or "").lower() == "content-security-policy":
             self._page.policies.append(values.get("content") or "")
+        elif tag == "input" and values.get("type") == "password":
+            self._page.instead = "it is a page to sign in"
+        for value in values.values():
+            if value and value[:1] == "{" and any(each in value for each in _IDS):
+                _read_data(self._page, value, "attribute")
 
     def handle_data(self, data: str) -> None:
         if self._script is not None:
             self._script.append(data)
 
+    def handle_comment(self, data: str) -> None:
+        if any(each in data for each in _IDS):
+            self._page.instead = "they are in an HTML comment"
+
     def handle_endtag(self, tag: str) -> None:
-        if tag == "script" and self._script is not None:
-            self._page.scripts.append((self._nonce, "".join(self._script)))
-            self._script = None
+        if tag != "script" or self._script is None:
+            return
+        source, self._script = "".join(self._script), None
+        if "json" in (self._attributes.get("type") or ""):
+            _read_data(self._page, source, "data")
+        else:
+            self._page.scripts.append((self._attributes.get("nonce"), source))
 
 
-def _in_json(document: str) -> list[PageSettings]:
+def _read_data(page: Page, document: str, source: str) -> None:
+    """Read JSON of an endpoint, of an attribute or of a ``<script type="application/json">``."""
     try:
-        value = read_json(document)
+        found = next(_settings_in(read_json(document), _MAX_DEPTH), None)
     except ValueError:
-        return []
-    inside = [value, *value.values()] if isinstance(value, dict) else []
-    return [PageSettings("JSON", each) for each in inside if isinstance(each, dict) and "app_id" in each][:1]
+        if source == "data" and any(each in document for each in _IDS):
+            page.broken = _ESCAPED if "&" in document and _ends_escaped(document) else "the JSON is not valid"
+        return
+    if found is not None:
+        page.settings.append(PageSettings(source, found))
+
+
+def _ends_escaped(document: str) -> bool:
+    try:
+        return bool(read_json(unescape(document)))
+    except ValueError:
+        return False
+
+
+def _settings_in(value: object, levels: int) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict) and any(each in value for each in _IDS):
+        yield value
+    elif levels and isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _settings_in(each, levels - 1)
 
 
 def _read_script(page: Page, source: str) -> None:
-    if not any(each in source for each in _IDS):
+    if not (_STARTS.search(source) or any(each in source for each in _IDS)):
         return
     end = 0
-    for found in list(_CANDIDATE.finditer(source))[:_MAX_CANDIDATES]:
+    for found in islice(_CANDIDATE.finditer(source), _MAX_CANDIDATES):
         if found.end() < end:
             continue  # inside an object that was read
+        origin = _source_of(source, found)
         try:
             value, after = read_literal(source, found.end())
-        except ValueError as error:
-            page.broken |= "string" in str(error) and any(each in source[found.end() :] for each in _IDS)
+        except ScriptError as error:
+            if origin != "script" or any(each in source[found.end() : error.at] for each in _IDS):
+                page.broken = page.broken or str(error)
             continue
-        if isinstance(value, dict) and any(each in value for each in _IDS):
-            page.settings.append(_page_settings(value, source, found))
+        except ValueError:
+            continue
+        if isinstance(value, dict) and _are_settings(value, origin):
+            at_top = source.count("{", 0, found.start()) == source.count("}", 0, found.start())
+            others = {SPREAD: UNKNOWN} if _is_assigned(source, found.end(), after) else {}
+            _add(page, {**value, **others}, origin, at_top=at_top)
             end = after
     _read_properties(page, source)
+    if _opens_comment(source.lower()):
+        page.broken = page.broken or "a value with <!-- and <script in it keeps the script from ending"
 
 
-def _page_settings(value: dict[str, Any], source: str, found: re.Match[str]) -> PageSettings:
+def _opens_comment(source: str) -> bool:
+    """Tell whether ``<!--`` and then ``<script`` leave the browser in a script that ``</script>`` does not end."""
+    start = source.find("<!--")
+    script, end = source.find("<script", start), source.find("-->", start)
+    return start >= 0 and script >= 0 and not 0 <= end < script
+
+
+def _is_assigned(source: str, start: int, end: int) -> bool:
+    """Tell whether an object is an argument of ``Object.assign``, beside one that is an expression."""
+    before = _ASSIGNED.search(source, max(0, start - 300), start)
+    return before is not None and bool(
+        _NAME.search(before[1]) or re.match(r"\s*,\s*[A-Za-z_$]", source[end : end + 80])
+    )
+
+
+def _are_settings(value: dict[str, Any], origin: str) -> bool:
+    return origin in (_WINDOW, "Intercom('boot')", "Intercom('update')") or any(each in value for each in _IDS)
+
+
+def _add(page: Page, value: dict[str, Any], origin: str, *, at_top: bool) -> None:
     unknown = tuple(name for name, each in value.items() if each is UNKNOWN)
-    known = {name: each for name, each in value.items() if each is not UNKNOWN}
-    return PageSettings(_source_of(source, found), known, unknown)
+    read = PageSettings(origin, {name: each for name, each in value.items() if each is not UNKNOWN}, unknown)
+    if any(isinstance(each, str) and holds_template(each) for each in read.values.values()):
+        page.broken = page.broken or "it holds a template expression that was not rendered"
+    if at_top and origin in (_WINDOW, _SNIPPET):
+        names = {name for each in page.settings if each.source in (_WINDOW, _SNIPPET) for name in each.names()}
+        page.twice |= SPREAD not in unknown and bool(names & {"user_id", INTERCOM, SALESFORCE} - read.names())
+        page.twice |= any(each.source == _SNIPPET for each in page.settings)
+    page.settings.append(read)
 
 
 def _source_of(source: str, found: re.Match[str]) -> str:
     before = source[max(0, found.start() - 80) : found.end()]
     if call := _CALL.search(before):
         return f"Intercom('{call[1]}')"
-    if re.search(r"\bintercomSettings\s*=\s*$", before):
-        return "window.intercomSettings"
+    if _ASSIGNMENT.search(before):
+        return _WINDOW
     if _OURS in source:
-        return "snippet"
+        return _SNIPPET
     if re.search(r"\b(?:Intercom|boot|update)\(\s*$", before):
         return "npm"
     return "script"
@@ -168,5 +268,5 @@ def _read_properties(page: Page, source: str) -> None:
             value, _ = read_literal(source, found.end())
         except ValueError:
             continue
-        if page.settings and value is not UNKNOWN:
-            page.settings[-1].values[name] = value
+        known = {} if value is UNKNOWN else {name: value}
+        page.settings.append(PageSettings(_WINDOW, known, (name,) if value is UNKNOWN else ()))

@@ -32,12 +32,7 @@ _ENDED_BY = {
 
 
 def token_report(name: str, findings: Sequence[Finding]) -> str:
-    """Return what the platform would say of a token, check by check, including the checks that it passed.
-
-    Args:
-        name: ``intercom_user_jwt`` or ``salesforce_identity_token``.
-        findings: What was found.
-    """
+    """Return what the platform would say of a token, check by check, including the checks that it passed."""
     found = {each.check for each in findings}
     skipped = {each for check in found for each in _ENDED_BY.get(check, ())}
     lines: list[str] = []
@@ -50,21 +45,13 @@ def token_report(name: str, findings: Sequence[Finding]) -> str:
 
 
 def report(findings: Iterable[Finding]) -> str:
-    """Return findings as lines: errors first, then warnings, then what could not be checked.
-
-    Args:
-        findings: What was found.
-    """
+    """Return findings as lines: errors first, then warnings, then what could not be checked."""
     ordered = sorted(findings, key=lambda each: list(MARKS).index(each.level))
     return "\n".join(line for each in ordered for line in _lines(each))
 
 
 def summary(findings: Iterable[Finding]) -> str:
-    """Return in one line how many findings there are of each level.
-
-    Args:
-        findings: What was found.
-    """
+    """Return in one line how many findings there are of each level."""
     count = Counter(each.level for each in findings)
     errors, warnings = (
         f"{count[level]} {level}{'' if count[level] == 1 else 's'}" for level in (Level.ERROR, Level.WARNING)
@@ -73,12 +60,7 @@ def summary(findings: Iterable[Finding]) -> str:
 
 
 def as_json(findings: Iterable[Finding], **beside: Any) -> str:  # noqa: ANN401 - any JSON
-    """Return findings as a JSON document: ``summary`` counts them by level, ``findings`` holds every field of each.
-
-    Args:
-        findings: What was found.
-        **beside: What else stands in the document.
-    """
+    """Return findings as a JSON document: counted by level in ``summary``, and with every field of each."""
     found = [asdict(each) for each in findings]
     count = Counter(each["level"] for each in found)
     return json.dumps({**beside, "summary": {level: count[level] for level in Level}, "findings": found}, indent=2)

@@ -1,11 +1,15 @@
-"""Findings that follow from another are folded into it, so that the first line is the one thing to do."""
+"""Findings that follow from another are folded into it, and each fix is completed with what is known here."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import replace
 
+from fin_messenger_auth.environment import Reading
+
 from .findings import Finding
+from .salesforce_token import audience_for
 
 _ABOUT_A_KEY = (
     "salesforce-signature",
@@ -16,28 +20,37 @@ _ABOUT_A_KEY = (
     "salesforce-algorithm-differs",
 )
 _ABOUT_OWN_KEYS = (*_ABOUT_A_KEY, "salesforce-issuer-differs", "unknown-keyset", "unchecked", "salesforce-kid-missing")
+_ABOUT_TOKENS = ("settings-token-missing", "token-missing", "page-not-anonymous")
 
 # The finding on the left explains those on the right.
 _CONSEQUENCES = {
     "issuer-fin": _ABOUT_OWN_KEYS,
     "salesforce-signature": _ABOUT_A_KEY,
     "key-differs": _ABOUT_A_KEY,
+    "jwk-member": ("salesforce-algorithm-differs",),
+    "value-wrapped": ("salesforce-kid-differs",),
+    "certificate-validity": ("directory-differs",),
+    "directory-differs": ("certificate-renew",),
     "page-broken": ("page-settings-missing", "token-missing"),
     "page-anonymous": ("token-missing",),
+    "page-settings-twice": _ABOUT_TOKENS,
+    "page-cached": ("token-expired",),
+    "setting-unknown": _ABOUT_TOKENS,
     "token-user-hash": ("settings-token-missing",),
     "token-milliseconds": ("token-lifetime-long",),
     "clock-wrong": ("certificate-not-yet-valid", "certificate-validity", "token-expired"),
 }
 _ONCE = ("certificate-validity", "certificate-renew", "certificate-not-yet-valid", "file-permissions", "key-weak")
+_BOTH_WAYS_OUT = (
+    "Either restore the old key: point SALESFORCE_PRIVATE_KEY_FILE to the private key of {old}. Or upload the new one: "
+    "`fin-messenger-auth certificate --private-key FILE > certificate.pem`, then `fin-messenger-auth jwk "
+    "--private-key FILE --certificate certificate.pem --kid NEW > jwk.json`, upload jwk.json, add it to the keyset, "
+    "and set SALESFORCE_KEY_ID=NEW."
+)
 
 
-def fold(findings: Iterable[Finding], *, kid: str | None = None) -> list[Finding]:
-    """Return findings without those that follow from others, each code of a shared cause once.
-
-    Args:
-        findings: What was found, in the order of the checks.
-        kid: The key ID in use, for the fix of a replaced key.
-    """
+def fold(findings: Iterable[Finding], reading: Reading) -> list[Finding]:
+    """Return findings without those that follow from others, each code of a shared cause once."""
     given = list(dict.fromkeys(findings))
     explained: dict[str, str] = {}
     for code, consequences in _CONSEQUENCES.items():
@@ -47,17 +60,18 @@ def fold(findings: Iterable[Finding], *, kid: str | None = None) -> list[Finding
     for each in given:
         again = each.code in _ONCE and any(other.code == each.code for other in kept)
         if each.code not in explained and not again:
-            kept.append(_with_both_ways_out(each, kid) if each.code == "salesforce-signature" else each)
+            kept.append(replace(each, fix=_completed(each, reading)))
     return kept
 
 
-def _with_both_ways_out(replaced: Finding, kid: str | None) -> Finding:
-    """Name both fixes of a signing key that is not the uploaded one."""
-    old = "the uploaded JWK" if kid is None else f'kid "{kid}"'
-    fix = (
-        f"Either restore the old key: point SALESFORCE_PRIVATE_KEY_FILE to the private key of {old}. Or upload the new "
-        "one: `fin-messenger-auth certificate --private-key FILE > certificate.pem`, `fin-messenger-auth jwk "
-        "--private-key FILE --certificate certificate.pem --kid NEW > jwk.json`, upload jwk.json, add it to the "
-        "keyset, and set SALESFORCE_KEY_ID=NEW."
-    )
-    return replace(replaced, fix=fix)
+def _completed(each: Finding, reading: Reading) -> str:
+    """Return the fix with the key, the key ID and the audience of this environment in it."""
+    fix, kid, audience = each.fix, reading.kid, reading.value("SALESFORCE_AUDIENCE")
+    if each.code == "salesforce-signature":
+        fix = _BOTH_WAYS_OUT.format(old="the uploaded JWK" if kid is None else f'kid "{kid}"')
+    if audience:
+        fix = fix.replace("https://<subdomain>.my.salesforce-scrt.com", audience_for(audience))
+    if reading.salesforce_signer is not None:
+        option = f"--env --prefix {reading.prefix}" if reading.prefix else "--env"
+        fix = fix.replace("--private-key FILE", option)
+    return fix if kid is None else fix.replace("--kid KID", f"--kid {shlex.quote(kid)}")

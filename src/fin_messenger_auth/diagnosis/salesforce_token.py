@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from fin_messenger_auth.errors import masked
 from fin_messenger_auth.intercom import TOKEN as INTERCOM
@@ -14,9 +15,10 @@ from fin_messenger_auth.salesforce import TOKEN as SALESFORCE
 from fin_messenger_auth.token_parser import ParsedToken
 
 from .findings import Finding, finding
-from .token_checks import check_form, check_swapped, check_user, quoted
-from .validity import check_validity
+from .token_checks import check_claims, open_token, quoted
 from .verifying_key import VerifyingKey
+
+_SHOWN = 3  # key IDs of a keyset
 
 # What can be the only difference between two strings, and a function that removes it.
 _NEAR_MISSES: tuple[tuple[str, Callable[[str], str]], ...] = (
@@ -48,18 +50,14 @@ def check_salesforce_token(
     Returns:
         What was found, with an ``unchecked`` finding for what could not be checked. Empty if nothing is wrong.
     """
-    parsed, findings = check_form(token, SALESFORCE)
+    parsed, findings = open_token(token, SALESFORCE)
     if parsed is None:
         return findings
-    if swapped := check_swapped(parsed, SALESFORCE):
-        return [*findings, *swapped]
     return [
         *findings,
         *_check_signature(parsed, keys),
         *_check_issuer(parsed.claims, issuer),
-        *check_user(parsed.claims, "sub"),
-        *([] if "exp" in parsed.claims else [finding("salesforce-expiry-missing")]),
-        *check_validity(parsed, SALESFORCE, time.time() if now is None else now),
+        *check_claims(parsed, SALESFORCE, time.time() if now is None else now),
         *_check_audience(parsed.claims.get("aud"), audience),
     ]
 
@@ -72,21 +70,24 @@ def check_pair(intercom_user_jwt: str, salesforce_identity_token: str) -> list[F
         intercom_user_jwt: The one token.
         salesforce_identity_token: The other. Neither is verified here.
     """
-    (first, _), (second, _) = check_form(intercom_user_jwt, INTERCOM), check_form(salesforce_identity_token, SALESFORCE)
+    (first, _), (second, _) = open_token(intercom_user_jwt, INTERCOM), open_token(salesforce_identity_token, SALESFORCE)
     if first is None or second is None or first.claims.get("user_id") == second.claims.get("sub"):
         return []
     return [finding("pair-subject-differs")]
 
 
-def compare_issuers(got: str, wanted: str) -> Finding:
-    """Return the finding for two issuers that differ; it says in what.
+def audience_for(audience: str) -> str:
+    """Return the audience that was probably meant, with the subdomain of the one that is given."""
+    parts = urlsplit(audience if "://" in audience else f"https://{audience}")
+    subdomain = (parts.hostname or "").partition(".")[0]
+    known = is_scrt_origin(f"https://{subdomain}.my.salesforce-scrt.com")
+    return f"https://{subdomain if known else '<subdomain>'}.my.salesforce-scrt.com"
 
-    Args:
-        got: The ``iss`` of the token.
-        wanted: The keyset's issuer.
-    """
+
+def compare_issuers(got: str, wanted: str) -> Finding:
+    """Return the finding for two issuers that differ; it says in what."""
     hint = _only_difference(got, wanted)
-    return finding("salesforce-issuer-differs", got=quoted(got), wanted=quoted(wanted), hint=hint)
+    return finding("salesforce-issuer-differs", got=quoted(got), wanted=quoted(wanted), hint=hint, setting=f"={wanted}")
 
 
 def _check_signature(token: ParsedToken, keys: Sequence[VerifyingKey]) -> list[Finding]:
@@ -114,11 +115,11 @@ def _check_signature(token: ParsedToken, keys: Sequence[VerifyingKey]) -> list[F
 
 
 def _kid_differs(kid: str, keys: Sequence[VerifyingKey]) -> Finding:
-    wanted = [str(key.kid) for key in keys]
+    wanted = [str(key.kid) for key in keys][:_SHOWN]
     hint = next(filter(None, (_only_difference(kid, each) for each in wanted)), "")
-    return finding(
-        "salesforce-kid-differs", got=quoted(kid), wanted=" or ".join(quoted(each) for each in wanted), hint=hint
-    )
+    named = " or ".join(map(quoted, wanted)) + (" or another" if len(keys) > _SHOWN else "")
+    setting = f"={wanted[0]}" if len(keys) == 1 else " to the kid of the JWK that was uploaded for this private key"
+    return finding("salesforce-kid-differs", got=quoted(kid), wanted=named, hint=hint, setting=setting)
 
 
 def _only_difference(got: str, wanted: str) -> str:
@@ -128,8 +129,8 @@ def _only_difference(got: str, wanted: str) -> str:
 def _check_issuer(claims: dict[str, Any], wanted: str | None) -> list[Finding]:
     got = claims.get("iss")
     if not isinstance(got, str) or not got.strip():
-        wanted = "the keyset's issuer" if wanted is None else quoted(wanted)
-        return [finding("salesforce-issuer-differs", wanted=wanted, got="nothing", hint="")]
+        shown, setting = ("the keyset's issuer", " to it") if wanted is None else (quoted(wanted), f"={wanted}")
+        return [finding("salesforce-issuer-differs", wanted=shown, got="nothing", hint="", setting=setting)]
     findings = [finding("issuer-fin")] if is_fin_issuer(got) else []
     if wanted is None:
         how = "Give the issuer of the keyset (Setup > Enhanced Chat User Verification): --issuer ISSUER."

@@ -1,4 +1,4 @@
-"""What both tokens have in common: the form, the header and the user; the times stand in ``validity``."""
+"""What both tokens have in common: the form, the header and the claims that say who and until when."""
 
 from __future__ import annotations
 
@@ -12,22 +12,15 @@ from fin_messenger_auth.salesforce import TOKEN as SALESFORCE
 from fin_messenger_auth.token_parser import ParsedToken, parse_token
 
 from .findings import Finding, finding
+from .validity import check_validity, json_type
 
 _USER_HASH = re.compile(r"[0-9a-fA-F]{64}")
-_NUMBER = "a number"
-_JSON_TYPES = {str: "a string", bool: "a boolean", int: _NUMBER, float: _NUMBER, list: "a list", dict: "an object"}
+_OF_BYTES = re.compile(r"b'(.*)'|b\"(.*)\"", re.DOTALL)
+_QUOTED_LENGTH = 80
 
 
 def check_form(token: str, name: str) -> tuple[ParsedToken | None, list[Finding]]:
-    """Parse a token, ignoring whitespace, quotes and ``Bearer`` around it, and check its form.
-
-    Args:
-        token: The token, as it was found.
-        name: Which token belongs there, for the findings.
-
-    Returns:
-        The token, or ``None`` if it cannot be parsed; and what is wrong with its form.
-    """
+    """Parse a token, ignoring what stands around it; ``None`` if that fails. Find what is wrong with its form."""
     bare, around = _unwrapped(token)
     if is_lost(bare):
         return None, [finding("token-missing", token=name)]
@@ -40,8 +33,15 @@ def check_form(token: str, name: str) -> tuple[ParsedToken | None, list[Finding]
         return None, [*findings, finding("token-malformed", token=name, why=error)]
     if parsed.unsigned:
         findings.append(finding("token-unsigned", token=name))
-    if str(parsed.header.get("typ", "JWT")).upper() != "JWT":
-        findings.append(finding("token-type", got=quoted(parsed.header["typ"])))
+    return parsed, findings
+
+
+def open_token(token: str, name: str) -> tuple[ParsedToken | None, list[Finding]]:
+    """Do as :func:`check_form` does, and refuse the token of the other platform, by its claims and its algorithm."""
+    parsed, findings = check_form(token, name)
+    prefix = "RS" if name == INTERCOM else "HS"
+    if parsed and token_name(parsed) != name and str(parsed.header.get("alg")).startswith(prefix):
+        return None, [*findings, finding("token-swapped", token=name)]
     return parsed, findings
 
 
@@ -52,25 +52,12 @@ def token_name(token: ParsedToken) -> str:
     return INTERCOM if str(token.header.get("alg")).startswith("HS") else SALESFORCE
 
 
-def check_swapped(token: ParsedToken, name: str) -> list[Finding]:
-    """Check that a token is not the other platform's, by its claims and its algorithm.
-
-    Args:
-        token: The token.
-        name: Which token belongs there.
-    """
-    prefix = "RS" if name == INTERCOM else "HS"
-    swapped = token_name(token) != name and str(token.header.get("alg")).startswith(prefix)
-    return [finding("token-swapped", token=name)] if swapped else []
+def check_claims(token: ParsedToken, name: str, now: float) -> list[Finding]:
+    """Check the claim that identifies the user, and the times."""
+    return [*_check_user(token.claims, "user_id" if name == INTERCOM else "sub"), *check_validity(token, name, now)]
 
 
-def check_user(claims: dict[str, Any], claim: str) -> list[Finding]:
-    """Check the claim that identifies the user.
-
-    Args:
-        claims: The claims of the token.
-        claim: ``user_id`` or ``sub``.
-    """
+def _check_user(claims: dict[str, Any], claim: str) -> list[Finding]:
     value = claims.get(claim)
     if not isinstance(value, str):
         return [finding("token-user", claim=claim, got=json_type(value) if claim in claims else "nothing")]
@@ -82,12 +69,7 @@ def check_user(claims: dict[str, Any], claim: str) -> list[Finding]:
 def quoted(value: object) -> str:
     """Return a header or an issuer for a message: in quotes, on one line and of limited length."""
     text = json.dumps(value, ensure_ascii=True)
-    return text if len(text) <= 80 else f'{text[:76]}…"'  # noqa: PLR2004 - a line
-
-
-def json_type(value: object) -> str:
-    """Return the JSON type of a value, with its article."""
-    return _JSON_TYPES.get(type(value), "null")
+    return text if len(text) <= _QUOTED_LENGTH else f'{text[: _QUOTED_LENGTH - 4]}…"'
 
 
 def _unwrapped(token: str) -> tuple[str, str]:
@@ -97,6 +79,9 @@ def _unwrapped(token: str) -> tuple[str, str]:
     if bare[:7].lower() == "bearer ":
         bare = bare[7:].strip()
         around.append("the word Bearer")
+    if of_bytes := _OF_BYTES.fullmatch(bare):
+        bare = of_bytes[1] or of_bytes[2] or ""
+        around.append("Python's b'…' (call .decode() on bytes)")
     if len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "\"'`":
         bare = bare[1:-1].strip()
         around.append("quotes")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
 
 # The names that the platform documents, and ours; another name could be a person's.
@@ -25,42 +22,9 @@ _PHRASES = ("no active authSchemes", "User Verification isn't enabled", "User Ve
 
 _MANY = 1000  # a larger number could be of a person
 
-_KEPT_HEADERS = {
-    "cache-control": re.compile(r"(?:max-age=\d+|no-cache|no-store|private|public|must-revalidate|[, ])+"),
-    "content-type": re.compile(r"application/json|text/(?:html|plain)"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """One request and its answer, redacted.
-
-    Attributes:
-        method: The method of the request.
-        path: The path of its URL, without the query.
-        request: The JSON that was sent; ``None`` without a body.
-        status: The status code of the answer.
-        headers: ``cache-control`` and ``content-type`` of the answer.
-        answer: The JSON of the answer, or its length if it is not JSON.
-    """
-
-    method: str
-    path: str
-    request: Any
-    status: int
-    headers: Mapping[str, str]
-    answer: Any
-
 
 def redacted(value: Any, name: str = "") -> Any:  # noqa: ANN401 - any JSON
-    """Return a JSON value of the same shape, keeping only the strings that tell one failure from another.
-
-    Of a subject only its kind is kept (``/AUTH/``, ``/UNAUTH/`` or ``/ANON/``).
-
-    Args:
-        value: The value.
-        name: The name of the member that holds it.
-    """
+    """Return a JSON value of the same shape, with the strings that tell failures apart, and of a subject its kind."""
     if isinstance(value, dict):
         return {
             key if key in _NAMES else f"<name {number}>": redacted(item, key)
@@ -73,28 +37,7 @@ def redacted(value: Any, name: str = "") -> Any:  # noqa: ANN401 - any JSON
     if not isinstance(value, str) or (name in _KEPT and _WORD.fullmatch(value)):
         return value
     if name == "subject":
-        return next(
-            (f"v2/iamessage{kind}<redacted>" for kind in ("/UNAUTH/", "/ANON/", "/AUTH/") if kind in value),
-            "<redacted>",
-        )
+        kind = next((each for each in ("/UNAUTH/", "/ANON/", "/AUTH/") if each in value), None)
+        return "<redacted>" if kind is None else f"v2/iamessage{kind}<redacted>"
     phrase = next((each for each in _PHRASES if each.lower() in value.lower()), None)
     return phrase or f"<string of {len(value)} characters>"
-
-
-def redacted_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers that a transcript keeps.
-
-    Args:
-        headers: All headers, by their names in lower case.
-    """
-    found = {name: form.match(headers.get(name, "").lower()) for name, form in _KEPT_HEADERS.items()}
-    return {name: match[0] for name, match in found.items() if match}
-
-
-def to_json(exchanges: Sequence[Exchange]) -> str:
-    """Return a transcript as a JSON document.
-
-    Args:
-        exchanges: The requests and answers, in order.
-    """
-    return json.dumps({"version": 1, "exchanges": [asdict(each) for each in exchanges]}, indent=2) + "\n"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from fin_messenger_auth.jws import RECOMMENDED_LIFETIME
+from fin_messenger_auth.minter import RECOMMENDED_LIFETIME
 from fin_messenger_auth.token_parser import ParsedToken
 
 from .findings import Finding, finding
-from .token_checks import json_type
 
 LONG_SECONDS = 24 * 60 * 60
 """A token that is valid for longer causes a warning."""
@@ -14,33 +13,43 @@ LONG_SECONDS = 24 * 60 * 60
 LEEWAY_SECONDS = 60
 """How far clocks may differ before ``iat`` and ``nbf`` count as being in the future."""
 
+_TIMES = ("exp", "iat", "nbf")
 _MILLISECONDS = 100_000_000_000  # as seconds this is the year 5138; as milliseconds, 1973
 _BEYOND = 10**15
+_NUMBER = "a number"
+_JSON_TYPES = {str: "a string", bool: "a boolean", int: _NUMBER, float: _NUMBER, list: "a list", dict: "an object"}
 
 
 def check_validity(token: ParsedToken, name: str, now: float) -> list[Finding]:
-    """Check the times in a token. That ``exp`` is there is checked elsewhere, as the platforms differ in it.
-
-    Args:
-        token: The token.
-        name: Which token it is, for the findings.
-        now: The time, in Unix seconds.
-    """
-    times = {claim: _number(token.claims[claim]) for claim in ("exp", "iat", "nbf") if claim in token.claims}
-    findings: list[Finding] = []
+    """Check the times in a token, in Unix seconds, at the time ``now``."""
+    claims = token.claims
+    findings = [
+        finding("token-milliseconds", claim=claim)
+        for claim, value in claims.items()
+        if (claim in _TIMES or claim.endswith("_at")) and is_in_milliseconds(value)
+    ]
+    times = {claim: _number(claims[claim]) for claim in _TIMES if claim in claims}
     for claim, time in times.items():
         if time is None:
-            findings.append(finding("token-time-type", claim=claim, got=json_type(token.claims[claim])))
-        elif time > _MILLISECONDS:
-            findings.append(finding("token-milliseconds", claim=claim))
+            findings.append(finding("token-time-type", claim=claim, got=json_type(claims[claim])))
+        elif is_in_milliseconds(time):
+            continue
         elif claim == "exp":
             findings += _check_expiry(time, name, now)
         elif time > now + LEEWAY_SECONDS:
             findings.append(finding("token-not-yet-valid", token=name, claim=claim, ahead=duration(time - now)))
+    if "exp" not in claims:
+        findings.append(finding(f"{name.partition('_')[0]}-expiry-missing"))
     expiry, issued = times.get("exp"), times.get("iat")
     if expiry is not None and issued is not None and 0 < expiry - issued < RECOMMENDED_LIFETIME.total_seconds():
         findings.append(finding("lifetime-short", token=name, lifetime=duration(expiry - issued)))
     return findings
+
+
+def is_in_milliseconds(value: object) -> bool:
+    """Tell whether a JSON value is a time in milliseconds: as seconds it would be thousands of years away."""
+    number = _number(value)
+    return number is not None and number > _MILLISECONDS
 
 
 def duration(seconds: float) -> str:
@@ -49,6 +58,11 @@ def duration(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"
     return f"{seconds:.0f} seconds"
+
+
+def json_type(value: object) -> str:
+    """Return the JSON type of a value, with its article."""
+    return _JSON_TYPES.get(type(value), "null")
 
 
 def _check_expiry(expiry: float, name: str, now: float) -> list[Finding]:

@@ -66,12 +66,16 @@ def read_verifying_keys(document: bytes) -> list[VerifyingKey]:
         return [VerifyingKey(rsa_key_of(read_certificate(document)))]
 
 
-def configured_keys(reading: Reading) -> list[VerifyingKey]:
-    """Return the public half of the key that the environment signs with; none if Fin signs or it is not known.
+def keys_in(document: bytes) -> list[VerifyingKey]:
+    """Return the keys in a file; none if it cannot be read, which the checks of the file report."""
+    try:
+        return read_verifying_keys(document)
+    except InvalidKeyError:
+        return []
 
-    Args:
-        reading: The environment.
-    """
+
+def configured_keys(reading: Reading) -> list[VerifyingKey]:
+    """Return the public half of the key that the environment signs with; none if Fin signs or it is not known."""
     signer = reading.salesforce_signer
     public_key = None if signer is None else public_key_of(signer)
     if signer is None or public_key is None:

@@ -1,14 +1,14 @@
-"""The self-signed certificate that Salesforce wants around a public key, whoever holds the private one."""
+"""The self-signed certificate of a key, which Salesforce requires; the private key may be in another service."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from typing import cast
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from fin_messenger_auth.errors import (
@@ -19,22 +19,13 @@ from fin_messenger_auth.errors import (
     SigningError,
     masked,
 )
-from fin_messenger_auth.json_values import configured_string
 from fin_messenger_auth.pem import checked_rsa_key
 from fin_messenger_auth.signers import Signer, rsa_hash
 
-DEFAULT_DAYS = 730
-"""How long a certificate is valid: two years."""
-
-MIN_DAYS_LEFT = 10
-"""Salesforce refuses a certificate that is valid for less."""
-
-WARN_DAYS_LEFT = 30
-"""A certificate that is valid for less should be renewed."""
-
-COMMON_NAME = "fin-messenger-auth"
-"""The name in the certificate. Nothing reads it."""
-
+DEFAULT_DAYS = 730  # how long a certificate is valid: two years
+MIN_DAYS_LEFT = 10  # Salesforce refuses a certificate that is valid for less
+WARN_DAYS_LEFT = 30  # a certificate that is valid for less should be renewed
+_COMMON_NAME = "fin-messenger-auth"  # the name in the certificate. Nothing reads it
 _CLOCKS_DIFFER = timedelta(hours=1)
 
 
@@ -44,44 +35,53 @@ def self_signed_certificate(
     public_key: RSAPublicKey,
     *,
     days: int = DEFAULT_DAYS,
-    common_name: str = COMMON_NAME,
     now: datetime | None = None,
 ) -> x509.Certificate:
-    """Make a certificate for ``public_key``, signed by its own private half.
+    """Make a certificate for ``public_key``, signed with the private key that belongs to it.
 
-    The private half may live anywhere: it is used through ``signer`` only. A new certificate for the
+    The private key may be anywhere: only ``signer`` uses it. A new certificate for the
     same key leaves ``n``, ``e`` and the RFC 7638 thumbprint as they are, so tokens go on verifying.
 
     Args:
         signer: Signs with RS256 or RS512, as for a token.
-        public_key: Its public half, such as ``RSASigner.public_key``.
+        public_key: The signer's public key, such as ``RSASigner.public_key``.
         days: How long the certificate is valid, over 10 days.
-        common_name: The name of subject and issuer.
         now: When it begins, as an aware ``datetime``; the present if left out.
 
     Raises:
-        ConfigurationError: The signer's ``alg`` is not RS256 or RS512; ``days`` is too few or too many; the
-            name is not valid or over 64 characters.
+        ConfigurationError: The signer's ``alg`` is not RS256 or RS512; ``days`` is too few or too many.
         InvalidKeyError: The key has under 2048 bits.
         SigningError: The signer failed, or signs with another key.
     """
     algorithm = rsa_hash(signer.alg)
     checked_rsa_key(public_key, "The public key")
-    template = _builder(public_key, days, common_name, now or datetime.now(UTC)).sign(_placeholder_key(), algorithm)
-    try:
-        signature = signer.sign(template.tbs_certificate_bytes)
-    except Exception as error:
-        raise SigningError(
-            f"{type(signer).__name__} raised {type(error).__name__} when it signed the certificate."
-        ) from error
-    if not isinstance(signature, bytes):
-        raise SigningError(f"{type(signer).__name__} must return the signature as bytes.")
-    certificate = x509.load_der_x509_certificate(_with_signature(template, signature))
+    builder = _builder(public_key, days, now or datetime.now(UTC))
+    certificate = builder.sign(cast("RSAPrivateKey", _PrivateHalf(signer)), algorithm)
     try:
         certificate.verify_directly_issued_by(certificate)
     except InvalidSignature as error:
-        raise SigningError("The signer's key is not the private half of public_key.") from error
+        raise SigningError("The signer's private key does not belong to public_key.") from error
     return certificate
+
+
+class _PrivateHalf:
+    """What cryptography asks of a private key when it makes a certificate: to sign."""
+
+    def __init__(self, signer: Signer) -> None:
+        self._signer = signer
+
+    def sign(self, data: bytes, _padding: object, _algorithm: object) -> bytes:
+        name = type(self._signer).__name__
+        try:
+            signature = self._signer.sign(data)
+        except Exception as error:
+            raise SigningError(f"{name} raised {type(error).__name__} when it signed the certificate.") from error
+        if not isinstance(signature, bytes):
+            raise SigningError(f"{name} must return the signature as bytes.")
+        return signature
+
+
+RSAPrivateKey.register(_PrivateHalf)
 
 
 @masked
@@ -110,11 +110,7 @@ def certificate_pem(certificate: x509.Certificate) -> bytes:
 
 
 def rsa_key_of(certificate: x509.Certificate) -> RSAPublicKey:
-    """Return the public key in a certificate.
-
-    Raises:
-        InvalidKeyError: It is not RSA of at least 2048 bits.
-    """
+    """Return the public key in a certificate, checked."""
     return checked_rsa_key(certificate.public_key(), "The key of the certificate")
 
 
@@ -132,13 +128,7 @@ def days_left(certificate: x509.Certificate, now: datetime | None = None) -> flo
 def certificate_problems(
     certificate: x509.Certificate, *, public_key: RSAPublicKey | None = None, now: datetime | None = None
 ) -> Iterator[Problem]:
-    """Yield what is wrong with a certificate: the one list of its rules.
-
-    Args:
-        certificate: The certificate.
-        public_key: The public half of the private key, to be compared.
-        now: The time, as an aware ``datetime``; the present if left out.
-    """
+    """Yield what is wrong with a certificate: the one list of its rules. ``public_key`` is that of the private key."""
     now = now or datetime.now(UTC)
     left, begin, end = days_left(certificate, now), certificate.not_valid_before_utc, certificate.not_valid_after_utc
     ends = f"The certificate {'expired' if left < 0 else 'ends'} on {end.date()}"
@@ -160,11 +150,11 @@ def certificate_problems(
         )
 
 
-def _builder(public_key: RSAPublicKey, days: int, common_name: str, now: datetime) -> x509.CertificateBuilder:
+def _builder(public_key: RSAPublicKey, days: int, now: datetime) -> x509.CertificateBuilder:
     if days <= MIN_DAYS_LEFT:
         raise ConfigurationError(f"days: expected over {MIN_DAYS_LEFT}, which Salesforce requires.")
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, _COMMON_NAME)])
     try:
-        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, configured_string(common_name, "common_name"))])
         return (
             x509.CertificateBuilder()
             .subject_name(name)
@@ -176,31 +166,5 @@ def _builder(public_key: RSAPublicKey, days: int, common_name: str, now: datetim
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
         )
-    except ConfigurationError:
-        raise
     except (ValueError, OverflowError) as error:
         raise ConfigurationError(f"The certificate cannot be made: {error}.") from error
-
-
-@cache
-def _placeholder_key() -> RSAPrivateKey:
-    """Return a key that signs only so that cryptography encodes what is to be signed."""
-    return generate_private_key(public_exponent=65537, key_size=2048)
-
-
-def _with_signature(template: x509.Certificate, signature: bytes) -> bytes:
-    """Put ``signature`` in place of the template's own (RFC 5280 §4.1): three parts in a sequence."""
-    to_be_signed = template.tbs_certificate_bytes
-    whole = template.public_bytes(Encoding.DER)
-    rest = whole[whole.index(to_be_signed) + len(to_be_signed) :]
-    algorithm = rest[: 2 + rest[1]]
-    return _der(0x30, to_be_signed + algorithm + _der(0x03, b"\0" + signature))
-
-
-def _der(tag: int, content: bytes) -> bytes:
-    """Encode one value (X.690 §8.1): tag, length, content."""
-    size = len(content)
-    if size < 0x80:  # noqa: PLR2004 - X.690 §8.1.3.4
-        return bytes([tag, size]) + content
-    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes([tag, 0x80 | len(length)]) + length + content

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode, b64encode, urlsafe_b64decode
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -17,6 +18,7 @@ from fin_messenger_auth.errors import (
     FinMessengerAuthWarning,
     InvalidKeyError,
     Problem,
+    attempt,
     masked,
     problems_of,
     raise_first,
@@ -27,10 +29,9 @@ from fin_messenger_auth.signers import RSA_HASHES
 
 from .certificate import certificate_problems, read_certificate
 
-_T = TypeVar("_T")
-
 _PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")  # RFC 7518 §6.3.2 and §6.4
 _DUMMIES = ("y", "crv", "d", "k")  # Salesforce's own tool fills them with their own name, as "d": "d"
+_MAX_KEYS = 100  # of one set: each makes findings of its own
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -50,7 +51,7 @@ def make_jwk(
     """Return the JWK of a key and its certificate, ready to be uploaded.
 
     Args:
-        public_key: The public half of the signing key, wherever the private half is.
+        public_key: The public key of the signer.
         certificate: Its certificate. A field report says that without one the upload succeeds and every token fails.
         kid: The key ID, the same as the signer's; the RFC 7638 thumbprint if left out, which stays the
             same as long as the key does.
@@ -131,16 +132,17 @@ def read_jwk(document: str | bytes, *, now: datetime | None = None) -> dict[str,
 
 @masked
 def parse_jwk(document: str | bytes) -> dict[str, Any]:
-    """Parse the file of one JWK, without a check of its members.
-
-    Raises:
-        InvalidKeyError: It is not one JSON object.
-    """
+    """Parse the file of one JWK, without a check of its members."""
     text = document.decode(errors="replace") if isinstance(document, bytes) else document
     if "PRIVATE KEY-----" in text:
         raise InvalidKeyError("This is a private key, not a JWK. Do not upload it.", "jwk-private")
-    if text.lstrip().startswith("-----BEGIN CERTIFICATE"):
-        raise InvalidKeyError("This is a certificate, not a JWK; make a JWK of it with `jwk`.", "jwk-document")
+    if text.lstrip().startswith("-----BEGIN "):
+        raise InvalidKeyError("This is a PEM document, not a JWK; make a JWK of it with `jwk`.", "jwk-document")
+    if isinstance(document, bytes) and document.startswith((BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE)):
+        raise InvalidKeyError(
+            "The file begins with a byte order mark, as PowerShell writes it; save it as UTF-8 without one.",
+            "jwk-document",
+        )
     jwk = parse_json(document)
     if jwk is None:
         raise InvalidKeyError("The JWK is not valid JSON; make it again with `jwk`.", "jwk-document")
@@ -153,15 +155,12 @@ def parse_jwk(document: str | bytes) -> dict[str, Any]:
 
 @masked
 def parse_jwks(document: str | bytes) -> list[dict[str, Any]]:
-    """Parse a key set, without a check of its keys.
-
-    Raises:
-        InvalidKeyError: It is not a JSON object with a list of JWKs.
-    """
+    """Parse a key set, without a check of its keys."""
     value = parse_json(document)
     keys = value.get("keys") if isinstance(value, dict) else None
-    if not isinstance(keys, list) or not all(isinstance(key, dict) for key in keys):
-        raise InvalidKeyError('Expected a key set: a JSON object with a list of JWKs in "keys".', "jwks-empty")
+    if not isinstance(keys, list) or len(keys) > _MAX_KEYS or not all(isinstance(key, dict) for key in keys):
+        expected = f'a JSON object with a list of up to {_MAX_KEYS} JWKs in "keys"'
+        raise InvalidKeyError(f"Expected a key set: {expected}.", "jwks-empty")
     return keys
 
 
@@ -174,11 +173,7 @@ def parse_json(document: str | bytes) -> Any:  # noqa: ANN401 - any JSON
 
 
 def without_dummies(jwk: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``jwk`` without the dummies of Salesforce's tool.
-
-    Raises:
-        InvalidKeyError: It contains a private key.
-    """
+    """Return a JWK without the dummies of Salesforce's tool, and refuse one with a private key."""
     kept = {name: value for name, value in jwk.items() if not (name in _DUMMIES and value == name)}
     private = [name for name in _PRIVATE if name in kept]
     if private:
@@ -194,10 +189,6 @@ def rsa_key_in(jwk: Mapping[str, Any]) -> RSAPublicKey:
     """Return the public key in a JWK (``n`` and ``e``, RFC 7518 §6.3.1).
 
     By cryptography and not by joserfc, which warns of a short key where an error is needed.
-
-    Raises:
-        InvalidKeyError: ``kty`` is not ``RSA``; ``n`` or ``e`` is not Base64URL without padding; the key has under
-            2048 bits.
     """
     if jwk.get("kty") != "RSA":
         raise _member("kty", "RSA")
@@ -235,26 +226,22 @@ def certificate_in(jwk: Mapping[str, Any]) -> Certificate:
 def jwk_problems(
     jwk: Mapping[str, Any], *, public_key: RSAPublicKey | None = None, now: datetime | None = None
 ) -> Iterator[Problem]:
-    """Yield what is wrong with a JWK that is to be uploaded: the one list of its rules.
-
-    Args:
-        jwk: The JWK. The dummies of Salesforce's tool are not a problem.
-        public_key: The public half of the private key, to be compared.
-        now: The time, as an aware ``datetime``; the present if left out.
-    """
-    yield from problems_of(lambda: without_dummies(jwk))
+    """Yield what is wrong with a JWK that is to be uploaded. ``public_key`` is that of the private key."""
+    yield from problems_of(without_dummies, jwk)
     kid = jwk.get("kid")
     if not isinstance(kid, str) or not kid.strip():
         yield _member("kid", "a string that is not blank")
     else:
-        yield from problems_of(lambda: configured_string(kid, "kid"))
+        yield from problems_of(configured_string, kid, "kid")
     if jwk.get("alg") not in tuple(RSA_HASHES):
         yield _member("alg", " or ".join(RSA_HASHES))
     if jwk.get("use", "sig") != "sig":
         yield FinMessengerAuthWarning("use of the JWK: expected sig, or no member of this name.", "jwk-use")
-    yield from problems_of(lambda: rsa_key_in(jwk))
-    yield from problems_of(lambda: certificate_in(jwk))
-    key, certificate = _or_none(rsa_key_in, jwk), _or_none(certificate_in, jwk)
+    (key, of_key), (certificate, of_certificate) = (
+        attempt(rsa_key_in, jwk),
+        attempt(certificate_in, jwk),
+    )
+    yield from of_key + of_certificate
     if key is not None and public_key is not None and key != public_key:
         yield InvalidKeyError(
             "The JWK is for another key than the private key; make it again from the private key with `jwk`.",
@@ -282,13 +269,9 @@ def jwks_problems(
     now: datetime | None = None,
     served: bool = True,
 ) -> Iterator[Problem]:
-    """Yield what is wrong with the keys of a set: the one list of its rules.
+    """Yield what is wrong with a key set; one key of it must be ``public_key``, that of the private key.
 
-    Args:
-        keys: The JWKs.
-        public_key: The public half of the private key; one key of the set must be it.
-        now: The time, as an aware ``datetime``; the present if left out.
-        served: Whether the set is served, so that the rules of uploaded certificates are advice.
+    Where it is ``served``, the rules of uploaded certificates are advice.
     """
     if not keys:
         yield ConfigurationError("The key set has no keys; make it with `jwks`.", "jwks-empty")
@@ -297,17 +280,10 @@ def jwks_problems(
         yield FinMessengerAuthWarning(problem.message, problem.code) if only_unwise else problem
     if len({str(key.get("kid")) for key in keys}) < len(keys):
         yield ConfigurationError("Two keys of the set have the same kid; give each key its own.", "jwks-kid-twice")
-    if public_key is not None and keys and public_key not in [_or_none(rsa_key_in, key) for key in keys]:
+    if public_key is not None and keys and public_key not in [attempt(rsa_key_in, key)[0] for key in keys]:
         yield InvalidKeyError(
             "The key set does not contain the key of the private key; make it again with `jwks`.", "key-differs"
         )
-
-
-def _or_none(read: Callable[[Mapping[str, Any]], _T], jwk: Mapping[str, Any]) -> _T | None:
-    try:
-        return read(jwk)
-    except InvalidKeyError:
-        return None
 
 
 def _wrong_with_format(chain: object) -> str | None:

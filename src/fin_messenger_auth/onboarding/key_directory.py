@@ -1,4 +1,4 @@
-"""A directory with a new key: private key, certificate, JWK and JWKS, each in a file of its own."""
+"""A new RSA key, and a directory with it: private key, certificate, JWK and JWKS, each in a file of its own."""
 
 from __future__ import annotations
 
@@ -8,27 +8,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
+
 from fin_messenger_auth.errors import ConfigurationError, masked
-from fin_messenger_auth.keys import KeySource, StringKeySource
+from fin_messenger_auth.keys import KeySource, StringKeySource, read_key
 from fin_messenger_auth.signers import RSASigner
 
 from .certificate import DEFAULT_DAYS, certificate_pem, self_signed_certificate
 from .jwk import make_jwk, make_jwks
-from .keypair import generate_private_key, private_key_pem
 
-PRIVATE_KEY = "private-key.pem"
-"""The private key, PKCS#8; read and written by its owner only."""
-
+PRIVATE_KEY = "private-key.pem"  # the private key, PKCS#8; read and written by its owner only
 CERTIFICATE = "certificate.pem"
-"""The certificate."""
-
-JWK = "jwk.json"
-"""What is uploaded to Salesforce."""
-
-JWKS = "jwks.json"
-"""What is served for a keyset of type *Endpoint URL*."""
-
+JWK = "jwk.json"  # what is uploaded to Salesforce
+JWKS = "jwks.json"  # what is served for a keyset of type Endpoint URL
+KEY_SIZES = (2048, 3072, 4096)  # the sizes that a new key can have, in bits
 _MAX_SHOWN = 200
+_MAX_PASSWORD_BYTES = 1023  # OpenSSL's limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class KeyDirectory:
 
     Attributes:
         path: The directory.
-        kid: The key id, for ``SALESFORCE_KEY_ID``.
+        kid: The key ID, for ``SALESFORCE_KEY_ID``.
         alg: ``RS256`` or ``RS512``.
         encrypted: Whether the private key needs a password.
     """
@@ -59,6 +60,41 @@ class KeyDirectory:
 
 
 @masked
+def generate_private_key(bits: int = 2048) -> rsa.RSAPrivateKey:
+    """Make a new RSA key.
+
+    Args:
+        bits: 2048, 3072 or 4096.
+
+    Raises:
+        ConfigurationError: It is another size.
+    """
+    if bits not in KEY_SIZES:
+        raise ConfigurationError(f"bits: expected {', '.join(map(str, KEY_SIZES[:-1]))} or {KEY_SIZES[-1]}.")
+    return rsa.generate_private_key(public_exponent=65537, key_size=bits)
+
+
+@masked
+def private_key_pem(key: rsa.RSAPrivateKey, *, password: KeySource | None = None) -> bytes:
+    """Return a private key as a PKCS#8 PEM document.
+
+    Args:
+        key: The key.
+        password: What to encrypt it with. One trailing newline is dropped, as on reading.
+
+    Raises:
+        KeyUnavailableError: The password cannot be read.
+        ConfigurationError: It is blank, or longer than OpenSSL accepts.
+    """
+    if password is None:
+        return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    secret = read_key(password).without_line_end()
+    if not secret.strip() or len(secret) > _MAX_PASSWORD_BYTES:
+        raise ConfigurationError(f"The password must have 1 to {_MAX_PASSWORD_BYTES} bytes and not be blank.")
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(secret))
+
+
+@masked
 def make_key_directory(  # noqa: PLR0913 - one for each choice, all but the first by name
     path: str | os.PathLike[str],
     *,
@@ -70,7 +106,7 @@ def make_key_directory(  # noqa: PLR0913 - one for each choice, all but the firs
 ) -> KeyDirectory:
     """Make a key and write it, its certificate, its JWK and its JWKS into a directory.
 
-    No file is ever overwritten. The private key is created readable by its owner only; at no moment can others
+    No file is ever overwritten. The private key is created readable by its owner only; nobody else can ever
     open it.
 
     Args:

@@ -1,4 +1,4 @@
-"""The keys and the keyset as Salesforce metadata, to be deployed instead of clicked together."""
+"""The keys and the keyset as Salesforce metadata, to be deployed rather than set up by hand."""
 
 from __future__ import annotations
 
@@ -15,27 +15,22 @@ from fin_messenger_auth.errors import ConfigurationError, masked, raise_first
 from .jwk import jwks_problems, without_dummies
 from .steps import checked_issuer
 
-API_VERSION = "62.0"
-"""The first version of Salesforce's Metadata API that has these types."""
-
-KEYSET_NAME = "FinMessengerKeyset"
-"""The developer name of the keyset."""
-
+API_VERSION = "62.0"  # the first version of Salesforce's Metadata API that has these types
+KEYSET_NAME = "FinMessengerKeyset"  # the developer name of the keyset
 _PACKAGE = "package.xml"
 _Fields = Sequence[tuple[str, Any]]  # elements in order, each with its text or the elements in it
 
 
 @masked
 def salesforce_metadata(
-    jwks: Iterable[Mapping[str, Any]], *, issuer: str, endpoint: str | None = None, active: bool = True
+    jwks: Iterable[Mapping[str, Any]], *, issuer: str, endpoint: str | None = None
 ) -> dict[str, str]:
-    """Return the files of a metadata package: a keyset, its keys, and ``package.xml``.
+    """Return the files of a metadata package: a keyset, its keys, which are active, and ``package.xml``.
 
     Args:
         jwks: The JWKs of the keys, each with its certificate. None with an ``endpoint``.
         issuer: The keyset's issuer, byte for byte the ``iss`` of the tokens.
         endpoint: The ``https`` address of a JWKS, for a keyset of type *Endpoint URL*.
-        active: Whether the keys are active. Salesforce's own default is no; it is always written out.
 
     Returns:
         The content of each file by its path in the package.
@@ -52,12 +47,25 @@ def salesforce_metadata(
     if endpoint is not None and not endpoint.startswith("https://"):
         raise ConfigurationError("endpoint: expected an address that starts with https://.")
     raise_first(jwks_problems(keys, served=False) if keys else ())
-    named = {_key_name(key): without_dummies(key) for key in keys}
+    # A developer name has letters, digits and single underscores only; a kid may have anything.
+    named = {f"FinMessengerKey_{sha256(key['kid'].encode()).hexdigest()[:12]}": without_dummies(key) for key in keys}
+    keyset: _Fields = [
+        *([] if endpoint is None else [("jwksEndPoint", endpoint)]),
+        ("jwtIssuer", issuer),
+        ("masterLabel", KEYSET_NAME),
+        *(("publicKeyCertificateSetKeys", [("publicKeyCertificate", name)]) for name in named),
+        ("type", "JWKS" if endpoint is None else "JWKS_URL"),
+    ]
+    kinds = (("PublicKeyCertificate", list(named)), ("PublicKeyCertificateSet", [KEYSET_NAME]))
+    types = [("types", [*(("members", name) for name in names), ("name", kind)]) for kind, names in kinds if names]
     files = {
-        f"PublicKeyCertificate/{name}.PublicKeyCertificate": _key_xml(key, active=active) for name, key in named.items()
+        f"PublicKeyCertificate/{name}.PublicKeyCertificate": _xml(
+            "PublicKeyCertificate", [("isActive", "true"), ("jsonWebKey", json.dumps(key)), ("masterLabel", name)]
+        )
+        for name, key in named.items()
     }
-    files[f"PublicKeyCertificateSet/{KEYSET_NAME}.PublicKeyCertificateSet"] = _keyset_xml(list(named), issuer, endpoint)
-    return {**files, _PACKAGE: _package_xml(list(named))}
+    files[f"PublicKeyCertificateSet/{KEYSET_NAME}.PublicKeyCertificateSet"] = _xml("PublicKeyCertificateSet", keyset)
+    return {**files, _PACKAGE: _xml("Package", [*types, ("version", API_VERSION)])}
 
 
 @masked
@@ -80,29 +88,6 @@ def write_metadata(directory: Path, files: Mapping[str, str]) -> None:
             path.write_text(text, encoding="utf-8")
         except OSError as error:
             raise ConfigurationError(f"{path} cannot be written: {error.strerror}.") from error
-
-
-def _key_name(jwk: Mapping[str, Any]) -> str:
-    """Return a developer name: it may hold letters, digits and single underscores only, and a kid anything."""
-    return f"FinMessengerKey_{sha256(jwk['kid'].encode()).hexdigest()[:12]}"
-
-
-def _key_xml(jwk: Mapping[str, Any], *, active: bool) -> str:
-    fields = [("isActive", str(active).lower()), ("jsonWebKey", json.dumps(jwk)), ("masterLabel", _key_name(jwk))]
-    return _xml("PublicKeyCertificate", fields)
-
-
-def _keyset_xml(key_names: Sequence[str], issuer: str, endpoint: str | None) -> str:
-    fields: list[tuple[str, Any]] = [] if endpoint is None else [("jwksEndPoint", endpoint)]
-    fields += [("jwtIssuer", issuer), ("masterLabel", KEYSET_NAME)]
-    fields += [("publicKeyCertificateSetKeys", [("publicKeyCertificate", name)]) for name in key_names]
-    return _xml("PublicKeyCertificateSet", [*fields, ("type", "JWKS" if endpoint is None else "JWKS_URL")])
-
-
-def _package_xml(key_names: Sequence[str]) -> str:
-    kinds = (("PublicKeyCertificate", key_names), ("PublicKeyCertificateSet", [KEYSET_NAME]))
-    types = [("types", [*(("members", name) for name in names), ("name", kind)]) for kind, names in kinds if names]
-    return _xml("Package", [*types, ("version", API_VERSION)])
 
 
 def _xml(name: str, fields: _Fields) -> str:

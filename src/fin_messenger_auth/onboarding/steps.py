@@ -1,4 +1,4 @@
-"""What is left to do by hand: the environment variables to set, and the steps in Salesforce's Setup."""
+"""What remains to be done: the environment variables to set, and the steps in Salesforce's Setup."""
 
 from __future__ import annotations
 
@@ -10,23 +10,13 @@ from fin_messenger_auth.salesforce import AUDIENCE_PLACEHOLDER, FIN_ISSUER, is_f
 
 from .key_directory import KeyDirectory
 
-DEFAULT_ISSUER = "fin-messenger-auth"
-"""The default issuer. Any string will do: Salesforce only compares it."""
-
+DEFAULT_ISSUER = "fin-messenger-auth"  # the default issuer. Any string will do: Salesforce only compares it
 PASSWORD_PLACEHOLDER = "/path/to/the/password"  # noqa: S105 - a path, which does not exist
 """What is printed for the path of the password's file, to be replaced."""
 
 
 def checked_issuer(issuer: object, name: str = "issuer") -> str:
-    """Return the issuer of a new keyset, checked.
-
-    Args:
-        issuer: The issuer.
-        name: What to call it in the error.
-
-    Raises:
-        ConfigurationError: It is not a valid string, or is Fin's own.
-    """
+    """Return the issuer of a new keyset, checked; ``name`` is what the error calls it."""
     plain = configured_string(issuer, name)
     if is_fin_issuer(plain):
         raise ConfigurationError(

@@ -11,8 +11,7 @@ from statistics import median
 from typing import Any
 
 from . import conformance
-from .conformance import PARALLEL_MESSAGES, SIZED_MESSAGES, by_size, flat, note_parallel, one_by_one, usual_messages
-from .examination import Examination, Hung, Raised
+from .examination import PARALLEL_MESSAGES, Examination, Hung, Raised, flat
 
 _IDLE = 0.002  # seconds that a step may wait, in the median, before it counts as blocking
 _LONG_IDLE = 0.05  # seconds, where it happens in a few calls only
@@ -20,17 +19,23 @@ _MOMENT = 1.0  # seconds after which a cancelled task should have ended
 _TURNS = (1, 2, 4, 8)  # of the loop, after which a task is cancelled
 
 
-def examine_asign_in_a_loop_of_its_own(examination: Examination, number: int) -> None:
+def examine_asign_in_a_loop_of_its_own(examination: Examination) -> None:
     """Examine ``asign`` from synchronous code, whether or not an event loop runs in this thread."""
-    thread = threading.Thread(target=asyncio.run, args=(examine_asign(examination, number),), daemon=True)
+    thread = threading.Thread(target=asyncio.run, args=(examine_asign(examination),), daemon=True)
     thread.start()
     thread.join()
 
 
-async def examine_asign(examination: Examination, number: int) -> None:
+async def examine_asign(examination: Examination) -> None:
     """Examine ``asign``, in this event loop and in a second one."""
-    examination.method = "asign"
-    await _Loop(examination).examine(number)
+    loop, some = _Loop(examination), examination.usual[:2]
+    await examination.run("asign", "tasks", loop.ask, loop.crowd)
+    loop.check_idle()
+    await loop.check_cancellation()
+    await loop.check_tasks()
+    other = await asyncio.to_thread(asyncio.run, loop.ask(some))
+    examination.check(some, other, "in a second event loop: ")
+    examination.check(some, await loop.ask(some), "after a second event loop: ")
 
 
 class _Loop:
@@ -38,35 +43,14 @@ class _Loop:
         self._examination = examination
         self._seconds = examination.seconds["asign"] = []
         self._idle: list[float] = []  # of each call, the longest time that the loop could not go on
+        self._tasks: set[asyncio.Task[Any]] = set()  # that were there after the first call
         self._hung = False
 
-    async def examine(self, number: int) -> None:
-        examination, usual = self._examination, usual_messages(number)
-        first = await self._answers(usual[:1])
-        tasks, threads = asyncio.all_tasks(), threading.active_count()
-        examination.note_faults(
-            examination.faults(usual, [*first, *await self._answers(usual[1:])]), one_by_one(len(usual))
-        )
-        if (left := threading.active_count() - threads) > number / 2:
-            examination.note(f"it leaves {left} threads after {number} calls one by one")
-        self._check_idle()
-        again = await self._answers(usual[:1])
-        examination.note_faults(examination.faults(usual[:1], again), lambda _: "with a message signed before: ")
-        examination.note_faults(examination.faults(SIZED_MESSAGES, await self._answers(SIZED_MESSAGES)), by_size)
-        crowd = await asyncio.gather(*map(self._answers, PARALLEL_MESSAGES))
-        faults = examination.faults(flat(PARALLEL_MESSAGES), flat(crowd))
-        suspects = flat(faults.values())
-        alone = dict(zip(suspects, await self._answers(suspects), strict=True))
-        note_parallel(examination, faults, alone, "tasks")
-        await self._check_cancellation(usual[0])
-        await self._check_tasks(tasks)
-        other = await asyncio.to_thread(asyncio.run, self._answers(usual[:2]))
-        examination.note_faults(examination.faults(usual[:2], other), lambda _: "in a second event loop: ")
-        back = await self._answers(usual[:2])
-        examination.note_faults(examination.faults(usual[:2], back), lambda _: "after a second event loop: ")
-
-    async def _answers(self, messages: Sequence[bytes]) -> list[object]:
+    async def ask(self, messages: Sequence[bytes]) -> list[object]:
         return [await self._answer(message) for message in messages]
+
+    async def crowd(self) -> list[object]:
+        return flat(await asyncio.gather(*map(self.ask, PARALLEL_MESSAGES)))
 
     async def _answer(self, message: bytes) -> object:
         if self._hung:
@@ -76,6 +60,7 @@ class _Loop:
             await asyncio.wait({task}, timeout=conformance.PATIENCE)
         finally:
             self._seconds.append(time.perf_counter() - start)
+            self._tasks = self._tasks or asyncio.all_tasks()
             self._examination.read_properties()
             if not task.done():
                 self._hung = True
@@ -92,7 +77,7 @@ class _Loop:
         try:
             answer = await _measured(sign(), steps)
             if asyncio.iscoroutine(answer):
-                answer.close()  # or Python warns of it; it is still known for what it is
+                answer.close()  # also where nobody looks at the answer
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -104,26 +89,24 @@ class _Loop:
             self._idle.append(max(steps, default=0))
         return answer
 
-    def _check_idle(self) -> None:
-        long = [seconds for seconds in self._idle if seconds >= _LONG_IDLE]
-        usual = median(self._idle or [0])
+    def check_idle(self) -> None:
+        idle = self._idle[: len(self._examination.usual)]
+        long = [seconds for seconds in idle if seconds >= _LONG_IDLE]
+        usual = median(idle or [0])
+        holds = "it holds up the event loop for"
         if usual >= _IDLE:
-            self._examination.note(f"it holds up the event loop for {usual * 1000:.0f} ms in most calls; await instead")
+            self._examination.note(f"{holds} {usual * 1000:.0f} ms in most calls; await instead")
         elif len(long) > 1:
-            self._examination.note(
-                f"it holds up the event loop for {max(long) * 1000:.0f} ms in {len(long)} of {len(self._idle)} calls"
-            )
+            self._examination.note(f"{holds} {max(long) * 1000:.0f} ms in {len(long)} of {len(idle)} calls")
 
-    async def _check_cancellation(self, message: bytes) -> None:
-        if self._hung:
-            return
-        for turns in _TURNS:
-            if fault := await self._fault_when_cancelled(message, turns):
+    async def check_cancellation(self) -> None:
+        for turns in () if self._hung else _TURNS:
+            if fault := await self._fault_when_cancelled(turns):
                 self._examination.note(fault)
                 return
 
-    async def _fault_when_cancelled(self, message: bytes, turns: int) -> str:
-        task = asyncio.ensure_future(self._call(message))
+    async def _fault_when_cancelled(self, turns: int) -> str:
+        task = asyncio.ensure_future(self._call(self._examination.usual[0]))
         for _ in range(turns):
             await asyncio.sleep(0)
         if task.done():
@@ -139,9 +122,9 @@ class _Loop:
             return f"it turns the cancellation of its task into {answer.kind.__name__}"
         return "it swallows the cancellation of its task"
 
-    async def _check_tasks(self, before: set[asyncio.Task[Any]]) -> None:
+    async def check_tasks(self) -> None:
         deadline = time.monotonic() + _MOMENT
-        while (left := asyncio.all_tasks() - before) and time.monotonic() < deadline:  # noqa: ASYNC110 - nothing tells when
+        while (left := asyncio.all_tasks() - self._tasks) and time.monotonic() < deadline:  # noqa: ASYNC110 - nothing tells when
             await asyncio.sleep(0.01)
         if left and not self._hung:
             self._examination.note(f"it leaves {len(left)} {'task' if len(left) == 1 else 'tasks'} running")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from binascii import unhexlify
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from cryptography.exceptions import InvalidSignature
@@ -65,15 +65,7 @@ _CONTENTS: tuple[tuple[str, Callable[[bytes, Callable[[bytes], bytes]], bytes]],
 def diagnose_rsa(
     signature: bytes, message: bytes, *, alg: str, key: RSAPublicKey, others: Collection[bytes] = ()
 ) -> str:
-    """Say in a few words what is wrong with an RSA signature.
-
-    Args:
-        signature: What the signer returned; not the valid signature of ``message``.
-        message: What it was asked to sign.
-        alg: The expected algorithm: ``RS256`` or ``RS512``.
-        key: The public key that must verify it.
-        others: What else the signer was asked to sign.
-    """
+    """Say in a few words why an RSA signature is not that of ``message``, nor of ``others`` of the same signer."""
     known = _digests(message, alg, [("", _hash)], others)
     mistake = _first_mistake(
         signature, (key.key_size + 7) // 8, lambda raw: _explain_rsa(raw, message, alg, key, known)
@@ -84,7 +76,7 @@ def diagnose_rsa(
 
 
 def diagnose_hmac(signature: bytes, message: bytes, *, alg: str, secret: bytes, others: Collection[bytes] = ()) -> str:
-    """Say in a few words what is wrong with an HMAC; arguments as for :func:`diagnose_rsa`."""
+    """Say in a few words why an HMAC is not that of ``message``, nor of ``others`` of the same signer."""
     altered = [(f"the secret is {how}; use it as it is written", bytes_) for how, bytes_ in altered_secrets(secret)]
     keys = [("", secret), *altered, ("the secret is empty", b"")]
     keyed = [(mistake, partial(hmac.digest, key)) for mistake, key in keys]
@@ -110,15 +102,14 @@ def _digests(
 ) -> dict[bytes, str]:
     """Return the digests that mistakes lead to, with the mistake; the likelier mistake wins."""
     known: dict[bytes, str] = {}
+    right = _hash_names(alg)[0]
     for name in _hash_names(alg):
         for how, digest in digesters:
-            for what, content in _contents(message, name, _hash_names(alg)[0]):
+            for what, content in _contents(message, name, cuts=name == right):
                 known.setdefault(digest(content, name), _joined(how, _wrong_hash(name, alg), what))
-    right = digesters[0][1]
     for other in others:
         known.setdefault(
-            right(other, _hash_names(alg)[0]),
-            "it is the signature of another call's message; calls must share no state",
+            digesters[0][1](other, right), "it is the signature of another call's message; calls must share no state"
         )
     return known
 
@@ -136,12 +127,10 @@ def _wrong_hash(name: str, alg: str) -> str:
     return "" if name[3:] == alg[2:] else f"the hash: expected SHA-{alg[2:]}, got SHA-{name[3:]}"
 
 
-def _contents(message: bytes, hash_name: str, right_name: str) -> Iterator[tuple[str, bytes]]:
-    for mistake, content in _CONTENTS:
-        yield mistake, content(message, lambda data: _hash(data, hash_name))
-    for cut in _CUTS:
-        if cut < len(message) and hash_name == right_name:
-            yield f"only the first {cut} bytes of the message are signed", message[:cut]
+def _contents(message: bytes, name: str, *, cuts: bool) -> list[tuple[str, bytes]]:
+    contents = [(mistake, content(message, partial(_hash, name=name))) for mistake, content in _CONTENTS]
+    sizes = [size for size in _CUTS if cuts and size < len(message)]
+    return contents + [(f"only the first {size} bytes of the message are signed", message[:size]) for size in sizes]
 
 
 def _explain_rsa(raw: bytes, message: bytes, alg: str, key: RSAPublicKey, known: dict[bytes, str]) -> str | None:
@@ -164,7 +153,7 @@ def _explain_rsa(raw: bytes, message: bytes, alg: str, key: RSAPublicKey, known:
 def _explain_pss(raw: bytes, message: bytes, alg: str, key: RSAPublicKey) -> str | None:
     for name in _hash_names(alg):
         hash_ = _HASHES[name]
-        for mistake, content in list(_contents(message, name, ""))[:2]:  # the message and its digest
+        for mistake, content in _contents(message, name, cuts=False)[:2]:  # the message and its digest
             try:
                 key.verify(raw, content, PSS(MGF1(hash_), PSS.AUTO), hash_)
             except InvalidSignature:

@@ -1,10 +1,11 @@
-"""Keys that are generated once per process, a clock that stands still, and a builder with both."""
+"""Keys that are generated once per process, a frozen clock, and a builder with both."""
 
 from __future__ import annotations
 
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -12,20 +13,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from fin_messenger_auth import users
 from fin_messenger_auth.errors import masked
-from fin_messenger_auth.intercom import IntercomMinter
-from fin_messenger_auth.keys import StringKeySource
 from fin_messenger_auth.pair import Identify, TokenPairBuilder
-from fin_messenger_auth.salesforce import SalesforceMinter
-from fin_messenger_auth.signers import HMACSigner, RSASigner
 
-THROWAWAY_KID = "throwaway"
-"""The ``kid`` of the throwaway builder's RSA signer."""
-
-THROWAWAY_ISSUER = "https://issuer.example"
-"""The issuer of the throwaway builder."""
-
-THROWAWAY_AUDIENCE = "https://example.my.salesforce-scrt.com"
-"""The audience of the throwaway builder."""
+THROWAWAY_KID = "throwaway"  # the kid of the throwaway builder's RSA signer
+THROWAWAY_ISSUER = "https://issuer.example"  # the issuer of the throwaway builder
+THROWAWAY_AUDIENCE = "https://example.my.salesforce-scrt.com"  # the audience of the throwaway builder
 
 
 class FrozenClock:
@@ -90,11 +82,8 @@ def throwaway_environ() -> dict[str, str]:
 
 
 @cache
-def _throwaway_signers() -> tuple[HMACSigner, RSASigner]:
-    return (
-        HMACSigner(StringKeySource(throwaway_secret())),
-        RSASigner(StringKeySource(pem_of(throwaway_rsa_key())), kid=THROWAWAY_KID),
-    )
+def _builder() -> TokenPairBuilder:
+    return TokenPairBuilder.from_env(throwaway_environ())
 
 
 @masked
@@ -111,12 +100,5 @@ def throwaway_builder(
         clock: A :class:`FrozenClock`, to have the same tokens each time.
         fin_managed: Whether Fin makes the second token, as in an application without a Salesforce key.
     """
-    hmac_signer, rsa_signer = _throwaway_signers()
-    salesforce = SalesforceMinter(rsa_signer, issuer=THROWAWAY_ISSUER, audience=THROWAWAY_AUDIENCE)
-    return TokenPairBuilder(
-        app_id="throwaway",
-        intercom=IntercomMinter(hmac_signer),
-        salesforce=None if fin_managed else salesforce,
-        identify=identify,
-        clock=clock,
-    )
+    made = _builder()
+    return replace(made, identify=identify, clock=clock, salesforce=None if fin_managed else made.salesforce)

@@ -1,0 +1,43 @@
+"""Options of the commands that verify tokens: the secret, and what is configured in Salesforce; and files."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fin_messenger_auth.errors import ConfigurationError
+from fin_messenger_auth.keys import FileKeySource, read_key
+
+if TYPE_CHECKING:
+    import argparse
+
+STANDARD_INPUT = "-"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that all of these commands have."""
+    parser.add_argument("--secret-file", metavar="FILE", help="the Messenger API Secret, if not the environment's")
+    parser.add_argument("--issuer", metavar="I", help="the keyset's issuer, as it is set in Salesforce")
+    parser.add_argument("--audience", metavar="A", help="the expected aud, if it is not SALESFORCE_AUDIENCE")
+    parser.add_argument("--prefix", default="", metavar="P", help="what stands before each variable's name")
+
+
+def given_secret(arguments: argparse.Namespace) -> bytes | None:
+    """Return the secret of ``--secret-file``, without its final newline."""
+    path = arguments.secret_file
+    return None if path is None else read_key(FileKeySource(path)).without_line_end()
+
+
+def read_file(path: str) -> bytes:
+    """Return the content of a file, or of standard input.
+
+    Raises:
+        ConfigurationError: It cannot be read.
+    """
+    try:
+        if path != STANDARD_INPUT:
+            return Path(path).read_bytes()
+        return sys.stdin.buffer.read() if hasattr(sys.stdin, "buffer") else sys.stdin.read().encode()
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from error
