@@ -185,7 +185,7 @@ class Site:
     def later(self, tab: Tab, minutes: float) -> None:
         """Let time go by in a tab, which then wakes up."""
         self.passed += minutes * 60
-        tab.run(f"(ahead += {minutes * 60_000}, dispatchEvent(new Event('focus')), 0)")
+        tab.run(f"(window.ahead += {minutes * 60_000}, dispatchEvent(new Event('focus')), 0)")
 
     def shows(self, tab: Tab, user: str | None) -> None:
         """Wait until the Messenger shows the chats of this user, or, for ``None``, an anonymous visitor's."""
