@@ -16,7 +16,7 @@ author = "The fin-messenger-auth developers"
 project_copyright = f"2026, {author}"
 release = version = version_of(project)
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_design"]
 exclude_patterns = ["_build", "_generated"]  # performance.md includes it
 html_static_path = ["_static"]
 html_theme = "furo"

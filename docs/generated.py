@@ -44,7 +44,6 @@ ALSO = {
     "fin_messenger_auth.diagnosis": [
         "fin_messenger_auth.diagnosis.http_client.Answer",
         "fin_messenger_auth.diagnosis.http_client.NoAnswerError",
-        "fin_messenger_auth.diagnosis.transcript.Exchange",
     ],
 }
 """What public functions return or take, and nobody imports."""

@@ -36,12 +36,21 @@ PACKAGE = Path("src", "fin_messenger_auth")
 ENOUGH = 0.97
 LONGEST = 90  # seconds: a mutant that takes longer has been noticed
 
-CORE = "errors json_values keys pem signers jws users intercom salesforce settings environment pair".split()
-TESTS = sorted(f"tests/{path.name}" for path in (ROOT / "tests").glob("test_*.py"))
+CORE = (
+    "errors json_values keys variables pem signers jws token_parser users minter intercom salesforce settings "
+    "environment pair"
+).split()
 # For what is run by importing a module, and so by all tests.
 FOR_IMPORTS = [
     f"tests/test_{name}.py"
     for name in "users settings minters jws signers keys pair environment async package properties leaks".split()
+]
+TESTS = FOR_IMPORTS + [
+    f"tests/test_{name}.py"
+    for name in (
+        "frozen outages advisories one_rule one_rule_of_ids onboarding signers_by_name testing diagnosis_of_tokens "
+        "types_at_run_time reference"
+    ).split()
 ]
 SHARED = "pytest hypothesis django.db.models flask fastapi.testclient joserfc.jwt jwt werkzeug.local"
 OPTIONS = ["-x", "-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]

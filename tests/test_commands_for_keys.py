@@ -52,6 +52,10 @@ def kid_of(keys: Path) -> str:
     return str(json.loads((keys / "jwk.json").read_text())["kid"])
 
 
+def standard_input(text: str) -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(text.encode()), "utf-8")
+
+
 def output(capsys: pytest.CaptureFixture[str], *argv: str, status: int = 0) -> str:
     assert main(argv) == status
     captured = capsys.readouterr()
@@ -200,7 +204,7 @@ class TestInspect:
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (tmp_path / "secret").write_text(SECRET + "\n")
-        monkeypatch.setattr(sys, "stdin", io.StringIO(user_jwt(plan="pro") + "\n"))
+        monkeypatch.setattr(sys, "stdin", standard_input(user_jwt(plan="pro") + "\n"))
         text = output(capsys, "inspect", "-", "--secret-file", str(tmp_path / "secret"))
         assert text.startswith("intercom_user_jwt\n")
         assert "✓ signature" in text
@@ -257,7 +261,7 @@ class TestInspect:
                 "settings": json.dumps(settings),
                 "by hand": f"<script>window.intercomSettings = {json.dumps(settings)}; // shutdown\n</script>",
             }[form]
-            monkeypatch.setattr(sys, "stdin", io.StringIO(page))
+            monkeypatch.setattr(sys, "stdin", standard_input(page))
             text = output(capsys, "inspect", "-", "--env", status=status)
             assert "eyJ" not in text
             return text
@@ -271,7 +275,7 @@ class TestInspect:
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         settings = throwaway_builder(fin_managed=True).build_settings(42)
-        monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(settings)))
+        monkeypatch.setattr(sys, "stdin", standard_input(json.dumps(settings)))
         found = json.loads(output(capsys, "inspect", "-", "--json"))
         assert {each["code"] for each in found["findings"]} == {"unchecked"}
 

@@ -121,7 +121,7 @@ class Reading(Variables):
                 self.note(f"{self.prefix}{name}: expected a str, got {type(value).__name__}.", "argument-invalid")
 
     def _check_completeness(self, own: Sequence[str], given: Signer | AsyncSigner | None) -> None:
-        """Check what must be set together; a lost variable must never turn every chat into a guest's."""
+        """Check what must be set together; a missing variable must never make every chat a guest's."""
         identity, identity_name = self.value("SALESFORCE_IDENTITY"), self.prefix + "SALESFORCE_IDENTITY"
         argument = [] if given is None else ["salesforce_signer"]
         keys = [name for name in (KEY, SIGNER) if name in own]

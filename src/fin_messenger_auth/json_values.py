@@ -23,7 +23,7 @@ _MAX_INTEGER_BITS = 1023  # the largest that a reader can hold that keeps number
 MAX_JSON_LENGTH = 2_000_000  # characters of a JSON document from elsewhere
 _QUOTES = "\"'`"
 
-# What null, a missing value or nobody becomes when it is converted to a string, in lower case.
+# What null, a missing value or an anonymous user becomes when it is converted to a string, in lower case.
 _LOST = frozenset({"", "none", "null", "undefined", "nan", "nil", "anonymoususer", "[object object]"})
 
 _INVISIBLE_LETTERS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"  # printable to Python, blank to everybody

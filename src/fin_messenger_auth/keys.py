@@ -52,7 +52,7 @@ class MaskedBytes(bytes):
         return MaskedBytes(self.replace(rb"\r", b"").replace(rb"\n", b"\n"))
 
     def without_line_end(self) -> MaskedBytes:
-        """Drop one trailing line end, which editors and ``echo`` put behind a secret in a file."""
+        """Drop one trailing line end, which editors and ``echo`` write at the end of a file."""
         return MaskedBytes(self.removesuffix(b"\n").removesuffix(b"\r"))
 
 

@@ -1,4 +1,4 @@
-"""The one place where it all meets: a user in, two tokens and the settings out."""
+"""From a user to both tokens and the settings of the page."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class TokenPair:
 
     Args:
         intercom_user_jwt: Tells Fin and Intercom who the user is.
-        salesforce_identity_token: Tells Salesforce; ``None`` where Fin makes that token itself, or where its signer
-            failed and ``on_signing_error`` is ``intercom-only``.
+        salesforce_identity_token: Tells Salesforce who the user is; ``None`` where Fin makes that token itself, or
+            where its signer failed and ``on_signing_error`` is ``intercom-only``.
         expires_at: When the earlier of the two expires, in Unix seconds.
     """
 
@@ -53,8 +53,8 @@ class TokenPairBuilder:
         salesforce: Makes ``salesforce_identity_token``; ``None`` where Fin makes it.
         region: Where Intercom keeps the workspace's data: ``us``, ``eu`` or ``ap``.
         api_base: An origin to use instead of the region's.
-        identify: Turns the application's user into a :class:`MessengerUser`, or ``None`` if nobody
-            is signed in.
+        identify: Turns the application's user into a :class:`MessengerUser`, or ``None`` for an
+            anonymous visitor.
         clock: The time in Unix seconds. It is read once a pair, and once when the builder is made.
         on_signing_error: What a page gets when a signer fails: ``raise``, ``anonymous``, ``intercom-only`` (see
             :ref:`outages`), or a function that is given the :class:`~fin_messenger_auth.errors.SigningError` and
@@ -234,7 +234,7 @@ class TokenPairBuilder:
             return [await self._amint(minter, visitor, now) for minter in self._minters]
         from asyncio import TaskGroup, sleep  # noqa: PLC0415 - 25 ms that a synchronous application need not pay
 
-        await sleep(0)  # a burst of pages finds its visitors in one turn of the loop, and signs in the next
+        await sleep(0)  # a burst of pages identifies its visitors in one turn of the loop, and signs in the next
         try:
             async with TaskGroup() as group:
                 tasks = [group.create_task(self._amint(minter, visitor, now)) for minter in self._minters]

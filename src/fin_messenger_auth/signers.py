@@ -123,7 +123,7 @@ class RSASigner(Sealed):
     Attributes:
         alg: ``RS256`` or ``RS512``.
         kid: The key ID for the header, or ``None``.
-        public_key: The public half: what verifies, and what the JWK is made from.
+        public_key: The public key, which verifies the tokens and is in the JWK.
 
     Raises:
         KeyUnavailableError: The key or its password cannot be read.

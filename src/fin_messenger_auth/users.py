@@ -154,7 +154,7 @@ RESERVED_NAMES = _REGISTERED_CLAIMS | {each.name for each in fields(MessengerUse
 
 @masked
 def identify(user: Any) -> MessengerUser | None:  # noqa: ANN401 - every framework has its own user
-    """Find out who ``user`` is: the default for ``TokenPairBuilder(identify=…)``.
+    """Return who ``user`` is: the default for ``TokenPairBuilder(identify=…)``.
 
     ``None`` and an object whose ``is_authenticated`` is ``False`` are an anonymous visitor. A
     :class:`MessengerUser` is itself; a ``str``, ``int`` or ``UUID`` is an ID; from any other object the

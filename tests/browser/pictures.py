@@ -1,58 +1,103 @@
-"""Take the pictures of docs/how-to/sandbox.md: ``python tests/browser/pictures.py``."""
+"""Take the pictures of the docs, by the steps of the tutorial: ``python tests/browser/pictures.py``."""
 
 from __future__ import annotations
 
-import json
+import html
+import os
+import re
+import socket
 import subprocess
 import sys
-import urllib.request
+import time
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect, sync_playwright
 
-from fin_messenger_auth.sandbox import widget_script
-
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, Route
+    from collections.abc import Iterator
 
-HERE = Path(__file__).parent
-PICTURES = HERE.parents[1] / "docs" / "_static"
+    from playwright.sync_api import Page
+
+DOCS = Path(__file__).parents[2] / "docs"
+PICTURES = DOCS / "_static"
+TUTORIAL = DOCS / "tutorial" / "first-verified-chat.md"
+PROGRAM = [sys.executable, "-m", "fin_messenger_auth"]
+SITE, SANDBOX = "http://127.0.0.1:5000/", "http://127.0.0.1:8765/"
+ISSUER = "https://acme.example"
+TERMINAL = (
+    '<body style="margin:0;background:#14161a"><pre style="margin:0;padding:20px 24px;color:#e4e6eb;'
+    "font:14px/1.5 'DejaVu Sans Mono',monospace;white-space:pre-wrap\">"
+)
 
 
-def take(page: Page, name: str, *options: str) -> None:
-    command = [sys.executable, str(HERE / "serve.py"), "flask", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        assert process.stdout is not None
-        url, sandbox = json.loads(process.stdout.readline())
+def variables() -> dict[str, str]:
+    """The environment that the tutorial sets."""
+    exports = re.findall(r"^\$ export (\w+)=(\S+)$", TUTORIAL.read_text("utf-8"), re.MULTILINE)
+    return {**os.environ, **dict(exports)}
 
-        def judge(route: Route) -> None:
-            request = urllib.request.Request(f"{sandbox}sandbox/verdict", (route.request.post_data or "").encode())
-            with urllib.request.urlopen(request) as answer:
-                route.fulfill(body=answer.read(), headers={"Access-Control-Allow-Origin": "*"})
 
-        page.context.route("https://api-iam.intercom.io/**", judge)
-        page.goto(url)
-        page.fill("[name=username]", "ada")
-        page.fill("[name=password]", "demo")
-        page.click("#sign-in")
-        expect(page.locator("#fin-messenger-sandbox")).to_contain_text("Chats shown: 42")
-        page.screenshot(path=PICTURES / f"sandbox-{name}.png")
-        if options:
-            page.goto(sandbox)
-            page.screenshot(path=PICTURES / "sandbox-status.png")
-        page.context.clear_cookies()
-        process.terminate()
+@contextmanager
+def running(port: int, *command: str, folder: str) -> Iterator[None]:
+    with subprocess.Popen(command, cwd=folder, env=variables(), stdout=subprocess.DEVNULL) as process:
+        try:
+            while True:
+                with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                    break
+                time.sleep(0.1)
+            yield
+        finally:
+            process.terminate()
+
+
+def take(page: Page, name: str) -> None:
+    page.screenshot(path=PICTURES / f"{name}.png")
+
+
+def terminal(page: Page, name: str, shown: str, *command: str, folder: str) -> None:
+    """Take a picture of what a command prints."""
+    answer = subprocess.run(
+        [*PROGRAM, *command], cwd=folder, env=variables(), capture_output=True, text=True, check=False
+    )
+    page.set_viewport_size({"width": 960, "height": 300})
+    page.set_content(TERMINAL + html.escape(f"$ {shown}\n{answer.stdout.partition('? ')[0].rstrip()}"))
+    page.locator("pre").screenshot(path=PICTURES / f"{name}.png")
+
+
+def sandbox(folder: str, *options: str) -> ExitStack:
+    stack = ExitStack()
+    stack.enter_context(running(8765, *PROGRAM, "sandbox", *options, folder=folder))
+    return stack
 
 
 def main() -> None:
-    PICTURES.mkdir(exist_ok=True)
-    with sync_playwright() as playwright:
+    with TemporaryDirectory() as folder, sync_playwright() as playwright:
+        subprocess.run(
+            [*PROGRAM, "keygen", "keys", "--kid", "WebAppKey1", "--issuer", ISSUER],
+            cwd=folder, check=True, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 760, "height": 380})
-        page.context.route("https://widget.intercom.io/**", lambda route: route.fulfill(body=widget_script()))
-        take(page, "verified")
-        take(page, "guest", "--slash")
+        page = browser.new_page(viewport={"width": 640, "height": 300}, device_scale_factor=1.5)
+        badge = page.locator("#fin-messenger-sandbox")
+        shop = str(DOCS / "tutorial" / "shop.py")
+        with running(5000, sys.executable, "-m", "flask", "--app", shop, "run", folder=folder):
+            with sandbox(folder):
+                page.goto(SITE)
+                expect(badge).to_contain_text("nonymous")
+                take(page, "tutorial-anonymous")
+                page.get_by_text("Sign in as 42").click()
+                expect(badge).to_contain_text("Verified as 42")
+                take(page, "tutorial-verified")
+            with sandbox(folder, "--issuer", f"{ISSUER}/"):
+                page.goto(SITE)
+                expect(badge).to_contain_text("Guest")
+                take(page, "tutorial-guest")
+                page.goto(SANDBOX)
+                take(page, "sandbox-status")
+        uploaded = ("doctor", "keys", "--uploaded", "keys/jwk.json", "--issuer", f"{ISSUER}/")
+        terminal(page, "doctor", f"fin-messenger-auth {' '.join(uploaded)}", *uploaded, folder=folder)
         browser.close()
 
 

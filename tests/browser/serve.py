@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import logging
+import os
 import sys
 import threading
 import warnings
@@ -106,7 +107,9 @@ def main() -> None:
     sandbox = SandboxServer(throwaway_sandbox(), 0)
     threading.Thread(target=sandbox.serve_forever, daemon=True).start()
     builder = make_builder(timedelta(seconds=arguments.lifetime), broken=arguments.broken, slash=arguments.slash)
-    application = load(arguments.example).create_app(builder, sandbox=sandbox.url if arguments.demo else None)
+    if arguments.demo:
+        os.environ["FIN_MESSENGER_WIDGET_BASE"] = f"{sandbox.url}widget/"
+    application = load(arguments.example).create_app(builder)
     (serve_asgi if arguments.example == "fastapi" else serve_wsgi)(application, sandbox.url)
 
 

@@ -1,4 +1,4 @@
-"""``demo``: the whole job on throwaway keys, to read in a terminal."""
+"""``demo``: both tokens signed with throwaway keys, and verified, to read in a terminal."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     """Add the command to the parser."""
     parser = commands.add_parser(
         "demo",
-        help="the whole job on throwaway keys; needs no configuration",
-        description="Make throwaway keys, sign both tokens for a sample user, and verify them with the public half.",
+        help="sign and verify both tokens with throwaway keys; needs no configuration",
+        description="Make throwaway keys, sign both tokens for a sample user, and verify them.",
     )
     parser.set_defaults(run=run)
 
@@ -43,7 +43,7 @@ def run(_arguments: argparse.Namespace) -> int:
     _title("2  intercom_user_jwt, for Fin and Intercom")
     _token(decoded.intercom, "the Messenger API Secret (HS256)")
     _title("3  salesforce_identity_token, for Salesforce Enhanced Chat")
-    _token(decoded.salesforce, "the public half of the RSA key (RS256)")
+    _token(decoded.salesforce, "the public RSA key (RS256)")
     _title("4  An anonymous visitor's page carries no token and no user_id")
     _json(builder.build_settings(None, hide_default_launcher=False))
     print("\nBoth keys were generated for this run only. With your own, in the environment:")

@@ -93,10 +93,10 @@ def keygen(arguments: argparse.Namespace) -> int:
     print(
         f"Made a key of {arguments.bits} bits in {directory.path}; its certificate is valid for {arguments.days} days."
     )
-    print("Keep private-key.pem to yourself, and upload jwk.json.\n\nIn Salesforce, in this order:")
+    print("Keep private-key.pem secret, and upload jwk.json.\n\nIn Salesforce, in this order:")
     for number, step in enumerate(onboarding.salesforce_steps(directory, issuer=arguments.issuer), start=1):
         print(f"  {number}. {step}")
-    print("\nIn the environment of the application; SALESFORCE_KEY_ID above all, it must be this one:")
+    print("\nIn the environment of the application (SALESFORCE_KEY_ID must be the kid of the uploaded JWK):")
     for line in onboarding.environment_lines(directory, issuer=arguments.issuer):
         print(f"  {line}")
     print("  and INTERCOM_APP_ID and INTERCOM_MESSENGER_SECRET, as in the README")

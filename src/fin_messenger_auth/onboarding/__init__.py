@@ -1,4 +1,4 @@
-"""From nothing to what Salesforce asks for: key, certificate, JWK, JWKS, metadata, and the steps that are left."""
+"""What Salesforce needs of a new key: certificate, JWK, JWKS, metadata, and the steps in Setup."""
 
 from fin_messenger_auth.pem import read_public_key
 

@@ -1,4 +1,4 @@
-"""The self-signed certificate that Salesforce wants around a public key, whoever holds the private one."""
+"""The self-signed certificate of a key, which Salesforce requires; the private key may be in another service."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def self_signed_certificate(
     days: int = DEFAULT_DAYS,
     now: datetime | None = None,
 ) -> x509.Certificate:
-    """Make a certificate for ``public_key``, signed by its own private half.
+    """Make a certificate for ``public_key``, signed with the private key that belongs to it.
 
-    The private half may live anywhere: it is used through ``signer`` only. A new certificate for the
+    The private key may be anywhere: only ``signer`` uses it. A new certificate for the
     same key leaves ``n``, ``e`` and the RFC 7638 thumbprint as they are, so tokens go on verifying.
 
     Args:
         signer: Signs with RS256 or RS512, as for a token.
-        public_key: Its public half, such as ``RSASigner.public_key``.
+        public_key: The signer's public key, such as ``RSASigner.public_key``.
         days: How long the certificate is valid, over 10 days.
         now: When it begins, as an aware ``datetime``; the present if left out.
 
@@ -60,7 +60,7 @@ def self_signed_certificate(
     try:
         certificate.verify_directly_issued_by(certificate)
     except InvalidSignature as error:
-        raise SigningError("The signer's key is not the private half of public_key.") from error
+        raise SigningError("The signer's private key does not belong to public_key.") from error
     return certificate
 
 

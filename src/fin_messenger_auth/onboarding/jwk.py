@@ -51,7 +51,7 @@ def make_jwk(
     """Return the JWK of a key and its certificate, ready to be uploaded.
 
     Args:
-        public_key: The public half of the signing key, wherever the private half is.
+        public_key: The public key of the signer.
         certificate: Its certificate. A field report says that without one the upload succeeds and every token fails.
         kid: The key ID, the same as the signer's; the RFC 7638 thumbprint if left out, which stays the
             same as long as the key does.

@@ -38,7 +38,7 @@ class KeyDirectory:
 
     Attributes:
         path: The directory.
-        kid: The key id, for ``SALESFORCE_KEY_ID``.
+        kid: The key ID, for ``SALESFORCE_KEY_ID``.
         alg: ``RS256`` or ``RS512``.
         encrypted: Whether the private key needs a password.
     """
@@ -106,7 +106,7 @@ def make_key_directory(  # noqa: PLR0913 - one for each choice, all but the firs
 ) -> KeyDirectory:
     """Make a key and write it, its certificate, its JWK and its JWKS into a directory.
 
-    No file is ever overwritten. The private key is created readable by its owner only; at no moment can others
+    No file is ever overwritten. The private key is created readable by its owner only; nobody else can ever
     open it.
 
     Args:

@@ -1,4 +1,4 @@
-"""What is left to do by hand: the environment variables to set, and the steps in Salesforce's Setup."""
+"""What remains to be done: the environment variables to set, and the steps in Salesforce's Setup."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys that are generated once per process, a clock that stands still, and a builder with both."""
+"""Keys that are generated once per process, a frozen clock, and a builder with both."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def verify(
     Args:
         settings: What ``build_settings`` returned.
         secret: The Messenger API Secret; the throwaway one if left out.
-        public_key: The public half of the Salesforce key; the throwaway one if left out.
+        public_key: The public key of the Salesforce signer; the throwaway one if left out.
         now: The time, in Unix seconds; the machine's if left out.
 
     Raises:
