@@ -252,7 +252,7 @@ def test_an_expression_is_unknown_and_shows_nothing() -> None:
     assert end == 41
 
 
-@pytest.mark.parametrize("text", ["[" * 40, "{a:{} b:1}", "{a:'x", "{a: f(`x", "{1:2}", "{a:b"])
+@pytest.mark.parametrize("text", ["[" * 40, "{a:{} b:1}", "{a:'x", "{a: f(`x", "{a:b"])
 def test_what_is_not_a_literal_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         read_literal(text, 0)
