@@ -101,6 +101,7 @@ def main() -> None:
     parser.add_argument(
         "--demo", action="store_true", help="the page itself loads the stand-in, as with the example's --demo"
     )
+    parser.add_argument("--scripts", type=Path, help="where the bundles of the single-page application are")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     warnings.simplefilter("ignore", FinMessengerAuthWarning)
@@ -109,8 +110,9 @@ def main() -> None:
     builder = make_builder(timedelta(seconds=arguments.lifetime), broken=arguments.broken, slash=arguments.slash)
     if arguments.demo:
         os.environ["FIN_MESSENGER_WIDGET_BASE"] = f"{sandbox.url}widget/"
-    application = load(arguments.example).create_app(builder)
-    (serve_asgi if arguments.example == "fastapi" else serve_wsgi)(application, sandbox.url)
+    bundles = {"scripts": arguments.scripts} if arguments.scripts else {}
+    application = load(arguments.example).create_app(builder, **bundles)
+    (serve_wsgi if arguments.example in ("flask", "django") else serve_asgi)(application, sandbox.url)
 
 
 if __name__ == "__main__":
