@@ -136,7 +136,7 @@ class MessengerUser(_Value):
             email=_string(email, "email"),
             name=_string(name, "name"),
             phone=_string(phone, "phone"),
-            created_at=_unix_seconds(created_at, "created_at"),
+            created_at=None if created_at is None else _unix_seconds(created_at, "created_at"),
             company=_company(company),
             attributes=_attributes(attributes, RESERVED_NAMES, MAX_ATTRIBUTES),
             salesforce_subject=None if subject is None else _identifier(subject, "salesforce_subject"),
@@ -248,9 +248,9 @@ def _string(value: object, claim: str) -> str | None:
     return json_string(value, claim)
 
 
-def _unix_seconds(value: object, claim: str) -> int | None:
+def _unix_seconds(value: object, claim: str) -> int:
     plain = json_value(value, claim)
-    if not (plain is None or type(plain) is int):
+    if type(plain) is not int:
         raise InvalidClaimError(claim, f"expected Unix seconds or an aware datetime, got {type(value).__name__}.")
     return plain
 
@@ -263,9 +263,14 @@ def _company(value: object) -> Company | None:
     raise InvalidClaimError("company", f"expected a Company, got {type(value).__name__}.")
 
 
+_NO_ATTRIBUTES = FrozenMapping({})
+
+
 def _attributes(values: object, reserved: frozenset[str], limit: int) -> FrozenMapping:
+    if values is None:
+        return _NO_ATTRIBUTES
     plain: dict[str, Any] = {}
-    for name, value in json_items({} if values is None else values, "attributes"):
+    for name, value in json_items(values, "attributes"):
         if name in reserved:
             raise InvalidClaimError(name, "the name is reserved; rename the attribute.", "claim-reserved")
         plain[name] = json_value(value, name)
