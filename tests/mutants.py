@@ -191,7 +191,7 @@ def main() -> int:
         if start("pair", source_of("pair"), free[0], 0, some) and os.wait()[1]:
             print((free[0] / "log").read_text("utf-8"))
             return 2
-        end, running, judged, survivors = time.monotonic() + arguments.seconds, {}, 0, 0
+        end, running, judged, survivors, late = time.monotonic() + arguments.seconds, {}, 0, 0, 0
         for tick in itertools.count(1):
             while free and drawn and time.monotonic() < end:
                 copy, mutant = free.pop(), drawn.pop()
@@ -204,12 +204,14 @@ def main() -> int:
             (copy / PACKAGE / f"{mutant.module}.py").write_text(source_of(mutant.module), "utf-8")
             free.append(copy)
             judged += 1
+            late += os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM
             if status == 0:
                 survivors += 1
                 print(f"\nSURVIVES: {mutant}", flush=True)
             print(".", end="" if judged % 20 else f" {judged}\n", flush=True)
     killed = 1 - survivors / judged
     print(f"\n{judged} mutants, {survivors} survive: {killed:.1%} killed (at least {ENOUGH:.0%} expected)")
+    print(f"{late} of them did not end within {LONGEST} s, which counts as killed")
     if judged < FEWEST:
         print(f"TOO FEW to judge, at least {FEWEST} are: give it more --seconds, or a machine that does nothing else.")
     return int(judged >= FEWEST and killed < ENOUGH)
