@@ -13,15 +13,18 @@ def attempts(ada: str) -> dict[str, dict[str, object]]:
         **{f"json-{each}": {"json": {each: ada}} for each in NAMES},
         "form": {"data": dict.fromkeys(NAMES, ada)},
         "header-user-id": {"headers": {"X-User-Id": ada}},
-        "header-forwarded": {"headers": {"X-Forwarded-User": "ada", "Remote-User": "ada", "X-Remote-User": "ada"}},
+        "header-forwarded-user": {"headers": {"X-Forwarded-User": "ada", "Remote-User": "ada", "X-Remote-User": "ada"}},
+        "header-forwarded-host": {"headers": {"X-Forwarded-Host": "127.0.0.1", "X-Forwarded-For": "127.0.0.1"}},
+        "header-method-override": {"headers": {"X-HTTP-Method-Override": "POST", "X-User-Id": ada}},
+        "header-original-url": {"headers": {"X-Original-URL": f"/messenger/settings?user_id={ada}"}},
         "bearer": {"headers": {"Authorization": f"Bearer {ada}"}},
         "basic": {"auth": ("ada", "demo")},
         "cookie-of-an-id": {"headers": {"Cookie": f"user_id={ada}; sessionid={ada}; session={ada}"}},
         "cookie-guessed": {"headers": {"Cookie": "sessionid=0123456789abcdefghijklmnopqrstuv; session=e30.e30.e30"}},
+        "cookie-unsigned": {"headers": {"Cookie": "session=eyJ1c2VyIjogIjQyIn0="}},
         "cookie-of-the-messenger": {"headers": {"Cookie": f"intercom-session-throwaway={ada}"}},
-        "same-origin": {"headers": {"Sec-Fetch-Site": "same-origin"}},
-        "other-method": {"headers": {"X-HTTP-Method-Override": "POST", "X-User-Id": ada}},
-        "head": {"headers": {"X-Original-URL": f"/messenger/settings?user_id={ada}"}},
+        "cookie-of-a-sign-out": {"headers": {"Cookie": "fin_messenger_signed_out=1"}},
+        "session-in-the-query": {"params": {"sessionid": ada, "session": ada, "token": ada}},
     }
 
 

@@ -19,7 +19,6 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from fin_messenger_auth.diagnosis.online import CONFIG_PATH, TOKEN_PATH
-from fin_messenger_auth.diagnosis.transcript import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,11 +32,6 @@ JWKS_PATH = "/jwks.json"
 GUESTS = {"guest": "UNAUTH/NA/uid:", "anon": "ANON/"}
 
 Reply = tuple[int, Any]
-
-
-def read_transcript(document: str) -> list[Exchange]:
-    """Read what ``to_json`` wrote, to be replayed."""
-    return [Exchange(**each) for each in json.loads(document)["exchanges"]]
 
 
 @dataclass
@@ -64,7 +58,7 @@ class OrgDouble:
     refusal: str = "401"
     always: Reply | None = None
     headers: dict[str, str] = field(default_factory=dict)
-    recording: list[Exchange] = field(default_factory=list)
+    recording: list[dict[str, Any]] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
 
@@ -103,10 +97,10 @@ class OrgDouble:
 
     def _replayed(self, method: str, path: str) -> Reply:
         for exchange in self.recording:
-            if (exchange.method, exchange.path) == (method, path):
+            if (exchange["method"], exchange["path"]) == (method, path):
                 self.recording.remove(exchange)
                 self.recording.append(exchange)
-                return exchange.status, exchange.answer
+                return exchange["status"], exchange["answer"]
         return 404, {}
 
     def _config(self, query: Mapping[str, str]) -> Reply:

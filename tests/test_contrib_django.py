@@ -99,7 +99,7 @@ def project(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def forget() -> None:
-    from fin_messenger_auth.contrib.django.messenger import configured
+    from fin_messenger_auth.contrib.django.apps import configured
 
     configured.cache_clear()
 
@@ -148,7 +148,7 @@ def test_a_request_that_has_not_passed_the_middleware_gets_nothing() -> None:
 
 @pytest.mark.parametrize("where", ["csp_nonce", "_csp_nonce", "argument"])
 def test_the_nonce(where: str) -> None:
-    from fin_messenger_auth.contrib.django.messenger import render
+    from fin_messenger_auth.contrib.django.middleware import render
     from fin_messenger_auth.contrib.visit import Visit
 
     request = SimpleNamespace(fin_messenger=Visit({}, is_secure=True), user=None)
@@ -252,10 +252,11 @@ def test_a_builder_of_your_own_keeps_its_identify(monkeypatch: pytest.MonkeyPatc
 def test_what_a_page_gets_if_signing_fails(
     monkeypatch: pytest.MonkeyPatch, chosen: str | None, variable: str, expected: str
 ) -> None:
-    from fin_messenger_auth.contrib.django.messenger import Options
+    from fin_messenger_auth.contrib.django.apps import configured
 
     monkeypatch.setenv("MESSENGER_ON_SIGNING_ERROR", variable)
-    assert Options(ON_SIGNING_ERROR=chosen).make_builder().on_signing_error == expected  # type: ignore[arg-type]
+    with override_settings(FIN_MESSENGER={"ON_SIGNING_ERROR": chosen}):
+        assert configured()[1].on_signing_error == expected
 
 
 def test_the_server_does_not_start_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:

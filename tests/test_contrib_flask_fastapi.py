@@ -12,8 +12,8 @@ import flask
 import flask_login
 import httpx
 import pytest
-from fastapi import Depends, FastAPI, Request
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 from starlette.middleware.sessions import SessionMiddleware
 
 from fin_messenger_auth import ConfigurationError, IntercomMinter, MessengerUser, TokenPairBuilder
@@ -34,6 +34,13 @@ PAGE = "<!doctype html><title>Shop</title>{{ fin_messenger(**public) }}"
 def flask_site(**options: Any) -> flask.Flask:
     app = flask.Flask(__name__)
     app.secret_key = "for tests"
+
+    @app.after_request  # of an extension that was there first, so that it runs after those that come later
+    def extension(response: flask.Response) -> flask.Response:
+        response.headers["Cache-Control"] = "public, max-age=60"
+        response.set_cookie("seen", "1")
+        return response
+
     messenger = for_flask.FinMessenger(user=lambda: flask.session.get("user"), **{"builder": None} | options)
     messenger.init_app(app)
 
@@ -56,28 +63,35 @@ def flask_site(**options: Any) -> flask.Flask:
         return flask.Response(flask.stream_template_string(PAGE, public={}), mimetype="text/html")
 
     def plain() -> Any:
-        return flask.Response("Nothing personal.", headers={"Vary": "Accept", "Cache-Control": "public, max-age=60"})
+        return flask.Response("Nothing personal.", headers={"Vary": "Accept"})
 
-    for each in (home, streamed, plain):
+    def rendered_before() -> str:
+        page = home()
+        messenger.sign_out()
+        return page
+
+    for each in (home, streamed, plain, rendered_before):
         app.add_url_rule("/" if each is home else f"/{each.__name__}", view_func=each)
     for each in (sign_in, sign_out):
         app.add_url_rule(f"/{each.__name__}", view_func=each, methods=["POST"])
     return app
 
 
-def fastapi_site(**options: Any) -> FastAPI:
+def fastapi_site(**options: Any) -> FastAPI:  # noqa: C901 - many short views
     def session_user(request: Request) -> Any:
         return request.session.get("user")
 
     app = FastAPI()
-    messenger = for_fastapi.FinMessenger(user=session_user, **{"builder": None} | options)
+    messenger = for_fastapi.FinMessenger(app, user=session_user, **{"builder": None} | options)
     app.add_middleware(SessionMiddleware, secret_key="for tests")
-    messenger.init_app(app)
 
     @app.middleware("http")
     async def nonce(request: Request, call_next: Any) -> Any:
         request.state.csp_nonce = NONCE
-        return await call_next(request)
+        response = await call_next(request)
+        response.headers["Cache-Control"] = "public, max-age=60"
+        response.set_cookie("seen", "1")
+        return response
 
     @app.get("/", response_class=HTMLResponse)
     async def home(
@@ -85,7 +99,7 @@ def fastapi_site(**options: Any) -> FastAPI:
         user: Annotated[Any, Depends(session_user)],
         scripts: Annotated[Any, Depends(messenger.snippet)],
     ) -> str:
-        public = dict(request.query_params)
+        public: Any = dict(request.query_params)
         return PAGE.partition("{")[0] + (await messenger.render(request, user, **public) if public else scripts)
 
     @app.get("/made")
@@ -105,7 +119,20 @@ def fastapi_site(**options: Any) -> FastAPI:
 
     @app.get("/plain", response_class=HTMLResponse)
     async def plain() -> Any:
-        return HTMLResponse("Nothing personal.", headers={"Vary": "Accept", "Cache-Control": "public, max-age=60"})
+        return HTMLResponse("Nothing personal.", headers={"Vary": "Accept"})
+
+    @app.get("/rendered_before", response_class=HTMLResponse)
+    async def rendered_before(request: Request, scripts: Annotated[Any, Depends(messenger.snippet)]) -> Any:
+        messenger.sign_out(request)
+        return PAGE.partition("{")[0] + scripts
+
+    @app.get("/streamed")
+    async def streamed(request: Request, user: Annotated[Any, Depends(session_user)]) -> Any:
+        async def parts() -> Any:
+            yield PAGE.partition("{")[0]
+            yield await messenger.render(request, user)
+
+        return StreamingResponse(parts(), media_type="text/html")
 
     @app.websocket("/socket")
     async def socket(websocket: Any) -> None: ...
@@ -116,8 +143,8 @@ def fastapi_site(**options: Any) -> FastAPI:
 class AsgiTransport(httpx.BaseTransport):
     """An application served to a synchronous client."""
 
-    def __init__(self, app: Any) -> None:
-        self.inner = httpx.ASGITransport(app)
+    def __init__(self, app: Any, **options: Any) -> None:
+        self.inner = httpx.ASGITransport(app, **options)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         async def respond() -> httpx.Response:
@@ -134,12 +161,16 @@ Make = Callable[..., httpx.Client]
 def make(request: pytest.FixtureRequest) -> Make:
     """Make a site, and return a client of it."""
 
-    def made(**options: Any) -> httpx.Client:
+    def made(*, mounted: str = "", **options: Any) -> httpx.Client:
         transport: httpx.BaseTransport
         if request.param == "flask":
-            transport = httpx.WSGITransport(flask_site(**options), raise_app_exceptions=True)
+            transport = httpx.WSGITransport(flask_site(**options), raise_app_exceptions=True, script_name=mounted)
         else:
-            transport = AsgiTransport(fastapi_site(**options))
+            site: Any = fastapi_site(**options)
+            if mounted:
+                parent, site = site, FastAPI()
+                site.mount(mounted, parent)
+            transport = AsgiTransport(site)
         return httpx.Client(transport=transport, base_url="http://shop.example")
 
     return made
@@ -218,6 +249,46 @@ def test_the_page_of_the_sign_out_itself_has_the_script_once(client: httpx.Clien
     assert SIGN_OUT_SCRIPT not in client.get("/").text
 
 
+def test_a_page_that_was_rendered_before_the_sign_out_leaves_it_to_the_next(client: httpx.Client) -> None:
+    sign_in(client)
+    page = client.get("/rendered_before")
+    assert user_in(page) == "42"
+    assert SIGN_OUT_SCRIPT not in page.text
+    assert SIGN_OUT_SCRIPT in client.get("/").text
+
+
+def test_a_mounted_site(make: Make) -> None:
+    with make(mounted="/at/shop", builder=throwaway_builder()) as client:
+        at = "" if isinstance(client._transport, httpx.WSGITransport) else "/at/shop"  # its paths are without
+        assert client.get(f"{at}{SETTINGS}").status_code == 401
+        assert client.post(f"{at}/sign_in", params={"name": "42"}).status_code == 200
+        page = client.get(f"{at}/")
+        assert 'from"/at/shop/messenger/renewal.js";startMessenger("/at/shop/messenger/settings")' in page.text
+        must_be_private(page)
+        answer = client.get(f"{at}{SETTINGS}")
+        assert answer.json()["user_id"] == "42"
+        assert "Set-Cookie" not in answer.headers
+        assert client.get(f"{at}/messenger/renewal.js").headers["Cache-Control"].startswith("public")
+
+
+def test_two_sites_in_one_process_do_not_mix(make: Make) -> None:
+    others = {"identify": lambda name: None if name is None else MessengerUser(f"other-{name}"), "region": "eu"}
+    with (
+        make(builder=throwaway_builder()) as first,
+        make(builder=replace(throwaway_builder(), **others)) as second,  # type: ignore[arg-type]  # by name
+    ):
+        for each, user, region in ((first, "42", "iam.intercom"), (second, "other-42", "iam.eu.intercom")):
+            sign_in(each)
+            settings = each.get(SETTINGS).json()
+            assert settings["user_id"] == user
+            assert region in settings["api_base"]
+
+
+def test_there_are_more_than_23_ways_to_be_refused() -> None:
+    assert len(ATTEMPTS) >= 23
+    assert len(FOREIGN) >= 6
+
+
 def test_other_responses_stay_as_they_are(client: httpx.Client) -> None:
     sign_in(client)
     plain = client.get("/plain")
@@ -231,7 +302,7 @@ def test_the_routes_do_not_prolong_the_session(client: httpx.Client) -> None:
         answer = client.get(path)
         assert answer.status_code == 200
         assert "Set-Cookie" not in answer.headers
-    assert answer.headers["Cache-Control"] == "public, max-age=3600"
+    assert answer.headers["Cache-Control"].startswith("public")
     assert answer.headers["Content-Type"].startswith("text/javascript")
     assert client.get(SETTINGS).status_code == 200
 
@@ -328,6 +399,7 @@ def test_a_site_can_be_without_the_messenger(
         assert (page.status_code, page.text) == (200, PAGE.partition("{")[0])
         assert client.get(SETTINGS).status_code == 404
         assert not [each for each in client.post("/sign_out").headers.get_list("Set-Cookie") if "intercom" in each]
+        assert "Cookie" not in client.get("/plain").headers["Vary"]
 
 
 def test_a_request_can_be_without_the_messenger(make: Make) -> None:
@@ -419,6 +491,56 @@ def test_fastapi_settings_alone() -> None:
     transport = AsgiTransport(fastapi_site(enabled=False))
     with httpx.Client(transport=transport, base_url="http://shop.example") as client:
         assert client.get("/made").json() == {}
+
+
+def fastapi_client(app: Any, **options: Any) -> httpx.Client:
+    return httpx.Client(transport=AsgiTransport(app, **options), base_url="http://shop.example")
+
+
+def test_fastapi_refuses_tokens_in_a_response_that_has_started() -> None:
+    with fastapi_client(fastapi_site(builder=throwaway_builder())) as client:
+        assert ".boot(" in client.get("/streamed").text  # an anonymous visitor's
+        sign_in(client)
+        with pytest.raises(ConfigurationError, match="before it starts"):
+            client.get("/streamed")
+
+
+def test_fastapi_under_a_root_path_that_a_proxy_strips() -> None:
+    with fastapi_client(fastapi_site(builder=throwaway_builder()), root_path="/shop") as client:
+        sign_in(client)
+        for path in (SETTINGS, f"/shop{SETTINGS}"):
+            assert "Set-Cookie" not in client.get(path).headers
+        assert 'startMessenger("/shop/messenger/settings")' in client.get("/").text
+
+
+def test_fastapi_if_the_users_dependency_refuses() -> None:
+    def session_user() -> None:
+        raise HTTPException(401)
+
+    app = FastAPI()
+    for_fastapi.FinMessenger(app, user=session_user, builder=throwaway_builder())
+    with fastapi_client(app) as client:
+        answer = client.get(SETTINGS)
+        assert answer.status_code == 401
+        must_be_private(answer)
+
+
+def test_fastapi_takes_one_messenger_for_each_application() -> None:
+    app = fastapi_site(builder=throwaway_builder())
+    with pytest.raises(ConfigurationError, match="already"):
+        for_fastapi.FinMessenger(app, user=lambda: None, builder=throwaway_builder(), prefix="/other")
+
+
+def test_flask_takes_one_messenger_for_each_application() -> None:
+    app = flask_site(builder=throwaway_builder())
+    with pytest.raises(ValueError, match="already"):
+        for_flask.FinMessenger(app, user=lambda: None, builder=throwaway_builder(), url_prefix="/other")
+
+
+def test_flask_outside_a_request() -> None:
+    app = flask_site(builder=throwaway_builder())
+    with app.app_context():
+        assert flask.render_template_string("Dear Ada,{{ fin_messenger() }}") == "Dear Ada,"
 
 
 def test_fastapi_says_that_init_app_was_not_called() -> None:

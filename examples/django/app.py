@@ -1,12 +1,10 @@
 """A Django site with the Messenger: sign-in, a page under a strict policy, fresh settings, sign-out.
 
-    pip install . django
-    python examples/django/app.py --demo      throwaway keys and a stand-in for both platforms
-    python examples/django/app.py             your own keys, from the environment
-
-One file instead of a project, so that it can be read at once.
+pip install . django
+python examples/django/app.py --demo      (throwaway keys and a stand-in for both platforms; without it, your keys)
 """
 
+import os
 import secrets
 import sys
 import tempfile
@@ -17,7 +15,6 @@ from django.conf import settings
 from django.contrib.auth import authenticate, get_user_model, login, logout
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
-from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import include, path
 from django.views.decorators.http import require_POST
@@ -32,7 +29,7 @@ MESSENGER = "fin_messenger_auth.contrib.django"
 PEOPLE = [(42, "ada", "Ada Lovelace"), (7, "grace", "Grace Hopper"), (1, "root", "Root")]
 TEMPLATES = {
     "BACKEND": "django.template.backends.django.DjangoTemplates",
-    "DIRS": [Path(__file__).parent / "templates"],
+    "DIRS": [Path(__file__).with_name("templates")],
     "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
 }
 
@@ -46,8 +43,7 @@ def protect(get_response):
             request.impersonator = request.user  # so that nobody gets the tokens of the user who is shown
             request.user = get_user_model().objects.get(username=request.session["shown_as"])
         response = get_response(request)
-        policy = {"Content-Security-Policy": strict_policy(request.csp_nonce, also=settings.ALSO_ALLOWED)}
-        for name, value in {**NO_STORE, **policy}.items():  # every page of this site is personal
+        for name, value in {**NO_STORE, "Content-Security-Policy": strict_policy(request.csp_nonce)}.items():
             response[name] = value
         return response
 
@@ -59,47 +55,33 @@ def identify(user):
     return MessengerUser(user.pk, name=user.first_name)
 
 
-@require_POST
 def sign_in(request):
     """Sign in, with Django's own accounts."""
-    user = authenticate(request, username=request.POST["username"], password=request.POST["password"])
-    if user is None:
-        return HttpResponse("Wrong name or password.", status=403)
-    login(request, user)
+    if user := authenticate(request, username=request.POST["username"], password=request.POST["password"]):
+        login(request, user)
     return redirect("/")
 
 
-@require_POST
-def sign_out(request):
-    """Sign out."""
-    logout(request)
-    return redirect("/")
-
-
-@require_POST
 def show_as(request):
     """Let an administrator see the site as somebody else does."""
-    if not getattr(request, "impersonator", request.user).is_superuser:
-        return HttpResponse("For administrators.", status=403)
-    request.session["shown_as"] = request.POST["username"]
+    if getattr(request, "impersonator", request.user).is_superuser:
+        request.session["shown_as"] = request.POST["username"]
     return redirect("/")
 
 
 urlpatterns = [
     path("", TemplateView.as_view(template_name="page.html", extra_context={"people": PEOPLE})),
-    path("sign-in", sign_in),
-    path("sign-out", sign_out),
-    path("show-as", show_as),
+    path("sign-in", require_POST(sign_in)),
+    path("sign-out", require_POST(lambda request: logout(request) or redirect("/"))),
+    path("show-as", require_POST(show_as)),
     path("messenger/", include(f"{MESSENGER}.urls")),
 ]
 
 
-def create_app(builder=None, sandbox=None):
-    """Make the site: with the builder from the environment if none is given, and perhaps a stand-in's address."""
-    options = {"IDENTIFY": identify, "BUILDER": builder and (lambda: builder)}
+def create_app(builder=None):
+    """Make the site, with the builder from the environment if none is given."""
     settings.configure(
-        FIN_MESSENGER=options | ({"WIDGET_BASE": f"{sandbox}widget/"} if sandbox else {}),
-        ALSO_ALLOWED={"connect-src": [sandbox.rstrip("/")]} if sandbox else None,
+        FIN_MESSENGER={"IDENTIFY": identify, "BUILDER": builder and (lambda: builder)},
         ALLOWED_HOSTS=["127.0.0.1", "localhost"],
         DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": f"{tempfile.mkdtemp()}/db.sqlite3"}},
         INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions", MESSENGER],
@@ -110,7 +92,6 @@ def create_app(builder=None, sandbox=None):
             f"{__name__}.protect",
             f"{MESSENGER}.middleware.FinMessengerMiddleware",
         ],
-        PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],  # fast, for a password that everyone knows
         ROOT_URLCONF=__name__,
         SECRET_KEY=secrets.token_hex(32),  # a real site keeps its own
         TEMPLATES=[TEMPLATES],
@@ -124,5 +105,7 @@ def create_app(builder=None, sandbox=None):
 
 
 if __name__ == "__main__":
-    create_app(*(start_throwaway() if "--demo" in sys.argv else ()))
+    demo, sandbox = start_throwaway() if "--demo" in sys.argv else (None, "")
+    os.environ["FIN_MESSENGER_WIDGET_BASE"] = sandbox and f"{sandbox}widget/"
+    create_app(demo)
     call_command("runserver", "127.0.0.1:8000", use_reloader=False)

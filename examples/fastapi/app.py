@@ -4,6 +4,7 @@ pip install . fastapi uvicorn jinja2 python-multipart itsdangerous
 python examples/fastapi/app.py --demo      (throwaway keys and a stand-in for both platforms; without it, your keys)
 """
 
+import os
 import secrets
 import sys
 from pathlib import Path
@@ -18,7 +19,7 @@ from starlette.middleware.sessions import SessionMiddleware
 from fin_messenger_auth import MessengerUser
 from fin_messenger_auth.contrib.fastapi import FinMessenger
 from fin_messenger_auth.page import NO_STORE, is_same_origin, strict_policy
-from fin_messenger_auth.page.snippet import WIDGET_BASE, Snippet
+from fin_messenger_auth.page.snippet import Snippet
 from fin_messenger_auth.sandbox import start_throwaway
 
 # Stands for your database; everybody's password is "demo".
@@ -37,24 +38,20 @@ def session_user(request: Request):
     return MessengerUser(user["id"], name=user["name"]) if user and "shown_as" not in request.session else None
 
 
-def create_app(builder=None, sandbox=None):
-    """Make the site: with the builder from the environment if none is given, and perhaps a stand-in's address."""
+def create_app(builder=None):
+    """Make the site, with the builder from the environment if none is given."""
     app = FastAPI(openapi_url=None)
-    widget_base = f"{sandbox}widget/" if sandbox else WIDGET_BASE
-    messenger = FinMessenger(user=session_user, builder=builder, widget_base=widget_base)
+    messenger = FinMessenger(app, user=session_user, builder=builder)
 
     @app.middleware("http")
     async def protect(request: Request, call_next):
         nonce = request.state.csp_nonce = secrets.token_urlsafe(16)
         foreign = request.method == "POST" and not is_same_origin(request.headers, request.url.netloc)
         response = PlainTextResponse("Only pages of this site may ask.", 403) if foreign else await call_next(request)
-        policy = strict_policy(nonce, also={"connect-src": [sandbox.rstrip("/")]} if sandbox else None)
-        response.headers.update({**NO_STORE, "Content-Security-Policy": policy})  # every page of this site is personal
+        response.headers.update({**NO_STORE, "Content-Security-Policy": strict_policy(nonce)})
         return response
 
-    key = secrets.token_hex(32)  # a real site keeps its own
-    app.add_middleware(SessionMiddleware, secret_key=key, same_site="lax")
-    messenger.init_app(app)
+    app.add_middleware(SessionMiddleware, secret_key=secrets.token_hex(32))  # a real site keeps its own
 
     @app.get("/")
     async def index(request: Request, scripts: Annotated[Snippet, Depends(messenger.snippet)]):
@@ -67,7 +64,6 @@ def create_app(builder=None, sandbox=None):
     async def sign_in(request: Request, username: FormField, password: FormField):
         if username not in PEOPLE or password != "demo":  # noqa: S105 - said so on the page
             raise HTTPException(403)
-        request.session.clear()
         request.session["user"] = username
         return RedirectResponse("/", 303)
 
@@ -88,4 +84,6 @@ def create_app(builder=None, sandbox=None):
 
 
 if __name__ == "__main__":
-    uvicorn.run(create_app(*(start_throwaway() if "--demo" in sys.argv else ())), port=8000)
+    demo, sandbox = start_throwaway() if "--demo" in sys.argv else (None, "")
+    os.environ["FIN_MESSENGER_WIDGET_BASE"] = sandbox and f"{sandbox}widget/"
+    uvicorn.run(create_app(demo), port=8000)

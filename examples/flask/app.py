@@ -4,6 +4,7 @@ pip install . flask
 python examples/flask/app.py --demo      (throwaway keys and a stand-in for both platforms; without it, your keys)
 """
 
+import os
 import secrets
 import sys
 
@@ -27,12 +28,11 @@ def messenger_user():
     return MessengerUser(g.user["id"], name=g.user["name"]) if g.user and g.user is g.shown else None
 
 
-def create_app(builder=None, sandbox=None):
-    """Make the site: with the builder from the environment if none is given, and perhaps a stand-in's address."""
+def create_app(builder=None):
+    """Make the site, with the builder from the environment if none is given."""
     app = Flask(__name__)
     app.config.update(SECRET_KEY=secrets.token_bytes(32), SESSION_COOKIE_SAMESITE="Lax")  # a real site keeps its own
-    options = {"widget_base": f"{sandbox}widget/"} if sandbox else {}
-    messenger = FinMessenger(app, user=messenger_user, builder=builder, **options)
+    messenger = FinMessenger(app, user=messenger_user, builder=builder)
 
     @app.before_request
     def start():
@@ -44,8 +44,7 @@ def create_app(builder=None, sandbox=None):
 
     @app.after_request
     def protect(response):
-        policy = strict_policy(g.csp_nonce, also={"connect-src": [sandbox.rstrip("/")]} if sandbox else None)
-        response.headers.update({**NO_STORE, "Content-Security-Policy": policy})  # every page of this site is personal
+        response.headers.update({**NO_STORE, "Content-Security-Policy": strict_policy(g.csp_nonce)})
         return response
 
     @app.get("/")
@@ -56,15 +55,12 @@ def create_app(builder=None, sandbox=None):
     def sign_in():
         if request.form["username"] not in PEOPLE or request.form["password"] != "demo":  # noqa: S105
             abort(403)
-        session.clear()
         session["user"] = request.form["username"]
         return redirect("/", 303)
 
     @app.post("/show-as")
     def show_as():
-        if "is_admin" not in g.user:
-            abort(403)
-        session["shown_as"] = request.form["username"]
+        session["shown_as"] = request.form["username"] if "is_admin" in g.user else abort(403)
         return redirect("/", 303)
 
     @app.post("/sign-out")
@@ -77,4 +73,6 @@ def create_app(builder=None, sandbox=None):
 
 
 if __name__ == "__main__":
-    create_app(*(start_throwaway() if "--demo" in sys.argv else ())).run(port=8000)
+    demo, sandbox = start_throwaway() if "--demo" in sys.argv else (None, "")
+    os.environ["FIN_MESSENGER_WIDGET_BASE"] = sandbox and f"{sandbox}widget/"
+    create_app(demo).run(port=8000)

@@ -139,3 +139,69 @@ def test_every_worker_signs_with_the_client_that_is_made_by_default(tmp_path: Pa
 def test_every_worker_signs_with_an_hsm(hsm: str, administrator: Any, tmp_path: Path) -> None:  # noqa: F811
     key = administrator.make_key()
     check(tmp_path, HSM.format(module=hsm, token=TOKEN, key=key, pin=PIN))
+
+
+FORKS = """
+import os, sys, threading, time
+from fin_messenger_auth import StringKeySource, in_thread
+from fin_messenger_auth.backends.aws_kms import AWSKMSSigner
+from fin_messenger_auth.backends.pkcs11 import PKCS11Signer
+
+source, seconds = sys.argv[1], float(sys.argv[2])
+def make():
+    names = dict(globals())
+    exec(source, names)
+    return names["signer"]
+signer = make()
+threaded = in_thread(signer)
+
+def sign_for_ever():
+    while True:
+        signer.sign(b"message")
+        threaded.sign(b"message")
+
+def in_child(generation):
+    for each in (signer, threaded, make()):
+        assert len(each.sign(b"message")) == 256
+    if generation < 2:
+        fork(generation + 1)
+
+def fork(generation):
+    start = time.monotonic()
+    child = os.fork()
+    if not child:
+        try:
+            in_child(generation)
+        except BaseException as error:
+            print(repr(error), file=sys.stderr)
+            os._exit(1)
+        os._exit(0)
+    while os.waitpid(child, os.WNOHANG) == (0, 0):
+        if time.monotonic() - start > seconds * (3 - generation):
+            os.kill(child, 9)
+            sys.exit(f"the child of generation {generation} did not sign within {seconds} seconds")
+        time.sleep(0.005)
+
+for _ in range(4):
+    threading.Thread(target=sign_for_ever, daemon=True).start()
+for _ in range(int(sys.argv[3])):
+    fork(1)
+signer.sign(b"message")
+print("done")
+"""
+
+
+def check_forks(source: str, seconds: float, forks: int) -> None:
+    """Fork while threads sign; the children sign, with the signer that they inherit and with a new one."""
+    command = [sys.executable, "-W", "ignore", "-c", FORKS, dedent(source), str(seconds), str(forks)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.stdout, done.stderr) == ("done\n", "")
+
+
+def test_children_sign_with_an_hsm_that_were_forked_while_threads_signed(hsm: str, administrator: Any) -> None:  # noqa: F811
+    check_forks(HSM.format(module=hsm, token=TOKEN, key=administrator.make_key(), pin=PIN), seconds=2, forks=15)
+
+
+def test_children_sign_with_aws_kms_that_were_forked_while_threads_signed() -> None:
+    with serving(aws_kms(throwaway_rsa_key())) as address:  # a new client takes boto3 most of a second
+        check_forks(KMS.format(url=f"http://{address}", verify=None), seconds=10, forks=4)

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
@@ -16,20 +21,21 @@ from fin_messenger_auth.diagnosis import Level, check_environment, run_checks
 from fin_messenger_auth.environment import SIGNERS, read_environment
 from fin_messenger_auth.sandbox import sandbox_from_env
 from fin_messenger_auth.signers import public_key_of
-from fin_messenger_auth.testing import acheck_signer, throwaway_environ, verify
-from tests.signing_service import install
+from fin_messenger_auth.testing import acheck_signer, throwaway_environ, throwaway_rsa_key, verify
+from tests.signing_service import install, signing_service
 
 from .conftest import PIN, TOKEN
 from .test_aws_kms import key_id, kms  # noqa: F401 - fixtures
 from .test_pkcs11 import Administrator, administrator  # noqa: F401 - a fixture
 
 Environ = dict[str, str]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Read the entry points of this source tree, whichever version of it is installed."""
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     install(tmp_path / "site", "own-signers", project["entry-points"][SIGNERS])
     monkeypatch.syspath_prepend(tmp_path / "site")
 
@@ -95,19 +101,19 @@ def test_settings_certificate_and_jwk(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "salesforce_identity_token" in json.loads(capsys.readouterr().out)
 
 
-WRONG = {
-    "SALESFORCE_AWS_KMS_KEY_ID": "00000000-0000-0000-0000-000000000000",
-    "SALESFORCE_PKCS11_MODULE": "/nowhere/module.so",
-    "SALESFORCE_PKCS11_KEY": "no such key",
-    "SALESFORCE_PKCS11_TOKEN": "no such token",
-}
+WRONG = [
+    ("aws-kms", "SALESFORCE_AWS_KMS_KEY_ID", "00000000-0000-0000-0000-000000000000"),
+    ("pkcs11", "SALESFORCE_PKCS11_MODULE", "/nowhere/module.so"),
+    ("pkcs11", "SALESFORCE_PKCS11_KEY", "no such key"),
+    ("pkcs11", "SALESFORCE_PKCS11_TOKEN", "no such token"),
+]
 
 
-@pytest.mark.parametrize("variable", WRONG)
-def test_a_key_that_is_not_there_is_the_same_error_for_builder_and_doctor(environ: Environ, variable: str) -> None:
-    if variable not in environ:
-        return
-    environ = environ | {variable: WRONG[variable]}
+@pytest.mark.parametrize(("environ", "variable", "value"), WRONG, indirect=["environ"])
+def test_a_key_that_is_not_there_is_the_same_error_for_builder_and_doctor(
+    environ: Environ, variable: str, value: str
+) -> None:
+    environ = environ | {variable: value}
 
     with pytest.raises((KeyUnavailableError, ConfigurationError), match=r"^SALESFORCE_SIGNER: ") as caught:
         TokenPairBuilder.from_env(environ)
@@ -115,3 +121,23 @@ def test_a_key_that_is_not_there_is_the_same_error_for_builder_and_doctor(enviro
     assert [each.message for each in check_environment(environ)] == [str(caught.value)]
     assert read_environment(environ).salesforce_signer is None
     assert PIN not in str(caught.value)
+
+
+def test_the_package_of_the_example_is_found_once_it_is_installed(tmp_path: Path) -> None:
+    example, site = tmp_path / "package", tmp_path / "installed"
+    shutil.copytree(ROOT / "examples" / "signer_package", example)
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)], cwd=example, check=True
+    )
+    [wheel] = tmp_path.glob("*.whl")
+    ZipFile(wheel).extractall(site)
+    variables = throwaway_environ() | {"SALESFORCE_SIGNER": "acme", "PYTHONPATH": str(site)}
+    del variables["SALESFORCE_PRIVATE_KEY"]
+    with signing_service(throwaway_rsa_key()) as url:
+        settings = subprocess.run(
+            [sys.executable, "-m", "fin_messenger_auth", "settings", "--user", "42"],
+            env=os.environ | variables | {"ACME_SIGNING_URL": url},
+            capture_output=True,
+            check=True,
+        )
+    assert verify(json.loads(settings.stdout)).salesforce

@@ -6,7 +6,6 @@ import asyncio
 import ctypes
 import os
 import pickle
-import subprocess
 import sys
 import traceback
 from collections.abc import Iterator
@@ -267,56 +266,3 @@ def test_a_fork_waits_until_the_module_is_idle_but_not_for_ever(monkeypatch: pyt
         backend._before_fork()
         backend._after_fork_in_parent()
         assert lock.locked()
-
-
-FORKS = """
-import os, sys, threading, time
-from fin_messenger_auth import StringKeySource, in_thread
-from fin_messenger_auth.backends.pkcs11 import PKCS11Signer
-
-module, label, pin, token = sys.argv[1:]
-def make():
-    return PKCS11Signer(module, token=token, key=label, pin=StringKeySource(pin), kid="key-1")
-signer = make()
-threaded = in_thread(signer)
-
-def sign_for_ever():
-    while True:
-        signer.sign(b"message")
-        threaded.sign(b"message")
-
-def in_child(generation):
-    for each in (signer, threaded, make()):
-        assert len(each.sign(b"message")) == 256
-    if generation < 2:
-        fork(generation + 1)
-
-def fork(generation):
-    start = time.monotonic()
-    child = os.fork()
-    if not child:
-        try:
-            in_child(generation)
-        except BaseException as error:
-            print(repr(error), file=sys.stderr)
-            os._exit(1)
-        os._exit(0)
-    while os.waitpid(child, os.WNOHANG) == (0, 0):
-        if time.monotonic() - start > 2 * (3 - generation):
-            os.kill(child, 9)
-            sys.exit(f"the child of generation {generation} did not sign within 2 seconds")
-        time.sleep(0.005)
-
-for _ in range(4):
-    threading.Thread(target=sign_for_ever, daemon=True).start()
-for _ in range(15):
-    fork(1)
-signer.sign(b"message")
-print("done")
-"""
-
-
-def test_children_sign_that_were_forked_while_threads_signed(hsm: str, administrator: Administrator) -> None:
-    command = [sys.executable, "-W", "ignore", "-c", FORKS, hsm, administrator.make_key(), PIN, TOKEN]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert (done.stdout, done.stderr) == ("done\n", "")

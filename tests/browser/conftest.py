@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -14,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+from fin_messenger_auth.cli import main
 from fin_messenger_auth.sandbox import widget_script
 
 if TYPE_CHECKING:
@@ -71,12 +75,41 @@ class Visitor:
             self.complaints.append(text)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marks of the matrix."""
+    config.addinivalue_line("markers", "engines(*names): the browsers that run a scenario; all if left out")
+    config.addinivalue_line("markers", "adapters(*names): the ways to add the Messenger that a scenario is for")
+
+
+@pytest.fixture(scope="session")
+def parts(program: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as a front end has it: the npm packages of package.json, and what ``assets`` writes.
+
+    The processes of pytest-xdist share one.
+    """
+    npm, folder = program("npm"), tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    folder /= "front_end"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "package.json").exists():
+            assert main(["assets", str(folder)]) == 0
+            shutil.copy(Path(__file__).with_name("package.json"), folder)
+            command = [npm, "install", "--silent", "--no-audit", "--no-fund", "--no-package-lock"]
+            subprocess.run(command, check=True, cwd=folder, capture_output=True)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def browser(program: Callable[[str], str]) -> Iterator[Browser]:
-    """Debian's Chromium."""
+    """Debian's Chromium, with its back/forward cache, which Playwright switches off."""
     path = program("chromium")
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        chromium = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox"], ignore_default_args=["--disable-back-forward-cache"]
+        )
         yield chromium
         chromium.close()
 

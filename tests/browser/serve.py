@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import logging
+import os
 import sys
 import threading
 import warnings
@@ -100,14 +101,18 @@ def main() -> None:
     parser.add_argument(
         "--demo", action="store_true", help="the page itself loads the stand-in, as with the example's --demo"
     )
+    parser.add_argument("--scripts", type=Path, help="where the bundles of the single-page application are")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     warnings.simplefilter("ignore", FinMessengerAuthWarning)
     sandbox = SandboxServer(throwaway_sandbox(), 0)
     threading.Thread(target=sandbox.serve_forever, daemon=True).start()
     builder = make_builder(timedelta(seconds=arguments.lifetime), broken=arguments.broken, slash=arguments.slash)
-    application = load(arguments.example).create_app(builder, sandbox=sandbox.url if arguments.demo else None)
-    (serve_asgi if arguments.example == "fastapi" else serve_wsgi)(application, sandbox.url)
+    if arguments.demo:
+        os.environ["FIN_MESSENGER_WIDGET_BASE"] = f"{sandbox.url}widget/"
+    bundles = {"scripts": arguments.scripts} if arguments.scripts else {}
+    application = load(arguments.example).create_app(builder, **bundles)
+    (serve_wsgi if arguments.example in ("flask", "django") else serve_asgi)(application, sandbox.url)
 
 
 if __name__ == "__main__":

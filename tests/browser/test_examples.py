@@ -190,9 +190,7 @@ def test_a_sign_out_in_one_tab_shuts_the_other_down(visitor: Visitor, site: Site
     visitor.complaints = [each for each in visitor.complaints if "401" not in each]
 
 
-@pytest.mark.parametrize("name", ["flask", "fastapi"])  # the others have no renewal on pages for nobody
-def test_a_sign_in_in_one_tab_reaches_the_other(visitor: Visitor, serve: Serve, name: str) -> None:
-    site = serve(name)
+def test_a_sign_in_in_one_tab_reaches_the_other(visitor: Visitor, site: Site) -> None:
     first = visitor.visit(site)
     badge(first, "Lead: an anonymous visitor")
     second = visitor.open(site.url)

@@ -14,14 +14,12 @@ import pytest
 from fin_messenger_auth import TokenPairBuilder
 from fin_messenger_auth.cli import main
 from fin_messenger_auth.page import renewal_module
-from tests.tools.build_scripts import ESBUILD, NAMES, STATIC, build
+from tests.tools.build_scripts import NAMES, STATIC, build
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.browser.conftest import Visitor
-
-PACKAGES = (ESBUILD, "typescript@7.0.2", "@intercom/messenger-js-sdk@0.0.20")
 
 RIGHT = """
 import * as api from "@intercom/messenger-js-sdk";
@@ -57,23 +55,12 @@ window.started = startMessenger("/settings", { api }).then((messenger) => { wind
 """
 
 
-@pytest.fixture(scope="module")
-def workshop(program: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as a front end has it, with what ``assets`` writes."""
-    folder = tmp_path_factory.mktemp("workshop")
-    (folder / "package.json").write_text('{"private": true, "type": "module"}')
-    command = [program("npm"), "install", "--silent", "--no-audit", "--no-fund", *PACKAGES]
-    subprocess.run(command, check=True, cwd=folder, capture_output=True)
-    assert main(["assets", str(folder)]) == 0
-    return folder
-
-
-def checked(workshop: Path, source: str) -> list[str]:
-    (workshop / "check.ts").write_text(source)
+def checked(parts: Path, source: str) -> list[str]:
+    (parts / "check.ts").write_text(source)
     options = ["--noEmit", "--strict", "--target", "es2022", "--module", "nodenext", "--lib", "es2022,dom"]
     done = subprocess.run(
-        [workshop / "node_modules/.bin/tsc", *options, "check.ts"],
-        cwd=workshop,
+        [parts / "node_modules/.bin/tsc", *options, "check.ts"],
+        cwd=parts,
         capture_output=True,
         text=True,
         check=False,
@@ -95,21 +82,21 @@ def test_the_integrity_hash_is_that_of_the_module(tmp_path: Path, capsys: pytest
     assert capsys.readouterr().out == f"sha384-{b64encode(sha384(module).digest()).decode()}\n"
 
 
-def test_typescript_takes_what_is_right(workshop: Path) -> None:
-    assert checked(workshop, RIGHT) == []
+def test_typescript_takes_what_is_right(parts: Path) -> None:
+    assert checked(parts, RIGHT) == []
 
 
-def test_typescript_refuses_what_is_wrong(workshop: Path) -> None:
-    errors = [line for line in checked(workshop, WRONG) if line.startswith("check.ts")]
+def test_typescript_refuses_what_is_wrong(parts: Path) -> None:
+    errors = [line for line in checked(parts, WRONG) if line.startswith("check.ts")]
     assert [int(line.partition("(")[2].partition(",")[0]) for line in errors] == list(range(3, 10))
 
 
 def test_beside_the_npm_package_the_region_and_the_user_are_right(
-    visitor: Visitor, workshop: Path, messenger_builder: TokenPairBuilder
+    visitor: Visitor, parts: Path, messenger_builder: TokenPairBuilder
 ) -> None:
-    (workshop / "app.js").write_text(BESIDE_NPM)
-    esbuild = [str(workshop / "node_modules/.bin/esbuild"), "--bundle", "--format=esm", "app.js"]
-    bundle = subprocess.run(esbuild, check=True, capture_output=True, cwd=workshop).stdout
+    (parts / "app.js").write_text(BESIDE_NPM)
+    esbuild = [str(parts / "node_modules/.bin/esbuild"), "--bundle", "--format=esm", "app.js"]
+    bundle = subprocess.run(esbuild, check=True, capture_output=True, cwd=parts).stdout
     api_base = "https://api-iam.eu.intercom.io"
     answers = [
         {**messenger_builder.build_settings(42), "api_base": api_base},

@@ -5,13 +5,15 @@ Users need no build step: what it writes is committed, and a test compares.
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
 from importlib.resources import files
 from pathlib import Path
 
-ESBUILD = "esbuild@0.28.2"
+PACKAGES = Path(__file__).parents[1] / "browser" / "package.json"  # the version that the tests use, too
+ESBUILD = f"esbuild@{json.loads(PACKAGES.read_text())['dependencies']['esbuild']}"
 NAMES = Path(__file__).with_name("names.json")
 STATIC = Path(str(files("fin_messenger_auth"))) / "static"
 OPTIONS = ("--bundle", "--minify", "--format=esm", "--target=es2022", "--mangle-props=_$")

@@ -98,7 +98,8 @@ class AWSKMSSigner(RemoteKey):
             raise ConfigurationError(
                 "key_id is an alias, which can be pointed at another key while kid stays; give the key's id or ARN."
             )
-        clients = PerProcess(_default_client if client is None else client if callable(client) else _copies(client))
+        make = client if callable(client) else _copies(client)
+        clients: PerProcess[Any] = PerProcess(_default_client if client is None else make)
 
         def described() -> tuple[PublicKeyTypes, bool, str]:
             answer = clients().get_public_key(KeyId=key_id)

@@ -47,19 +47,17 @@ class RemoteKey(Sealed):
         InvalidKeyError: It is not an RSA key of at least 2048 bits.
     """
 
-    __slots__ = ("_prehashed", "alg", "kid", "public_key")
+    __slots__ = ("alg", "kid", "public_key")
 
     alg: str
     kid: str
     public_key: RSAPublicKey
-    _prehashed: Prehashed
 
     def __init__(self, public_key: PublicKeyTypes, *, kid: str, alg: str) -> None:
         check_names(kid=kid, alg=alg)
         fill(self, "alg", alg)
         fill(self, "kid", kid)
         fill(self, "public_key", checked_rsa_key(public_key, "The remote key"))
-        fill(self, "_prehashed", Prehashed(rsa_hash(alg)))
 
     def __repr__(self) -> str:
         """Show the algorithm and the key id, and nothing of the service."""
@@ -78,9 +76,10 @@ class RemoteKey(Sealed):
         size = (self.public_key.key_size + 7) // 8
         if not isinstance(signature, bytes) or len(signature) != size:
             raise SigningError(f"The answer is not a signature of {size} bytes, the length of this key's.")
-        if self._made(signature, digest, self._prehashed):
+        hash_ = rsa_hash(self.alg)
+        if self._made(signature, digest, Prehashed(hash_)):
             return signature
-        if self._made(signature, digest, rsa_hash(self.alg)):
+        if self._made(signature, digest, hash_):
             raise SigningError(
                 "The service hashed the digest again, and Salesforce would reject the token; the request must say that "
                 "it holds a digest. An emulator that ignores that, as moto does, cannot be used."

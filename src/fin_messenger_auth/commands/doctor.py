@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 from pathlib import Path
@@ -11,7 +12,6 @@ from fin_messenger_auth import diagnosis
 from fin_messenger_auth.diagnosis.http_client import NoAnswerError, fetch_page
 from fin_messenger_auth.diagnosis.page_reader import decoded
 from fin_messenger_auth.diagnosis.report import as_json, report, summary
-from fin_messenger_auth.diagnosis.transcript import to_json
 from fin_messenger_auth.environment import FIN_MANAGED
 from fin_messenger_auth.errors import ConfigurationError
 
@@ -79,7 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
     if arguments.record:
         try:
-            Path(arguments.record).write_text(to_json(client.exchanges), encoding="utf-8")
+            transcript = json.dumps({"version": 1, "exchanges": client.exchanges}, indent=2)
+            Path(arguments.record).write_text(transcript + "\n", encoding="utf-8")
         except OSError as error:
             raise ConfigurationError(f"{arguments.record} cannot be written: {error.strerror}.") from error
     looked_at, missing = _looked_at(arguments)

@@ -7,10 +7,10 @@ import json
 from typing import Any
 
 from fin_messenger_auth import diagnosis
+from fin_messenger_auth.diagnosis.known import known_from
 from fin_messenger_auth.diagnosis.page_reader import decoded
 from fin_messenger_auth.diagnosis.report import as_json, report, summary, token_report
 from fin_messenger_auth.diagnosis.token_checks import check_form, token_name
-from fin_messenger_auth.diagnosis.verifying_key import configured_keys
 from fin_messenger_auth.environment import read_environment
 from fin_messenger_auth.errors import raise_first
 from fin_messenger_auth.intercom import TOKEN as INTERCOM
@@ -49,16 +49,24 @@ def run(arguments: argparse.Namespace) -> int:
     reading = read_environment(None if arguments.env else {}, prefix=arguments.prefix)
     if arguments.env:
         raise_first(reading.problems)
-    secret = given_secret(arguments) or reading.secret
     key = None if arguments.key is None else read_key(FileKeySource(arguments.key))
-    keys = configured_keys(reading) if key is None else diagnosis.read_verifying_keys(key)
-    issuer = arguments.issuer or reading.value("SALESFORCE_ISSUER") or None
-    audience = arguments.audience or reading.value("SALESFORCE_AUDIENCE") or None
+    known = known_from(
+        reading,
+        secret=given_secret(arguments),
+        keys=() if key is None else diagnosis.read_verifying_keys(key),
+        issuer=arguments.issuer,
+        audience=arguments.audience,
+    )
     of_key = [] if key is None else diagnosis.check_key_file(key)
     if given[:1] in ("<", "{", "["):
-        fin_managed = reading.fin_managed or (not keys and SALESFORCE not in given)
+        fin_managed = reading.fin_managed or (not known.keys and SALESFORCE not in given)
         found = diagnosis.check_page(
-            given, secret=secret, keys=keys, issuer=issuer, audience=audience, fin_managed=fin_managed
+            given,
+            secret=known.secret,
+            keys=known.keys,
+            issuer=known.issuer,
+            audience=known.audience,
+            fin_managed=fin_managed,
         )
         findings, about, lines = [*found, *of_key], {}, [report([*found, *of_key])]
     else:
@@ -68,15 +76,19 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             name = SALESFORCE if arguments.key or (arguments.issuer and not arguments.secret_file) else INTERCOM
         of_token = (
-            diagnosis.check_intercom_token(given, secret=secret)
+            diagnosis.check_intercom_token(given, secret=known.secret)
             if name == INTERCOM
-            else diagnosis.check_salesforce_token(given, keys=keys, issuer=issuer, audience=audience)
+            else known.check_salesforce(given)
         )
         header, claims = (parsed.header, _shortened(parsed.claims)) if parsed else ({}, {})
         findings, about = [*of_token, *of_key], {"token": name, "header": header, "claims": claims}
         shown = [f"header {json.dumps(header)}", f"claims {json.dumps(claims, indent=2)}"] if parsed else []
         lines = [name, *shown, token_report(name, of_token), report(of_key)]
-    print(as_json(findings, **about) if arguments.json else "\n".join([*filter(None, lines), "", summary(findings)]))
+    print(
+        as_json(findings, **about)
+        if arguments.json
+        else "\n".join([*filter(None, lines), "", summary(findings)]).lstrip()
+    )
     return int(diagnosis.has_errors(findings))
 
 

@@ -10,6 +10,8 @@ from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.keys import FileKeySource, read_key
 from fin_messenger_auth.page.development import VARIABLE
 
+from .verifying import add_options, given_secret
+
 _LAST_PORT = 65_535
 
 
@@ -24,11 +26,8 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     parser.add_argument("--port", type=_port, default=8765, metavar="P", help="where to listen (8765)")
     parser.add_argument("--key", metavar="FILE", help="the uploaded JWK or JWKS, in place of the private key")
-    parser.add_argument("--secret-file", metavar="FILE", help="the Messenger API Secret, if not the environment's")
     parser.add_argument("--kid", metavar="K", help="the kid of the JWK in Salesforce, if not the configuration's")
-    parser.add_argument("--issuer", metavar="I", help="the keyset's issuer in Salesforce, likewise")
-    parser.add_argument("--audience", metavar="A", help="the expected audience, likewise")
-    parser.add_argument("--prefix", default="", metavar="P", help="a prefix of the names of all variables")
+    add_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -37,13 +36,12 @@ def run(arguments: argparse.Namespace) -> int:
     from fin_messenger_auth.sandbox import SandboxServer, sandbox_from_env  # noqa: PLC0415 - a web server, for here only
 
     key = None if arguments.key is None else read_key(FileKeySource(arguments.key))
-    secret = arguments.secret_file and read_key(FileKeySource(arguments.secret_file)).without_line_end()
     sandbox = sandbox_from_env(
         prefix=arguments.prefix,
         kid=arguments.kid,
         issuer=arguments.issuer,
         audience=arguments.audience,
-        secret=secret,
+        secret=given_secret(arguments),
         keys=() if key is None else diagnosis.read_verifying_keys(key),
     )
     if found := [] if key is None else diagnosis.check_key_file(key):

@@ -36,6 +36,8 @@ def read_file(path: str) -> bytes:
         ConfigurationError: It cannot be read.
     """
     try:
-        return sys.stdin.buffer.read() if path == STANDARD_INPUT else Path(path).read_bytes()
+        if path != STANDARD_INPUT:
+            return Path(path).read_bytes()
+        return sys.stdin.buffer.read() if hasattr(sys.stdin, "buffer") else sys.stdin.read().encode()
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from error

@@ -19,11 +19,12 @@ from .directory import check_key_directory, check_upload, keys_in_directory
 from .environment import check_reading
 from .findings import Finding, finding, finding_of
 from .http_client import Client
+from .known import known_from
 from .online import Org, check_org, check_published_jwks
-from .page import check_page, check_tokens
+from .page import check_page
 from .root_causes import fold
 from .salesforce_token import compare_issuers
-from .verifying_key import configured_keys, keys_in
+from .verifying_key import keys_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,28 +107,24 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
         findings += check_key_directory(key_directory, password=reading.password, now=moment)
     # What Salesforce verifies with: what was uploaded, or else the nearest to it.
     keys = keys_in(uploaded or b"") or ([] if key_directory is None else keys_in_directory(key_directory))
-    keys = keys or configured_keys(reading)
-    secret, issuer_or_configured = secret or reading.secret or b"", issuer or configured or None
-    wanted = audience or reading.value("SALESFORCE_AUDIENCE") or None
+    known = known_from(reading, secret=secret, keys=keys, issuer=issuer, audience=audience)
     if pair is not None:
         tokens = {
             "intercom_user_jwt": pair.intercom_user_jwt,
             "salesforce_identity_token": pair.salesforce_identity_token,
         }
         settings = {"user_id": USER_ID, **tokens}
-        of_pair = check_tokens(
-            settings, secret=secret, keys=keys, issuer=issuer_or_configured, audience=wanted, now=moment
-        )
+        of_pair = known.check_tokens(settings, moment)
         findings += _new(findings, [_naming_the_key(each, uploaded, key_directory) for each in of_pair])
     if page is not None:
         of_page = check_page(
             page.text,
+            secret=known.secret,
+            keys=known.keys,
+            issuer=known.issuer,
+            audience=known.audience,
             status=page.status,
             headers=page.headers,
-            secret=secret,
-            keys=keys,
-            issuer=issuer_or_configured,
-            audience=wanted,
             app_id=app_id,
             region=reading.value("INTERCOM_REGION") or ("us" if app_id else None),
             user_id=user_id,

@@ -21,7 +21,7 @@ from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_ope
 from fin_messenger_auth.json_values import read_json
 
 from .page_reader import MAX_LENGTH
-from .transcript import Exchange, redacted
+from .transcript import redacted
 
 TIMEOUT_SECONDS = 10
 """How long to wait for an answer."""
@@ -80,10 +80,10 @@ class Client:
     """Sends requests and keeps a transcript of them.
 
     Attributes:
-        exchanges: The requests and answers so far, redacted.
+        exchanges: The requests and answers so far, redacted: ``method``, ``path``, ``request``, ``status``, ``answer``.
     """
 
-    exchanges: list[Exchange] = field(default_factory=list)
+    exchanges: list[dict[str, Any]] = field(default_factory=list)
 
     def send(self, url: str, body: Mapping[str, Any] | None = None) -> Answer:
         """Send one request: a ``POST`` of ``body`` as JSON, or a ``GET`` without one. No redirect is followed.
@@ -99,8 +99,8 @@ class Client:
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         answer = _open(url, headers, data, redirects=_NoRedirect)
         said = f"<{len(answer.body)} bytes, not JSON>" if answer.json is None else redacted(answer.json)
-        method, path = "GET" if body is None else "POST", urlsplit(url).path
-        self.exchanges.append(Exchange(method, path, redacted(body), answer.status, said))
+        asked = {"method": "GET" if data is None else "POST", "path": urlsplit(url).path, "request": redacted(body)}
+        self.exchanges.append({**asked, "status": answer.status, "answer": said})
         return answer
 
 

@@ -14,19 +14,21 @@ from fin_messenger_auth.json_values import read_json
 MAX_DEPTH = 32
 """How deep objects and lists may be nested."""
 
-_MAX_EXPRESSION = 20_000  # characters
-_BLANK = re.compile(r"(?:\s|//[^\n]*|/\*(?:[^*]|\*(?!/))*\*/)*")
-_NAME = re.compile(r"[A-Za-z_$][\w$]*")
-_NUMBER = re.compile(r"-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w$.])")
+_MAX_LENGTH, _MAX_EXPRESSION = 200_000, 4_000  # characters
+_TOKEN = re.compile(
+    r"(?P<blank>(?:\s|//[^\n]*|/\*[\s\S]*?\*/)+)"
+    r"|(?P<string>\"(?:[^\"\\\n]|\\[\s\S])*\"|'(?:[^'\\\n]|\\[\s\S])*'|`(?:[^`\\]|\\[\s\S])*`)"
+    r"|(?P<number>-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w$.]))"
+    r"|(?P<name>[A-Za-z_$][\w$]*)|(?P<mark>\.\.\.|[\s\S])"
+)
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,6})\}|x([0-9a-fA-F]{2})|(\r\n|[\s\S]))")
-_STRINGS = {quote: re.compile(rf"{quote}((?:[^{quote}\\\n]|\\[\s\S])*){quote}") for quote in "\"'"}
-_STRINGS["`"] = re.compile(r"`((?:[^`\\]|\\[\s\S])*)`")
 _JSON_PARSE = re.compile(r"JSON\.parse\(\s*(?=[\"'`])")
+_TEMPLATE = re.compile(r"\{\{|\{%|<%")
 _SHORT = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "v": "\v", "0": "\0", "\n": "", "\r\n": ""}
 _WORDS = {"true": True, "false": False, "null": None, "undefined": None}
-_FOREIGN = re.compile(r"(?:True|False|None|nil|NULL)(?=\s*[,}\]])")
-_TEMPLATE = re.compile(r"\{\{|\{%|<%")
-_NO_OPERATOR = re.compile(r"(?!in(?:stanceof)?\b)[\w$\"'{]")
+_FOREIGN = ("True", "False", "None", "nil", "NULL")
+_QUOTES = ("'", '"', "`")
+_ENDS = (",", "}", "]", ")", ";", "")
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -59,7 +61,9 @@ def read_literal(text: str, start: int) -> tuple[Any, int]:
         ScriptError: It has an error of syntax.
         ValueError: It is not a literal.
     """
-    return _value(text, _skip(text, start), 0)
+    reader = _Reader(text, start)
+    value = reader.value(0)
+    return value, reader.read
 
 
 def holds_template(text: str) -> bool:
@@ -67,66 +71,132 @@ def holds_template(text: str) -> bool:
     return _TEMPLATE.search(text) is not None
 
 
-def _skip(text: str, at: int) -> int:
-    found = _BLANK.match(text, at)
-    return at if found is None else found.end()
+class _Reader:
+    def __init__(self, text: str, at: int) -> None:
+        self._text, self._at, self._end = text, at, min(len(text), at + _MAX_LENGTH)
+        self._advance()
 
+    def _advance(self) -> None:
+        """Go on to the next token; ``read`` is where the last one ended."""
+        self.read = self._at
+        self._kind, self._found = "blank", ""
+        while self._kind == "blank":
+            found = _TOKEN.match(self._text, self._at, self._end)
+            self._kind, self._found = (found.lastgroup or "", found[0]) if found else ("", "")
+            self._start, self._at = found.span() if found else (self._end, self._end)
 
-def _value(text: str, at: int, depth: int) -> tuple[Any, int]:
-    if depth > MAX_DEPTH:
-        raise ValueError("nested too deep")
-    _refuse_markup(text, at)
-    first = text[at : at + 1]
-    if first == "{":
-        return _object(text, at + 1, depth)
-    if first == "[":
-        return _list(text, at + 1, depth)
-    if found := _JSON_PARSE.match(text, at):
-        return _parsed(text, at, found.end())
-    value, end = _scalar(text, at, first)
-    after = _skip(text, end)
-    if text[after : after + 1] in (",", "}", "]", ")", ";", ""):
-        return value, end
-    if value is not UNKNOWN and _NO_OPERATOR.match(text, after):
-        raise ScriptError("a comma is missing, or a quote in a value is not escaped", after)
-    return UNKNOWN, _over_expression(text, at)
+    def value(self, depth: int) -> Any:  # noqa: ANN401 - any JSON, or UNKNOWN
+        if depth > MAX_DEPTH:
+            raise ValueError("nested too deep")
+        self._refuse_markup()
+        if self._found == "{":
+            return self._object(depth)
+        if self._found == "[":
+            return self._list(depth)
+        value = self._literal()
+        if self._found in _ENDS:
+            return value
+        starts_another = self._found == "{" or (self._kind != "mark" and self._found[0] != "-")
+        if value is not UNKNOWN and starts_another and self._found not in ("in", "instanceof"):
+            raise ScriptError("a comma is missing, or a quote in a value is not escaped", self._start)
+        self._skip()
+        return UNKNOWN
 
-
-def _refuse_markup(text: str, at: int) -> None:
-    """Refuse what stands where a name or a value must, and can be neither."""
-    if _TEMPLATE.match(text, at):
-        raise ScriptError("it holds a template expression that was not rendered", at)
-    if text[at : at + 1] == "&":
-        raise ScriptError("it is HTML-escaped, with &quot; or &#34; in place of quotes", at)
-
-
-def _parsed(text: str, at: int, inside: int) -> tuple[Any, int]:
-    value, end = _scalar(text, inside, text[inside])
-    try:
-        read = value if value is UNKNOWN else read_json(value)
-    except ValueError as error:
-        raise ScriptError("the string that JSON.parse gets is not JSON", end) from error
-    return read, _over_expression(text, at)
-
-
-def _scalar(text: str, at: int, first: str) -> tuple[Any, int]:
-    if first in _STRINGS and first:
-        found = _STRINGS[first].match(text, at)
-        if found is None:
-            ended = text.find("\n", at) < 0
+    def _refuse_markup(self) -> None:
+        """Refuse what stands where a name or a value must, and can be neither."""
+        if _TEMPLATE.match(self._text, self._start):
+            raise ScriptError("it holds a template expression that was not rendered", self._start)
+        if self._found == "&":
+            raise ScriptError("it is HTML-escaped, with &quot; or &#34; in place of quotes", self._start)
+        if self._kind == "mark" and self._found in _QUOTES:
+            ended = self._text.find("\n", self._start, self._end) < 0
             why = "a value with </script> in it ends the script" if ended else "a string does not end on its line"
-            raise ScriptError(why, at)
-        if first == "`" and "${" in found[1]:
-            return UNKNOWN, found.end()
-        return _ESCAPE.sub(_unescaped, found[1]), found.end()
-    if found := _NUMBER.match(text, at):
-        number = float(found[0])
-        return int(number) if number.is_integer() and abs(number) < 2**63 else number, found.end()
-    if (found := _NAME.match(text, at)) and found[0] in _WORDS:
-        return _WORDS[found[0]], found.end()
-    if found := _FOREIGN.match(text, at):
-        raise ScriptError(f"{found[0]} is not JavaScript", at)
-    return UNKNOWN, _over_expression(text, at)
+            raise ScriptError(why, self._start)
+
+    def _literal(self) -> Any:  # noqa: ANN401 - as above
+        """Read a string, a number or a word; of anything else only a name, if there is one."""
+        kind, token, start = self._kind, self._found, self._start
+        if found := _JSON_PARSE.match(self._text, start):
+            return self._parsed(found.end())
+        if kind != "mark":
+            self._advance()
+        if kind == "string":
+            return UNKNOWN if token[0] == "`" and "${" in token else _ESCAPE.sub(_unescaped, token[1:-1])
+        if kind == "number":
+            number = float(token)
+            return int(number) if number.is_integer() and abs(number) < 2**63 else number
+        if token in _FOREIGN and self._found in _ENDS:
+            raise ScriptError(f"{token} is not JavaScript", start)
+        return _WORDS.get(token, UNKNOWN)
+
+    def _parsed(self, inside: int) -> Any:  # noqa: ANN401 - as above
+        self._at = inside
+        self._advance()
+        self._refuse_markup()
+        value = self._literal()
+        self._skip()  # options of JSON.parse
+        self._advance()
+        try:
+            return value if value is UNKNOWN else read_json(value)
+        except ValueError as error:
+            raise ScriptError("the string that JSON.parse gets is not JSON", inside) from error
+
+    def _object(self, depth: int) -> dict[str, Any]:
+        read: dict[str, Any] = {}
+        self._advance()
+        while self._found != "}":
+            name, value = self._key(), UNKNOWN
+            if self._found == ":":
+                self._advance()
+                value = self.value(depth + 1)
+            else:
+                self._skip()  # a shorthand, a method, a spread
+            read |= {name: value} if name else {}
+            self._comma("}")
+        self._advance()
+        return read
+
+    def _key(self) -> str:
+        self._refuse_markup()
+        if self._found == "[":
+            return ""
+        if self._found == SPREAD:
+            return SPREAD
+        if self._kind not in ("string", "name", "number"):
+            raise ValueError("not a name")
+        token = self._found
+        self._advance()
+        return _ESCAPE.sub(_unescaped, token.strip("\"'"))
+
+    def _list(self, depth: int) -> list[Any]:
+        read: list[Any] = []
+        self._advance()
+        while self._found != "]":
+            read.append(self.value(depth + 1))
+            self._comma("]")
+        self._advance()
+        return read
+
+    def _comma(self, closing: str) -> None:
+        if self._found == ",":
+            self._advance()
+        elif self._found != closing:
+            raise ValueError("expected a comma")
+
+    def _skip(self) -> None:
+        """Go to where an expression ends: a comma or a closing bracket of what it is in, or the end of the script."""
+        opened: list[str] = []
+        limit = self._start + _MAX_EXPRESSION
+        while self._start < limit and not (self._found in _ENDS and not opened):
+            if not self._found or (self._kind == "mark" and self._found in _QUOTES):
+                break
+            if self._found in _CLOSING:
+                opened.append(_CLOSING[self._found])
+            elif opened and self._found == opened[-1]:
+                opened.pop()
+            self._advance()
+        if opened or self._found not in _ENDS:
+            raise ValueError("an expression does not end")
 
 
 def _unescaped(found: re.Match[str]) -> str:
@@ -134,80 +204,3 @@ def _unescaped(found: re.Match[str]) -> str:
     if code is not None:
         return chr(min(int(code, 16), 0x10FFFF))
     return _SHORT.get(found[4], found[4])
-
-
-def _object(text: str, at: int, depth: int) -> tuple[dict[str, Any], int]:
-    read: dict[str, Any] = {}
-    while True:
-        at = _skip(text, at)
-        if text[at : at + 1] == "}":
-            return read, at + 1
-        name, at = _key(text, at)
-        at = _skip(text, at)
-        if text[at : at + 1] == ":":
-            value, at = _value(text, _skip(text, at + 1), depth + 1)
-        else:
-            value, at = UNKNOWN, _over_expression(text, at)  # a shorthand, a method, a spread
-        if name:
-            read[name] = value
-        at = _separator(text, at, "}")
-
-
-def _key(text: str, at: int) -> tuple[str, int]:
-    _refuse_markup(text, at)
-    first = text[at : at + 1]
-    if first in ('"', "'"):
-        name, end = _scalar(text, at, first)
-        return name, end
-    if found := _NAME.match(text, at):
-        return found[0], found.end()
-    if first in (".", "["):
-        return (SPREAD if first == "." else ""), at
-    raise ValueError("not a name")
-
-
-def _list(text: str, at: int, depth: int) -> tuple[list[Any], int]:
-    read: list[Any] = []
-    while True:
-        at = _skip(text, at)
-        if text[at : at + 1] == "]":
-            return read, at + 1
-        value, at = _value(text, at, depth + 1)
-        read.append(value)
-        at = _separator(text, at, "]")
-
-
-def _separator(text: str, at: int, closing: str) -> int:
-    at = _skip(text, at)
-    if text[at : at + 1] == ",":
-        return at + 1
-    if text[at : at + 1] == closing:
-        return at
-    raise ValueError("expected a comma")
-
-
-def _over_expression(text: str, at: int) -> int:
-    """Return where an expression ends: at a comma or a closing bracket of what it is in."""
-    opened: list[str] = []
-    limit = min(len(text), at + _MAX_EXPRESSION)
-    while at < limit:
-        character = text[at]
-        if character in _STRINGS:
-            found = _STRINGS[character].match(text, at)
-            if found is None:
-                break
-            at = found.end()
-            continue
-        if character == "/" and (after := _skip(text, at)) > at:
-            at = after  # a comment
-            continue
-        if character in _CLOSING:
-            opened.append(_CLOSING[character])
-        elif opened and character == opened[-1]:
-            opened.pop()
-        elif not opened and character in ",}]);":
-            return at
-        at += 1
-    if at == len(text) and not opened:
-        return at
-    raise ValueError("an expression does not end")

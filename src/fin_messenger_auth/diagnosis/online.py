@@ -55,8 +55,10 @@ def check_org(org: Org, token: str | None, *, client: Client | None = None, now:
         client: What sends the requests; keep it to read its transcript.
         now: The time, in Unix seconds; the machine's if left out.
     """
-    if wrong := _wrong_with_address(org.url, "the org"):
-        return wrong
+    parts = urlsplit(org.url) if is_allowed(org.url) else None
+    if parts is None or parts.path.strip("/") or parts.query:
+        why = "it does not begin with https://" if parts is None else "it has a path or query after the host"
+        return [finding("online-address", what="the org", why=why)]
     client = client or Client()
     try:
         findings = _check_channel(org, client, time.time() if now is None else now)
@@ -81,8 +83,8 @@ def check_published_jwks(
         client: What sends the request; keep it to read its transcript.
         now: The time, in Unix seconds; the machine's if left out.
     """
-    if wrong := _wrong_with_address(url, "the JWKS"):
-        return wrong
+    if not is_allowed(url):
+        return [finding("online-address", what="the JWKS", why="it does not begin with https://")]
     try:
         answer = (client or Client()).send(url)
     except NoAnswerError as error:
@@ -94,15 +96,6 @@ def check_published_jwks(
     if kid is not None and kid not in [_member(key, "kid") for key in (keys if isinstance(keys, list) else ())]:
         findings.append(finding("online-jwks-key-missing", kid=quoted(kid)))
     return findings
-
-
-def _wrong_with_address(url: str, what: str) -> list[Finding]:
-    if not is_allowed(url):
-        return [finding("online-address", what=what, why="it does not begin with https://")]
-    parts = urlsplit(url)
-    if what == "the org" and (parts.path.strip("/") or parts.query):
-        return [finding("online-address", what=what, why="it has a path or query after the host")]
-    return []
 
 
 def _check_channel(org: Org, client: Client, now: float) -> list[Finding]:

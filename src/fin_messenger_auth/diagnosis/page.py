@@ -16,11 +16,10 @@ from fin_messenger_auth.settings import API_BASES, RULES
 from fin_messenger_auth.signers import MIN_SECRET_BYTES
 
 from .findings import Finding, Level, finding
-from .intercom_token import check_intercom_token
+from .known import Known
 from .literal_reader import SPREAD
 from .page_policy import check_policies
 from .page_reader import Page, PageSettings, read_page
-from .salesforce_token import check_pair, check_salesforce_token
 from .token_checks import check_form, quoted
 from .validity import is_in_milliseconds
 from .verifying_key import VerifyingKey
@@ -126,10 +125,9 @@ def check_page(  # noqa: PLR0913 - one for each thing to compare with, all but t
     """
     page = read_page(document)
     raw = secret.encode() if isinstance(secret, str) else secret or b""
-    exposed = (
-        len(raw) >= MIN_SECRET_BYTES and raw.decode(errors="replace") in document
-    ) or "PRIVATE KEY-----" in document
-    findings = [finding("page-secret")] if exposed else []
+    known = Known(secret=raw, keys=keys, issuer=issuer, audience=audience)
+    private = ["PRIVATE KEY-----", *([raw.decode(errors="replace")] if len(raw) >= MIN_SECRET_BYTES else [])]
+    findings = [finding("page-secret")] if any(each in document for each in private) else []
     headers = None if headers is None else {name.lower(): value for name, value in headers.items()}
     if page.broken:
         return [*findings, finding("page-broken", why=page.broken)]
@@ -143,14 +141,14 @@ def check_page(  # noqa: PLR0913 - one for each thing to compare with, all but t
     if page.twice:
         findings.append(finding("page-settings-twice"))
     if fin_managed and merged.pop(SALESFORCE, None):
-        findings.append(finding("issuer-fin"))
+        message = f"The page carries {SALESFORCE}, which Fin makes here."
+        findings.append(replace(finding("issuer-fin"), check="page", message=message))
     if INTERCOM not in unknown:
         findings += check_settings(merged)
     findings += _check_updates(page)
     findings += _check_expected(merged, page.settings, app_id=app_id, region=region)
     findings += _check_user(merged, unknown, user_id)
-    moment = time.time() if now is None else now
-    findings += check_tokens(merged, secret=raw, keys=keys, issuer=issuer, audience=audience, now=moment)
+    findings += known.check_tokens(merged, time.time() if now is None else now)
     if not fin_managed and merged.get(INTERCOM) and not merged.get(SALESFORCE) and SALESFORCE not in unknown:
         findings.append(finding("token-missing", token=SALESFORCE))
     findings += [
@@ -195,11 +193,12 @@ def _check_expected(
     got = settings.get("app_id", settings.get("appId"))
     if app_id and got is not None and got != app_id:
         findings.append(finding("settings-differ", name="app_id", wanted=quoted(app_id), got=quoted(got)))
-    wanted, name = API_BASES.get(region or ""), "api_base"
-    base = settings.get("api_base", API_BASES["us"])
+    name, default = ("api_base", API_BASES["us"])
+    wanted: str | None = API_BASES.get(region or "")
     if found[-1].source == "npm" or "region" in settings:  # the npm package sets api_base itself
-        name, base = "region", API_BASES.get(str(settings.get("region", "us")))
-    if wanted is not None and str(base).rstrip("/") != wanted:
+        name, default, wanted = "region", "us", region
+    base = str(settings.get(name, default)).rstrip("/")
+    if wanted is not None and API_BASES.get(base, base) != API_BASES.get(wanted, wanted):
         findings.append(finding("settings-differ", name=name, wanted=quoted(wanted), got=quoted(base)))
     return findings
 
@@ -215,28 +214,6 @@ def _check_user(settings: Mapping[str, object], unknown: set[str], wanted: str |
     if anonymous:
         return [finding("page-anonymous")]
     return [finding("intercom-user-id-differs")] if got is not None and str(got) != wanted else []
-
-
-def check_tokens(  # noqa: PLR0913 - one for each thing to compare with, all but the first by name
-    settings: Mapping[str, object],
-    *,
-    secret: bytes,
-    keys: Sequence[VerifyingKey],
-    issuer: str | None,
-    audience: str | None,
-    now: float,
-) -> list[Finding]:
-    """Check both tokens in settings, and that they are of the user beside them."""
-    intercom, salesforce, beside = (settings.get(name) for name in (*_TOKENS, "user_id"))
-    findings: list[Finding] = []
-    if intercom not in (None, ""):
-        user_id = None if beside is None else str(beside)
-        findings += check_intercom_token(str(intercom), secret=secret, user_id=user_id, now=now)
-    if salesforce is not None:
-        findings += check_salesforce_token(str(salesforce), keys=keys, issuer=issuer, audience=audience, now=now)
-    if intercom is not None and salesforce is not None:
-        findings += check_pair(str(intercom), str(salesforce))
-    return findings
 
 
 def _check_caching(headers: Mapping[str, str], settings: Mapping[str, object]) -> list[Finding]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import unescape
 from html.parser import HTMLParser
+from itertools import islice
 from typing import Any
 
 from fin_messenger_auth.errors import masked
@@ -193,7 +194,7 @@ def _read_script(page: Page, source: str) -> None:
     if not (_STARTS.search(source) or any(each in source for each in _IDS)):
         return
     end = 0
-    for found in list(_CANDIDATE.finditer(source))[:_MAX_CANDIDATES]:
+    for found in islice(_CANDIDATE.finditer(source), _MAX_CANDIDATES):
         if found.end() < end:
             continue  # inside an object that was read
         origin = _source_of(source, found)

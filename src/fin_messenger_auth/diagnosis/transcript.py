@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
 
 # The names that the platform documents, and ours; another name could be a person's.
@@ -26,25 +23,6 @@ _PHRASES = ("no active authSchemes", "User Verification isn't enabled", "User Ve
 _MANY = 1000  # a larger number could be of a person
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """One request and its answer, redacted.
-
-    Attributes:
-        method: The method of the request.
-        path: The path of its URL, without the query.
-        request: The JSON that was sent; ``None`` without a body.
-        status: The status code of the answer.
-        answer: The JSON of the answer, or its length if it is not JSON.
-    """
-
-    method: str
-    path: str
-    request: Any
-    status: int
-    answer: Any
-
-
 def redacted(value: Any, name: str = "") -> Any:  # noqa: ANN401 - any JSON
     """Return a JSON value of the same shape, with the strings that tell failures apart, and of a subject its kind."""
     if isinstance(value, dict):
@@ -63,8 +41,3 @@ def redacted(value: Any, name: str = "") -> Any:  # noqa: ANN401 - any JSON
         return "<redacted>" if kind is None else f"v2/iamessage{kind}<redacted>"
     phrase = next((each for each in _PHRASES if each.lower() in value.lower()), None)
     return phrase or f"<string of {len(value)} characters>"
-
-
-def to_json(exchanges: Sequence[Exchange]) -> str:
-    """Return a transcript as a JSON document."""
-    return json.dumps({"version": 1, "exchanges": [asdict(each) for each in exchanges]}, indent=2) + "\n"

@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from fin_messenger_auth.diagnosis import (
-    Finding,
-    Level,
-    VerifyingKey,
-    check_intercom_token,
-    check_pair,
-    check_salesforce_token,
-)
-from fin_messenger_auth.diagnosis.verifying_key import configured_keys
-from fin_messenger_auth.environment import Reading, read_environment
+from fin_messenger_auth.diagnosis import Finding, Level, VerifyingKey, check_intercom_token, check_pair
+from fin_messenger_auth.diagnosis.known import Known, known_from
+from fin_messenger_auth.environment import read_environment
 from fin_messenger_auth.errors import ConfigurationError, masked, masked_class, raise_first
 from fin_messenger_auth.intercom import TOKEN as INTERCOM
-from fin_messenger_auth.json_values import fill
-from fin_messenger_auth.keys import MaskedBytes
 from fin_messenger_auth.salesforce import TOKEN as SALESFORCE
 from fin_messenger_auth.token_parser import parse_token
 from fin_messenger_auth.variables import SECRET
@@ -45,7 +36,7 @@ class Verdict:
 
 @masked_class
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sandbox:
+class Sandbox(Known):
     """What the stand-in verifies with.
 
     Args:
@@ -56,15 +47,7 @@ class Sandbox:
         clock: The time in Unix seconds.
     """
 
-    secret: bytes = field(repr=False)
-    keys: Sequence[VerifyingKey] = ()
-    issuer: str | None = None
-    audience: str | None = None
     clock: Callable[[], float] = time.time
-
-    def __post_init__(self) -> None:
-        """Mask the secret where error trackers show it."""
-        fill(self, "secret", MaskedBytes(self.secret))
 
     def verdict(self, settings: Mapping[str, Any], *, method: str = "boot", session: str | None = None) -> Verdict:
         """Judge the settings of a page.
@@ -98,8 +81,7 @@ class Sandbox:
         if identity is None:
             return f"Guest: there is no {SALESFORCE}"
         token = str(identity)
-        findings = check_salesforce_token(token, keys=self.keys, issuer=self.issuer, audience=self.audience, now=now)
-        error = _first_error([*findings, *check_pair(intercom_user_jwt, token)])
+        error = _first_error([*self.check_salesforce(token, now), *check_pair(intercom_user_jwt, token)])
         return f"Guest: {error}" if error else f"Verified as {parse_token(token).claims['sub']}"
 
 
@@ -131,43 +113,19 @@ def sandbox_from_env(  # noqa: PLR0913 - each by its name
         KeyUnavailableError: A file that a variable names cannot be read.
     """
     reading = read_environment(environ, prefix=prefix)
-    if keys:
-        return _with_public_keys(reading, keys, kid=kid, issuer=issuer, audience=audience, secret=secret)
-    salesforce = reading.checked_arguments()["salesforce"]
-    secret = secret or (reading.secret or MaskedBytes()).without_line_end()
-    if salesforce is None:
-        return Sandbox(secret=secret)
-    keys = configured_keys(reading)
     if not keys:
-        raise ConfigurationError("The sandbox verifies with the public_key of the signer, which it does not have.")
-    return Sandbox(
-        secret=secret,
-        keys=[replace(each, kid=kid or each.kid) for each in keys],
-        issuer=issuer or salesforce.issuer,
-        audience=audience or salesforce.audience,
-    )
-
-
-def _with_public_keys(  # noqa: PLR0913 - each by its name
-    reading: Reading,
-    keys: Sequence[VerifyingKey],
-    *,
-    kid: str | None,
-    issuer: str | None,
-    audience: str | None,
-    secret: bytes | None,
-) -> Sandbox:
-    if secret is None and reading.secret is None:
+        reading.checked_arguments()
+    elif secret is None and reading.secret is None:
         raise_first(each for each in reading.problems if SECRET in each.message)
-    issuer = issuer or reading.value("SALESFORCE_ISSUER")
-    if not issuer:
+    known = known_from(reading, secret=secret, keys=keys, issuer=issuer, audience=audience)
+    if reading.fin_managed and not keys:
+        return Sandbox(secret=known.secret)
+    if not known.keys:
+        raise ConfigurationError("The sandbox verifies with the public_key of the signer, which it does not have.")
+    if known.issuer is None:
         raise ConfigurationError("The issuer of the keyset is missing: pass --issuer, or set SALESFORCE_ISSUER.")
-    return Sandbox(
-        secret=secret or (reading.secret or MaskedBytes()).without_line_end(),
-        keys=[replace(each, kid=kid or each.kid) for each in keys],
-        issuer=issuer,
-        audience=audience or reading.value("SALESFORCE_AUDIENCE") or None,
-    )
+    keyset = [replace(each, kid=kid or each.kid) for each in known.keys]
+    return Sandbox(secret=known.secret, keys=keyset, issuer=known.issuer, audience=known.audience)
 
 
 def _chats(user_id: object, owner: str | None) -> str:

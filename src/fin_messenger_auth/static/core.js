@@ -24,7 +24,7 @@ export const core = () => (window[Symbol.for(NAME)] ??= make());
 function make() {
   const w = window, d = document, prototype = Document.prototype;
   const page = { base_: "https://widget.intercom.io/widget/", nonce_: "", turn_: 0, updates_: [], later_: (load) => load(), read_, boot, leave, emit_, say_ };
-  let app, booted, bell;
+  let app, booted, bell, guest;
 
   function say_(why) { console.warn(NAME + ": " + why); }
   function read_(name) { return Reflect.get(prototype, name, d); }
@@ -67,7 +67,7 @@ function make() {
     page.turn_++;
     if (hasMessenger()) call("shutdown");
     page.settings_ = w.intercomSettings = anonymous(own("intercomSettings"));
-    page.who_ = booted = "";
+    page.who_ = booted = guest = "";
     // The widget may boot before it works off its queue, so the cookies go at once, and the marker after them.
     const names = ["session", "id", "device-id"].map((kind) => "intercom-" + kind + "-" + app);
     names.forEach((each) => bake(each));
@@ -124,13 +124,14 @@ function make() {
     if (reload || page.reload_ && performance.now() > 5e3) return w.location.reload(), true;
   }
 
-  // Another tab may have signed out or in, now or while this document slept.
+  // Another tab may have signed out or in, now or while this document slept. An anonymous widget that loads while
+  // somebody is signed in elsewhere finds their session: so it is shut down when they leave.
   const check = (event) => {
     const found = event.data?.[key()] ?? cookie(key()); // the news can be here before the cookie
-    if (!app || isOf(page.who_, found)) return page.wake_?.(event);
-    if (page.who_) leave(app, true);
-    else if (!page.ask_) return;
-    if (!emit_(found, event.persisted && !page.ask_)) page.ask_ ? page.ask_() : boot(page.settings_, true);
+    if (!app || !(guest && !found) && isOf(page.who_, found)) return page.wake_?.(event);
+    if (page.who_ || guest && !found) leave(app, true);
+    else if (!page.ask_) return guest = 1;
+    if (!emit_(found, event.persisted && !page.ask_)) page.ask_ ? page.ask_() : found || boot(page.settings_, true);
   };
   for (const name of ["pageshow", "visibilitychange", "focus", "online"]) w.addEventListener(name, check);
   try {

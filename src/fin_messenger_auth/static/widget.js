@@ -1,35 +1,38 @@
 // A stand-in for the Messenger's widget, for developers. Served by `fin-messenger-auth sandbox`; it talks to no platform.
 (function () {
   "use strict";
-  var d = document, w = window, source = new URL(d.currentScript.src);
+  var d = document, w = window;
+
+  // Through the prototype: an <img name=cookie> shadows document.cookie.
+  function read(name) { return Reflect.get(Document.prototype, name, d); }
+  function bake(text) { Reflect.set(Document.prototype, "cookie", text + "; path=/", d); }
+  function element() { return Document.prototype.createElement.call(d, "div"); }
+
+  var source = new URL(read("currentScript").src);
   var local = ["127.0.0.1", "localhost", "[::1]"].indexOf(source.hostname) >= 0;
   var queue = (w.Intercom && w.Intercom.q) || [];
   var seen = w.finMessengerSandbox = { calls: [], verdicts: [], chats: null };
   var current = null, number = 0, badge;
 
-  // Through the prototype: an <img name=cookie> shadows document.cookie.
-  var jar = Object.getOwnPropertyDescriptor(Document.prototype, "cookie");
-  function bake(text) { jar.set.call(d, text + "; path=/"); }
-
   function cookie(app) { return "intercom-session-" + app; }
   function remembered(app) {
-    var found = jar.get.call(d).split("; ").filter(function (each) { return each.indexOf(cookie(app) + "=") === 0; })[0];
+    var found = read("cookie").split("; ").filter(function (each) { return each.indexOf(cookie(app) + "=") === 0; })[0];
     return found ? decodeURIComponent(found.slice(cookie(app).length + 1)) : null;
   }
   function say(lines) {
     if (!badge) {
-      badge = d.createElement("div");
+      badge = element();
       badge.id = "fin-messenger-sandbox";
       badge.style.cssText = "position:fixed;right:16px;bottom:16px;max-width:380px;padding:12px 16px;z-index:2147483647;"
         + "font:14px/1.5 system-ui,sans-serif;color:#222;background:#fffbe6;border:2px dashed #b7791f;border-radius:8px";
     }
     badge.textContent = "";
     ["SANDBOX: a stand-in, not the Messenger"].concat(lines).forEach(function (line, index) {
-      var row = badge.appendChild(d.createElement("div"));
+      var row = badge.appendChild(element());
       row.textContent = line;
       if (!index) row.style.fontWeight = "600";
     });
-    (d.body || d.documentElement).appendChild(badge);
+    (read("body") || read("documentElement")).appendChild(badge);
   }
   function show(verdict) {
     var app = current.app_id, held = remembered(app);

@@ -89,14 +89,14 @@ class Examination:
         # Like those of real tokens: alike at the start, each of another length, or nearly.
         self.usual = [_message("", _USUAL + index % 64) + f"-usual{index}".encode() for index in range(number)]
         self._method = ""
-        self._verifier = _verifier(verify_with)
+        algorithms, self._verifies, self._diagnose = _verifier(verify_with)
         self._secret = verify_with if isinstance(verify_with, bytes) else None
         self._seen: dict[str, list[object]] = {"alg": [], "kid": []}
         self._violations: list[str] = []
         self._cause: BaseException | None = None
         self.read_properties()
         self.read_properties()
-        alg, kid, algorithms = self._seen["alg"][0], self._seen["kid"][0], self._verifier.algorithms
+        alg, kid = self._seen["alg"][0], self._seen["kid"][0]
         self._alg = next((known for known in algorithms if known == alg), algorithms[0])
         wrong = "" if alg in algorithms else f"alg: expected {' or '.join(algorithms)} with this key, got {alg!r}."
         self._violate(_check_string(alg, "alg") or wrong, "" if kid is None else _check_string(kid, "kid"))
@@ -185,7 +185,7 @@ class Examination:
     def _is_right(self, message: bytes, answer: object) -> bool:
         if inspect.iscoroutine(answer):
             answer.close()  # or Python warns of it
-        return isinstance(answer, bytes) and self._verifier.verifies(self._alg, message, answer)
+        return isinstance(answer, bytes) and self._verifies(self._alg, message, answer)
 
     def _fault(self, message: bytes, answer: object, messages: Sequence[bytes]) -> str:
         if isinstance(answer, Hung):
@@ -200,7 +200,7 @@ class Examination:
             return "it returns a coroutine; rename it to asign"
         if not isinstance(answer, bytes):
             return f"expected bytes, got {type(answer).__name__}"
-        return self._verifier.diagnose(answer, message, alg=self._alg, others=messages)
+        return self._diagnose(answer, message, alg=self._alg, others=messages)
 
     def _shows_secret(self, shown: str) -> bool:
         return "PRIVATE KEY-----" in shown or (self._secret is not None and repr(self._secret)[2:-1] in shown)
@@ -220,15 +220,10 @@ def _which(at: Sequence[bytes], messages: Sequence[bytes]) -> str:
     return f"wrong in {len(at)} of {len(messages)} calls: "
 
 
-class _Verifier(NamedTuple):
-    """What ``verify_with`` verifies, and how."""
-
-    algorithms: Sequence[str]
-    verifies: Callable[[str, bytes, bytes], bool]  # alg, message, signature
-    diagnose: Callable[..., str]
-
-
-def _verifier(verify_with: RSAPublicKey | bytes) -> _Verifier:
+def _verifier(
+    verify_with: RSAPublicKey | bytes,
+) -> tuple[Sequence[str], Callable[[str, bytes, bytes], bool], Callable[..., str]]:
+    """Return the algorithms, what verifies a signature by alg, message and signature, and what says why it does not."""
     from joserfc.jwk import OctKey, RSAKey  # noqa: PLC0415 - heavy, and needed only here
     from joserfc.jws import JWSRegistry  # noqa: PLC0415 - the same
 
@@ -245,7 +240,7 @@ def _verifier(verify_with: RSAPublicKey | bytes) -> _Verifier:
             key = RSAKey.import_key(verify_with.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
             algorithms, diagnose = salesforce.ALGORITHMS, partial(diagnose_rsa, key=verify_with)
     known = {alg: JWSRegistry(algorithms=[alg]).get_alg(alg) for alg in algorithms}
-    return _Verifier(algorithms, lambda alg, message, signature: known[alg].verify(message, signature, key), diagnose)
+    return algorithms, lambda alg, message, signature: known[alg].verify(message, signature, key), diagnose
 
 
 def _read(signer: object, name: str) -> object:

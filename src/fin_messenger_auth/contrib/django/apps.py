@@ -1,16 +1,20 @@
-"""The app and its system checks. It reads no secret, so that every command works without them."""
+"""The app: its setting, its builder and its system checks. Without a server it reads no secret: commands need none."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, Self
 
 from django.apps import AppConfig
 from django.conf import settings
 from django.core import checks
+from django.core.exceptions import MiddlewareNotUsed
+from django.utils.module_loading import import_string
 
-from fin_messenger_auth.errors import problems_of
-
-from .messenger import Options
-
-_MIDDLEWARE = "fin_messenger_auth.contrib.django.middleware.FinMessengerMiddleware"
+from fin_messenger_auth.contrib.visit import builder_from_env
+from fin_messenger_auth.errors import ConfigurationError, problems_of
+from fin_messenger_auth.outages import OnSigningError
+from fin_messenger_auth.pair import Identify, TokenPairBuilder
 
 
 class FinMessengerConfig(AppConfig):
@@ -19,26 +23,57 @@ class FinMessengerConfig(AppConfig):
     name = "fin_messenger_auth.contrib.django"
     label = "fin_messenger_auth"
 
-    def ready(self) -> None:
-        """Register the system checks."""
-        checks.register(check_project)
-        checks.register(check_environment, deploy=True)
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """``settings.FIN_MESSENGER``; a function may be given by its dotted path."""
+
+    BUILDER: Callable[[], TokenPairBuilder] | None = None
+    ENABLED: bool = True
+    EXCLUDE: Callable[[Any], bool] = lambda _request: False
+    IDENTIFY: Identify | None = None
+    ON_SIGNING_ERROR: OnSigningError | None = None
+    PREFIX: str = ""
+    RENEWAL: bool = True
+
+    @classmethod
+    def from_settings(cls) -> Self:
+        """Read the setting, without the environment."""
+        try:
+            given = dict(getattr(settings, "FIN_MESSENGER", {}))
+            paths = {key: given[key] for key in ("BUILDER", "EXCLUDE", "IDENTIFY") if isinstance(given.get(key), str)}
+            return cls(**given | {key: import_string(path) for key, path in paths.items()})
+        except (ImportError, TypeError, ValueError) as error:
+            raise ConfigurationError(f"FIN_MESSENGER: {error}.") from error
 
 
+@cache
+def configured() -> tuple[Options, TokenPairBuilder]:
+    """Return the project's configuration, read at the first call; the middleware calls it when the server starts."""
+    options = Options.from_settings()
+    if not options.ENABLED:
+        raise MiddlewareNotUsed
+    builder = options.BUILDER() if options.BUILDER else builder_from_env(options.PREFIX, options.ON_SIGNING_ERROR)
+    own = options.IDENTIFY or builder.identify
+    return options, replace(builder, identify=lambda user: own(user) if getattr(user, "is_authenticated", 0) else None)
+
+
+@checks.register
 def check_project(**_options: object) -> Iterator[checks.CheckMessage]:
     """Check the setting and the middleware, without the environment."""
     for problem in problems_of(Options.from_settings):
         yield checks.Error(str(problem), id=f"fin_messenger_auth.E.{problem.code}")
-    if _MIDDLEWARE not in settings.MIDDLEWARE:
-        hint = f"Add '{_MIDDLEWARE}' to the end of MIDDLEWARE."
-        yield checks.Error("The Messenger's middleware is missing.", hint=hint, id="fin_messenger_auth.E.middleware")
+    if (path := f"{FinMessengerConfig.name}.middleware.FinMessengerMiddleware") not in settings.MIDDLEWARE:
+        yield checks.Error(f"Add '{path}' to the end of MIDDLEWARE.", id="fin_messenger_auth.E.middleware")
 
 
+@checks.register(deploy=True)
 def check_environment(**_options: object) -> Iterator[checks.CheckMessage]:
-    """Check the environment by the doctor's rules, unless ``BUILDER`` takes its place."""
+    """Check the environment by the doctor's rules, unless ``BUILDER`` takes its place or there is no Messenger."""
     from fin_messenger_auth import diagnosis  # noqa: PLC0415 - 60 ms that only check --deploy need pay
 
     options = None if problems_of(Options.from_settings) else Options.from_settings()
-    for each in diagnosis.check_environment(prefix=options.PREFIX) if options and options.BUILDER is None else ():
-        kind = checks.Error if each.level is diagnosis.Level.ERROR else checks.Warning
-        yield kind(each.message, hint=each.fix, id=f"fin_messenger_auth.{kind.__name__[0]}.{each.code}")
+    if options and options.ENABLED and not options.BUILDER:
+        for each in diagnosis.check_environment(prefix=options.PREFIX):
+            kind = checks.Error if each.level is diagnosis.Level.ERROR else checks.Warning
+            yield kind(each.message, hint=each.fix, id=f"fin_messenger_auth.{kind.__name__[0]}.{each.code}")

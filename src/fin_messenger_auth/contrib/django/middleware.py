@@ -1,15 +1,18 @@
-"""The middleware: it reads the configuration when the server starts, and completes the responses."""
+"""The middleware, and what it lets templates and views do with a request."""
 
-from typing import Any
+from typing import Any, Unpack
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth.signals import user_logged_out
-from django.dispatch import receiver
+from django.urls import reverse
 from django.utils.deprecation import MiddlewareMixin
+from django.utils.functional import Promise
 
-from fin_messenger_auth.contrib.visit import Visit
+from fin_messenger_auth.contrib.visit import PageSettings, Visit
+from fin_messenger_auth.page.snippet import Snippet
 
-from .messenger import configured
+from .apps import configured
 
 __all__ = ["FinMessengerMiddleware"]
 
@@ -25,22 +28,44 @@ class FinMessengerMiddleware(MiddlewareMixin):
     def __init__(self, get_response: Any) -> None:
         super().__init__(get_response)
         configured()
+        user_logged_out.connect(self._signed_out)
 
     def process_request(self, request: Any) -> None:
         """Remember the request's visit."""
-        secure = settings.SESSION_COOKIE_SECURE or request.is_secure()
-        request.fin_messenger = Visit(request.COOKIES, secure)
+        request.fin_messenger = Visit(request.COOKIES, settings.SESSION_COOKIE_SECURE or request.is_secure())
 
     def process_response(self, request: Any, response: Any) -> Any:
-        """Complete the response. A streamed page counts as one with tokens."""
-        visit: Visit = request.fin_messenger
-        visit.is_private |= response.streaming and response.get("Content-Type", "").startswith("text/html")
-        visit.complete(response, configured()[1].app_id)
+        """Complete the response."""
+        request.fin_messenger.complete(response, configured()[1].app_id, is_streamed=response.streaming)
         return response
 
+    def _signed_out(self, request: Any = None, **_signal: object) -> None:
+        if hasattr(request, "fin_messenger"):
+            request.fin_messenger.signed_out = True
 
-@receiver(user_logged_out)
-def note_sign_out(request: Any = None, **_signal: object) -> None:
-    """Note in the visit that somebody signed out."""
-    if visit := getattr(request, "fin_messenger", None):
-        visit.signed_out = True
+
+def user_of(request: Any) -> Any:
+    """Return who may have tokens: nobody by ``EXCLUDE``, and nobody while an administrator shows as the user."""
+    session, marks = getattr(request, "session", {}), ("hijack_history", "_impersonate", "loginas_from_user")
+    others = getattr(request, "impersonator", None) or any(session.get(mark) for mark in marks)
+    return None if others or configured()[0].EXCLUDE(request) else getattr(request, "user", None)
+
+
+def render(request: Any, *, nonce: object = None, **public: Any) -> Snippet:
+    """Return the scripts of a page; nothing by ``EXCLUDE``, and nothing if the middleware has not seen the request."""
+    if not hasattr(request, "fin_messenger") or configured()[0].EXCLUDE(request):
+        return Snippet()
+    options, builder = configured()
+    given: Any = {name: str(value) if isinstance(value, Promise) else value for name, value in public.items()}
+    made = builder.build_settings(user_of(request), **given)
+    nonce = nonce or getattr(request, "csp_nonce", getattr(request, "_csp_nonce", None))  # django-csp's, Django 6's
+    urls = [reverse(f"fin_messenger:{name}") for name in ("renewal", "settings")]
+    scripts: Snippet = request.fin_messenger.scripts(made, nonce, urls if options.RENEWAL else None)
+    if request.fin_messenger.is_private:
+        request._cache_update_cache = False  # noqa: SLF001 - for cache_page, which is inside every middleware
+    return scripts
+
+
+async def aprepare(request: Any, *, nonce: object = None, **public: Unpack[PageSettings]) -> None:
+    """Make the scripts of an async view's page, in a thread, for its template's tag, whose arguments these are."""
+    request.fin_messenger_scripts = await sync_to_async(render)(request, nonce=nonce, **public)

@@ -1,48 +1,45 @@
 """Two URLs: ``settings``, where a page gets fresh settings, and ``renewal.js``, the script that asks there."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpResponse, JsonResponse
+from django.http import Http404, HttpResponse, JsonResponse
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_safe
 
+from fin_messenger_auth.contrib.visit import SCRIPT_HEADERS
 from fin_messenger_auth.page import renewal_module, settings_response
 
-from .messenger import configured, user_of
+from .apps import configured
+from .middleware import user_of
 
 
 @login_not_required
 @require_safe
-def fresh_settings(request: Any) -> JsonResponse:
-    """Return the settings of the session's user. The session's expiry stays as it is."""
-    options, builder = configured()
-    user = None if options.EXCLUDE(request) else user_of(request)
-    made = settings_response(builder, user, request.headers, request.get_host())
-    _leave_session(request)
+def _view(request: Any, respond: Callable[[Any], HttpResponse]) -> HttpResponse:
+    """Respond so that no session is saved or prolonged, even under SESSION_SAVE_EVERY_REQUEST."""
+    if not hasattr(request, "fin_messenger"):
+        raise Http404
+    response = respond(request)
+    if not getattr(getattr(request, "session", None), "modified", True):
+        del request.session.modified
+    request._cache_update_cache = False  # noqa: SLF001 - a hit in Django's own cache would not come here
+    return response
+
+
+def _fresh_settings(request: Any) -> HttpResponse:
+    made = settings_response(configured()[1], user_of(request), request.headers, request.get_host())
     return JsonResponse(made.body, status=made.status, headers=made.headers)
 
 
-@login_not_required
-@require_safe
-def renewal(request: Any) -> HttpResponse:
-    """Serve the renewal script. It contains nothing personal, so caches may keep it."""
-    _leave_session(request)
-    headers = {"Content-Type": "text/javascript", "Cache-Control": "public, max-age=3600"}
-    return HttpResponse(Path(renewal_module()).read_bytes(), headers=headers)
-
-
-def _leave_session(request: Any) -> None:
-    """Let SessionMiddleware neither save nor prolong the session, even under SESSION_SAVE_EVERY_REQUEST."""
-    session = getattr(request, "session", None)
-    if session is not None and not getattr(session, "modified", True):
-        del session.modified
-    request._cache_update_cache = False  # noqa: SLF001 - a hit in Django's own cache would not come here
+def _renewal(_request: Any) -> HttpResponse:
+    return HttpResponse(Path(renewal_module()).read_bytes(), headers=SCRIPT_HEADERS)
 
 
 app_name = "fin_messenger"
 urlpatterns: list[URLPattern] = [
-    path("settings", fresh_settings, name="settings"),
-    path("renewal.js", renewal, name="renewal"),
+    path("settings", _view, {"respond": _fresh_settings}, name="settings"),
+    path("renewal.js", _view, {"respond": _renewal}, name="renewal"),
 ]

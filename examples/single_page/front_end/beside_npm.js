@@ -1,0 +1,4 @@
+import * as api from "@intercom/messenger-js-sdk";
+import { run } from "./application.js";
+
+run({ api });
