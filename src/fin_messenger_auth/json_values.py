@@ -54,10 +54,10 @@ class Frozen:
         raise AttributeError(f"{type(self).__name__} is immutable; {name} cannot be deleted.")
 
     def __copy__(self, _memo: object = None) -> Self:
-        """Return the object itself."""
+        """Return the object itself, as a method that a lazy object passes on, and so is resolved once."""
         return self
 
-    __deepcopy__ = __copy__
+    __deepcopy__ = _itself = __copy__
 
 
 def configured_string(value: object, name: str) -> str:
