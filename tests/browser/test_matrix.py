@@ -357,7 +357,7 @@ def test_an_endpoint_that_says_that_nobody_is_signed_in(site: Site, answer: Call
 )
 def test_an_endpoint_that_says_nothing_until_the_tokens_expire(site: Site, answer: Callable[..., bool]) -> None:
     tab = site.tab("42")
-    site.answers = [answer] * 9
+    site.answers = [answer] * 99  # browsers try again by themselves where a connection ends
     site.later(tab, 52)
     until(tab, "lines.length", 1)
     site.shows(tab, "42")
