@@ -11,6 +11,7 @@ from importlib import import_module
 from inspect import getdoc, isclass
 from pathlib import Path
 from string import Formatter
+from typing import Any
 
 from bench.report import RESULTS, Report
 from fin_messenger_auth import cli, errors, variables
@@ -92,16 +93,20 @@ def public_names(module: str) -> list[str]:
     return [*(f"{module}.{name}" for name in import_module(module).__all__), *ALSO.get(module, [])]
 
 
+def _value(full_name: str) -> Any:  # noqa: ANN401 - whatever is public
+    module, _, name = _HOMES.get(full_name, full_name).rpartition(".")
+    return getattr(import_module(module), name)
+
+
 def _directive(full_name: str) -> str:
-    module, _, name = full_name.rpartition(".")
-    value = getattr(import_module(module), name)
+    value = _value(full_name)
     if isclass(value):
         if issubclass(value, BaseException):
             return f".. autoexception:: {full_name}\n   :members:\n"
         ours = any(base.__module__.startswith("fin_messenger_auth.") for base in value.__mro__[1:])
         return f".. autoclass:: {full_name}\n   :members:\n" + ("   :inherited-members:\n" if ours else "")
-    if module == "fin_messenger_auth_pytest":  # autodoc knows no fixtures
-        return f".. py:data:: {full_name}\n\n   {getdoc(value)}\n"
+    if full_name.startswith("fin_messenger_auth_pytest"):  # autodoc knows no fixtures
+        return f".. py:data:: {full_name.rpartition('.')[2]}\n\n   {getdoc(value)}\n"
     if callable(value):
         return f".. autofunction:: {full_name}\n"
     return f".. autodata:: {_HOMES.get(full_name, full_name)}\n   :no-value:\n"
@@ -117,8 +122,14 @@ def api_page(module: str, summary: str) -> str:
     for other in dict.fromkeys(elsewhere[name] for name in names if name in elsewhere):
         also = ", ".join(f"`{name.rpartition('.')[2]}`" for name in names if elsewhere.get(name) == other)
         lines += [f"Also here, and described with [`{other}`]({other}.md): {also}.", ""]
-    directives = [_directive(name) for name in names if name not in elsewhere]
-    return "\n".join([*lines, "```{eval-rst}", f".. py:module:: {module}", "", *directives, "```", ""])
+    own = [name for name in names if name not in elsewhere]
+    lines += ["| name | |", "|---|---|"]
+    lines += [
+        f"| {{py:obj}}`{name.rpartition('.')[2]} <{_HOMES.get(name, name)}>` | {_summary(_value(name))} |"
+        for name in own
+    ]
+    directives = [_directive(name) for name in own]
+    return "\n".join([*lines, "", "```{eval-rst}", f".. py:module:: {module}", "", *directives, "```", ""])
 
 
 def write_api() -> None:
@@ -176,23 +187,29 @@ def codes_of_errors() -> dict[str, set[str]]:
     return found
 
 
+def _summary(value: object) -> str:
+    """Return the first paragraph of a docstring, in Markdown."""
+    text = (getdoc(value) or "").partition("\n\n")[0].replace("\n", " ")
+    return re.sub(r":\w+:`[~.]?(?:\w+\.)*(\w+)`", r"`\1`", text).replace("``", "`")
+
+
 def write_errors() -> None:
     """Write what each class of error means, and the codes that it carries."""
-    lines = ["| class | meaning | codes |", "|---|---|---|"]
+    lines = []
     for name, codes in codes_of_errors().items():
-        summary = (getdoc(getattr(errors, name)) or "").partition("\n\n")[0].replace("\n", " ")
         links = ", ".join(f"[`{code}`](findings.md#{code})" for code in sorted(codes))
-        lines.append(f"| {{class}}`~fin_messenger_auth.errors.{name}` | {summary} | {links or 'none'} |")
-    _write(GENERATED / "errors.md", "\n".join([*lines, ""]))
+        meaning = f"{_summary(getattr(errors, name))} {{class}}`More <fin_messenger_auth.errors.{name}>`."
+        lines += [f"### {name}\n", f"{meaning}\n", *([f"Codes: {links}.\n"] if codes else [])]
+    _write(GENERATED / "errors.md", "\n".join(lines))
 
 
 def write_variables() -> None:
     """Write what each environment variable means."""
-    lines = ["| variable | meaning |", "|---|---|"]
+    lines = []
     for name, meaning in variables.MEANINGS.items():
         names = f"`{name}`, `{name}_FILE`" if name in variables.IN_FILES else f"`{name}`"
-        lines.append(f"| {names} | {meaning[0].upper()}{meaning[1:]}. |")
-    _write(GENERATED / "variables.md", "\n".join([*lines, ""]))
+        lines.append(f"{names}\n: {meaning[0].upper()}{meaning[1:]}.\n")
+    _write(GENERATED / "variables.md", "\n".join(lines))
 
 
 def write_compatibility() -> None:

@@ -99,7 +99,7 @@ def fastapi_site(**options: Any) -> FastAPI:  # noqa: C901 - many short views
         user: Annotated[Any, Depends(session_user)],
         scripts: Annotated[Any, Depends(messenger.snippet)],
     ) -> str:
-        public = dict(request.query_params)
+        public: Any = dict(request.query_params)
         return PAGE.partition("{")[0] + (await messenger.render(request, user, **public) if public else scripts)
 
     @app.get("/made")

@@ -29,7 +29,7 @@ SITE, SANDBOX = "http://127.0.0.1:5000/", "http://127.0.0.1:8765/"
 ISSUER = "https://acme.example"
 TERMINAL = (
     '<body style="margin:0;background:#14161a"><pre style="margin:0;padding:20px 24px;color:#e4e6eb;'
-    "font:14px/1.5 'DejaVu Sans Mono',monospace;white-space:pre-wrap\">"
+    "font:15px/1.5 'DejaVu Sans Mono',monospace;white-space:pre-wrap;overflow-wrap:anywhere\">"
 )
 
 
@@ -61,7 +61,7 @@ def terminal(page: Page, name: str, shown: str, *command: str, folder: str) -> N
     answer = subprocess.run(
         [*PROGRAM, *command], cwd=folder, env=variables(), capture_output=True, text=True, check=False
     )
-    page.set_viewport_size({"width": 960, "height": 300})
+    page.set_viewport_size({"width": 560, "height": 300})
     page.set_content(TERMINAL + html.escape(f"$ {shown}\n{answer.stdout.partition('? ')[0].rstrip()}"))
     page.locator("pre").screenshot(path=PICTURES / f"{name}.png")
 
@@ -79,7 +79,7 @@ def main() -> None:
             cwd=folder, check=True, stdout=subprocess.DEVNULL,
         )  # fmt: skip
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 640, "height": 300}, device_scale_factor=1.5)
+        page = browser.new_page(viewport={"width": 480, "height": 300}, device_scale_factor=2)
         badge = page.locator("#fin-messenger-sandbox")
         shop = str(DOCS / "tutorial" / "shop.py")
         with running(5000, sys.executable, "-m", "flask", "--app", shop, "run", folder=folder):
