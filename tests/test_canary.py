@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import io
 import logging
+import os
 import pickle
+import re
+import subprocess
+import sys
 import traceback
 import warnings
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
-from rich.console import Console
-from rich.traceback import Traceback
 
 from fin_messenger_auth import MessengerUser, TokenPairBuilder
 from fin_messenger_auth.cli import main
+from fin_messenger_auth.onboarding import make_key_directory
 from fin_messenger_auth.testing import throwaway_builder, throwaway_environ
 from fin_messenger_auth.variables import KEY, SECRET
+from tests.trackers import PACKAGE, TRACKERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -79,7 +82,8 @@ def calls(function: Callable[..., Any]) -> Iterator[Callable[[], Any]]:
         return
     needed = [each for each in parameters if each.default is each.empty and each.kind in (0, 1, 3)]
     # Messages name variables, with their prefix, and directories.
-    for chosen in [each for each in parameters if each.kind not in (2, 4) and each.name not in ("prefix", "directory")]:
+    named = {"prefix", "directory", *(["path"] if function is make_key_directory else [])}
+    for chosen in [each for each in parameters if each.kind not in (2, 4) and each.name not in named]:
         for value in VALUES:
             given = {each.name: value if each is chosen else "x" for each in {*needed, chosen}}
             args = [given.pop(each.name) for each in parameters if each.kind in (0, 1) and each.name in given]
@@ -125,6 +129,36 @@ def leaks(text: str) -> list[str]:
     return [needle for needle in NEEDLES if needle in text]
 
 
+class Doings:
+    """Other processes that are started, variables that are set, and files that are written meanwhile."""
+
+    current: Doings | None = None
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def __enter__(self) -> Self:
+        Doings.current = self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        Doings.current = None
+
+    def note(self, event: str, arguments: tuple[Any, ...]) -> None:
+        writes = event == "open" and isinstance(arguments[0], str) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+        starts = event in {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.putenv"}
+        if writes or starts:
+            self.seen.append(f"{event} {arguments[:1]}")
+
+
+def _audit(event: str, arguments: tuple[Any, ...]) -> None:
+    if Doings.current is not None:
+        Doings.current.note(event, arguments)
+
+
+sys.addaudithook(_audit)
+
+
 def failures(caplog: pytest.LogCaptureFixture) -> Iterator[tuple[str, BaseException]]:
     caplog.set_level(logging.DEBUG, "fin_messenger_auth")
     for name, function in public():
@@ -143,17 +177,24 @@ def test_no_error_path_leaves_a_planted_value(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     found: dict[str, list[str]] = {}
-    count = 0
-    with warnings.catch_warnings():
+    count = tracked = 0
+    with warnings.catch_warnings(), Doings() as doings:
         warnings.simplefilter(policy)
         for name, error in failures(caplog):
             count += 1
             if seen := leaks(left_behind(error)):
                 found.setdefault(f"{name}: {type(error).__name__}", seen)
+            if count % 7 == 0:  # rich takes ten milliseconds for one
+                tracked += 1
+                for tracker, show in TRACKERS.items():
+                    if seen := leaks(show(error)):
+                        found.setdefault(f"{tracker}, {name}: {type(error).__name__}", seen)
 
     assert found == {}
     assert leaks(caplog.text) == []
-    assert count >= 300
+    # make_key_directory writes where it is told.
+    assert [each for each in doings.seen if not re.match(r"open \('x/[a-z-]+\.(pem|json)'", each)] == []
+    assert (count >= 300, tracked >= 300) == (True, True)
 
 
 ENVIRONMENTS = {
@@ -174,17 +215,17 @@ def test_no_environment_is_left_behind(name: str) -> None:
     assert left == []
 
 
-def test_rich_shows_no_planted_value() -> None:
-    out = io.StringIO()
-    try:
-        TokenPairBuilder.from_env(ENVIRON | {KEY: ENVIRON[KEY].replace("MII", "QUJ")})
-    except Exception as error:  # noqa: BLE001 - rendered below
-        ours = error.__traceback__ and error.__traceback__.tb_next
-        shown = Traceback.from_exception(type(error), error, ours, show_locals=True)
-        Console(file=out, width=200).print(shown)
+@pytest.mark.parametrize("name", TRACKERS)
+def test_trackers_show_what_is_in_our_frames(name: str) -> None:
+    """Show that the test above would find a value if a function of ours kept it."""
+    source = "def planted(value):\n    kept = [value]\n    raise ValueError(len(kept))\n"
+    namespace: dict[str, Any] = {"__name__": "fin_messenger_auth.planted"}
+    exec(compile(source, f"{PACKAGE}/planted.py", "exec"), namespace)
+    with pytest.raises(ValueError, match="1") as caught:
+        namespace["planted"]("Ada Canary Lovelace")
 
-    assert "Traceback" in out.getvalue()
-    assert leaks(out.getvalue()) == []
+    assert leaks(TRACKERS[name](caught.value)) == ["Ada Canary"]
+    assert leaks(left_behind(caught.value)) == ["Ada Canary"]
 
 
 def test_half_a_pair_leaves_no_token() -> None:
@@ -232,9 +273,37 @@ def test_no_command_prints_what_a_file_holds(
     file = tmp_path / "planted"
     file.write_text(value)
     monkeypatch.setenv(SECRET, value)
-    main([str(file) if each == "FILE" else each for each in command])
+    with Doings() as doings:
+        main([str(file) if each == "FILE" else each for each in command])
 
+    assert doings.seen == []  # nothing in a list of processes, in an environment of another or in a file
     printed = capsys.readouterr()
     assert leaks(printed.err) == []
     if command[0] != "certificate":
         assert leaks(printed.out) == []
+
+
+def test_what_is_started_and_written_is_seen(tmp_path: Path) -> None:
+    with Doings() as doings:
+        (tmp_path / "a").write_text("x")
+        subprocess.run([sys.executable, "-c", ""], check=True)
+        monkeypatch = pytest.MonkeyPatch()
+        monkeypatch.setenv("FIN_MESSENGER_CANARY", "x")
+        monkeypatch.undo()
+
+    assert {each.partition(" ")[0] for each in doings.seen} >= {"open", "subprocess.Popen", "os.putenv"}
+
+
+def test_a_key_directory_holds_the_key_in_one_file_and_the_password_in_none(tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text(PLANTED["password"])
+    with Doings() as doings:
+        status = main(["keygen", str(tmp_path / "keys"), "--password-file", str(password)])
+
+    assert status == 0
+    assert not [each for each in doings.seen if not each.startswith("open")]
+    written = {path: path.read_bytes() for path in (tmp_path / "keys").rglob("*") if path.is_file()}
+    assert [path.name for path, content in written.items() if PLANTED["password"].encode() in content] == []
+    (private,) = [path for path, content in written.items() if b"PRIVATE KEY" in content]
+    assert b"BEGIN ENCRYPTED PRIVATE KEY" in written[private]
+    assert private.stat().st_mode & 0o077 == 0
