@@ -84,7 +84,11 @@ def run(arguments: argparse.Namespace) -> int:
         findings, about = [*of_token, *of_key], {"token": name, "header": header, "claims": claims}
         shown = [f"header {json.dumps(header)}", f"claims {json.dumps(claims, indent=2)}"] if parsed else []
         lines = [name, *shown, token_report(name, of_token), report(of_key)]
-    print(as_json(findings, **about) if arguments.json else "\n".join([*filter(None, lines), "", summary(findings)]))
+    print(
+        as_json(findings, **about)
+        if arguments.json
+        else "\n".join([*filter(None, lines), "", summary(findings)]).lstrip()
+    )
     return int(diagnosis.has_errors(findings))
 
 

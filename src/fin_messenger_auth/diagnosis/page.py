@@ -141,7 +141,8 @@ def check_page(  # noqa: PLR0913 - one for each thing to compare with, all but t
     if page.twice:
         findings.append(finding("page-settings-twice"))
     if fin_managed and merged.pop(SALESFORCE, None):
-        findings.append(finding("issuer-fin"))
+        message = f"The page carries {SALESFORCE}, which Fin makes here."
+        findings.append(replace(finding("issuer-fin"), check="page", message=message))
     if INTERCOM not in unknown:
         findings += check_settings(merged)
     findings += _check_updates(page)
@@ -192,11 +193,12 @@ def _check_expected(
     got = settings.get("app_id", settings.get("appId"))
     if app_id and got is not None and got != app_id:
         findings.append(finding("settings-differ", name="app_id", wanted=quoted(app_id), got=quoted(got)))
-    wanted, name = API_BASES.get(region or ""), "api_base"
-    base = settings.get("api_base", API_BASES["us"])
+    name, default = ("api_base", API_BASES["us"])
+    wanted: str | None = API_BASES.get(region or "")
     if found[-1].source == "npm" or "region" in settings:  # the npm package sets api_base itself
-        name, base = "region", API_BASES.get(str(settings.get("region", "us")))
-    if wanted is not None and str(base).rstrip("/") != wanted:
+        name, default, wanted = "region", "us", region
+    base = str(settings.get(name, default)).rstrip("/")
+    if wanted is not None and API_BASES.get(base, base) != API_BASES.get(wanted, wanted):
         findings.append(finding("settings-differ", name=name, wanted=quoted(wanted), got=quoted(base)))
     return findings
 
