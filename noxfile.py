@@ -106,9 +106,9 @@ def backends(session: nox.Session) -> None:
 
 @nox.session(tags=["full"])
 def browser(session: nox.Session) -> None:
-    """The page and the examples, in a real browser."""
+    """The page and the examples, in real browsers."""
     install(session, "browser")
-    session.run("pytest", "-q", "tests/browser", *session.posargs)
+    session.run("pytest", "-q", "-n", "2", "tests/browser", *session.posargs)
 
 
 @nox.session(tags=["full"])

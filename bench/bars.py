@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from .measure import Figure, Section
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One promise.
-
-    Args:
-        measure: What is promised.
-        section: Where it is measured.
-        ratio: Under which key.
-        sense: Whether the figure may be at most or must be at least the limit.
-        limit: The limit.
-    """
+class Bar(NamedTuple):
+    """One promise: what is measured in which section, under which key, and the limit."""
 
     measure: str
     section: str
@@ -28,14 +18,8 @@ class Bar:
     limit: float
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether a promise holds.
-
-    Args:
-        bar: The promise.
-        figure: What was measured; ``None`` where it could not be.
-    """
+class Verdict(NamedTuple):
+    """Whether a promise holds; ``figure`` is ``None`` where nothing was measured."""
 
     bar: Bar
     figure: Figure | None

@@ -15,8 +15,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
+from itertools import chain
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from operator import truediv
+from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
@@ -33,6 +36,8 @@ THREADS, TIMEOUT = 32, 5.0
 LATENCY = 0.020
 BURST, ROUNDS = 500, 7
 RATE, BEFORE, HANGS, AFTER = 60, 5, 30, 10  # pages a second, seconds
+RESULTS = Path(__file__).with_name("outage.md")
+OUTAGE = "| | p50 | p99 | longest | pages that wait, at most | normal again after | failed before | full pools |"
 NORMAL = 0.5  # seconds: a page that takes longer is not normal
 OWN_TIMEOUTS = {"connect_timeout": 1.5, "read_timeout": 1.5, "retries": {"mode": "standard", "total_max_attempts": 2}}
 
@@ -117,7 +122,7 @@ def contestants(address: str) -> dict[str, Callable[[], Awaitable[object]]]:
 
 
 async def outage(sign: Callable[[], Awaitable[object]], pipe: Connection) -> str:
-    """Ask for pages at an even rate, before, while and after the KMS hangs; say what they got."""
+    """Ask for pages at an even rate, before, while and after the KMS hangs; return what they got, as a row."""
     pages: list[Page] = []
     tasks = []
     start = time.perf_counter()
@@ -136,9 +141,8 @@ async def outage(sign: Callable[[], Awaitable[object]], pipe: Connection) -> str
     late = [page.start for page in pages if page.start > recovers and not (page.signed and page.seconds < NORMAL)]
     failed = sum(page.start < hangs and not page.signed for page in pages)
     return (
-        f"p50 {centiles[49]:.3f} s, p99 {centiles[98]:.2f} s, longest {max(page.seconds for page in pages):.2f} s, "
-        f"at most {most} pages waiting, normal {max(late, default=recovers) - recovers:.2f} s after the recovery, "
-        f"{failed} failed before"
+        f"{centiles[49]:.3f} s | {centiles[98]:.2f} s | {max(page.seconds for page in pages):.2f} s | {most:,} | "
+        f"{max(late, default=recovers) - recovers:.1f} s | {failed}"
     )
 
 
@@ -158,37 +162,52 @@ class FullPools(logging.Handler):
         """Count it."""
         self.count += "pool is full" in record.getMessage()
 
-    def said(self) -> None:
-        """Print how many there were, and start again."""
-        print(f"  warnings that the pool of connections is full: {self.count}")
-        self.count = 0
+    def since(self) -> int:
+        """Return how many there were since the last call."""
+        count, self.count = self.count, 0
+        return count
+
+
+def bursts(address: str, full: FullPools) -> Iterator[str]:
+    """Yield what a burst costs."""
+    ways = contestants(address)
+    del ways["in_thread, boto3's time-outs of a minute"]
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(ROUNDS + 1):
+        for name, sign in ways.items():
+            seconds[name].append(asyncio.run(burst(sign)))
+    ours, theirs = (values[1:] for values in seconds.values())
+    yield (
+        f"{BURST} signatures asked for at once, {ROUNDS} rounds: `in_thread` takes {median(ours):.3f} s, boto3 alone "
+        f"in as many threads {median(theirs):.3f} s, a ratio of {median(map(truediv, ours, theirs)):.2f}. "
+        f"Warnings that the pool of connections is full: {full.since()}.\n"
+    )
+
+
+def outages(address: str, pipe: Connection, full: FullPools) -> Iterator[str]:
+    """Yield a table of what pages get while the KMS hangs."""
+    yield f"{RATE} pages a second for {BEFORE + HANGS + AFTER} s; the KMS hangs for {HANGS} s of them.\n"
+    yield OUTAGE + "\n|" + "---|" * OUTAGE.count("|", 1)
+    for name, sign in contestants(address).items():
+        yield f"| {name} | {asyncio.run(outage(sign, pipe))} | {full.since()} |"
+        time.sleep(2)
 
 
 def main() -> None:
-    """Measure, and print a line for each figure."""
+    """Measure, print each line, and keep them for the docs where everything was measured."""
     parser = argparse.ArgumentParser(prog="python -m bench.outage", description=__doc__)
     parser.add_argument("--only", choices=["burst", "outage"], help="one of the two; the outages take three minutes")
     only = parser.parse_args().only
     full = FullPools()
     logging.getLogger("urllib3.connectionpool").addHandler(full)
+    lines = []
     with kms() as (address, pipe):
-        if only != "outage":
-            ways = contestants(address)
-            del ways["in_thread, boto3's time-outs of a minute"]
-            seconds: dict[str, list[float]] = {name: [] for name in ways}
-            for _ in range(ROUNDS + 1):
-                for name, sign in ways.items():
-                    seconds[name].append(asyncio.run(burst(sign)))
-            for name, values in seconds.items():
-                print(f"{BURST} at once, {name}: median {median(values[1:]):.3f} s of {ROUNDS} rounds")
-            ours, theirs = (values[1:] for values in seconds.values())
-            print(f"in_thread ÷ boto3 alone: {median(a / b for a, b in zip(ours, theirs, strict=True)):.2f}")
-            full.said()
-        if only != "burst":
-            for name, sign in contestants(address).items():
-                print(f"a KMS that hangs for {HANGS} s, {name}: {asyncio.run(outage(sign, pipe))}", flush=True)
-                time.sleep(2)
-                full.said()
+        measured = [] if only == "outage" else [bursts(address, full)]
+        for line in chain(*measured, () if only == "burst" else outages(address, pipe, full)):
+            print(line, flush=True)
+            lines.append(line)
+    if only is None:
+        RESULTS.write_text("\n".join([*lines, ""]), "utf-8")
 
 
 if __name__ == "__main__":

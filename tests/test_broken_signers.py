@@ -232,6 +232,11 @@ class Saying(Custom):
         return self._said
 
 
+class Unspeakable(Custom):
+    def __repr__(self) -> str:
+        raise SystemExit
+
+
 class Exiting(Custom):
     @property
     def kid(self) -> str:
@@ -251,6 +256,7 @@ PROPERTIES: dict[str, tuple[Callable[[], Any], str]] = {
     "kid ''": (lambda: Saying(kid=""), "kid is blank"),
     "kid as bytes": (lambda: Saying(kid=b"key-1"), "kid: expected a str, got bytes"),
     "kid ends the process": (lambda: Exiting(right), "kid raises SystemExit"),
+    "repr ends the process": (lambda: Unspeakable(right), "repr raises SystemExit"),
     "alg in lower case": (lambda: Saying(alg="rs256"), "with this key, got 'rs256'"),
     "alg of PSS": (lambda: Saying(alg="PS256"), "with this key, got 'PS256'"),
     "alg with a space": (lambda: Saying(alg="RS256 "), "alg has whitespace"),

@@ -247,21 +247,8 @@ def test_the_npm_package_takes_a_region(region: Region, expected: str) -> None:
     there = TokenPairBuilder(
         app_id="a", intercom=builder.intercom, salesforce=builder.salesforce, region=region, clock=lambda: 1_700_000_000
     )
-    settings = npm_settings(there.build_settings(42))
-    assert settings["region"] == expected
-    assert "api_base" not in settings
-    assert settings["user_id"] == "42"
-
-
-@pytest.mark.parametrize("call", ["boot", "update"])
-def test_boot_and_update_of_the_npm_package_need_api_base(call: Any) -> None:
-    settings = {"app_id": "a", "api_base": "https://api-iam.eu.intercom.io"}
-    assert npm_settings(settings, call=call) == settings
-
-
-def test_the_npm_package_has_no_other_call() -> None:
-    with pytest.raises(ConfigurationError, match="call: expected"):
-        npm_settings({"app_id": "a"}, call="shutdown")  # type: ignore[arg-type]
+    settings = there.build_settings(42)
+    assert npm_settings(settings) == {**settings, "region": expected}
 
 
 def test_the_npm_package_takes_no_other_address() -> None:

@@ -22,9 +22,10 @@ DOCS = Path(__file__).parents[1] / "docs"
 SOURCE = DOCS.parent / "src"
 PUBLIC = sorted(
     ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
-    for path in SOURCE.rglob("*.py")
+    for path in (SOURCE / "fin_messenger_auth").rglob("*.py")
     if re.search(r"^__all__ = ", path.read_text(encoding="utf-8"), re.MULTILINE)
 )
+PLUGIN = "fin_messenger_auth_pytest"
 DIRECTIVE = re.compile(r"^\.\. (?:auto(?:class|function|data|exception)|py:data):: ([\w.]+)", re.MULTILINE)
 VARIABLE = re.compile(r"\b(?:(?:INTERCOM|SALESFORCE)_[A-Z0-9_]*[A-Z0-9]|MESSENGER_ON_\w+|FIN_MESSENGER_WIDGET_BASE)\b")
 
@@ -48,7 +49,7 @@ def page(generated: Any, name: str) -> str:
     return text
 
 
-@pytest.mark.parametrize("module", PUBLIC)
+@pytest.mark.parametrize("module", [*PUBLIC, PLUGIN])
 def test_all_is_sorted_and_everything_in_it_is_documented(generated: Any, module: str) -> None:
     public = import_module(module).__all__
 
@@ -61,7 +62,7 @@ def test_all_is_sorted_and_everything_in_it_is_documented(generated: Any, module
 
 
 def test_every_module_with_public_names_is_in_the_list(generated: Any) -> None:
-    assert sorted(re.findall(r"\(api/([\w.]+)\.md\)", page(generated, "api"))) == PUBLIC
+    assert sorted(re.findall(r"\(api/([\w.]+)\.md\)", page(generated, "api"))) == [*PUBLIC, PLUGIN]
 
 
 def test_every_command_with_every_option_is_documented(generated: Any) -> None:

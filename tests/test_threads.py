@@ -214,6 +214,18 @@ def test_calls_that_hang_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     wait_until(lambda: sync_page(signer)[1] == "signed")
 
 
+def test_an_error_that_comes_after_the_time_out_is_not_counted_twice() -> None:
+    service = Service()
+    signer = in_thread(service, threads=1, timeout=0.1)
+    with service.hanging():
+        for _ in range(threads.FAILURES - 1):
+            assert sync_page(signer)[1] == "There was no signature within 0.1 seconds."
+        service.error = ValueError("no")
+    wait_until(lambda: service.now == 0)
+    service.error = None
+    assert sync_page(signer)[1] == "signed"
+
+
 def test_there_are_never_more_calls_than_connections_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "PROBES", 4)
     service = Service()

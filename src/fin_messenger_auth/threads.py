@@ -124,25 +124,20 @@ class ThreadedSigner(Sealed):
         Raises:
             SigningError: There was none in time, the service is paused, or too many calls wait.
         """
-        from asyncio import get_running_loop  # noqa: PLC0415 - 25 ms that a synchronous application need not pay
+        import asyncio  # noqa: PLC0415 - 25 ms that a synchronous application need not pay
 
-        loop, pool = get_running_loop(), self._pool()
-        done = loop.create_future()
-
-        def wake() -> None:
-            if not done.done():
-                done.set_result(None)
+        loop, done, pool = asyncio.get_running_loop(), asyncio.Event(), self._pool()
 
         def tell() -> None:
             with suppress(RuntimeError):  # the loop is closed, and nobody waits
-                loop.call_soon_threadsafe(wake)
+                loop.call_soon_threadsafe(done.set)
 
         call = pool.submit(signing_input, tell)
-        deadline = loop.call_later(call.patience, wake)
         try:
-            await done
+            with suppress(TimeoutError):
+                async with asyncio.timeout(call.patience):
+                    await done.wait()
         finally:
-            deadline.cancel()
             pool.leave(call)
         return call.outcome()
 

@@ -1,4 +1,4 @@
-"""``bench.million`` finds a token that is wrong, and finds none here."""
+"""``tests.tools.million`` finds a token that is wrong, and finds none here."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from bench import million
 from fin_messenger_auth import TokenPair
 from fin_messenger_auth.testing import throwaway_environ
+from tests.tools import million
 
 ENVIRON = throwaway_environ()
 PAIRS = 1_600

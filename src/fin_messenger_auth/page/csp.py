@@ -76,35 +76,19 @@ def strict_policy(
     if not isinstance(also, Mapping | None):
         raise ConfigurationError(f"also: expected a mapping of directives to sources, got {type(also).__name__}.")
     for directive, more in (also or {}).items():
-        allowed = directives.setdefault(directive, [])
-        allowed.extend(_checked_sources(directive, more))
-        if len(allowed) > 1 and "'none'" in allowed:
-            allowed.remove("'none'")  # it counts only where it stands alone
+        if not _DIRECTIVE.fullmatch(str(directive)):
+            raise ConfigurationError("also: expected a directive such as img-src.")
+        given = more if isinstance(more, Collection) and not isinstance(more, str) else [None]
+        if not all(isinstance(each, str) and _SOURCE.fullmatch(each) for each in given):
+            raise ConfigurationError(f"{directive}: expected a list of sources without whitespace, ',' and ';'.")
+        allowed = [*directives.get(directive, ()), *more]
+        # 'none' counts only where it stands alone
+        directives[directive] = [each for each in allowed if each != "'none'"] or allowed
     return "; ".join(f"{directive} {' '.join(sources)}" for directive, sources in directives.items())
 
 
-def _checked_sources(directive: str, sources: Collection[str]) -> Collection[str]:
-    if not _DIRECTIVE.fullmatch(str(directive)):
-        raise ConfigurationError("also: expected a directive such as img-src.")
-    if isinstance(sources, str) or not isinstance(sources, Collection) or not all(map(_is_source, sources)):
-        raise ConfigurationError(f"{directive}: expected a list of sources without whitespace, ',' and ';'.")
-    return sources
-
-
-def _is_source(source: object) -> bool:
-    return isinstance(source, str) and _SOURCE.fullmatch(source) is not None
-
-
 def checked_nonce(nonce: object) -> str:
-    """Return ``nonce`` as a string for an attribute and for the policy.
-
-    Args:
-        nonce: The nonce of this response; a lazy object, as Django's, is evaluated.
-
-    Raises:
-        ConfigurationError: It is not a base64 string of three characters or more (Content Security Policy Level 3
-            §2.3.1), or looks like a stringified null.
-    """
+    """Return ``nonce`` as a string, also a lazy one, if it is a base64 string (Content Security Policy §2.3.1)."""
     text = str(nonce)
     if not (isinstance(nonce, str) and _NONCE.fullmatch(text)) or is_lost(text):
         raise ConfigurationError(

@@ -15,11 +15,7 @@ LOOPBACK = r"http://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?"
 
 
 def development_widget() -> tuple[str, str] | None:
-    """Return the base and the origin of the sandbox's widget; ``None`` if the variable is not set.
-
-    Raises:
-        ConfigurationError: It is set to something other than an address of this machine.
-    """
+    """Return the base and the origin of the sandbox's widget; ``None`` if the variable is not set."""
     base = os.environ.get(VARIABLE, "")
     if not base.strip():
         return None

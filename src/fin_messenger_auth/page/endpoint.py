@@ -113,14 +113,12 @@ def is_same_origin(headers: Mapping[str, str], host: str) -> bool:
 
 
 def _made(builder: TokenPairBuilder, user: object, made: dict[str, Any]) -> SettingsResponse:
-    if "user_id" in made:
-        return SettingsResponse(200, made)
-    return SettingsResponse(401 if builder.identify(user) is None else 503, made)
+    return SettingsResponse(200 if "user_id" in made else 401 if builder.identify(user) is None else 503, made)
 
 
 def _failed(
     builder: TokenPairBuilder, error: SigningError, extra: Mapping[str, Any] | None, public: PublicSettings
 ) -> SettingsResponse:
     log_error("Signing failed, so the response is 503: %s", error, error)
-    anonymous = replace(builder, identify=lambda _user: None)
-    return SettingsResponse(503, anonymous.build_settings(None, extra=extra, **public))
+    nobody = replace(builder, identify=lambda _user: None).build_settings(None, extra=extra, **public)
+    return SettingsResponse(503, nobody)

@@ -10,7 +10,7 @@ import re
 from binascii import b2a_base64
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.hashes import SHA256, Hash  # loaded already, as hashlib is not
 
@@ -118,7 +118,7 @@ def render_renewal(module_url: str, endpoint: str, *, nonce: object = None) -> S
     """
     module, fetched = configured_string(module_url, "module_url"), configured_string(endpoint, "endpoint")
     start = f"import{{startMessenger}}from{script_json(module)};startMessenger({script_json(fetched)});"
-    return _element(start, nonce, "module")
+    return _element(start, nonce, ' type="module"')
 
 
 def renewal_module() -> os.PathLike[str]:
@@ -138,42 +138,31 @@ def cookie_names(app_id: object) -> tuple[str, ...]:
 
 
 @masked
-def npm_settings(
-    settings: Mapping[str, Any], *, call: Literal["Intercom", "boot", "update"] = "Intercom"
-) -> dict[str, Any]:
-    """Return ``settings`` as one function of the npm package ``@intercom/messenger-js-sdk`` takes them.
+def npm_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``settings`` for the initialiser ``Intercom`` of the npm package ``@intercom/messenger-js-sdk``.
 
-    The initialiser ``Intercom`` overwrites ``api_base`` with the one of its own ``region``, which is the United States
-    if left out; ``boot`` and ``update`` pass ``api_base`` on, and would make a custom attribute of ``region``.
+    The initialiser overwrites ``api_base`` with the one of its own ``region``, which is the United States if left out.
+    The package's ``boot`` and ``update`` take the settings as they are; ``region`` would be a custom attribute there.
 
     Args:
         settings: What ``build_settings`` returned.
-        call: The function of the package that gets the result.
 
     Raises:
-        ConfigurationError: ``api_base`` matches no known region; ``call`` is another function.
+        ConfigurationError: ``api_base`` matches no known region.
     """
     if not isinstance(settings, Mapping):
         raise ConfigurationError(f"settings: expected a mapping, got {type(settings).__name__}.")
-    if call not in ("Intercom", "boot", "update"):
-        raise ConfigurationError("call: expected Intercom, boot or update.")
-    if call != "Intercom":
-        return dict(settings)
-    regions = {api_base: region for region, api_base in API_BASES.items() if region != "au"}
-    region = regions.get(str(settings.get("api_base")))
-    if region is None:
-        raise ConfigurationError(
-            "api_base matches no known region; the npm package supports no other.", "region-unknown"
-        )
-    return {"region": region, **{name: value for name, value in settings.items() if name != "api_base"}}
+    for region, api_base in API_BASES.items():
+        if api_base == settings.get("api_base"):
+            return {**settings, "region": region}
+    raise ConfigurationError("api_base matches no known region; the npm package supports no other.", "region-unknown")
 
 
 def _script(function: str, nonce: object, *arguments: object) -> Snippet:
     return _element(f"{_source()}.{function}({','.join(map(script_json, arguments))});", nonce)
 
 
-def _element(script: str, nonce: object, kind: str | None = None) -> Snippet:
-    attributes = f' type="{kind}"' if kind else ""
+def _element(script: str, nonce: object, attributes: str = "") -> Snippet:
     if nonce is not None:
         attributes += f' nonce="{checked_nonce(nonce)}"'
     return Snippet(f"<script{attributes}>{script}</script>")

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from fin_messenger_auth.errors import amasked, masked
 from fin_messenger_auth.signers import AsyncSigner, Signer
 
-from .examination import PARALLEL, PARALLEL_MESSAGES, Durations, Examination, Hung, Raised, flat
+from .examination import PARALLEL, PARALLEL_MESSAGES, Durations, Examination, Hung, caught, flat
 
 PATIENCE = 30.0
 """Seconds after which a call counts as hanging."""
@@ -80,15 +80,10 @@ def examine_sign(examination: Examination) -> None:
 
     def answer(message: bytes) -> object:
         start = time.perf_counter()
-        try:
-            return examination.signer.sign(message)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001 - the report is about whatever it raises
-            return Raised(type(error), error)
-        finally:
-            seconds.append(time.perf_counter() - start)
-            examination.read_properties()
+        signature = caught(lambda: examination.signer.sign(message))
+        seconds.append(time.perf_counter() - start)
+        examination.read_properties()
+        return signature
 
     async def ask(messages: Sequence[bytes]) -> list[object]:
         return [answer(message) for message in messages]
@@ -116,11 +111,9 @@ def _in_threads(answer: Callable[[bytes], object]) -> list[object]:
     try:
         for thread in threads:
             thread.start()
-        for row, thread in enumerate(threads):
-            seen = -1
-            while thread.is_alive() and len(answers[row]) > seen:
-                seen = len(answers[row])
-                thread.join(PATIENCE)
+        deadline = time.monotonic() + PATIENCE
+        for thread in threads:
+            thread.join(max(0, deadline - time.monotonic()))
     finally:
         sys.setswitchinterval(interval)
     hung: list[object] = [Hung(PATIENCE)] * len(PARALLEL_MESSAGES[0])

@@ -101,13 +101,17 @@ class Examination:
         wrong = "" if alg in algorithms else f"alg: expected {' or '.join(algorithms)} with this key, got {alg!r}."
         self._violate(_check_string(alg, "alg") or wrong, "" if kid is None else _check_string(kid, "kid"))
         self._violate(_check_key(signer, verify_with))
-        if self._shows_secret(repr(signer)) or self._shows_secret(str(signer)):
+        shown = caught(lambda: repr(signer) + str(signer))
+        if isinstance(shown, Raised):
+            self._violate(f"repr raises {shown.kind.__name__}.")
+        elif self._shows_secret(str(shown)):
             self._violate("repr shows the secret.")
 
     def read_properties(self) -> None:
         """Read ``alg`` and ``kid`` once more, and remember new values."""
         for name, seen in self._seen.items():
-            value = _read(self.signer, name)
+            value = caught(partial(getattr, self.signer, name))
+            value = Raised(value.kind) if isinstance(value, Raised) else value  # equal to another of its kind
             if not any(type(value) is type(known) and value == known for known in seen):
                 seen.append(value)
 
@@ -206,6 +210,16 @@ class Examination:
         return "PRIVATE KEY-----" in shown or (self._secret is not None and repr(self._secret)[2:-1] in shown)
 
 
+def caught(call: Callable[[], object]) -> object:
+    """Return what a call returns, or what it raises: the report is about that, whatever it is."""
+    try:
+        return call()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - see above
+        return Raised(type(error), error)
+
+
 def flat(rows: Iterable[Iterable[_T]]) -> list[_T]:
     """Return the items of all rows."""
     return list(chain.from_iterable(rows))
@@ -241,15 +255,6 @@ def _verifier(
             algorithms, diagnose = salesforce.ALGORITHMS, partial(diagnose_rsa, key=verify_with)
     known = {alg: JWSRegistry(algorithms=[alg]).get_alg(alg) for alg in algorithms}
     return algorithms, lambda alg, message, signature: known[alg].verify(message, signature, key), diagnose
-
-
-def _read(signer: object, name: str) -> object:
-    try:
-        return getattr(signer, name)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001 - the report is about whatever it raises
-        return Raised(type(error))
 
 
 def _check_string(value: object, name: str) -> str:

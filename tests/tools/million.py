@@ -1,4 +1,4 @@
-"""A million pairs by one builder, each verified and each its own user's: ``python -m bench.million``, from the root.
+"""A million pairs by one builder, each verified and each its own user's: ``python -m tests.tools.million``.
 
 A quarter each over threads, forked processes with threads in them, spawned processes, and tasks of an event loop. All
 but the spawned ones, which cannot inherit it, use the same builder. It is verified with ``hmac`` and ``cryptography``
@@ -131,7 +131,7 @@ def run(pairs: int, environ: Mapping[str, str]) -> Iterator[tuple[str, int, int,
 
 def main(arguments: list[str]) -> int:
     """Print what each way made, and return 1 if anything is wrong."""
-    parser = argparse.ArgumentParser(prog="python -m bench.million", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.tools.million", description=__doc__)
     parser.add_argument("--pairs", type=int, default=1_000_000)
     asked = parser.parse_args(arguments)
     made = failed = 0
