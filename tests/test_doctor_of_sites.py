@@ -307,8 +307,9 @@ def test_a_directory_without_a_certificate_is_no_newer_upload(site: Site) -> Non
         "<script>window.intercomSettings={app_id:'" + "\\" * 100_001 + "</script>",
         "<script>app_id" + "={/*" * 30_000 + "</script>",
         '{"app_id":' * 50_000,
+        "<script>app_id; f({a: 1 b})</script>",
     ],
-    ids=["lists", "objects", "expressions", "backslashes", "comments", "JSON"],
+    ids=["lists", "objects", "expressions", "backslashes", "comments", "JSON", "elsewhere"],
 )
 def test_a_hostile_page_is_read_quickly_and_without_a_traceback(document: str) -> None:
     assert settings_in_page(document) == []

@@ -147,6 +147,17 @@ def test_a_subclass_that_lies_is_read_once() -> None:
     assert claims(user) == claims(user)
 
 
+def test_attributes_read_like_a_dict() -> None:
+    attributes = user_of({"plan": "pro", "tags": ["a"]}, {}).attributes
+
+    assert repr(attributes) == "{'plan': 'pro', 'tags': ['a']}"
+    assert (len(attributes), list(attributes), "plan" in attributes) == (2, ["plan", "tags"], True)
+    assert {**attributes} == dict(attributes.items()) == {"plan": "pro", "tags": ["a"]}
+    assert pickle.loads(pickle.dumps(attributes)) == attributes
+    with pytest.raises(KeyError):
+        attributes["trial"]
+
+
 COPIES: dict[str, Callable[[MessengerUser], MessengerUser]] = {
     "copy": copy.copy,
     "deepcopy": copy.deepcopy,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -25,6 +26,8 @@ _QUOTES = "\"'`"
 
 # What null, a missing value or an anonymous user becomes when it is converted to a string, in lower case.
 _LOST = frozenset({"", "none", "null", "undefined", "nan", "nil", "anonymoususer", "[object object]"})
+
+_surrogate_in = re.compile("[\ud800-\udfff]").search
 
 _INVISIBLE_LETTERS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"  # printable to Python, blank to everybody
 
@@ -51,10 +54,10 @@ class Frozen:
         raise AttributeError(f"{type(self).__name__} is immutable; {name} cannot be deleted.")
 
     def __copy__(self, _memo: object = None) -> Self:
-        """Return the object itself."""
+        """Return the object itself, as a method that a lazy object passes on, and so is resolved once."""
         return self
 
-    __deepcopy__ = __copy__
+    __deepcopy__ = _itself = __copy__
 
 
 def configured_string(value: object, name: str) -> str:
@@ -64,7 +67,7 @@ def configured_string(value: object, name: str) -> str:
     plain = str.__str__(value[:])
     if not plain.strip():
         raise ConfigurationError(f"{name} is blank.", "value-blank")
-    if not _is_unicode(plain):
+    if _surrogate_in(plain):
         raise ConfigurationError(f"{name} contains bytes that are not UTF-8.")
     if is_wrapped(plain):
         raise ConfigurationError(
@@ -109,7 +112,7 @@ def json_value(value: object, name: str) -> Any:  # noqa: ANN401 - JSON is what 
 def json_string(value: str, name: str) -> str:
     """Return a string as a plain ``str``: what :func:`json_value` does with one, but faster."""
     plain = str.__str__(value[:])
-    if not _is_unicode(plain):
+    if _surrogate_in(plain):
         raise InvalidClaimError(name, "the string contains a lone surrogate, which UTF-8 cannot encode.")
     return plain
 
@@ -124,6 +127,12 @@ def json_items(values: object, name: str) -> list[tuple[str, object]]:
         raise
     except Exception as error:
         raise _unreadable(name) from error
+
+
+def _key(key: object, name: str) -> str:
+    if not isinstance(key, str):
+        raise InvalidClaimError(name, f"expected names of type str, got {type(key).__name__}.")
+    return json_string(key, name)
 
 
 def read_json(document: str | bytes) -> Any:  # noqa: ANN401 - any JSON
@@ -238,7 +247,7 @@ class _Copy:
 
     def mapping(self, value: Mapping[object, object]) -> dict[str, Any]:
         self.enter(len(value))
-        plain = {_key(key, self.name): self.of(item) for key, item in value.items()}
+        plain = {key: self.of(item) for key, item in json_items(value, self.name)}
         self.depth -= 1
         return plain
 
@@ -274,22 +283,8 @@ _CONVERSIONS: tuple[tuple[type | tuple[type, ...], Callable[[_Copy, Any], Any]],
 )
 
 
-def _key(key: object, name: str) -> str:
-    if not isinstance(key, str):
-        raise InvalidClaimError(name, f"expected names of type str, got {type(key).__name__}.")
-    return json_string(key, name)
-
-
 def _unreadable(name: str) -> InvalidClaimError:
     return InvalidClaimError(name, "the value cannot be converted to JSON; convert it to plain Python values first.")
-
-
-def _is_unicode(text: str) -> bool:
-    if text.isascii():
-        return True
-    with suppress(UnicodeEncodeError):
-        return bool(text.encode())
-    return False
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What both minters have in common: a signer and a lifetime, checked at start-up, and claims that are signed."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import timedelta
@@ -17,7 +18,7 @@ RECOMMENDED_LIFETIME = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Minter:
+class Minter(ABC):
     """Makes the token of one platform."""
 
     token: ClassVar[str]
@@ -34,6 +35,7 @@ class Minter:
         check_signer_for(self.token, self.signer, self.algorithms, kid_required=self.kid_required)
         fill(self, "seconds", whole_seconds(self.lifetime, self.token))
 
+    @abstractmethod
     def claims(self, user: MessengerUser, now: int) -> dict[str, Any]:
         """Return the claims for ``user``: pure, the same for the same arguments.
 
@@ -41,7 +43,7 @@ class Minter:
             user: The signed-in user.
             now: The time, in Unix seconds.
         """
-        raise NotImplementedError
+        ...
 
     def mint(self, user: MessengerUser, now: int) -> str:
         """Return the token for ``user``: the claims, signed.

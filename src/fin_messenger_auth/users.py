@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from types import NoneType
-from typing import Any, NoReturn, Self, TypeGuard
+from typing import Any, NoReturn, TypeGuard
 from uuid import UUID
 
 from .errors import FinMessengerAuthWarning, InvalidClaimError, masked, warn
@@ -30,16 +30,8 @@ MAX_STRING_LENGTH = 255  # characters in the value of a custom attribute
 _REGISTERED_CLAIMS = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})  # RFC 7519 §4.1
 
 
-class _Value(Frozen):
-    __slots__ = ()
-
-    def _itself(self) -> Self:
-        """Return the object itself; a lazy object passes the call on, and so is resolved once."""
-        return self
-
-
 @dataclass(frozen=True, slots=True, init=False)
-class Company(_Value):
+class Company(Frozen):
     """The company that the user belongs to, signed into ``intercom_user_jwt``.
 
     Args:
@@ -81,7 +73,7 @@ class Company(_Value):
 
 
 @dataclass(frozen=True, slots=True, init=False)
-class MessengerUser(_Value):
+class MessengerUser(Frozen):
     """The signed-in user. Everything here is signed, so the visitor cannot change it.
 
     On hand-off to Salesforce agents see all of it: pass what they need and no more. It is immutable: nothing done to
@@ -136,7 +128,7 @@ class MessengerUser(_Value):
             email=_string(email, "email"),
             name=_string(name, "name"),
             phone=_string(phone, "phone"),
-            created_at=_unix_seconds(created_at, "created_at"),
+            created_at=None if created_at is None else _unix_seconds(created_at, "created_at"),
             company=_company(company),
             attributes=_attributes(attributes, RESERVED_NAMES, MAX_ATTRIBUTES),
             salesforce_subject=None if subject is None else _identifier(subject, "salesforce_subject"),
@@ -188,7 +180,7 @@ def identify(user: Any) -> MessengerUser | None:  # noqa: ANN401 - every framewo
 
 def resolved(user: MessengerUser) -> MessengerUser:
     """Return the user behind a lazy object, read once, so that it cannot change between the two tokens."""
-    return user._itself()  # noqa: SLF001 - of this module
+    return user._itself()  # noqa: SLF001 - of a base
 
 
 def _is_authenticated(user: Any) -> bool:  # noqa: ANN401 - every framework has its own user
@@ -248,24 +240,29 @@ def _string(value: object, claim: str) -> str | None:
     return json_string(value, claim)
 
 
-def _unix_seconds(value: object, claim: str) -> int | None:
+def _unix_seconds(value: object, claim: str) -> int:
     plain = json_value(value, claim)
-    if not (plain is None or type(plain) is int):
+    if type(plain) is not int:
         raise InvalidClaimError(claim, f"expected Unix seconds or an aware datetime, got {type(value).__name__}.")
     return plain
 
 
 def _company(value: object) -> Company | None:
     if isinstance(value, Company):
-        return value._itself()  # noqa: SLF001 - of this module
+        return value._itself()  # noqa: SLF001 - of a base
     if isinstance(value, NoneType):
         return None
     raise InvalidClaimError("company", f"expected a Company, got {type(value).__name__}.")
 
 
+_NO_ATTRIBUTES = FrozenMapping({})
+
+
 def _attributes(values: object, reserved: frozenset[str], limit: int) -> FrozenMapping:
+    if values is None:
+        return _NO_ATTRIBUTES
     plain: dict[str, Any] = {}
-    for name, value in json_items({} if values is None else values, "attributes"):
+    for name, value in json_items(values, "attributes"):
         if name in reserved:
             raise InvalidClaimError(name, "the name is reserved; rename the attribute.", "claim-reserved")
         plain[name] = json_value(value, name)

@@ -14,6 +14,7 @@ import pytest
 from fin_messenger_auth.testing import decode
 from tests.attempts import FOREIGN, attempts
 from tests.conftest import Program
+from tests.django_project import run
 from tests.projects import COMMANDS, Project, framework_of, free_port, make, post, running, sign_in, started
 
 for package in ("csp", "hijack", "impersonate", "fastapi_cli"):
@@ -153,3 +154,13 @@ def test_a_cache_in_front_of_the_site_keeps_nothing_personal(site: Site, cache: 
     assert len(files) >= 2
     personal = [b"eyJ", b'"user_id":', SIGN_OUT_SCRIPT.encode()]
     assert [each for each in personal if any(each in file for file in files)] == []
+
+
+@pytest.mark.parametrize("command", ["flask run", "fastapi run", "uvicorn"])  # Django's: test_django
+def test_no_server_starts_without_secrets(command: str, tmp_path: Path) -> None:
+    project = make(framework_of(command), tmp_path)
+    arguments = COMMANDS[command].format(port=free_port()).split()
+    done = run(project.directory, *arguments)
+
+    assert done.returncode != 0
+    assert "INTERCOM_APP_ID and INTERCOM_MESSENGER_SECRET must be set." in done.stdout + done.stderr
