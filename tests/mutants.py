@@ -41,7 +41,7 @@ FIRST = {
     "errors": "environment users",
     "json_values": "users frozen settings one_rule_of_ids",
     "keys": "keys",
-    "variables": "environment",
+    "variables": "environment signers_by_name",
     "pem": "signers",
     "signers": "signers minters",
     "jws": "jws",
@@ -51,7 +51,7 @@ FIRST = {
     "intercom": "minters",
     "salesforce": "minters",
     "settings": "settings",
-    "environment": "environment",
+    "environment": "environment signers_by_name",
     "pair": "pair async outages",
 }
 # And what survives those, on all of these.
@@ -161,6 +161,7 @@ def main() -> int:
         "--seed", type=int, default=time.time_ns() // 10**9 // 86_400, help="default: a new one each day"
     )
     parser.add_argument("--modules", nargs="*", default=list(FIRST), help="of the core (default: all)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="at a time (default: %(default)s)")
     parser.add_argument("--first", action="store_true", help="run only the tests that are about the changed module")
     arguments = parser.parse_args()
     drawn = [mutant for module in arguments.modules for mutant in mutants_of(module)]
@@ -169,7 +170,7 @@ def main() -> int:
     for module in SHARED.split():
         importlib.import_module(module)
     with TemporaryDirectory() as directory:
-        free = [Path(directory, str(number)) for number in range(os.cpu_count() or 1)]
+        free = [Path(directory, str(number)) for number in range(arguments.jobs)]
         for copy in free:
             shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "__pycache__", "_build", "node_modules"))
         if start("keys", source_of("keys"), free[0], 0, [FIRST["keys"].split()]) and os.wait()[1]:
