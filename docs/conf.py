@@ -36,9 +36,10 @@ napoleon_custom_sections = [("Warns", "Raises")]
 # What other projects document: their inventories cannot be had where the site is built without a network.
 nitpick_ignore_regex = [
     ("py:.*", r"(collections|cryptography|datetime|os|pathlib|rsa|types|typing|uuid|hashlib|argparse)\..*"),
-    ("py:.*", r"(dataclasses|flask|starlette)\..*"),
+    ("py:.*", r"(dataclasses|fastapi|flask|starlette)\..*"),
     ("py:.*", r"(Any|Callable|Collection|Mapping|Sequence|Self|Unpack|UUID|datetime|timedelta|function|optional)"),
     ("py:.*", r"(Region|Identify|OnSigningError|KeySource|VerifyingKey|MaskedBytes)"),
+    ("py:class", r"fin_messenger_auth\.contrib\.visit\..*"),
     ("py:.*", r"(RSAPublicKey|RSAPrivateKey|Certificate|Path)"),
 ]
 

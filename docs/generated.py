@@ -16,6 +16,7 @@ from typing import Any
 from bench.report import RESULTS, Report
 from fin_messenger_auth import cli, errors, variables
 from fin_messenger_auth.diagnosis import CATALOGUE, Finding
+from fin_messenger_auth.onboarding import KeyDirectory, salesforce_steps
 
 DOCS = Path(__file__).parent
 GENERATED = DOCS / "_generated"
@@ -226,6 +227,13 @@ def write_compatibility() -> None:
     _write(GENERATED / "compatibility.md", "\n".join([*lines, ""]))
 
 
+def write_salesforce_steps() -> None:
+    """Write what is left to do in Salesforce, with the tutorial's values."""
+    directory = KeyDirectory(Path("keys"), kid="WebAppKey1", alg="RS256", encrypted=False)
+    steps = salesforce_steps(directory, issuer="https://acme.example")
+    _write(GENERATED / "salesforce_steps.md", "".join(f"{number}. {step}\n" for number, step in enumerate(steps, 1)))
+
+
 def write_performance() -> None:
     """Write what performance.md includes, from the committed summary of the last run of the bench."""
     for name, text in Report.from_summary(RESULTS.read_text("utf-8")).pages().items():
@@ -235,5 +243,5 @@ def write_performance() -> None:
 def write_pages() -> None:
     """Write every page that comes from the source."""
     writers = [write_api, write_commands, write_compatibility, write_errors, write_findings, write_performance]
-    for write in (*writers, write_variables):
+    for write in (*writers, write_salesforce_steps, write_variables):
         write()

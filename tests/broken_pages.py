@@ -139,6 +139,7 @@ def hexadecimal(site: Site) -> None:
     page(signed_with(bytes.fromhex("ab" * 32)))(site)
 
 
+ALPINE = "<!-- Alpine --><script>let a = 1</script><div x-data='{app_id: 1}'></div>"
 NO_JWT, NO_IDENTITY, NOBODY = (JWT,), (IDENTITY,), ("user_id", JWT, IDENTITY)
 
 BROKEN_PAGES = [
@@ -161,7 +162,7 @@ BROKEN_PAGES = [
     case(
         "a block of JSON that is none",
         "page-broken",
-        document("<script type='application/json'>{'app_id': 1}</script>"),
+        document("<script type='application/json'>{'app_id': '&amp;'}</script>"),
     ),
     case("a quote in a name", "page-broken", document(script("intercomSettings = {app_id: 'abc', name: 'O'Brien'}"))),
     case("a newline in a name", "page-broken", document(script("intercomSettings = {app_id: 'abc', name: 'Ada\nL'}"))),
@@ -339,7 +340,7 @@ HEALTHY_PAGES = [
     case(
         "an attribute of Alpine",
         "",
-        form(lambda text: f"<div x-data='{{app_id: 1}}'></div>{script(f'intercomSettings = {text}')}"),
+        form(lambda text: ALPINE + script(f"intercomSettings = {text}")),
     ),
     case("a block of JSON", "", form(lambda text: f"<script type='application/json'>{text}</script>")),
     case("JSON.parse", "", form(lambda text: script(f"intercomSettings = JSON.parse('{text}')"))),

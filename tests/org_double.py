@@ -1,7 +1,7 @@
 """A double of an org's messaging service, over real HTTP on loopback, that refuses as the platform does.
 
 It rests on Salesforce's documentation of the access-token endpoint and on field reports of its refusals, not on
-a recording: ``docs/how-to/find-out-why-guests.md`` lists which behaviour rests on what. It can also replay a
+a recording: ``docs/reference/guarantees.md`` lists which behaviour rests on what. It can also replay a
 recorded transcript.
 """
 

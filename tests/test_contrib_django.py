@@ -16,6 +16,7 @@ from django.core import checks
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.template import engines
 from django.test import Client, override_settings
+from django.test.utils import override_script_prefix
 from django.urls import include, path
 from django.utils.translation import gettext_lazy
 
@@ -164,7 +165,7 @@ def test_a_streamed_page_counts_as_one_with_tokens() -> None:
     assert get("/streamed")["Cache-Control"] == "private, no-store"
 
 
-@pytest.mark.parametrize("mark", ["hijack_history", "_impersonate"])
+@pytest.mark.parametrize("mark", ["hijack_history", "_impersonate", "loginas_from_user"])
 def test_an_impersonated_user_has_no_tokens(mark: str) -> None:
     assert "eyJ" not in get("/", marks=mark).text
     assert get("/messenger/settings", marks=mark).status_code == 401
@@ -214,6 +215,60 @@ def test_the_renewal_script() -> None:
 
     assert answer["Content-Type"] == "text/javascript"
     assert re.search(r"export\{\w+ as startMessenger\}", answer.text)
+
+
+def test_a_site_can_be_without_the_messenger(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in throwaway_environ():
+        monkeypatch.delenv(name)
+    with override_settings(FIN_MESSENGER={"ENABLED": False}):
+        assert get("/").text == ""
+        assert get("/messenger/settings").status_code == get("/messenger/renewal.js").status_code == 404
+        assert not get("/sign-out").cookies
+        assert ids(include_deployment_checks=True) == set()
+
+
+def test_behind_a_proxy_that_ends_tls() -> None:
+    with override_settings(SECURE_PROXY_SSL_HEADER=("HTTP_X_FORWARDED_PROTO", "https")):
+        told = Client().get("/sign-out", headers={"X-Forwarded-Proto": "https"}).cookies["fin_messenger_signed_out"]
+    assert told["secure"]
+    assert not Client().get("/sign-out").cookies["fin_messenger_signed_out"]["secure"]
+
+
+@pytest.mark.parametrize(("trusted", "status"), [(True, 200), (False, 403)], ids=["trusted", "not"])
+def test_behind_a_proxy_that_changes_the_host(*, trusted: bool, status: int) -> None:
+    headers = {"Origin": "https://shop.example", "X-Forwarded-Host": "shop.example", "X-Test-User": "42"}
+    with override_settings(USE_X_FORWARDED_HOST=trusted, ALLOWED_HOSTS=["shop.example", "testserver"]):
+        assert Client().get("/messenger/settings", headers=headers).status_code == status
+
+
+def test_a_site_under_a_prefix() -> None:
+    with override_script_prefix("/at/shop/"):
+        page = get("/")
+
+    assert 'from"/at/shop/messenger/renewal.js";startMessenger("/at/shop/messenger/settings")' in page.text
+
+
+def overtaking(get_response: Any) -> Any:
+    def middleware(request: Any) -> Any:
+        response = get_response(request)
+        response["Cache-Control"] = "public, max-age=60"
+        return response
+
+    return middleware
+
+
+def test_as_the_first_middleware_it_has_the_last_word() -> None:
+    messenger = f"{APP}.middleware.FinMessengerMiddleware"
+    with override_settings(MIDDLEWARE=[messenger, f"{__name__}.overtaking", f"{__name__}.sign_in"]):
+        assert get("/")["Cache-Control"] == "private, no-store"
+        assert get("/messenger/settings")["Cache-Control"] == "private, no-store"
+
+
+def test_a_head_request_gets_the_headers_alone() -> None:
+    answer = Client().head("/messenger/settings", headers={"X-Test-User": "42"})
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer["Cache-Control"] == "private, no-store"
 
 
 def test_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import json
 import warnings
+from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from fin_messenger_auth.diagnosis import check_certificate, check_jwk, check_key_file, check_private_key, check_secret
+from fin_messenger_auth.diagnosis import (
+    check_certificate,
+    check_jwk,
+    check_jwks,
+    check_key_file,
+    check_private_key,
+    check_secret,
+    check_upload,
+    run_checks,
+)
 from fin_messenger_auth.errors import FinMessengerAuthError, FinMessengerAuthWarning
 from fin_messenger_auth.keys import StringKeySource
 from fin_messenger_auth.onboarding import certificate_pem
@@ -112,3 +123,23 @@ def test_no_finding_holds_a_key_or_a_secret() -> None:
         text = repr(case.find())
         assert body not in text
         assert SECRET not in text
+
+
+LARGE: dict[str, list[dict[str, Any]]] = {
+    "empty": [{} for _ in range(33_000)],
+    "with a kid": [{"kid": str(number)} for number in range(6_000)],
+    "with an alg": [{"alg": number} for number in range(8_000)],
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_a_key_set_of_99_kilobytes_has_few_findings(name: str, tmp_path: Path) -> None:
+    document = json.dumps({"keys": LARGE[name]}, separators=(",", ":")).encode()
+    (tmp_path / "jwk.json").write_bytes(document)
+    assert 80_000 < len(document) < 110_000
+    for found in (
+        check_upload(document),
+        check_jwks(document),
+        run_checks({}, uploaded=document, key_directory=tmp_path),
+    ):
+        assert 0 < len(found) < 20

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import threading
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from fin_messenger_auth.onboarding import make_key_directory
 from fin_messenger_auth.page import strict_policy
 from tests.broken_pages import BROKEN_PAGES, HEALTHY_PAGES
 from tests.broken_setups import Setup
-from tests.broken_sites import BROKEN_SITES, HEALTHY_SITES, MUST_NOT_BE_PRINTED, Site, SiteCase, by_hand, snippet
+from tests.broken_sites import BROKEN_SITES, HEALTHY_SITES, MUST_NOT_BE_PRINTED, Site, SiteCase, by_hand, page, snippet
 from tests.broken_tokens import ISSUER, SECRET
 
 BROKEN, HEALTHY = [*BROKEN_SITES, *BROKEN_PAGES], [*HEALTHY_SITES, *HEALTHY_PAGES]
@@ -85,6 +86,9 @@ def test_the_first_line_names_the_fault(
         assert first_line(output, site) == FIRST_LINES[str(case)]
     assert status == int("✗" in output)
     assert not MUST_NOT_BE_PRINTED.search(output)
+    if site.environ.get("SALESFORCE_KEY_ID"):
+        assert "--kid KID" not in output
+        assert "--private-key FILE" not in output
     assert SECRET not in output
 
 
@@ -135,6 +139,58 @@ def test_a_replaced_key_is_one_finding_with_both_ways_out(
     assert site.environ["SALESFORCE_KEY_ID"] in output
     assert "restore the old key" in output
     assert "set SALESFORCE_KEY_ID=NEW" in output
+
+
+FIXED_BY_ITS_COMMANDS = (
+    *(
+        "no x5c uploaded",
+        "no alg uploaded",
+        "x5c with PEM lines",
+        "certificate of another key",
+        "a certificate uploaded",
+    ),
+    *("an older certificate uploaded", "an expired certificate", "a certificate of nine days", "UTF-16 uploaded"),
+    *("an array uploaded", "x5c as a string", "another key uploaded"),
+)
+
+
+@pytest.mark.parametrize("name", FIXED_BY_ITS_COMMANDS)
+def test_the_commands_of_a_fix_can_be_run_as_they_stand(
+    name: str, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [case] = [each for each in BROKEN if each.name == name]
+    case.change(site)
+    monkeypatch.chdir(tmp_path)
+    _, output = doctor(site, monkeypatch, capsys)
+    fix = next(line for line in output.splitlines() if "→" in line)
+    for command in re.findall(r"`fin-messenger-auth ([^`]+)`", fix):
+        arguments, _, target = command.partition(" > ")
+        assert main(shlex.split(arguments)) == 0
+        (tmp_path / target).write_text(capsys.readouterr().out)
+    site.environ |= dict(re.findall(r"set (SALESFORCE_KEY_ID)=(\w+)", fix))
+    site.document, site.options = "", ["--issuer", ISSUER]
+    page()(site)
+    site.upload((tmp_path / "jwk.json").read_text())
+    status, output = doctor(site, monkeypatch, capsys)
+    assert (status, first_code(output)) == (0, ""), output
+
+
+@pytest.mark.filterwarnings("ignore::fin_messenger_auth.FinMessengerAuthWarning")
+def test_a_fix_is_a_whole_setting(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kid = site.environ["SALESFORCE_KEY_ID"]
+    for changed, setting in (
+        ({"SALESFORCE_AUDIENCE": "https://acme.my.salesforce.com"}, "https://acme.my.salesforce-scrt.com,"),
+        ({"SALESFORCE_AUDIENCE": "acme.my.salesforce-scrt.com"}, "https://acme.my.salesforce-scrt.com,"),
+        ({"SALESFORCE_ISSUER": f"{ISSUER}/"}, f"Set SALESFORCE_ISSUER={ISSUER},"),
+        ({"SALESFORCE_KEY_ID": "WebAppKey1"}, f"Set SALESFORCE_KEY_ID={kid},"),
+    ):
+        healthy = dict(site.environ)
+        site.environ.update(changed)
+        page()(site)
+        assert setting in doctor(site, monkeypatch, capsys)[1]
+        site.environ = healthy
 
 
 def test_fin_ai_gives_the_advice_on_fin_and_nothing_else(
@@ -307,8 +363,9 @@ def test_a_directory_without_a_certificate_is_no_newer_upload(site: Site) -> Non
         "<script>window.intercomSettings={app_id:'" + "\\" * 100_001 + "</script>",
         "<script>app_id" + "={/*" * 30_000 + "</script>",
         '{"app_id":' * 50_000,
+        "<script>app_id; f({a: 1 b})</script>",
     ],
-    ids=["lists", "objects", "expressions", "backslashes", "comments", "JSON"],
+    ids=["lists", "objects", "expressions", "backslashes", "comments", "JSON", "elsewhere"],
 )
 def test_a_hostile_page_is_read_quickly_and_without_a_traceback(document: str) -> None:
     assert settings_in_page(document) == []

@@ -158,6 +158,9 @@ def test_a_server_that_drips_is_left_at_the_deadline(
     with ThreadingHTTPServer(("127.0.0.1", 0), Drip) as server:
         threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         assert "no answer within" in first_line(capsys, "--page", f"http://127.0.0.1:{server.server_port}/")
+        for waiting in [each for each in threading.enumerate() if each.name == http_client.THREAD]:
+            waiting.join(10)  # it gives up at the next byte
+            assert not waiting.is_alive()
         stop.set()
         server.shutdown()
 

@@ -130,3 +130,15 @@ def test_only_what_attests_and_publishes_has_an_identity() -> None:
     for job in with_identity.values():  # they run nothing of the repository
         assert "checkout" not in job
         assert "run:" not in job
+
+
+@pytest.mark.parametrize("page", ["SECURITY.md", "docs/explanation/threat-model.md"])
+def test_every_promise_names_a_test_that_exists(page: str) -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)((?:::\w+)+)`", (ROOT / page).read_text("utf-8"))
+
+    assert len(named) >= 9
+    for file, path in named:
+        source = (ROOT / file).read_text("utf-8")
+        *classes, function = path.strip(":").split("::")
+        assert re.search(rf"^ *(?:async )?def {function}\(", source, re.MULTILINE), f"{file}{path}"
+        assert all(f"class {each}:" in source for each in classes), f"{file}{path}"

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -61,21 +62,28 @@ def kms_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         "SERVICES": "kms",
         "TMPDIR": str(directory),
     }
-    with (directory / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "ministack"], env=environ, cwd=directory, stdout=log, stderr=log
-        )
-    try:
-        _wait_for(port, process)
+    with running(["ministack"], port, directory, environ):
         yield port
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+@contextmanager
+def running(
+    command: Sequence[str], port: int, directory: Path, environ: dict[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a module that serves on a port, in a directory, where it leaves its log."""
+    with (directory / "log").open("wb") as log:
+        server = subprocess.Popen([sys.executable, "-m", *command], env=environ, cwd=directory, stdout=log, stderr=log)
+        try:
+            _wait_for(port, server, directory / "log")
+            yield server
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     for _ in range(600):
-        assert process.poll() is None, "the server ended before it listened"
+        assert process.poll() is None, f"the server ended before it listened: {log.read_text()[-2000:]}"
         with socket.socket() as probe:
             if probe.connect_ex((HOST, port)) == 0:
                 return

@@ -294,7 +294,7 @@ def test_a_service_that_sends_a_byte_now_and_then_holds_a_page_for_the_time_out_
     start = time.monotonic()
     with pytest.raises(SigningError, match=r"^There was no signature within 1 seconds\.$"):
         in_thread(signer, timeout=1.0).sign(b"message")
-    assert time.monotonic() - start < 1.3
+    assert time.monotonic() - start < 5, "the service would send for ten seconds"
 
 
 def test_a_fault_at_start_up_is_an_unavailable_key(wire: Any, key_id: str) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 from fin_messenger_auth.testing import throwaway_rsa_key
 
-from .conftest import HOST, PIN, TOKEN, _wait_for, free_port
+from .conftest import HOST, PIN, TOKEN, free_port, running
 from .doubles import aws_kms, serving, write_certificate
 from .test_pkcs11 import Administrator, administrator  # noqa: F401 - a fixture
 
@@ -61,30 +61,10 @@ def gunicorn(directory: Path, signer: str, **environ: str) -> Iterator[int]:
     """Serve the application on a port: loaded and warmed up in the parent, then forked into four workers."""
     (directory / "pages.py").write_text(APPLICATION.format(signer=dedent(signer)))
     port = free_port()
-    options = [
-        "--preload",
-        "--workers",
-        str(WORKERS),
-        "--worker-class",
-        "gthread",
-        "--threads",
-        "4",
-        "--pythonpath",
-        str(directory),
-    ]
-    with (directory / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", *options, "--bind", f"{HOST}:{port}", "pages:application"],
-            env=os.environ | environ,
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            _wait_for(port, server)
-            yield port
-        finally:
-            server.terminate()
-            server.wait(20)
+    command = ["gunicorn", "--preload", "--workers", str(WORKERS), "--worker-class", "gthread", "--threads", "4"]
+    command += ["--pythonpath", str(directory), "--bind", f"{HOST}:{port}", "pages:application"]
+    with running(command, port, directory, os.environ | environ):
+        yield port
 
 
 def visit(port: int) -> Counter[str]:

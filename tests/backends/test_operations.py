@@ -23,7 +23,7 @@ from fin_messenger_auth import KeyUnavailableError
 from fin_messenger_auth.backends.aws_kms import AWSKMSSigner
 from fin_messenger_auth.testing import throwaway_environ, throwaway_rsa_key
 
-from .conftest import HOST, PIN, TOKEN, _wait_for, free_port
+from .conftest import HOST, PIN, TOKEN, free_port, running
 from .doubles import aws_kms, serving
 from .test_from_environment import installed  # noqa: F401 - the names of the signers
 from .test_pkcs11 import administrator  # noqa: F401 - a fixture
@@ -191,15 +191,9 @@ def test_the_workers_of_uvicorn_sign(environ: dict[str, str], tmp_path: Path) ->
     pytest.importorskip("uvicorn")
     (tmp_path / "pages.py").write_text(UVICORN)
     port = free_port()
-    command = [sys.executable, "-m", "uvicorn", "--workers", "2", "--host", HOST, "--port", str(port)]
-    with (tmp_path / "log").open("wb") as log:
-        server = subprocess.Popen([*command, "pages:application"], env=environ, stdout=log, stderr=log)
-        try:
-            _wait_for(port, server)
-            answers = [page(port) for _ in range(50)]
-        finally:
-            server.terminate()
-            server.wait(20)
+    command = ["uvicorn", "--workers", "2", "--host", HOST, "--port", str(port), "pages:application"]
+    with running(command, port, tmp_path, environ) as server:
+        answers = [page(port) for _ in range(50)]
     assert {answer.split()[1] for answer in answers} == {"throwaway"}
     assert str(server.pid) not in {answer.split()[0] for answer in answers}
 
@@ -254,15 +248,9 @@ def test_the_start_up_hook_of_gunicorn_signs_and_the_workers_inherit_its_builder
     (tmp_path / "gunicorn.conf.py").write_text(GUNICORN)
     (tmp_path / "pages.py").write_text(PAGES)
     port = free_port()
-    command = [sys.executable, "-m", "gunicorn", *preload, "--workers", "2", "--bind", f"{HOST}:{port}"]
-    with (tmp_path / "log").open("wb") as log:
-        server = subprocess.Popen([*command, "pages:application"], env=environ, cwd=tmp_path, stdout=log, stderr=log)
-        try:
-            _wait_for(port, server)
-            answers = [page(port) for _ in range(50)]
-        finally:
-            server.terminate()
-            server.wait(20)
+    command = ["gunicorn", *preload, "--workers", "2", "--bind", f"{HOST}:{port}", "pages:application"]
+    with running(command, port, tmp_path, environ) as server:
+        answers = [page(port) for _ in range(50)]
     assert {answer.split()[1] for answer in answers} == {"throwaway"}
     assert str(server.pid) not in {answer.split()[0] for answer in answers}
 
@@ -278,8 +266,7 @@ def test_workers_that_gunicorn_replaces_at_sighup_have_the_new_keys_unless_these
     del variables["SALESFORCE_KEY_ID"]
     variables |= {"SALESFORCE_KEY_ID_FILE": str(key_id), "SALESFORCE_PRIVATE_KEY_FILE": str(pem)}
     port = free_port()
-    command = [sys.executable, "-m", "gunicorn", "--workers", "1", "--bind", f"{HOST}:{port}", "pages:application"]
-    environ = os.environ | variables
+    command = ["gunicorn", "--workers", "1", "--bind", f"{HOST}:{port}", "pages:application"]
 
     def reloaded(before: str) -> str:
         """Replace the worker, and return the page of the new one."""
@@ -290,18 +277,12 @@ def test_workers_that_gunicorn_replaces_at_sighup_have_the_new_keys_unless_these
             time.sleep(0.05)
         return after
 
-    with (tmp_path / "log").open("wb") as log:
-        server = subprocess.Popen(command, env=environ, cwd=tmp_path, stdout=log, stderr=log)
-        try:
-            _wait_for(port, server)
-            pages = [page(port)]
-            key_id.write_text("key-2")
-            pages.append(reloaded(pages[-1]))
-            key_id.write_text("'key-3'")
-            pages.append(reloaded(pages[-1]))
-        finally:
-            server.terminate()
-            server.wait(20)
+    with running(command, port, tmp_path, os.environ | variables) as server:
+        pages = [page(port)]
+        key_id.write_text("key-2")
+        pages.append(reloaded(pages[-1]))
+        key_id.write_text("'key-3'")
+        pages.append(reloaded(pages[-1]))
     assert [each.split()[1] for each in pages] == ["key-1", "key-2", "key-2"]
     assert "The new keys are not used; the old ones still are. SALESFORCE_KEY_ID_FILE" in (tmp_path / "log").read_text()
 

@@ -25,7 +25,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make(tmp_path_factory.mktemp("project"))
 
 
-@pytest.fixture(scope="module", params=["wsgi", "asgi"])
+@pytest.fixture(scope="module", params=["asgi"])  # under WSGI: test_start_commands
 def site(request: pytest.FixtureRequest, project: Path) -> Iterator[Served]:
     with served(project, request.param, INTERCOM_TOKEN_LIFETIME="4") as each:
         yield each

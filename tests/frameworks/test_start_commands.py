@@ -14,6 +14,7 @@ import pytest
 from fin_messenger_auth.testing import decode
 from tests.attempts import FOREIGN, attempts
 from tests.conftest import Program
+from tests.django_project import run
 from tests.projects import COMMANDS, Project, framework_of, free_port, make, post, running, sign_in, started
 
 for package in ("csp", "hijack", "impersonate", "fastapi_cli"):
@@ -115,6 +116,14 @@ def test_from_sign_in_to_the_next_user(site: Site) -> None:
         assert "Set-Cookie" not in script.headers
 
 
+def test_the_next_user_in_the_same_browser_without_a_sign_out(site: Site) -> None:
+    with httpx.Client(base_url=site.url, timeout=30) as client:
+        for name, user in (("ada", site.project.ada), ("grace", site.project.grace)):
+            sign_in(client, name)
+            assert user_in(client.get("")) == user
+            assert client.get(SETTINGS).json()["user_id"] == user
+
+
 def test_every_attempt_without_a_session_is_refused(site: Site) -> None:
     with httpx.Client(base_url=site.url, timeout=30) as client:
         refused = {
@@ -153,3 +162,13 @@ def test_a_cache_in_front_of_the_site_keeps_nothing_personal(site: Site, cache: 
     assert len(files) >= 2
     personal = [b"eyJ", b'"user_id":', SIGN_OUT_SCRIPT.encode()]
     assert [each for each in personal if any(each in file for file in files)] == []
+
+
+@pytest.mark.parametrize("command", ["flask run", "fastapi run", "uvicorn"])  # Django's: test_django
+def test_no_server_starts_without_secrets(command: str, tmp_path: Path) -> None:
+    project = make(framework_of(command), tmp_path)
+    arguments = COMMANDS[command].format(port=free_port()).split()
+    done = run(project.directory, *arguments)
+
+    assert done.returncode != 0
+    assert "INTERCOM_APP_ID and INTERCOM_MESSENGER_SECRET must be set." in done.stdout + done.stderr

@@ -63,6 +63,8 @@ class AWSKMSSigner(RemoteKey):
     pointed at another key at any time, while ``kid`` stays what it was and Salesforce takes every token
     for forged. So an alias is refused.
 
+    Its attributes are those of :class:`.RemoteKey`: ``alg``, ``kid`` and ``public_key``.
+
     Args:
         key_id: The key's id or ARN.
         kid: The key id for the header: exactly the ``kid`` of the uploaded JWK.

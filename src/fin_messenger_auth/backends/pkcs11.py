@@ -46,6 +46,8 @@ class PKCS11Signer(RemoteKey):
     Threads take turns, in all signers of a process together, because python-pkcs11 tells the module to
     expect one thread at a time. So nothing else in the process may use the module while this signs.
 
+    Its attributes are those of :class:`.RemoteKey`: ``alg``, ``kid`` and ``public_key``.
+
     Args:
         module: The path of the HSM's PKCS#11 module, a shared library.
         token: The label of the token that holds the key.

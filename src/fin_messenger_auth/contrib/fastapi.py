@@ -71,7 +71,8 @@ class FinMessenger:
         self.settings: Callable[..., Coroutine[Any, Any, dict[str, Any]]] = settings
         self.snippet: Callable[..., Coroutine[Any, Any, Snippet]] = snippet
         self.router: APIRouter = APIRouter(prefix=self.prefix, include_in_schema=False)
-        self.router.get("/renewal.js")(_renewal_script)
+        script = partial(FileResponse, renewal_module(), headers=SCRIPT_HEADERS)
+        self.router.add_route(f"{self.prefix}/renewal.js", lambda _request: script())
         self.router.get("/settings")(fresh_settings)
         if app is not None:
             self.init_app(app)
@@ -137,7 +138,3 @@ def _visit(request: Request) -> Visit:
     if visit is None:
         raise ConfigurationError("The application has no Messenger: call init_app(app) at start-up.")
     return visit
-
-
-async def _renewal_script() -> FileResponse:
-    return FileResponse(renewal_module(), headers=SCRIPT_HEADERS)

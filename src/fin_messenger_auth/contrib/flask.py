@@ -1,7 +1,7 @@
 """The Messenger in a Flask site: ``{{ fin_messenger() }}`` before ``</body>``, and two routes."""
 
 from collections.abc import Callable
-from dataclasses import KW_ONLY, InitVar, dataclass, field
+from dataclasses import KW_ONLY, InitVar, dataclass
 from functools import partial
 from importlib import import_module, util
 from typing import Any
@@ -51,7 +51,6 @@ class FinMessenger:
     enabled: bool = True
     renewal: bool = True
     url_prefix: str = "/messenger"
-    _builder: TokenPairBuilder = field(init=False)
 
     def __post_init__(self, app: flask.Flask | None) -> None:  # noqa: D105
         if self.user is None and _FLASK_LOGIN is None:
@@ -64,7 +63,7 @@ class FinMessenger:
         """Add the template function, the routes and the headers to ``app``. Raises what the class raises."""
         app.add_template_global(self._scripts, "fin_messenger")
         if self.enabled:
-            self._builder = self.builder or builder_from_env()
+            self._builder: TokenPairBuilder = self.builder or builder_from_env()
             routes = flask.Blueprint("fin_messenger", __name__, url_prefix=self.url_prefix)
             routes.add_url_rule("/settings", "settings", self._fresh_settings)
             script = partial(flask.send_file, renewal_module(), mimetype="text/javascript", max_age=3600)

@@ -26,6 +26,9 @@ from .transcript import redacted
 TIMEOUT_SECONDS = 10
 """How long to wait for an answer."""
 
+THREAD = "fin-messenger-auth-request"
+"""The name of the thread that waits for an answer."""
+
 _REASONS = {
     TimeoutError: f"no answer within {TIMEOUT_SECONDS} seconds",
     ssl.SSLCertVerificationError: "its TLS certificate cannot be verified; SSL_CERT_FILE can name one of your own",
@@ -156,7 +159,8 @@ def _open(
     answers: SimpleQueue[Answer | NoAnswerError] = SimpleQueue()
     wait = TIMEOUT_SECONDS if seconds is None else seconds
     request = Request(url, data, dict(headers))  # noqa: S310 - checked above
-    Thread(target=lambda: answers.put(_attempt(request, redirects, time.monotonic() + wait)), daemon=True).start()
+    end = time.monotonic() + wait
+    Thread(target=lambda: answers.put(_attempt(request, redirects, end)), name=THREAD, daemon=True).start()
     try:
         answer = answers.get(timeout=wait)
     except Empty:

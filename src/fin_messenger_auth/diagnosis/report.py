@@ -16,7 +16,7 @@ from .findings import Finding, Level
 MARKS = {Level.ERROR: "✗", Level.WARNING: "!", Level.UNCHECKED: "?"}
 """What stands before a finding, most serious first. ``✓`` stands before a check that found nothing."""
 
-_FIRST_CHECKS = ("form", "wrapping", "header", "algorithm", "signature")
+_FIRST_CHECKS = ("form", "wrapping", "algorithm", "signature")
 TOKEN_CHECKS: dict[str, tuple[str, ...]] = {
     INTERCOM: (*_FIRST_CHECKS, "user", "times", "attributes"),
     SALESFORCE: (*_FIRST_CHECKS, "key id", "issuer", "user", "times", "audience"),

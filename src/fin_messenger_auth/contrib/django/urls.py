@@ -30,6 +30,7 @@ def _view(request: Any, respond: Callable[[Any], HttpResponse]) -> HttpResponse:
 
 
 def _fresh_settings(request: Any) -> HttpResponse:
+    request.fin_messenger.is_private = True
     made = settings_response(configured()[1], user_of(request), request.headers, request.get_host())
     return JsonResponse(made.body, status=made.status, headers=made.headers)
 
