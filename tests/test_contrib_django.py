@@ -227,6 +227,20 @@ def test_a_site_can_be_without_the_messenger(monkeypatch: pytest.MonkeyPatch) ->
         assert ids(include_deployment_checks=True) == set()
 
 
+def test_behind_a_proxy_that_ends_tls() -> None:
+    with override_settings(SECURE_PROXY_SSL_HEADER=("HTTP_X_FORWARDED_PROTO", "https")):
+        told = Client().get("/sign-out", headers={"X-Forwarded-Proto": "https"}).cookies["fin_messenger_signed_out"]
+    assert told["secure"]
+    assert not Client().get("/sign-out").cookies["fin_messenger_signed_out"]["secure"]
+
+
+@pytest.mark.parametrize(("trusted", "status"), [(True, 200), (False, 403)], ids=["trusted", "not"])
+def test_behind_a_proxy_that_changes_the_host(*, trusted: bool, status: int) -> None:
+    headers = {"Origin": "https://shop.example", "X-Forwarded-Host": "shop.example", "X-Test-User": "42"}
+    with override_settings(USE_X_FORWARDED_HOST=trusted, ALLOWED_HOSTS=["shop.example", "testserver"]):
+        assert Client().get("/messenger/settings", headers=headers).status_code == status
+
+
 def test_a_site_under_a_prefix() -> None:
     with override_script_prefix("/at/shop/"):
         page = get("/")

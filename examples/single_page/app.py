@@ -38,9 +38,9 @@ def workspaces(builder=None):
 def create_app(builder=None, scripts=FRONT_END / "dist"):
     """Make the site; ``scripts`` is where the bundles are."""
     app = FastAPI(openapi_url=None)
-    app.add_middleware(
-        SessionMiddleware, secret_key=secrets.token_hex(32), same_site="lax"
-    )  # a real site keeps its key
+    key = secrets.token_hex(32)  # a real site keeps its own
+    # The session ends with the browser, so the requests of an open page cannot prolong it.
+    app.add_middleware(SessionMiddleware, secret_key=key, same_site="lax", max_age=None)
     app.mount("/scripts", StaticFiles(directory=scripts))
     builders = workspaces(builder)
     page = (FRONT_END / "index.html").read_text("utf-8")

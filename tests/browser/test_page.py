@@ -282,14 +282,22 @@ def test_another_tab_that_signs_out_shuts_this_one_down(shop: Shop) -> None:
     assert first.evaluate("Object.keys(intercomSettings)") == ["api_base", "app_id"]
 
 
-def test_another_tab_for_another_user_leaves_this_one_to_nobody(shop: Shop) -> None:
+def test_another_tab_for_another_user_closes_this_one(shop: Shop) -> None:
     first = shop.load(42)
     second = shop.tab(7)
     first.wait_for_timeout(100)
-    assert told(first) == [["boot", "42"], ["shutdown", None], ["boot", None]]
+    assert told(first) == [["boot", "42"], ["shutdown", None]]
     assert told(second) == [["shutdown", None], ["boot", "7"]]
     assert MARKER in shop.cookies
     assert second.evaluate("intercomSettings.user_id") == "7"
+
+
+def test_a_page_from_the_history_that_was_closed_before_it_was_shown_is_loaded_again(shop: Shop) -> None:
+    first = shop.load(42)
+    shop.tab(7)
+    first.wait_for_timeout(100)
+    with first.expect_navigation():
+        first.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
 
 
 def test_another_tab_for_the_same_user_changes_nothing(shop: Shop) -> None:

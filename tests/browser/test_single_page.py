@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
+from fin_messenger_auth.testing import throwaway_environ
+from tests.browser.serve import load
+
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
@@ -53,6 +56,19 @@ def test_the_versions_are_those_of_the_tests() -> None:
         json.loads((folder / "package.json").read_text())["dependencies"] for folder in (EXAMPLE, Path(__file__).parent)
     )
     assert wanted == {name: ours[name] for name in wanted}
+
+
+def test_each_workspace_has_variables_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in throwaway_environ().items():
+        monkeypatch.setenv(f"SHOP_{name}", value)
+        if name.startswith("INTERCOM_"):
+            monkeypatch.setenv(f"DESK_{name}", value)
+    monkeypatch.setenv("DESK_SALESFORCE_IDENTITY", "fin-managed")
+    found = load("single_page").workspaces()
+    assert {host: builder.salesforce is None for host, builder in found.items()} == {
+        "shop.localhost": False,
+        "desk.localhost": True,
+    }
 
 
 @pytest.mark.parametrize("path", ["", "npm"], ids=["module", "npm"])

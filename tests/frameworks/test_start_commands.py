@@ -116,6 +116,14 @@ def test_from_sign_in_to_the_next_user(site: Site) -> None:
         assert "Set-Cookie" not in script.headers
 
 
+def test_the_next_user_in_the_same_browser_without_a_sign_out(site: Site) -> None:
+    with httpx.Client(base_url=site.url, timeout=30) as client:
+        for name, user in (("ada", site.project.ada), ("grace", site.project.grace)):
+            sign_in(client, name)
+            assert user_in(client.get("")) == user
+            assert client.get(SETTINGS).json()["user_id"] == user
+
+
 def test_every_attempt_without_a_session_is_refused(site: Site) -> None:
     with httpx.Client(base_url=site.url, timeout=30) as client:
         refused = {

@@ -10,7 +10,7 @@
 const NAME = "fin-messenger-auth";
 
 // What may stay in the settings when nobody is signed in; everything else can say something of a person.
-const DISPLAY = /^(ap(p_id|i_base)|alignment|z_index|language_override|custom_launcher_selector|hide_(default_launcher|notifications)|(vertic|horizont)al_padding|(action|background|link)_color)$/;
+const DISPLAY = /^(ap(p_id|i_base)|alignment|z_index|language_override|custom_launcher_selector|hide_(default_launcher|notifications)|\w+al_padding|(action|background|link)_color)$/;
 
 export const anonymous = (settings) =>
   Object.fromEntries(Object.entries(settings || {}).filter(([name]) => DISPLAY.test(name)));
@@ -127,16 +127,17 @@ function make() {
   // Another tab may have signed out or in, now or while this document slept. An anonymous widget that loads while
   // somebody is signed in elsewhere finds their session: so it is shut down when they leave.
   const check = (event) => {
-    const found = event.data?.[key()] ?? cookie(key()); // the news can be here before the cookie
-    if (!app || !(guest && !found) && isOf(page.who_, found)) return page.wake_?.(event);
-    if (page.who_ || guest && !found) leave(app, true);
-    else if (!page.ask_) return guest = 1;
+    const name = key(), found = event.data?.[name] ?? cookie(name); // the news can be here before the cookie
+    const ended = guest && !found;
+    if (!app || !ended && isOf(page.who_, found)) return page.wake_?.(event);
+    if (page.who_ || ended) leave(app, true);
+    // Some browsers tell that a page from the history is visible before they tell that it is from there.
+    else if (!page.ask_) return event.persisted ? emit_(found, true) : guest = 1;
     if (!emit_(found, event.persisted && !page.ask_)) page.ask_ ? page.ask_() : found || boot(page.settings_, true);
   };
   for (const name of ["pageshow", "visibilitychange", "focus", "online"]) w.addEventListener(name, check);
   try {
-    bell = new BroadcastChannel(NAME);
-    bell.onmessage = check;
+    (bell = new BroadcastChannel(NAME)).onmessage = check;
   } catch { /* not in this frame */ }
   return page;
 }

@@ -61,10 +61,10 @@ export async function startMessenger(source, { widgetBase, api, reload, onChange
       // Nobody confirms that it is still the same person, nor that it is another: no event, and no reload.
       if (page.who_ && left() < 0) {
         lost = page.who_;
-        page.leave(0, true);
-        page.boot(page.settings_, true);
+        page.leave(0, 1);
+        page.boot(page.settings_, 1);
       }
-      wait(Math.min(5e3 * 2 ** failures++, 3e5) * (0.75 + 0.5 * Math.random()));
+      wait(Math.min(5e3 * 2 ** failures++, 3e5) * (0.75 + Math.random() / 2));
     }
   };
 
