@@ -46,6 +46,12 @@ def test_the_article_s_claims_and_nothing_else() -> None:
     }
 
 
+def test_minters_are_told_apart_even_where_they_are_alike() -> None:
+    for first, second in ((IntercomMinter(HMAC), IntercomMinter(HMAC)), (salesforce(), salesforce())):
+        assert first != second
+        assert {first: "first", second: "second"}[second] == "second"
+
+
 def test_everything_that_the_user_is_given_is_signed_for_intercom_only() -> None:
     user = MessengerUser(
         "42",

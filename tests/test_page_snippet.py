@@ -258,8 +258,9 @@ def test_the_npm_package_takes_no_other_address() -> None:
 
 @pytest.mark.parametrize("settings", [None, [1], "app_id"])
 def test_settings_are_a_mapping(settings: Any) -> None:
-    with pytest.raises(ConfigurationError, match="expected a mapping"):
-        render_snippet(settings)
+    for function in (render_snippet, npm_settings):
+        with pytest.raises(ConfigurationError, match="expected a mapping"):
+            function(settings)
 
 
 class TestDevelopment:

@@ -127,6 +127,9 @@ def test_one_clock_read_a_pair(messenger_builder: TokenPairBuilder, messenger_cl
         pytest.param(float("nan"), "outside 2020 to 2100", id="nan"),
         pytest.param(float("inf"), "outside 2020 to 2100", id="infinity"),
         pytest.param(10**400, "outside 2020 to 2100", id="huge"),
+        pytest.param(4_102_444_800, "outside 2020 to 2100", id="2100"),
+        pytest.param(1_577_836_800_000, "got milliseconds", id="2020 in milliseconds"),
+        pytest.param(4_102_444_800_000, "outside 2020 to 2100", id="2100 in milliseconds"),
     ],
 )
 def test_a_clock_that_cannot_be_unix_seconds_is_refused_at_start_up(now: Any, got: str) -> None:
@@ -135,7 +138,7 @@ def test_a_clock_that_cannot_be_unix_seconds_is_refused_at_start_up(now: Any, go
     assert caught.value.code == "clock-wrong"
 
 
-@pytest.mark.parametrize("now", [1_577_836_800, 1_700_000_000.5], ids=["2020", "float"])
+@pytest.mark.parametrize("now", [1_577_836_800, 1_700_000_000.5, 4_102_444_799], ids=["2020", "float", "2099"])
 def test_a_plausible_clock_is_accepted(now: float) -> None:
     assert throwaway_builder(clock=lambda: now).build("42") is not None
 

@@ -31,6 +31,7 @@ from fin_messenger_auth import (
     StringKeySource,
     in_thread,
 )
+from fin_messenger_auth.signers import public_key_of, unwrapped
 from fin_messenger_auth.testing import throwaway_rsa_key, throwaway_secret
 from fin_messenger_auth.testing.throwaway import pem_of
 
@@ -367,3 +368,23 @@ def test_a_key_in_place_of_its_source_is_a_clear_mistake(source: Any) -> None:
         HMACSigner(source)
     assert caught.value.code == "argument-invalid"
     assert "itself" not in str(caught.value)
+
+
+def test_a_signer_is_found_within_those_that_wrap_it() -> None:
+    inner = RSASigner(StringKeySource(PKCS8), kid="k")
+    signer = in_thread(in_thread(inner))
+
+    assert unwrapped(signer) is unwrapped(inner) is inner
+    assert public_key_of(signer) is public_key_of(inner) is inner.public_key
+    assert public_key_of(HMACSigner(StringKeySource(throwaway_secret()))) is None
+
+
+def test_an_attribute_named_signer_that_does_not_sign_is_not_looked_into() -> None:
+    class Signs:
+        alg, kid, signer = "RS256", "k", "the signer of a contract"
+
+        def sign(self, signing_input: bytes, /) -> bytes:
+            return signing_input
+
+    signs = Signs()
+    assert unwrapped(signs) is signs

@@ -6,6 +6,7 @@ import copy
 import enum
 import math
 import uuid
+import warnings
 from collections import OrderedDict
 from dataclasses import FrozenInstanceError, replace
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
@@ -354,6 +355,24 @@ def test_what_intercom_may_drop_is_a_warning_where_it_is_given(attributes: Any, 
     with pytest.warns(FinMessengerAuthWarning, match=said) as caught:
         Company("42", attributes=attributes)
     assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize(("kind", "limit"), [(MessengerUser, 250), (Company, 100)])
+def test_as_many_attributes_as_a_workspace_holds_are_fine(kind: Any, limit: int) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        kind("42", attributes={f"a{n}": n for n in range(limit)})
+    with pytest.warns(FinMessengerAuthWarning, match=f"{limit + 1} attributes: an Intercom workspace holds {limit}"):
+        kind("42", attributes={f"a{n}": n for n in range(limit + 1)})
+
+
+@pytest.mark.parametrize(("name", "value"), [("n" * 190, 1), ("a", "x" * 255)], ids=["name", "value"])
+def test_the_longest_names_and_strings_are_fine(name: str, value: object) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        MessengerUser("42", attributes={name: value})
+    with pytest.warns(FinMessengerAuthWarning, match="190 characters"):
+        MessengerUser("42", attributes={"n" * 191: 1})
 
 
 def test_an_e_mail_address_as_id_is_a_warning_that_does_not_repeat_it() -> None:

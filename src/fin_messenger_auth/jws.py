@@ -97,9 +97,10 @@ def _describe(error: Exception, signer: Signer | AsyncSigner, token: str | None)
 
 
 def _offending_claim(claims: Mapping[str, Any]) -> str:
+    offending = "claims"
     for name, value in claims.items():
         try:
             _claims_json.encode({name: value}).encode()
         except _NOT_JSON:
-            return str(name)
-    return "claims"
+            offending = str(name)
+    return offending

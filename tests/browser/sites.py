@@ -209,7 +209,7 @@ class Site:
         return found
 
 
-def until(tab: Tab, expression: str, expected: object = True, seconds: float = 8) -> None:  # noqa: FBT002
+def until(tab: Tab, expression: str, expected: object = True, seconds: float = 20) -> None:  # noqa: FBT002
     """Wait until an expression has the value."""
     end, found = time.monotonic() + seconds, None
     while True:
