@@ -63,6 +63,12 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, "utf-8")
 
 
+def _embed(page: Path, text: str) -> None:
+    """Put ``text`` into a page, between its markers: readers of the repository see it, too."""
+    before, start, rest = page.read_text("utf-8").partition("<!-- generated -->\n")
+    _write(page, f"{before}{start}{text}{''.join(rest.partition('<!-- end -->')[1:])}")
+
+
 def _markdown(text: str) -> str:
     """Show placeholders as ``[name]``, and what looks like HTML as it stands, outside of code."""
     names = [name for _, name, _, _ in Formatter().parse(text) if name]
@@ -210,7 +216,7 @@ def write_variables() -> None:
     for name, meaning in variables.MEANINGS.items():
         names = f"`{name}`, `{name}_FILE`" if name in variables.IN_FILES else f"`{name}`"
         lines.append(f"{names}\n: {meaning[0].upper()}{meaning[1:]}.\n")
-    _write(GENERATED / "variables.md", "\n".join(lines))
+    _embed(DOCS / "reference" / "variables.md", "\n".join(lines))
 
 
 def write_compatibility() -> None:
@@ -231,7 +237,10 @@ def write_salesforce_steps() -> None:
     """Write what is left to do in Salesforce, with the tutorial's values."""
     directory = KeyDirectory(Path("keys"), kid="WebAppKey1", alg="RS256", encrypted=False)
     steps = salesforce_steps(directory, issuer="https://acme.example")
-    _write(GENERATED / "salesforce_steps.md", "".join(f"{number}. {step}\n" for number, step in enumerate(steps, 1)))
+    _embed(
+        DOCS / "how-to" / "make-the-salesforce-key.md",
+        "".join(f"{number}. {step}\n" for number, step in enumerate(steps, 1)),
+    )
 
 
 def write_performance() -> None:

@@ -316,6 +316,33 @@ BROKEN_PAGES = [
 
 HEALTHY_PAGES = [
     case(
+        "one or the other",
+        "",
+        options("--user", "42", then=written("window.intercomSettings = u ? @ : {app_id: 'abc'}")),
+    ),
+    case(
+        "an anonymous boot after a sign-out",
+        "",
+        written("Intercom('boot', @); out = () => { Intercom('boot', {app_id: 'abc'}) }"),
+    ),
+    case(
+        "comments with examples",
+        "",
+        written("/* {app_id: 'x' 'y'} */\n// intercomSettings = {app_id: YOUR ID}\nintercomSettings = @; a = '/*'"),
+    ),
+    case(
+        "a wildcard in a header",
+        "",
+        written("f({accept: '*/*', a: 'x/*'}); window.intercomSettings = @; g({accept: '*/*'})"),
+    ),
+    case(
+        "another service with an app_id",
+        "",
+        written("f({app_id: 'other', token: 'eyJh.e30.x'}); window.intercomSettings = @; g({appId: '1:2'})"),
+    ),
+    case("braces in an attribute", "", written("window.intercomSettings = @", greeting="Hello {{name}}")),
+    case("an expression of a regular expression", "", written("const quotes = /['\"]/g; window.intercomSettings = @;")),
+    case(
         "React, in an effect",
         "",
         written("useEffect(() => { Intercom('boot', @); return () => Intercom('shutdown') }, [])"),

@@ -184,7 +184,7 @@ def test_no_error_path_leaves_a_planted_value(
             count += 1
             if seen := leaks(left_behind(error)):
                 found.setdefault(f"{name}: {type(error).__name__}", seen)
-            if count % 7 == 0:  # rich takes ten milliseconds for one
+            if count % 8 == 0:  # rich takes ten milliseconds for one
                 tracked += 1
                 for tracker, show in TRACKERS.items():
                     if seen := leaks(show(error)):

@@ -531,6 +531,21 @@ def test_fastapi_takes_one_messenger_for_each_application() -> None:
         for_fastapi.FinMessenger(app, user=lambda: None, builder=throwaway_builder(), prefix="/other")
 
 
+def test_fastapi_beside_a_tool_that_wraps_the_middlewares() -> None:
+    app = FastAPI()
+    build, wrapped = app.build_middleware_stack, []
+
+    def wrapping() -> Any:
+        wrapped.append(True)
+        return build()
+
+    vars(app)["build_middleware_stack"] = wrapping
+    for_fastapi.FinMessenger(app, user=lambda: "42", builder=throwaway_builder())
+    with fastapi_client(app) as client:
+        assert client.get(SETTINGS).json()["user_id"] == "42"
+    assert wrapped == [True]
+
+
 def test_flask_takes_one_messenger_for_each_application() -> None:
     app = flask_site(builder=throwaway_builder())
     with pytest.raises(ValueError, match="already"):

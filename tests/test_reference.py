@@ -26,6 +26,7 @@ PUBLIC = sorted(
     if re.search(r"^__all__ = ", path.read_text(encoding="utf-8"), re.MULTILINE)
 )
 PLUGIN = "fin_messenger_auth_pytest"
+EMBEDDED = ["reference/variables.md", "how-to/make-the-salesforce-key.md"]
 DIRECTIVE = re.compile(r"^\.\. (?:auto(?:class|function|data|exception)|py:data):: ([\w.]+)", re.MULTILINE)
 VARIABLE = re.compile(r"\b(?:(?:INTERCOM|SALESFORCE)_[A-Z0-9_]*[A-Z0-9]|MESSENGER_ON_\w+|FIN_MESSENGER_WIDGET_BASE)\b")
 
@@ -38,7 +39,11 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Any:
         module: Any = import_module("generated")
     finally:
         sys.path.remove(str(DOCS))
-    module.GENERATED = module.DOCS = tmp_path_factory.mktemp("docs")
+    module.DOCS = tmp_path_factory.mktemp("docs")
+    module.GENERATED = module.DOCS / "_generated"
+    for name in EMBEDDED:
+        (module.DOCS / name).parent.mkdir()
+        (module.DOCS / name).write_text((DOCS / name).read_text("utf-8"), "utf-8")
     module.write_pages()
     return module
 
@@ -78,14 +83,15 @@ def test_every_command_with_every_option_is_documented(generated: Any) -> None:
             assert action.help not in {None, "", argparse.SUPPRESS}
 
 
-def test_every_variable_that_the_source_names_is_documented(generated: Any) -> None:
+def test_every_variable_that_the_source_names_is_documented() -> None:
     literals = {
         node.value
         for path in SOURCE.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and VARIABLE.fullmatch(node.value)
     }
-    documented = set(re.findall(r"`([A-Z0-9_]+)`", page(generated, "variables")))
+    _, _, text = (DOCS / "reference" / "variables.md").read_text(encoding="utf-8").partition("<!-- generated -->")
+    documented = set(re.findall(r"`([A-Z0-9_]+)`", text))
 
     assert literals - documented == set()
     assert set(ALL_VARIABLES) == documented
@@ -113,3 +119,9 @@ def test_the_codes_of_each_class_are_those_that_it_carries(generated: Any, code:
 
     _, _, section = page(generated, "errors").partition(f"### {type(problem).__name__}\n")
     assert f"[`{code}`]" in section.partition("### ")[0]
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_what_is_generated_into_a_page_is_up_to_date(generated: Any, name: str) -> None:
+    """The session ``docs`` writes it: commit what it changes."""
+    assert (generated.DOCS / name).read_text("utf-8") == (DOCS / name).read_text("utf-8")

@@ -79,8 +79,9 @@ class FinMessenger:
 
     def init_app(self, app: FastAPI) -> None:
         """Add the routes and the headers to ``app``, before or after its middlewares. Raises what the class raises."""
-        if "build_middleware_stack" in vars(app):
+        if hasattr(app.state, "fin_messenger"):
             raise ConfigurationError("The application has a Messenger already; each workspace needs an app of its own.")
+        app.state.fin_messenger = self
         if self.enabled:
             app.include_router(self.router)
         build = app.build_middleware_stack  # outside all middlewares, so that it sees the cookies that they set

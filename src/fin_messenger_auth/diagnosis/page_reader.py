@@ -24,7 +24,7 @@ MAX_LENGTH = 8_000_000
 
 _MAX_CANDIDATES = 400
 _MAX_DEPTH = 6  # of settings in a JSON document
-_CANDIDATE = re.compile(r"(?:[=(,:]|\breturn)\s*(?=\{|JSON\.parse\()")
+_CANDIDATE = re.compile(r"(?:[=(,:?|&]|\breturn)\s*(?=\{|JSON\.parse\()")
 _PROPERTY = re.compile(r"""intercomSettings(?:\.([A-Za-z_]\w*)|\[\s*["']([^"'\]]+)["']\s*\])\s*=(?!=)""")
 _CALL = re.compile(r"""\bIntercom\(\s*["'](boot|update)["']\s*,\s*$""")
 _ASSIGNMENT = re.compile(r"\bintercomSettings\s*=\s*$")
@@ -35,8 +35,12 @@ _STARTS = re.compile(r"intercomSettings|\bIntercom\(|startMessenger\(|widget\.in
 _CHARSET = re.compile(r"charset=[\"']?([\w-]+)", re.IGNORECASE)
 _MARKS = {BOM_UTF8: "utf-8-sig", BOM_UTF16_LE: "utf-16", BOM_UTF16_BE: "utf-16"}
 _OURS = "fin-messenger-auth"
-_IDS = ("app_id", "appId", INTERCOM, SALESFORCE)
+_TOKENS = (INTERCOM, SALESFORCE)
+_IDS = ("app_id", "appId", *_TOKENS)
 _WINDOW, _SNIPPET = "window.intercomSettings", "snippet"
+_CERTAIN = (_WINDOW, _SNIPPET, "Intercom('boot')", "Intercom('update')", "npm")
+_READ_BY_US = ("app_id", "api_base", "user_id", "email", *_TOKENS)
+_LINE_COMMENT = re.compile(r"^[ \t]*//[^\n]*", re.MULTILINE)
 _ESCAPED = "it is HTML-escaped, with &quot; or &#34; in place of quotes"
 
 
@@ -110,7 +114,11 @@ def read_page(document: str) -> Page:
     parser.feed(document)
     parser.close()
     for _, source in page.scripts:
-        _read_script(page, source)
+        _read_script(page, _without_comments(source))
+    if any(
+        each.source in _CERTAIN and each.names() & {*_IDS[:2]} for each in page.settings
+    ):  # then an app_id elsewhere is another service's
+        page.settings = [each for each in page.settings if each.source in _CERTAIN or each.names() & {*_TOKENS}]
     if not page.instead and any(_STARTS.search(source) for _, source in page.scripts):
         page.instead = "its scripts get them from elsewhere"
     return page
@@ -216,6 +224,23 @@ def _read_script(page: Page, source: str) -> None:
         page.broken = page.broken or "a value with <!-- and <script in it keeps the script from ending"
 
 
+def _without_comments(source: str) -> str:
+    """Return a script with spaces for the comments that are surely some: whole lines, and blocks not within a word."""
+    source = _LINE_COMMENT.sub(lambda found: " " * len(found[0]), source)
+    parts: list[str] = []
+    last, at, end = 0, 0, -1
+    while (at := source.find("/*", at)) >= 0:
+        end = source.find("*/", at + 2) if end < at + 2 else end
+        if end < 0:
+            break
+        if source[max(0, at - 1) : at].strip(" \t\n;{}(,"):
+            at += 2
+        else:
+            parts += [source[last:at], " " * (end + 2 - at)]
+            last = at = end + 2
+    return "".join([*parts, source[last:]])
+
+
 def _opens_comment(source: str) -> bool:
     """Tell whether ``<!--`` and then ``<script`` leave the browser in a script that ``</script>`` does not end."""
     start = source.find("<!--")
@@ -238,7 +263,7 @@ def _are_settings(value: dict[str, Any], origin: str) -> bool:
 def _add(page: Page, value: dict[str, Any], origin: str, *, at_top: bool) -> None:
     unknown = tuple(name for name, each in value.items() if each is UNKNOWN)
     read = PageSettings(origin, {name: each for name, each in value.items() if each is not UNKNOWN}, unknown)
-    if any(isinstance(each, str) and holds_template(each) for each in read.values.values()):
+    if any(holds_template(str(read.values.get(name))) for name in _READ_BY_US):
         page.broken = page.broken or "it holds a template expression that was not rendered"
     if at_top and origin in (_WINDOW, _SNIPPET):
         names = {name for each in page.settings if each.source in (_WINDOW, _SNIPPET) for name in each.names()}
