@@ -139,6 +139,13 @@ def mutants(session: nox.Session) -> None:
     session.run("python", "tests/mutants.py", *(session.posargs or ["--seed", "1"]))
 
 
+@nox.session(tags=["full"])
+def fuzz(session: nox.Session) -> None:
+    """Inputs that no one would write, for half a minute; ``-- --seconds 600`` for longer."""
+    install(session, "fuzz")
+    session.run("python", "tests/fuzz.py", *session.posargs)
+
+
 @nox.session(default=False)
 def pure(session: nox.Session) -> None:
     """The tests that need no fork, signal or other program: what CI runs on Windows and macOS."""
