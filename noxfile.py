@@ -115,7 +115,7 @@ def browser(session: nox.Session) -> None:
 def frameworks(session: nox.Session) -> None:
     """The recipes and the examples, over HTTP."""
     install(session, "recipes")
-    session.run("pytest", "-q", "tests/frameworks", *session.posargs)
+    session.run("pytest", "-q", "-n", "2", "--dist", "loadfile", "tests/frameworks", *session.posargs)
 
 
 @nox.session(tags=["full"])
