@@ -22,6 +22,13 @@ class PageSettings(PublicSettings, total=False):
     extra: Mapping[str, Any] | None
 
 
+def checked_builder(builder: object) -> TokenPairBuilder:
+    """Return the builder that an integration was given, or refuse another object at start-up."""
+    if isinstance(builder, TokenPairBuilder):
+        return builder
+    raise ConfigurationError(f"builder: expected a TokenPairBuilder, got {type(builder).__name__}.")
+
+
 def builder_from_env(prefix: str = "", on_signing_error: OnSigningError | None = None) -> TokenPairBuilder:
     """Read the environment; by default, a page is anonymous where signing fails."""
     is_chosen = on_signing_error or os.environ.get(f"{prefix}MESSENGER_ON_SIGNING_ERROR", "").strip()
