@@ -46,6 +46,7 @@ ALSO = {
     "fin_messenger_auth.diagnosis": [
         "fin_messenger_auth.diagnosis.http_client.Answer",
         "fin_messenger_auth.diagnosis.http_client.NoAnswerError",
+        "fin_messenger_auth.diagnosis.known.Known",
     ],
 }
 """What public functions return or take, and nobody imports."""

@@ -23,7 +23,7 @@ from fin_messenger_auth.errors import (
     problems_of,
     raise_first,
 )
-from fin_messenger_auth.json_values import configured_string, read_json
+from fin_messenger_auth.json_values import configured_string, parse_json
 from fin_messenger_auth.pem import checked_rsa_key
 from fin_messenger_auth.signers import RSA_HASHES
 
@@ -162,14 +162,6 @@ def parse_jwks(document: str | bytes) -> list[dict[str, Any]]:
         expected = f'a JSON object with a list of up to {_MAX_KEYS} JWKs in "keys"'
         raise InvalidKeyError(f"Expected a key set: {expected}.", "jwks-empty")
     return keys
-
-
-def parse_json(document: str | bytes) -> Any:  # noqa: ANN401 - any JSON
-    """Return what a JSON document contains, or ``None`` if it is not valid."""
-    try:
-        return read_json(document)
-    except ValueError:
-        return None
 
 
 def without_dummies(jwk: Mapping[str, Any]) -> dict[str, Any]:
