@@ -23,7 +23,8 @@ from .literal_reader import SPREAD, UNKNOWN, LiteralError, ScriptError, holds_te
 MAX_LENGTH = 8_000_000
 """Characters of a page that are read."""
 
-_EFFORT, _EFFORT_OF_ONE = 4_000_000, 4_000  # characters: of all literals in a page; of one that is short
+# Characters of literals that are read, in a page and in one script, and what even a short literal counts for.
+_EFFORT, _EFFORT_OF_SCRIPT, _EFFORT_OF_ONE = 8_000_000, 2_000_000, 4_000
 _MAX_DEPTH = 6  # of settings in a JSON document
 _CANDIDATE = re.compile(r"(?:[=(,:?|&]|\breturn)\s*(?=\{|JSON\.parse\()")
 _PROPERTY = re.compile(r"""intercomSettings(?:\.([A-Za-z_]\w*)|\[\s*["']([^"'\]]+)["']\s*\])\s*=(?!=)""")
@@ -207,8 +208,8 @@ def _read_script(page: Page, source: str) -> None:
     if not (_STARTS.search(source) or any(each in source for each in _IDS)):
         return
     end = depth = counted = 0
-    ours = _OURS in source
-    for found in takewhile(lambda _: page.effort > 0, _CANDIDATE.finditer(source)):
+    ours, least = _OURS in source, max(0, page.effort - _EFFORT_OF_SCRIPT)
+    for found in takewhile(lambda _: page.effort > least, _CANDIDATE.finditer(source)):
         if found.end() < end:
             continue  # inside an object that was read
         depth += source.count("{", counted, found.start()) - source.count("}", counted, found.start())
@@ -225,9 +226,8 @@ def _read_script(page: Page, source: str) -> None:
             others = {SPREAD: UNKNOWN} if _is_assigned(source, found.end(), after) else {}
             _add(page, {**value, **others}, origin, at_top=depth == 0)
             end = after
-    for found in takewhile(
-        lambda _: page.effort > 0, _PROPERTY.finditer(source)
-    ):  # what is assigned to single properties later
+    # What is assigned to single properties later.
+    for found in takewhile(lambda _: page.effort > least, _PROPERTY.finditer(source)):
         with suppress(ValueError):
             _add(page, {found[1] or found[2]: _read(page, source, found.end())[0]}, _WINDOW, at_top=False)
     if _opens_comment(source.lower()):
