@@ -30,7 +30,8 @@ BROKEN, HEALTHY = [*BROKEN_SITES, *BROKEN_PAGES], [*HEALTHY_SITES, *HEALTHY_PAGE
 
 @pytest.fixture(scope="session")
 def made_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_key_directory(tmp_path_factory.mktemp("keygen") / "keys").path
+    kid = "-Key1"  # one thumbprint in 64 begins with a hyphen, too
+    return make_key_directory(tmp_path_factory.mktemp("keygen") / "keys", kid=kid).path
 
 
 @pytest.fixture
