@@ -115,7 +115,7 @@ def browser(session: nox.Session) -> None:
 def frameworks(session: nox.Session) -> None:
     """The recipes and the examples, over HTTP."""
     install(session, "recipes")
-    session.run("pytest", "-q", "tests/frameworks", *session.posargs)
+    session.run("pytest", "-q", "-n", "2", "--dist", "loadfile", "tests/frameworks", *session.posargs)
 
 
 @nox.session(tags=["full"])
@@ -137,6 +137,13 @@ def mutants(session: nox.Session) -> None:
     """A sample of small changes of the core, of which the tests must notice at least 97 %; two minutes by default."""
     install(session, "mutants")
     session.run("python", "tests/mutants.py", *(session.posargs or ["--seed", "1"]))
+
+
+@nox.session(tags=["full"])
+def fuzz(session: nox.Session) -> None:
+    """Inputs that no one would write, for half a minute; ``-- --seconds 600`` for longer."""
+    install(session, "fuzz")
+    session.run("python", "tests/fuzz.py", *session.posargs)
 
 
 @nox.session(default=False)

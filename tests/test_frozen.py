@@ -260,6 +260,10 @@ def test_a_lazy_company_is_resolved_when_the_user_is_made(lazy: Any) -> None:
 # Integers, and the limits of attributes and settings
 
 
+def test_the_largest_safe_integer_is_that_of_javascript() -> None:
+    assert MAX_SAFE_INTEGER == 9_007_199_254_740_991
+
+
 LARGE: dict[str, Any] = {
     "2^53": MAX_SAFE_INTEGER + 1,
     "-2^53": -MAX_SAFE_INTEGER - 1,

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Never
 
 import pytest
+from starlette.responses import Response
 
 from fin_messenger_auth import (
     ConfigurationError,
@@ -20,6 +21,7 @@ from fin_messenger_auth import (
     in_thread,
 )
 from fin_messenger_auth.cli import main
+from fin_messenger_auth.contrib.visit import Visit
 from fin_messenger_auth.diagnosis.page_reader import decoded
 from fin_messenger_auth.errors import masked
 from fin_messenger_auth.page import is_same_origin, render_sign_out, render_snippet
@@ -211,3 +213,13 @@ def test_a_visitor_who_leaves_the_sandbox_prints_no_traceback(capsys: pytest.Cap
         thread.join()
 
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_no_cache_keeps_the_cookies_of_a_sign_out() -> None:
+    visit, response = Visit({}, is_secure=True), Response()
+    response.headers["Cache-Control"] = "public, max-age=60"
+    visit.signed_out = True
+    visit.complete(response, "app")
+
+    assert len(response.headers.getlist("set-cookie")) == 4
+    assert (response.headers["cache-control"], response.headers["vary"]) == ("private, no-store", "Cookie")

@@ -261,3 +261,10 @@ def test_an_audience_of_another_form_is_a_warning(audience: str) -> None:
 @pytest.mark.parametrize("subdomain", ["acme", "acme--uat.sandbox", "Acme-Dev-ed.develop"])
 def test_audiences_of_every_kind_of_org_are_fine(subdomain: str) -> None:
     assert salesforce(audience=f"https://{subdomain}.my.salesforce-scrt.com").audience
+
+
+@pytest.mark.parametrize("issuer", ["acme ", " acme", "acme\n", "\tacme", 'acme"', '"acme', "acme'", "`acme"])
+def test_whatever_stands_at_one_end_of_an_issuer_is_refused(issuer: str) -> None:
+    with pytest.raises(ConfigurationError, match="around it, which would count as part of it") as caught:
+        salesforce(issuer=issuer)
+    assert caught.value.code == "value-wrapped"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -297,3 +298,10 @@ def test_the_module_s_functions_use_one_builder_from_the_environment(monkeypatch
         verify(asyncio.run(fin_messenger_auth.abuild_settings("42", z_index=1)))
     finally:
         fin_messenger_auth.default_builder.cache_clear()
+
+
+def test_a_builder_shows_its_arguments_and_nothing_that_it_keeps_for_itself() -> None:
+    shown = repr(throwaway_builder())
+
+    assert "app_id='throwaway', intercom=IntercomMinter(" in shown
+    assert not re.search(r", (_\w+|seconds)=", shown)

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from fin_messenger_auth.cli import main
-from fin_messenger_auth.environment import ALL_VARIABLES
 from fin_messenger_auth.sandbox import Verdict, sandbox_from_env
 from fin_messenger_auth.testing import settings_in
+from fin_messenger_auth.variables import ALL_VARIABLES
 
 TUTORIAL = Path(__file__).parents[1] / "docs" / "tutorial"
 TEXT = (TUTORIAL / "first-verified-chat.md").read_text(encoding="utf-8")

@@ -108,7 +108,7 @@ class InvalidClaimError(_Coded, FinMessengerAuthError, ValueError):
 
     def __init__(self, claim: str, message: str, code: str | None = None) -> None:
         super().__init__(f"{claim}: {message}", code)
-        self.args = (claim, message)  # what a pickle passes to this constructor
+        self.args: tuple[Any, ...] = (claim, message)  # what a pickle passes to this constructor
         self.claim: str = claim
 
 

@@ -156,6 +156,14 @@ def read_json(document: str | bytes) -> Any:  # noqa: ANN401 - any JSON
     return read[0]
 
 
+def parse_json(document: str | bytes) -> Any:  # noqa: ANN401 - any JSON
+    """Return what a JSON document contains, or ``None`` if it is not valid."""
+    try:
+        return read_json(document)
+    except ValueError:
+        return None
+
+
 def has_unsafe_integer(value: object) -> bool:
     """Tell whether a plain JSON value contains an integer that a browser would round."""
     if isinstance(value, int):

@@ -15,7 +15,7 @@ from fin_messenger_auth.diagnosis.report import as_json, report, summary
 from fin_messenger_auth.environment import FIN_MANAGED
 from fin_messenger_auth.errors import ConfigurationError
 
-from .verifying import STANDARD_INPUT, add_options, given_secret, read_file
+from .verifying import STANDARD_INPUT, add_options, expected_from, read_file
 
 _HEADER = re.compile(r"[\w-]+\s*:[^\r\n]*")
 _STATUS = (
@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
         page=None if arguments.page is None else _page(arguments),
         user_id=arguments.user,
         audience=arguments.audience,
-        secret=given_secret(arguments),
+        secret=expected_from(arguments).secret,
     )
     if arguments.record:
         try:

@@ -74,4 +74,4 @@ def _completed(each: Finding, reading: Reading) -> str:
     if reading.salesforce_signer is not None:
         option = f"--env --prefix {reading.prefix}" if reading.prefix else "--env"
         fix = fix.replace("--private-key FILE", option)
-    return fix if kid is None else fix.replace("--kid KID", f"--kid {shlex.quote(kid)}")
+    return fix if kid is None else fix.replace("--kid KID", f"--kid={shlex.quote(kid)}")
