@@ -111,12 +111,13 @@ class Page:
 def decoded(body: bytes, content_type: str = "") -> str:
     """Return the text of a page, by its byte order mark or the charset of its ``Content-Type``; UTF-8 without both."""
     if body.startswith(b"\x1f\x8b"):  # saved as it was sent
-        body = zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(body, MAX_LENGTH)
+        with suppress(zlib.error):
+            body = zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(body, MAX_LENGTH)
     charset = next((name for mark, name in _MARKS.items() if body.startswith(mark)), None)
     declared = _CHARSET.search(content_type)
     try:
         return body.decode(charset or (declared[1] if declared else "utf-8"), errors="replace")
-    except LookupError:
+    except (LookupError, UnicodeError):  # UnicodeError: Python's codec "undefined"
         return body.decode(errors="replace")
 
 
