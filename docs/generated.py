@@ -46,6 +46,7 @@ ALSO = {
     "fin_messenger_auth.diagnosis": [
         "fin_messenger_auth.diagnosis.http_client.Answer",
         "fin_messenger_auth.diagnosis.http_client.NoAnswerError",
+        "fin_messenger_auth.diagnosis.known.Known",
     ],
 }
 """What public functions return or take, and nobody imports."""
@@ -238,7 +239,7 @@ def write_salesforce_steps() -> None:
     directory = KeyDirectory(Path("keys"), kid="WebAppKey1", alg="RS256", encrypted=False)
     steps = salesforce_steps(directory, issuer="https://acme.example")
     _embed(
-        DOCS / "how-to" / "make-the-salesforce-key.md",
+        DOCS / "how-to" / "set-up-salesforce.md",
         "".join(f"{number}. {step}\n" for number, step in enumerate(steps, 1)),
     )
 

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
 )
+from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
 from cryptography.x509 import CertificateBuilder, Name, random_serial_number
 
 from fin_messenger_auth.diagnosis import check_certificate, check_jwk, check_jwks, check_private_key, check_secret
@@ -158,6 +159,12 @@ BROKEN = [
     one_certificate(certificate_pem(certificate(OTHER_KEY)), "key-differs"),
     raw_jwk(PEM, "jwk-private"),
     raw_jwk(certificate_pem(CERTIFICATE), "jwk-document"),
+    raw_jwk(CERTIFICATE.public_bytes(Encoding.DER), "jwk-document"),
+    raw_jwk(KEY.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo), "jwk-document"),
+    raw_jwk(KEY.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()), "jwk-private"),
+    raw_jwk(serialize_key_and_certificates(None, KEY, CERTIFICATE, None, NoEncryption()), "jwk-private"),
+    raw_jwk(b"", "jwk-document"),
+    raw_jwk(json.dumps(JWK) + "\n" + json.dumps(JWK), "jwk-document"),
     raw_jwk("{'kty': 'RSA'}", "jwk-document"),
     raw_jwk("[" * 5000, "jwk-document"),
     raw_jwk(json.dumps([JWK]), "jwk-document"),

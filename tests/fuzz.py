@@ -59,6 +59,7 @@ with instrumented():
     )
     from fin_messenger_auth.diagnosis import (
         Client,
+        Document,
         Org,
         check_certificate,
         check_environment,
@@ -296,7 +297,7 @@ def pages(given: Input) -> None:
     for page in (document, f"<script>window.intercomSettings = {{app_id: 'a', {document}</script>"):
         for each in settings_in_page(page):
             json.dumps(each.values, default=repr)  # an expression inside an object has no value
-        check_page(page)
+        check_page(Document(page))
 
 
 class Answering(Client):

@@ -173,6 +173,17 @@ class TestKeysThatExist:
             assert main(argv) == 0
             assert capsys.readouterr().err.count("warning: use of the JWK") == 1
 
+    def test_a_file_that_is_not_there_is_named(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["metadata", str(tmp_path / "md"), "--jwk", "nofile", "--issuer", ISSUER]) == 1
+        assert "nofile cannot be read: No such file" in capsys.readouterr().err
+
+    def test_a_certificate_in_place_of_a_public_key_is_named(
+        self, keys: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        certificate = str(keys / "certificate.pem")
+        assert main(["jwk", "--public-key", certificate, "--certificate", certificate]) == 1
+        assert "Expected a public key, got a certificate" in capsys.readouterr().err
+
     def test_a_private_jwk_is_refused(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (tmp_path / "jwk.json").write_text('{"kty": "RSA", "d": "c2VjcmV0"}')
         assert main(["jwks", str(tmp_path / "jwk.json")]) == 1

@@ -16,7 +16,7 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 from starlette.middleware.sessions import SessionMiddleware
 
-from fin_messenger_auth import ConfigurationError, IntercomMinter, MessengerUser, TokenPairBuilder
+from fin_messenger_auth import ConfigurationError, IntercomMinter, MessengerUser, Reloading, TokenPairBuilder
 from fin_messenger_auth.contrib import fastapi as for_fastapi
 from fin_messenger_auth.contrib import flask as for_flask
 from fin_messenger_auth.contrib.visit import SIGNED_OUT
@@ -407,6 +407,12 @@ def test_a_request_can_be_without_the_messenger(make: Make) -> None:
         sign_in(client)
         assert client.get("/").text == PAGE.partition("{")[0]
         assert client.get(SETTINGS).json() == ANONYMOUS
+
+
+@pytest.mark.parametrize("site", [flask_site, fastapi_site])
+def test_something_that_is_not_a_builder_stops_the_start(site: Callable[..., object]) -> None:
+    with pytest.raises(ConfigurationError, match=r"builder: expected a TokenPairBuilder, got Reloading\."):
+        site(builder=Reloading(throwaway_builder))
 
 
 def test_renewal_can_be_left_out(make: Make) -> None:

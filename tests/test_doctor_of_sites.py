@@ -16,7 +16,7 @@ import pytest
 
 from fin_messenger_auth import render_snippet
 from fin_messenger_auth.cli import main
-from fin_messenger_auth.diagnosis import CATALOGUE, check_page, check_upload, settings_in_page
+from fin_messenger_auth.diagnosis import CATALOGUE, Document, Expected, check_page, check_upload, settings_in_page
 from fin_messenger_auth.diagnosis.literal_reader import read_literal
 from fin_messenger_auth.onboarding import make_key_directory
 from fin_messenger_auth.page import strict_policy
@@ -276,7 +276,7 @@ NONCE = "bm9uY2Utb2YtMTYtYnl0ZXM"
 
 def policy_codes(policy: str, document: str) -> list[str]:
     headers = {"Content-Security-Policy": policy, "Cache-Control": "no-store"}
-    found = check_page(document, headers=headers, secret=SECRET)
+    found = check_page(Document(document, headers), Expected(secret=SECRET.encode()))
     return [each.code for each in found if each.code.startswith("page-")]
 
 
@@ -337,6 +337,12 @@ def test_what_is_not_a_literal_is_refused(text: str) -> None:
 def test_a_policy_in_the_page_counts_too(site: Site) -> None:
     meta = "<meta http-equiv='Content-Security-Policy' content=\"script-src 'none'\">"
     assert policy_codes("img-src 'self'", meta + render_snippet(site.settings)) == ["page-csp"]
+
+
+@pytest.mark.parametrize("repeated", ["Intercom('boot', {app_id: 'a'});", "intercomSettings.user_id = '1';"])
+def test_a_page_that_repeats_itself_is_read_up_to_a_limit(repeated: str) -> None:
+    assert len(settings_in_page(f"<script>{repeated * 50}</script>")) == 50
+    assert 400 < len(settings_in_page(f"<script>{repeated * 5_000}</script>")) < 1_500
 
 
 def test_later_assignments_are_read() -> None:

@@ -165,6 +165,26 @@ def test_a_server_that_drips_is_left_at_the_deadline(
         server.shutdown()
 
 
+def test_redirects_without_an_end_are_given_up() -> None:
+    asked: list[str] = []
+
+    class Further(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(302)
+            self.send_header("Location", f"{self.path}x")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Further) as server:
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+        assert http_client.fetch_page(f"http://127.0.0.1:{server.server_port}/", {}).status == 302
+        server.shutdown()
+    assert asked == [f"/{'x' * hops}" for hops in range(11)]
+
+
 def test_a_certificate_of_ones_own_can_be_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -408,7 +408,7 @@ class TestJWKS:
     def test_what_would_not_work_is_refused(self) -> None:
         with pytest.raises(ConfigurationError, match=r"no keys"):
             onboarding.make_jwks([])
-        with pytest.raises(ConfigurationError, match=r"the same kid"):
+        with pytest.raises(ConfigurationError, match=r"the same kid, \"key-1\";"):
             onboarding.make_jwks([JWK, JWK])
         with pytest.raises(ConfigurationError, match=r"kid of the JWK is missing"):
             onboarding.make_jwks([{"kty": "RSA", "alg": "RS256"}])

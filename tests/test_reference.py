@@ -26,7 +26,7 @@ PUBLIC = sorted(
     if re.search(r"^__all__ = ", path.read_text(encoding="utf-8"), re.MULTILINE)
 )
 PLUGIN = "fin_messenger_auth_pytest"
-EMBEDDED = ["reference/variables.md", "how-to/make-the-salesforce-key.md"]
+EMBEDDED = ["reference/variables.md", "how-to/set-up-salesforce.md"]
 DIRECTIVE = re.compile(r"^\.\. (?:auto(?:class|function|data|exception)|py:data):: ([\w.]+)", re.MULTILINE)
 VARIABLE = re.compile(r"\b(?:(?:INTERCOM|SALESFORCE)_[A-Z0-9_]*[A-Z0-9]|MESSENGER_ON_\w+|FIN_MESSENGER_WIDGET_BASE)\b")
 

@@ -375,7 +375,7 @@ def test_a_signer_is_found_within_those_that_wrap_it() -> None:
     signer = in_thread(in_thread(inner))
 
     assert unwrapped(signer) is unwrapped(inner) is inner
-    assert public_key_of(signer) is public_key_of(inner) is inner.public_key
+    assert public_key_of(signer) is public_key_of(inner) is inner.public_key is signer.public_key
     assert public_key_of(HMACSigner(StringKeySource(throwaway_secret()))) is None
 
 

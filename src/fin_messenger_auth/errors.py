@@ -108,7 +108,7 @@ class InvalidClaimError(_Coded, FinMessengerAuthError, ValueError):
 
     def __init__(self, claim: str, message: str, code: str | None = None) -> None:
         super().__init__(f"{claim}: {message}", code)
-        self.args = (claim, message)  # what a pickle passes to this constructor
+        self.args: tuple[Any, ...] = (claim, message)  # what a pickle passes to this constructor
         self.claim: str = claim
 
 
@@ -211,7 +211,7 @@ def masked(function: Callable[_P, _T]) -> Callable[_P, _T]:
     def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
         try:
             return function(*args, **kwargs)
-        except Exception as error:
+        except BaseException as error:  # also of Ctrl-C, and of a time-out, which cancels the task
             del args, kwargs
             _clear_frames(error)
             raise
@@ -226,7 +226,7 @@ def amasked(function: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, Cor
     async def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
         try:
             return await function(*args, **kwargs)
-        except Exception as error:
+        except BaseException as error:  # also of Ctrl-C, and of a time-out, which cancels the task
             del args, kwargs
             _clear_frames(error)
             raise
@@ -240,18 +240,22 @@ def masked_class(kind: type[_T]) -> type[_T]:
     return kind
 
 
-def _clear_frames(error: BaseException | None) -> None:
-    """Clear the local variables of the frames of this library, in the tracebacks of an error and of its causes."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        traceback = error.__traceback__
+def _clear_frames(error: BaseException) -> None:
+    """Clear the local variables of this library's frames, in the tracebacks of an error, its causes and its group."""
+    found: dict[int, BaseException] = {}
+    todo: list[BaseException | None] = [error]
+    while todo:
+        each = todo.pop()
+        if each is None or id(each) in found:
+            continue
+        found[id(each)] = each
+        traceback = each.__traceback__
         while traceback is not None:
             if _is_ours(traceback.tb_frame):
                 with suppress(RuntimeError):  # it is still running
                     traceback.tb_frame.clear()
             traceback = traceback.tb_next
-        error = error.__cause__ or error.__context__
+        todo += [each.__cause__, each.__context__, *(each.exceptions if isinstance(each, BaseExceptionGroup) else ())]
 
 
 def _is_ours(frame: FrameType) -> bool:

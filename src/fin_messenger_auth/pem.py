@@ -54,8 +54,11 @@ def read_private_key(pem: bytes, password: bytes | None = None) -> RSAPrivateKey
         key = load_pem_private_key(pem, password)
     except TypeError as error:  # how cryptography says that password and encryption do not go together
         if password is None:
-            message = "The private key is encrypted, but no password was given; pass password= or set "
-            raise InvalidKeyError(f"{message} SALESFORCE_PRIVATE_KEY_PASSWORD.", "key-password-missing") from error
+            message = (
+                "The private key is encrypted, but no password was given; set SALESFORCE_PRIVATE_KEY_PASSWORD, "
+                "or with a key file give --password-file."
+            )
+            raise InvalidKeyError(message, "key-password-missing") from error
         message = "A password was given, but the private key is not encrypted; unset the password, or encrypt the key."
         raise InvalidKeyError(message, "key-password-unneeded") from error
     except UnsupportedAlgorithm as error:
@@ -81,6 +84,11 @@ def read_public_key(data: bytes) -> RSAPublicKey:
     """
     if b"PRIVATE KEY-----" in data:
         raise InvalidKeyError("Expected a public key, got a private key.", "argument-invalid")
+    if b"-----BEGIN CERTIFICATE-----" in data:
+        raise InvalidKeyError(
+            "Expected a public key, got a certificate; `openssl x509 -pubkey -noout -in FILE` prints the key in it.",
+            "argument-invalid",
+        )
     load = load_pem_public_key if b"-----BEGIN " in data else load_der_public_key
     try:
         key = load(data)

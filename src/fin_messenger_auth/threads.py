@@ -14,6 +14,9 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from math import inf
 from threading import Condition, Event, Thread
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from .errors import ConfigurationError, SigningError
 from .json_values import fill
@@ -103,6 +106,13 @@ class ThreadedSigner(Sealed):
     def kid(self) -> str | None:
         """The signer's ``kid``."""
         return self.signer.kid
+
+    @property
+    def public_key(self) -> RSAPublicKey:
+        """The signer's ``public_key``; an ``AttributeError`` if it has none."""
+        signer: Any = self.signer
+        key: RSAPublicKey = signer.public_key
+        return key
 
     def sign(self, signing_input: bytes, /) -> bytes:
         """Return the signer's signature.

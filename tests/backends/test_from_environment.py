@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,10 +16,11 @@ from zipfile import ZipFile
 
 import pytest
 
-from fin_messenger_auth import ConfigurationError, KeyUnavailableError, TokenPairBuilder
+from fin_messenger_auth import ConfigurationError, KeyUnavailableError, TokenPairBuilder, default_builder
 from fin_messenger_auth.cli import main
 from fin_messenger_auth.diagnosis import Level, check_environment, run_checks
 from fin_messenger_auth.environment import SIGNERS, read_environment
+from fin_messenger_auth.onboarding import read_jwk
 from fin_messenger_auth.sandbox import sandbox_from_env
 from fin_messenger_auth.signers import public_key_of
 from fin_messenger_auth.testing import acheck_signer, throwaway_environ, throwaway_rsa_key, verify
@@ -99,6 +101,21 @@ def test_settings_certificate_and_jwk(tmp_path: Path, capsys: pytest.CaptureFixt
     assert (jwk["kid"], jwk["alg"]) == ("throwaway", "RS256")
     assert main(["settings", "--user", "42"]) == 0
     assert "salesforce_identity_token" in json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.usefixtures("environ")
+def test_the_renewal_of_a_certificate_in_python() -> None:
+    page = (ROOT / "docs" / "how-to" / "renew-the-certificate.md").read_text("utf-8")
+    [block] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    default_builder.cache_clear()
+    names: dict[str, Any] = {}
+    try:
+        exec(block, names)
+    finally:
+        default_builder.cache_clear()
+
+    assert names["jwk"]["kid"] == "throwaway"
+    assert read_jwk(json.dumps(names["jwk"]).encode())
 
 
 WRONG = [

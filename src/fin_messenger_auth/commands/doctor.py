@@ -15,7 +15,7 @@ from fin_messenger_auth.diagnosis.report import as_json, report, summary
 from fin_messenger_auth.environment import FIN_MANAGED
 from fin_messenger_auth.errors import ConfigurationError
 
-from .verifying import STANDARD_INPUT, add_options, given_secret, read_file
+from .verifying import STANDARD_INPUT, add_options, expected_from, read_file
 
 _HEADER = re.compile(r"[\w-]+\s*:[^\r\n]*")
 _STATUS = (
@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
         page=None if arguments.page is None else _page(arguments),
         user_id=arguments.user,
         audience=arguments.audience,
-        secret=given_secret(arguments),
+        secret=expected_from(arguments).secret,
     )
     if arguments.record:
         try:
@@ -120,7 +120,8 @@ def _looked_at(arguments: argparse.Namespace) -> tuple[list[str], list[str]]:
         (arguments.uploaded, "the upload", "--uploaded FILE"),
         (arguments.key_directory, "the key directory", "KEY_DIRECTORY"),
     ):
-        looked_at += [f"{what} ({given})"] if given else []
+        named = given and ("://" in given or given == STANDARD_INPUT or os.path.exists(given))  # noqa: PTH110
+        looked_at += [f"{what} ({given})" if named else what] if given else []
         missing += [] if given or (fin_managed and what != "your page") else [f"{what}: {how}"]
     return looked_at, missing
 

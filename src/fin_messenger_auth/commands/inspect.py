@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from typing import Any
 
 from fin_messenger_auth import diagnosis
-from fin_messenger_auth.diagnosis.known import known_from
 from fin_messenger_auth.diagnosis.page_reader import decoded
 from fin_messenger_auth.diagnosis.report import as_json, report, summary, token_report
 from fin_messenger_auth.diagnosis.token_checks import check_form, token_name
 from fin_messenger_auth.environment import read_environment
 from fin_messenger_auth.errors import raise_first
 from fin_messenger_auth.intercom import TOKEN as INTERCOM
-from fin_messenger_auth.keys import FileKeySource, read_key
 from fin_messenger_auth.salesforce import TOKEN as SALESFORCE
 
-from .verifying import STANDARD_INPUT, add_options, given_secret, read_file
+from .verifying import STANDARD_INPUT, add_options, expected_from, given_keys, read_file
 
 _MAX_LENGTH = 120  # characters of a claim
 
@@ -45,50 +44,36 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what was found; the answer is no if one finding is an error."""
-    given = decoded(read_file(STANDARD_INPUT)).strip() if arguments.token == STANDARD_INPUT else arguments.token
+    text = decoded(read_file(STANDARD_INPUT)).strip() if arguments.token == STANDARD_INPUT else arguments.token
     reading = read_environment(None if arguments.env else {}, prefix=arguments.prefix)
     if arguments.env:
         raise_first(reading.problems)
-    key = None if arguments.key is None else read_key(FileKeySource(arguments.key))
-    known = known_from(
-        reading,
-        secret=given_secret(arguments),
-        keys=() if key is None else diagnosis.read_verifying_keys(key),
-        issuer=arguments.issuer,
-        audience=arguments.audience,
-    )
-    of_key = [] if key is None else diagnosis.check_key_file(key)
-    if given[:1] in ("<", "{", "["):
-        fin_managed = reading.fin_managed or (not known.keys and SALESFORCE not in given)
-        found = diagnosis.check_page(
-            given,
-            secret=known.secret,
-            keys=known.keys,
-            issuer=known.issuer,
-            audience=known.audience,
-            fin_managed=fin_managed,
-        )
-        findings, about, lines = [*found, *of_key], {}, [report([*found, *of_key])]
+    keys, of_key = given_keys(arguments.key)
+    expected = expected_from(arguments, keys).completed(reading)
+    if text[:1] in ("<", "{", "["):
+        fin_managed = expected.fin_managed or (not expected.keys and SALESFORCE not in text)
+        found = diagnosis.check_page(diagnosis.Document(text), replace(expected, fin_managed=fin_managed))
+        about, lines = {}, [report([*found, *of_key])]
     else:
-        parsed, _ = check_form(given, INTERCOM)
+        parsed, _ = check_form(text, INTERCOM)
         if parsed is not None and not (arguments.secret_file or arguments.key):
             name = token_name(parsed)
         else:
             name = SALESFORCE if arguments.key or (arguments.issuer and not arguments.secret_file) else INTERCOM
-        of_token = (
-            diagnosis.check_intercom_token(given, secret=known.secret)
+        found = (
+            diagnosis.check_intercom_token(text, secret=expected.secret)
             if name == INTERCOM
-            else known.check_salesforce(given)
+            else expected.check_salesforce(text)
         )
         header, claims = (parsed.header, _shortened(parsed.claims)) if parsed else ({}, {})
-        findings, about = [*of_token, *of_key], {"token": name, "header": header, "claims": claims}
+        about = {"token": name, "header": header, "claims": claims}
         shown = [f"header {json.dumps(header)}", f"claims {json.dumps(claims, indent=2)}"] if parsed else []
-        lines = [name, *shown, token_report(name, of_token), report(of_key)]
-    print(
-        as_json(findings, **about)
-        if arguments.json
-        else "\n".join([*filter(None, lines), "", summary(findings)]).lstrip()
-    )
+        lines = [name, *shown, token_report(name, found), report(of_key)]
+    findings = [*found, *of_key]
+    if arguments.json:
+        print(as_json(findings, **about))
+    else:
+        print("\n".join([*filter(None, lines), "", summary(findings)]).lstrip())
     return int(diagnosis.has_errors(findings))
 
 

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from fin_messenger_auth import onboarding
 from fin_messenger_auth.environment import read_salesforce_signer
 from fin_messenger_auth.errors import ConfigurationError
-from fin_messenger_auth.keys import FileKeySource, MaskedBytes, read_key
+from fin_messenger_auth.keys import FileKeySource, MaskedBytes
 from fin_messenger_auth.onboarding.certificate import DEFAULT_DAYS, rsa_key_of
 from fin_messenger_auth.onboarding.jwk import parse_jwk
 from fin_messenger_auth.onboarding.key_directory import KEY_SIZES
 from fin_messenger_auth.onboarding.steps import DEFAULT_ISSUER, checked_issuer
 from fin_messenger_auth.signers import AsyncSigner, RSASigner, Signer, public_key_of, signs_at_once, unwrapped
+
+from .verifying import read_file
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -188,4 +190,4 @@ def _jwk_in(data: MaskedBytes) -> dict[str, Any]:
 
 
 def _read(path: str) -> MaskedBytes:
-    return read_key(FileKeySource(path))
+    return MaskedBytes(read_file(path))

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from fin_messenger_auth import diagnosis
 from fin_messenger_auth.diagnosis.report import report
 from fin_messenger_auth.errors import ConfigurationError
-from fin_messenger_auth.keys import FileKeySource, read_key
 from fin_messenger_auth.page.development import VARIABLE
 
-from .verifying import add_options, given_secret
+from .verifying import add_options, expected_from, given_keys
 
 _LAST_PORT = 65_535
 
@@ -35,17 +33,18 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until interrupted."""
     from fin_messenger_auth.sandbox import SandboxServer, sandbox_from_env  # noqa: PLC0415 - a web server, for here only
 
-    key = None if arguments.key is None else read_key(FileKeySource(arguments.key))
+    keys, findings = given_keys(arguments.key)
+    options = expected_from(arguments, keys)
     sandbox = sandbox_from_env(
         prefix=arguments.prefix,
         kid=arguments.kid,
-        issuer=arguments.issuer,
-        audience=arguments.audience,
-        secret=given_secret(arguments),
-        keys=() if key is None else diagnosis.read_verifying_keys(key),
+        issuer=options.issuer,
+        audience=options.audience,
+        secret=options.secret,
+        keys=keys,
     )
-    if found := [] if key is None else diagnosis.check_key_file(key):
-        print(report(found))
+    if findings:
+        print(report(findings))
     try:
         server = SandboxServer(sandbox, arguments.port)
     except OSError as error:

@@ -6,11 +6,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fin_messenger_auth.diagnosis import Expected, Finding, VerifyingKey, check_key_file, read_verifying_keys
 from fin_messenger_auth.errors import ConfigurationError
-from fin_messenger_auth.keys import FileKeySource, read_key
+from fin_messenger_auth.keys import FileKeySource, read_key, shown_path
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
 STANDARD_INPUT = "-"
 
@@ -23,10 +25,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prefix", default="", metavar="P", help="what stands before each variable's name")
 
 
-def given_secret(arguments: argparse.Namespace) -> bytes | None:
-    """Return the secret of ``--secret-file``, without its final newline."""
+def expected_from(arguments: argparse.Namespace, keys: Sequence[VerifyingKey] = ()) -> Expected:
+    """Return what the options say."""
     path = arguments.secret_file
-    return None if path is None else read_key(FileKeySource(path)).without_line_end()
+    secret = b"" if path is None else read_key(FileKeySource(path)).without_line_end()
+    return Expected(secret=secret, keys=keys, issuer=arguments.issuer, audience=arguments.audience)
+
+
+def given_keys(path: str | None) -> tuple[list[VerifyingKey], list[Finding]]:
+    """Return the keys in the file of ``--key``, if it is given, and what is wrong with it."""
+    if path is None:
+        return [], []
+    document = read_key(FileKeySource(path))
+    return read_verifying_keys(document), check_key_file(document)
 
 
 def read_file(path: str) -> bytes:
@@ -40,4 +51,4 @@ def read_file(path: str) -> bytes:
             return Path(path).read_bytes()
         return sys.stdin.buffer.read() if hasattr(sys.stdin, "buffer") else sys.stdin.read().encode()
     except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from error
+        raise ConfigurationError(f"{shown_path(path)} cannot be read: {error.strerror}.") from error

@@ -14,7 +14,7 @@ from fin_messenger_auth.page import asettings_response, renewal_module
 from fin_messenger_auth.page.snippet import Snippet
 from fin_messenger_auth.pair import TokenPairBuilder
 
-from .visit import SCRIPT_HEADERS, PageSettings, Visit, builder_from_env
+from .visit import SCRIPT_HEADERS, PageSettings, Visit, builder_from_env, checked_builder
 
 __all__ = ["FinMessenger"]
 
@@ -52,7 +52,7 @@ class FinMessenger:
 
     def __post_init__(self, app: FastAPI | None) -> None:  # noqa: D105
         if self.enabled:
-            self._builder = self.builder or builder_from_env()
+            self._builder = checked_builder(self.builder or builder_from_env())
         session_user = Depends(self.user)
 
         async def settings(request: Request, user: Any = session_user) -> dict[str, Any]:

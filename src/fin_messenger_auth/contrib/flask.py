@@ -14,7 +14,7 @@ from fin_messenger_auth.page import renewal_module, settings_response
 from fin_messenger_auth.page.snippet import Snippet
 from fin_messenger_auth.pair import TokenPairBuilder
 
-from .visit import Visit, builder_from_env
+from .visit import Visit, builder_from_env, checked_builder
 
 _FLASK_LOGIN: Any = import_module("flask_login") if util.find_spec("flask_login") else None
 
@@ -63,7 +63,7 @@ class FinMessenger:
         """Add the template function, the routes and the headers to ``app``. Raises what the class raises."""
         app.add_template_global(self._scripts, "fin_messenger")
         if self.enabled:
-            self._builder: TokenPairBuilder = self.builder or builder_from_env()
+            self._builder = checked_builder(self.builder or builder_from_env())
             routes = flask.Blueprint("fin_messenger", __name__, url_prefix=self.url_prefix)
             routes.add_url_rule("/settings", "settings", self._fresh_settings)
             script = partial(flask.send_file, renewal_module(), mimetype="text/javascript", max_age=3600)

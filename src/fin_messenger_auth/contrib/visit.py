@@ -22,6 +22,13 @@ class PageSettings(PublicSettings, total=False):
     extra: Mapping[str, Any] | None
 
 
+def checked_builder(builder: object) -> TokenPairBuilder:
+    """Return the builder that an integration was given, or refuse another object at start-up."""
+    if isinstance(builder, TokenPairBuilder):
+        return builder
+    raise ConfigurationError(f"builder: expected a TokenPairBuilder, got {type(builder).__name__}.")
+
+
 def builder_from_env(prefix: str = "", on_signing_error: OnSigningError | None = None) -> TokenPairBuilder:
     """Read the environment; by default, a page is anonymous where signing fails."""
     is_chosen = on_signing_error or os.environ.get(f"{prefix}MESSENGER_ON_SIGNING_ERROR", "").strip()
@@ -62,6 +69,8 @@ class Visit:
             response.delete_cookie(SIGNED_OUT)
         elif self.signed_out and not self.ends_session:
             response.set_cookie(SIGNED_OUT, "1", secure=self.is_secure, httponly=True, samesite="lax")
+        if self.signed_out:  # its cookies are one visitor's (RFC 9111 §7.3: they do not keep it out of caches)
+            self.is_private = True
         vary = response.headers.get("Vary", "")
         if self.is_private is not None and "cookie" not in vary.lower():
             response.headers["Vary"] = f"{vary}, Cookie".lstrip(", ")

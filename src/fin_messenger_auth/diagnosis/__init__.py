@@ -5,7 +5,7 @@ and ``doctor``.
 """
 
 from .directory import check_key_directory, check_upload
-from .doctor import Document, manual_checks, run_checks
+from .doctor import manual_checks, run_checks
 from .environment import check_environment
 from .findings import CATALOGUE, Evidence, Finding, Level, has_errors
 from .http_client import Client
@@ -18,8 +18,9 @@ from .key_checks import (
     check_private_key,
     check_secret,
 )
+from .known import Expected
 from .online import Org, check_org, check_published_jwks
-from .page import check_page, check_settings
+from .page import Document, check_page, check_settings
 from .page_reader import PageSettings, settings_in_page
 from .salesforce_token import check_pair, check_salesforce_token
 from .verifying_key import VerifyingKey, read_verifying_keys
@@ -29,6 +30,7 @@ __all__ = [
     "Client",
     "Document",
     "Evidence",
+    "Expected",
     "Finding",
     "Level",
     "Org",

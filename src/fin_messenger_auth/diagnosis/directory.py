@@ -11,12 +11,13 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.x509 import Certificate
 
-from fin_messenger_auth.errors import InvalidKeyError, KeyUnavailableError, masked
-from fin_messenger_auth.keys import FileKeySource, StringKeySource
+from fin_messenger_auth.errors import InvalidKeyError, attempt, masked
+from fin_messenger_auth.json_values import parse_json
+from fin_messenger_auth.keys import FileKeySource, StringKeySource, shown_path
 from fin_messenger_auth.onboarding.certificate import read_certificate, rsa_key_of
-from fin_messenger_auth.onboarding.jwk import certificate_in, parse_json
+from fin_messenger_auth.onboarding.jwk import certificate_in, parse_jwks
 from fin_messenger_auth.onboarding.key_directory import CERTIFICATE, JWK, JWKS, PRIVATE_KEY
-from fin_messenger_auth.signers import RSASigner
+from fin_messenger_auth.signers import MIN_SECRET_BYTES, RSASigner
 
 from .findings import Finding, finding, finding_of
 from .key_checks import check_certificate, check_jwk, check_jwks, mode_for_others
@@ -38,7 +39,9 @@ def check_key_directory(
     """
     directory = Path(path)
     if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for a path that is too long
-        return [finding("directory-incomplete", path=directory)]
+        # A shorter name is no secret (MIN_SECRET_BYTES).
+        shown = str(directory) if len(str(directory)) < MIN_SECRET_BYTES else shown_path(str(directory))
+        return [finding("directory-incomplete", path=shown)]
     findings, public_key = _check_private_key(directory / PRIVATE_KEY, password)
     files = {name: _read(directory / name) for name in (CERTIFICATE, JWK, JWKS)}
     certificate, jwk, jwks = files.values()
@@ -71,10 +74,8 @@ def check_upload(
         key_directory: The directory that ``keygen`` wrote, to be searched for a newer certificate.
         now: The time, in Unix seconds; the machine's if left out.
     """
-    value = parse_json(document)
-    keys = value.get("keys") if isinstance(value, dict) else None
-    several = keys if isinstance(keys, list) and all(isinstance(each, dict) for each in keys) else []
-    documents = dict.fromkeys(map(json.dumps, several)) or [document]
+    several, _ = attempt(parse_jwks, document)
+    documents = dict.fromkeys(map(json.dumps, several or [])) or [document]
     findings = [each for jwk in documents for each in check_jwk(jwk, now=now)]
     if key_directory is not None:
         what = "certificates for the same key: the newer one was not uploaded"
@@ -102,11 +103,9 @@ def _check_private_key(path: Path, password: bytes | None) -> tuple[list[Finding
         return [], None
     mode = mode_for_others(path)
     findings = [] if mode is None else [finding("file-permissions", file=path, mode=mode)]
-    try:
-        signer = RSASigner(FileKeySource(path), password=None if password is None else StringKeySource(password))
-    except (InvalidKeyError, KeyUnavailableError) as error:
-        return [*findings, finding_of(error)], None
-    return findings, signer.public_key
+    given = None if password is None else StringKeySource(password)
+    signer, problems = attempt(RSASigner, FileKeySource(path), password=given)
+    return [*findings, *map(finding_of, problems)], None if signer is None else signer.public_key
 
 
 def _of_file(name: str, findings: list[Finding]) -> list[Finding]:

@@ -5,42 +5,28 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from fin_messenger_auth.environment import Reading, read_environment
 from fin_messenger_auth.errors import KeyUnavailableError, SigningError, masked, problems_of
+from fin_messenger_auth.intercom import TOKEN as INTERCOM
 from fin_messenger_auth.onboarding.key_directory import JWK
 from fin_messenger_auth.pair import TokenPair, TokenPairBuilder, check_time
+from fin_messenger_auth.salesforce import TOKEN as SALESFORCE
 from fin_messenger_auth.signers import signs_at_once
 
 from .directory import check_key_directory, check_upload, keys_in_directory
 from .environment import check_reading
 from .findings import Finding, finding, finding_of
 from .http_client import Client
-from .known import known_from
+from .known import Expected
 from .online import Org, check_org, check_published_jwks
-from .page import check_page
+from .page import Document, check_page
 from .root_causes import fold
 from .salesforce_token import compare_issuers
 from .verifying_key import keys_in
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A page, or the answer of an endpoint.
-
-    Args:
-        text: The HTML or the JSON.
-        headers: The headers of the response; ``None`` if they are not known.
-        status: The status of the response, likewise.
-    """
-
-    text: str = field(repr=False)
-    headers: Mapping[str, str] | None = None
-    status: int | None = None
-
 
 USER_ID = "fin-messenger-auth-doctor"
 """The user ID in the tokens that the doctor makes."""
@@ -90,15 +76,14 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
     """
     moment = time.time() if now is None else now
     reading = read_environment(environ, prefix=prefix)
-    of_clock = [finding_of(each) for each in problems_of(lambda: check_time(moment))]
-    pair, findings = (None, of_clock) if of_clock else _make_pair(reading, moment)
+    pair, findings = _make_pair(reading, moment)
     if org is not None:
         token = None if pair is None else pair.salesforce_identity_token
         findings += check_org(org, token, client=client, now=now)
     if jwks_url is not None:
         findings += check_published_jwks(jwks_url, kid=reading.kid, client=client, now=now)
     findings += check_reading(reading)
-    configured, app_id = reading.value("SALESFORCE_ISSUER"), reading.value("INTERCOM_APP_ID") or None
+    configured = reading.value("SALESFORCE_ISSUER")
     if issuer is not None and configured not in ("", issuer):
         findings.append(compare_issuers(configured, issuer))
     if uploaded is not None:
@@ -107,31 +92,16 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
         findings += check_key_directory(key_directory, password=reading.password, now=moment)
     # What Salesforce verifies with: what was uploaded, or else the nearest to it.
     keys = keys_in(uploaded or b"") or ([] if key_directory is None else keys_in_directory(key_directory))
-    known = known_from(reading, secret=secret, keys=keys, issuer=issuer, audience=audience)
+    given = Expected(secret=secret or b"", keys=keys, issuer=issuer, audience=audience, user_id=user_id)
+    expected = given.completed(reading)
     if pair is not None:
-        tokens = {
-            "intercom_user_jwt": pair.intercom_user_jwt,
-            "salesforce_identity_token": pair.salesforce_identity_token,
-        }
-        settings = {"user_id": USER_ID, **tokens}
-        of_pair = known.check_tokens(settings, moment)
-        findings += _new(findings, [_naming_the_key(each, uploaded, key_directory) for each in of_pair])
+        settings = {"user_id": USER_ID, **{name: getattr(pair, name) for name in (INTERCOM, SALESFORCE)}}
+        of_pair = _new(findings, expected.check_tokens(settings, moment))
+        directory = None if key_directory is None else Path(key_directory) / JWK
+        findings += [_naming_the_key(each, directory if uploaded is None else "the uploaded JWK") for each in of_pair]
     if page is not None:
-        of_page = check_page(
-            page.text,
-            secret=known.secret,
-            keys=known.keys,
-            issuer=known.issuer,
-            audience=known.audience,
-            status=page.status,
-            headers=page.headers,
-            app_id=app_id,
-            region=reading.value("INTERCOM_REGION") or ("us" if app_id else None),
-            user_id=user_id,
-            fin_managed=reading.fin_managed,
-            now=moment,
-        )
-        findings += [_of_page(each, verified=pair is not None) for each in _new(findings, of_page)]
+        of_page = _new(findings, check_page(page, expected, now=moment))
+        findings += [_of_page(each, verified=pair is not None) for each in of_page]
     if not reading.fin_managed:
         findings += _not_compared(keys=key_directory is not None or uploaded is not None, issuer=issuer is not None)
     findings += manual_checks(fin_managed=reading.fin_managed, attributes=attributes)
@@ -156,10 +126,9 @@ def manual_checks(*, fin_managed: bool = False, attributes: Collection[str] = ()
     ]
 
 
-def _naming_the_key(each: Finding, uploaded: bytes | None, key_directory: str | os.PathLike[str] | None) -> Finding:
-    if each.code != "salesforce-signature" or (uploaded is None and key_directory is None):
+def _naming_the_key(each: Finding, name: object) -> Finding:
+    if each.code != "salesforce-signature" or name is None:
         return each
-    name = "the uploaded JWK" if uploaded is not None or key_directory is None else Path(key_directory) / JWK
     return replace(each, message=f"The private key of the environment is not the key of {name}.")
 
 
@@ -171,26 +140,24 @@ def _of_page(each: Finding, *, verified: bool) -> Finding:
     return replace(each, message=f"In the page: {each.message}", fix=each.fix + elsewhere)
 
 
-def _not_compared(*, keys: bool, issuer: bool) -> list[Finding]:
-    missing = [
-        *([] if keys else [("key and kid", "the JWK that was uploaded: --uploaded FILE")]),
-        *([] if issuer else [("issuer", "the issuer of the keyset: --issuer ISSUER")]),
-    ]
-    if not missing:
-        return []
-    what, how = (" and ".join(each) for each in zip(*missing, strict=True))
-    return [finding("unchecked", what=f"The match of {what} with the keyset", how=f"Give {how}.")]
+def _not_compared(*, keys: bool, issuer: bool) -> Iterator[Finding]:
+    missing = {} if keys else {"key and kid": "the JWK that was uploaded: --uploaded FILE"}
+    missing |= {} if issuer else {"issuer": "the issuer of the keyset: --issuer ISSUER"}
+    if missing:
+        what = f"The match of {' and '.join(missing)} with the keyset"
+        yield finding("unchecked", what=what, how=f"Give {' and '.join(missing.values())}.")
 
 
-def _new(known: list[Finding], found: list[Finding]) -> list[Finding]:
+def _new(known: Iterable[Finding], found: Iterable[Finding]) -> list[Finding]:
     """Return what was not found before: a page repeats what is wrong with the configuration."""
     codes = {each.code for each in known}
     return [each for each in found if each.code not in codes]
 
 
 def _make_pair(reading: Reading, now: float) -> tuple[TokenPair | None, list[Finding]]:
-    if reading.arguments is None:
-        return None, []
+    problems = problems_of(check_time, now)
+    if problems or reading.arguments is None:
+        return None, list(map(finding_of, problems))
     builder = replace(TokenPairBuilder(**reading.arguments, clock=lambda: now), on_signing_error="raise")
     signer = reading.salesforce_signer
     try:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from importlib.resources import files
 from typing import Any
 
-from fin_messenger_auth.errors import Problem, masked
+from fin_messenger_auth.errors import FinMessengerAuthWarning, Problem, masked
 
 _PARTS = ("tokens", "keys", "page", "setup")
 
@@ -77,15 +77,20 @@ def has_errors(findings: Iterable[Finding]) -> bool:
     return any(each.level is Level.ERROR for each in findings)
 
 
-def finding(code: str, /, **details: object) -> Finding:
+def finding(code: str, /, *, check: str | None = None, **details: object) -> Finding:
     """Return the finding of ``code`` for one case, with the values of the placeholders in its message and fix."""
     entry = CATALOGUE[code]
-    return replace(entry, message=entry.message.format(**details), fix=entry.fix.format(**details))
+    message, fix = (each.format(**details) for each in (entry.message, entry.fix))
+    return replace(entry, check=check or entry.check, message=message, fix=fix)
 
 
 def finding_of(problem: Problem) -> Finding:
-    """Return the finding that says the same as an error or a warning of this library, in its words."""
-    return replace(CATALOGUE[problem.code], message=problem.message)
+    """Return the finding that says the same as an error or a warning of this library, in its words.
+
+    What is an error in one place may be only a warning in another.
+    """
+    level = Level.WARNING if isinstance(problem, FinMessengerAuthWarning) else Level.ERROR
+    return replace(CATALOGUE[problem.code], message=problem.message, level=level)
 
 
 def _read(part: str) -> dict[str, Any]:

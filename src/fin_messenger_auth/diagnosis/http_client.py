@@ -7,18 +7,19 @@ import ssl
 import time
 import zlib
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from http.client import HTTPException, HTTPMessage
-from queue import Empty, SimpleQueue
+from http.client import HTTPException, HTTPResponse
 from socket import gaierror
+from string import punctuation
 from threading import Thread
-from typing import IO, Any
-from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
+from typing import Any
+from urllib.error import URLError
+from urllib.parse import quote, urljoin, urlsplit
+from urllib.request import HTTPErrorProcessor, ProxyHandler, Request, build_opener
 
-from fin_messenger_auth.json_values import read_json
+from fin_messenger_auth.json_values import parse_json
 
 from .page_reader import MAX_LENGTH
 from .transcript import redacted
@@ -39,6 +40,7 @@ _REASONS = {
 }
 _CHUNK_BYTES = 65_536
 _GZIP = 16 + zlib.MAX_WBITS
+_REDIRECTS, _MAX_REDIRECTS = (301, 302, 303, 307, 308), 10
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -63,10 +65,7 @@ class Answer:
     @property
     def json(self) -> dict[str, Any] | None:
         """The body as a JSON object; ``None`` if it is anything else."""
-        try:
-            value = read_json(self.body)
-        except ValueError:
-            return None
+        value = parse_json(self.body)
         return value if isinstance(value, dict) else None
 
     @property
@@ -100,7 +99,7 @@ class Client:
         """
         data = None if body is None else json.dumps(body).encode()
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
-        answer = _open(url, headers, data, redirects=_NoRedirect)
+        answer = _open(url, headers, data, time.monotonic() + TIMEOUT_SECONDS)
         said = f"<{len(answer.body)} bytes, not JSON>" if answer.json is None else redacted(answer.json)
         asked = {"method": "GET" if data is None else "POST", "path": urlsplit(url).path, "request": redacted(body)}
         self.exchanges.append({**asked, "status": answer.status, "answer": said})
@@ -113,9 +112,16 @@ def fetch_page(url: str, headers: Mapping[str, str], *, seconds: float | None = 
     Raises:
         NoAnswerError: The URL is neither ``https`` nor of this machine; there was no whole answer in time.
     """
-    return _open(
-        url, {"Accept": "text/html, application/json", **headers}, None, redirects=_SameOrigin, seconds=seconds
-    )
+    end = time.monotonic() + (TIMEOUT_SECONDS if seconds is None else seconds)
+    visited = {url}
+    while True:
+        answer = _open(url, {"Accept": "text/html, application/json", **headers}, None, end)
+        target = urljoin(url, quote(answer.headers.get("location", ""), safe=punctuation))
+        goes_on = answer.status in _REDIRECTS and urlsplit(url)[:2] == urlsplit(target)[:2]
+        if not goes_on or target in visited or len(visited) > _MAX_REDIRECTS:
+            return answer
+        visited.add(target)
+        url = target
 
 
 def is_allowed(url: str) -> bool:
@@ -128,69 +134,44 @@ def is_allowed(url: str) -> bool:
     return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK))
 
 
-class _NoRedirect(HTTPRedirectHandler):
-    """Returns a redirect as the answer: a token goes only to the URL that it was sent to."""
+class _AsItIs(HTTPErrorProcessor):
+    """Returns every answer: an error is one, too, and a token goes only to the URL that it was sent to."""
 
-    def redirect_request(self, *_args: object, **_kwargs: object) -> None:
-        return None
+    def http_response(self, request: Request, response: HTTPResponse) -> HTTPResponse:  # noqa: ARG002 - inherited
+        return response
 
-
-class _SameOrigin(HTTPRedirectHandler):
-    """Follows a redirect within the origin only, so that a cookie goes nowhere else."""
-
-    def redirect_request(  # noqa: PLR0913, PLR0917 - the signature of the base class
-        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
-    ) -> Request | None:
-        same = urlsplit(req.full_url)[:2] == urlsplit(newurl)[:2]
-        return super().redirect_request(req, fp, code, msg, headers, newurl) if same else None
+    https_response = http_response
 
 
-def _open(
-    url: str,
-    headers: Mapping[str, str],
-    data: bytes | None,
-    *,
-    redirects: type[HTTPRedirectHandler],
-    seconds: float | None = None,
-) -> Answer:
+def _open(url: str, headers: Mapping[str, str], data: bytes | None, end: float) -> Answer:
     """Send a request, with one deadline for all of it: a server that sends a byte now and then cannot prolong it."""
     if not is_allowed(url):
         raise NoAnswerError("it must start with https://, or be on this machine")
-    answers: SimpleQueue[Answer | NoAnswerError] = SimpleQueue()
-    wait = TIMEOUT_SECONDS if seconds is None else seconds
+    coming: Future[Answer] = Future()
     request = Request(url, data, dict(headers))  # noqa: S310 - checked above
-    end = time.monotonic() + wait
-    Thread(target=lambda: answers.put(_attempt(request, redirects, end)), name=THREAD, daemon=True).start()
+    Thread(target=_attempt, args=(request, end, coming), name=THREAD, daemon=True).start()
     try:
-        answer = answers.get(timeout=wait)
-    except Empty:
-        answer = NoAnswerError(_reason(TimeoutError()))
-    if isinstance(answer, NoAnswerError):
-        raise answer
-    return answer
+        return coming.result(end - time.monotonic())
+    except TimeoutError as error:
+        raise NoAnswerError(_reason(error)) from None
 
 
-def _attempt(request: Request, redirects: type[HTTPRedirectHandler], end: float) -> Answer | NoAnswerError:
+def _attempt(request: Request, end: float, coming: Future[Answer]) -> None:
     no_proxy = [ProxyHandler({})] if request.type == "http" else []  # it is for this machine
     try:
-        try:
-            opened = build_opener(redirects, *no_proxy).open(request, timeout=end - time.monotonic())
-        except HTTPError as error:
-            opened = error
-        with opened as response:
+        with build_opener(_AsItIs, *no_proxy).open(request, timeout=end - time.monotonic()) as response:
             names = dict.fromkeys(map(str.lower, response.headers))
             headers = {name: ", ".join(response.headers.get_all(name)) for name in names}
-            return Answer(response.status, headers, _body(response, headers.get("content-encoding", ""), end))
+            coming.set_result(Answer(response.status, headers, _body(response, headers, end)))
     except NoAnswerError as error:
-        return error
-    except URLError as error:
-        return NoAnswerError(_reason(error.reason))
+        coming.set_exception(error)
     except (OSError, HTTPException, ValueError, zlib.error) as error:  # ValueError: a URL that HTTP cannot carry
-        return NoAnswerError(_reason(error))
+        coming.set_exception(NoAnswerError(_reason(error.reason if isinstance(error, URLError) else error)))
 
 
-def _body(response: Any, encoding: str, end: float) -> bytes:  # noqa: ANN401 - two types without a base
+def _body(response: HTTPResponse, headers: Mapping[str, str], end: float) -> bytes:
     """Read the whole body; some servers compress it although nobody asked."""
+    encoding = headers.get("content-encoding", "")
     if encoding not in ("", "identity", "gzip"):
         raise NoAnswerError("its Content-Encoding is one that was not asked for")
     unpack = zlib.decompressobj(_GZIP).decompress if encoding == "gzip" else lambda chunk, _: chunk
@@ -201,7 +182,7 @@ def _body(response: Any, encoding: str, end: float) -> bytes:  # noqa: ANN401 - 
             raise NoAnswerError(f"it is larger than {MAX_LENGTH / 1e6:.0f} MB")
         if time.monotonic() > end:
             raise TimeoutError
-    if getattr(response, "length", None):
+    if response.length:
         raise NoAnswerError("it ends before its Content-Length")
     return bytes(body)
 

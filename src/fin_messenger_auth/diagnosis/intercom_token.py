@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import time
-from dataclasses import replace
+from collections.abc import Iterator
 from typing import Any
 
 from fin_messenger_auth.altered_secrets import altered_secrets
@@ -43,33 +43,27 @@ def check_intercom_token(
         return findings
     return [
         *findings,
-        *_check_signature(parsed, secret.encode() if isinstance(secret, str) else secret),
+        *_check_signature(parsed, secret.encode() if isinstance(secret, str) else secret or b""),
         *check_claims(parsed, INTERCOM, time.time() if now is None else now),
-        *_compare_user(parsed.claims, user_id),
+        *_compare_user(parsed.claims.get("user_id"), user_id),
         *_check_attributes(parsed.claims),
     ]
 
 
-def _check_signature(token: ParsedToken, secret: bytes | None) -> list[Finding]:
+def _check_signature(token: ParsedToken, secret: bytes) -> Iterator[Finding]:
     if token.unsigned:
-        return []  # reported already, with the form
+        return  # reported already, with the form
     if token.header["alg"] not in ALGORITHMS:
-        return [finding("intercom-algorithm", got=quoted(token.header["alg"]))]
-    if _is_signed_with(token, b""):
-        return [finding("intercom-secret-altered", how="left empty, so anyone can forge it")]
-    return _verify(token, secret or b"")
-
-
-def _verify(token: ParsedToken, secret: bytes) -> list[Finding]:
-    if len(secret) < MIN_SECRET_BYTES:
+        yield finding("intercom-algorithm", got=quoted(token.header["alg"]))
+    elif _is_signed_with(token, b""):
+        yield finding("intercom-secret-altered", how="left empty, so anyone can forge it")
+    elif len(secret) < MIN_SECRET_BYTES:
         how = f"Give the whole Messenger API Secret, which has at least {MIN_SECRET_BYTES} bytes: --secret-file FILE."
-        return [replace(finding("unchecked", what="The signature", how=how), check="signature")]
-    if _is_signed_with(token, secret):
-        return []
-    for how, altered in altered_secrets(secret):
-        if _is_signed_with(token, altered):
-            return [finding("intercom-secret-altered", how=how)]
-    return [finding("intercom-signature")]
+        yield finding("unchecked", check="signature", what="The signature", how=how)
+    elif not _is_signed_with(token, secret):
+        changes = (change for change, altered in altered_secrets(secret) if _is_signed_with(token, altered))
+        change = next(changes, None)
+        yield finding("intercom-signature") if change is None else finding("intercom-secret-altered", how=change)
 
 
 def _is_signed_with(token: ParsedToken, secret: bytes) -> bool:
@@ -77,22 +71,20 @@ def _is_signed_with(token: ParsedToken, secret: bytes) -> bool:
     return hmac.compare_digest(hmac.digest(secret, token.message, "sha256"), token.signature)
 
 
-def _compare_user(claims: dict[str, Any], expected: str | None) -> list[Finding]:
-    signed = claims.get("user_id")
-    differs = expected is not None and isinstance(signed, str) and signed != expected
-    return [finding("intercom-user-id-differs")] if differs else []
+def _compare_user(signed: object, expected: str | None) -> Iterator[Finding]:
+    if expected is not None and isinstance(signed, str) and signed != expected:
+        yield finding("intercom-user-id-differs")
 
 
-def _check_attributes(claims: dict[str, Any]) -> list[Finding]:
-    company = claims.get("company", {"id": "…"})
+def _check_attributes(claims: dict[str, Any]) -> Iterator[Finding]:
     custom = {name: value for name, value in claims.items() if name not in RESERVED_NAMES}
-    findings = [finding_of(problem) for problem in attribute_problems(custom, MAX_ATTRIBUTES)]
-    findings += [
-        finding("attribute-stringified", name=repr(name))
-        for name, value in custom.items()
-        if isinstance(value, str) and (value.lower() in _BOOLEANS or (value.strip() and is_lost(value)))
-    ]
-    if not (isinstance(company, dict) and company.get("id")):
-        return [*findings, finding("intercom-company-id")]
-    of_company = {name: value for name, value in company.items() if name not in ("id", "name")}
-    return [*findings, *map(finding_of, attribute_problems(of_company, MAX_COMPANY_ATTRIBUTES))]
+    yield from map(finding_of, attribute_problems(custom, MAX_ATTRIBUTES))
+    for name, value in custom.items():
+        if isinstance(value, str) and (value.lower() in _BOOLEANS or (value.strip() and is_lost(value))):
+            yield finding("attribute-stringified", name=repr(name))
+    company = claims.get("company", {"id": "…"})
+    if isinstance(company, dict) and company.get("id"):
+        of_company = {name: value for name, value in company.items() if name not in ("id", "name")}
+        yield from map(finding_of, attribute_problems(of_company, MAX_COMPANY_ATTRIBUTES))
+    else:
+        yield finding("intercom-company-id")

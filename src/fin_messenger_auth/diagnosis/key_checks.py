@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from fin_messenger_auth.errors import FinMessengerAuthWarning, InvalidKeyError, Problem, masked, problems_of
+from fin_messenger_auth.errors import InvalidKeyError, Problem, masked, problems_of
+from fin_messenger_auth.json_values import parse_json
 from fin_messenger_auth.keys import MaskedBytes
 from fin_messenger_auth.onboarding.certificate import certificate_problems, read_certificate
-from fin_messenger_auth.onboarding.jwk import jwk_problems, jwks_problems, parse_json, parse_jwk, parse_jwks
+from fin_messenger_auth.onboarding.jwk import jwk_problems, jwks_problems, parse_jwk, parse_jwks
 from fin_messenger_auth.pem import read_private_key
 from fin_messenger_auth.signers import configured_secret
 
-from .findings import Finding, Level, finding_of
+from .findings import Finding, finding_of
 
 
 @masked
@@ -114,15 +114,10 @@ def mode_for_others(path: Path) -> str | None:
 
 
 def _findings(problems: Callable[[], Iterable[Problem]]) -> list[Finding]:
-    """Return each problem as a finding. What is an error in one place may be only a warning in another."""
     try:
-        found = list(problems())
+        return [finding_of(each) for each in problems()]
     except InvalidKeyError as error:  # it cannot even be read
-        found = [error]
-    return [
-        replace(finding_of(each), level=Level.WARNING if isinstance(each, FinMessengerAuthWarning) else Level.ERROR)
-        for each in found
-    ]
+        return [finding_of(error)]
 
 
 def _moment(now: float | None) -> datetime | None:

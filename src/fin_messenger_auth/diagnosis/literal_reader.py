@@ -7,6 +7,7 @@ JSON is a part of it. Beyond that: names without quotes, single quotes and backq
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any, Final
 
 from fin_messenger_auth.json_values import read_json
@@ -46,12 +47,16 @@ SPREAD: Final = "..."
 """The name of what ``...other`` adds to an object."""
 
 
-class ScriptError(ValueError):
-    """No browser can run the script. The message says why, without any value; ``at`` is where."""
+class LiteralError(ValueError):
+    """There is no literal. The message says why, without any value; ``at`` is where."""
 
     def __init__(self, why: str, at: int) -> None:
         super().__init__(why)
         self.at = at
+
+
+class ScriptError(LiteralError):
+    """No browser can run the script."""
 
 
 def read_literal(text: str, start: int) -> tuple[Any, int]:
@@ -59,7 +64,7 @@ def read_literal(text: str, start: int) -> tuple[Any, int]:
 
     Raises:
         ScriptError: It has an error of syntax.
-        ValueError: It is not a literal.
+        LiteralError: It is not a literal.
     """
     reader = _Reader(text, start)
     value = reader.value(0)
@@ -87,7 +92,7 @@ class _Reader:
 
     def value(self, depth: int) -> Any:  # noqa: ANN401 - any JSON, or UNKNOWN
         if depth > MAX_DEPTH:
-            raise ValueError("nested too deep")
+            raise LiteralError("nested too deep", self._start)
         self._refuse_markup()
         if self._found == "{":
             return self._object(depth)
@@ -143,8 +148,7 @@ class _Reader:
 
     def _object(self, depth: int) -> dict[str, Any]:
         read: dict[str, Any] = {}
-        self._advance()
-        while self._found != "}":
+        for _ in self._members("}"):
             name, value = self._key(), UNKNOWN
             if self._found == ":":
                 self._advance()
@@ -152,8 +156,6 @@ class _Reader:
             else:
                 self._skip()  # a shorthand, a method, a spread
             read |= {name: value} if name else {}
-            self._comma("}")
-        self._advance()
         return read
 
     def _key(self) -> str:
@@ -163,25 +165,24 @@ class _Reader:
         if self._found == SPREAD:
             return SPREAD
         if self._kind not in ("string", "name", "number"):
-            raise ValueError("not a name")
+            raise LiteralError("not a name", self._start)
         token = self._found
         self._advance()
         return _ESCAPE.sub(_unescaped, token.strip("\"'"))
 
     def _list(self, depth: int) -> list[Any]:
-        read: list[Any] = []
-        self._advance()
-        while self._found != "]":
-            read.append(self.value(depth + 1))
-            self._comma("]")
-        self._advance()
-        return read
+        return [self.value(depth + 1) for _ in self._members("]")]
 
-    def _comma(self, closing: str) -> None:
-        if self._found == ",":
-            self._advance()
-        elif self._found != closing:
-            raise ValueError("expected a comma")
+    def _members(self, closing: str) -> Iterator[None]:
+        """Go from member to member of an object or a list."""
+        self._advance()
+        while self._found != closing:
+            yield
+            if self._found == ",":
+                self._advance()
+            elif self._found != closing:
+                raise LiteralError("expected a comma", self._start)
+        self._advance()
 
     def _skip(self) -> None:
         """Go to where an expression ends: a comma or a closing bracket of what it is in, or the end of the script."""
@@ -196,7 +197,7 @@ class _Reader:
                 opened.pop()
             self._advance()
         if opened or self._found not in _ENDS:
-            raise ValueError("an expression does not end")
+            raise LiteralError("an expression does not end", self._start)
 
 
 def _unescaped(found: re.Match[str]) -> str:

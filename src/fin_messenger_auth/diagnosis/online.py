@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -61,7 +62,7 @@ def check_org(org: Org, token: str | None, *, client: Client | None = None, now:
         return [finding("online-address", what="the org", why=why)]
     client = client or Client()
     try:
-        findings = _check_channel(org, client, time.time() if now is None else now)
+        findings = [*_check_channel(org, client, time.time() if now is None else now)]
         if any(each.code == "online-deployment" for each in findings):
             return findings
         if token is None:
@@ -98,26 +99,25 @@ def check_published_jwks(
     return findings
 
 
-def _check_channel(org: Org, client: Client, now: float) -> list[Finding]:
+def _check_channel(org: Org, client: Client, now: float) -> Iterator[Finding]:
     query = urlencode({"orgId": org.org_id, "esConfigName": org.deployment, "language": "en_US"})
     answer = client.send(f"{org.url.rstrip('/')}{CONFIG_PATH}?{query}")
-    findings = []
     if answer.date is not None and abs(answer.date - now) > LEEWAY_SECONDS:
-        findings.append(finding("clock-wrong", how=f"it is {duration(abs(answer.date - now))} away from the org's"))
+        yield finding("clock-wrong", how=f"it is {duration(abs(answer.date - now))} away from the org's")
     if answer.status in (400, 404):
-        return [*findings, finding("online-deployment")]
-    if answer.status != _OK or answer.json is None:
-        return [*findings, _unexpected(_ORG, answer)]
-    return [*findings, *_check_mode(_member(answer.json, *_MODE))]
+        yield finding("online-deployment")
+    elif answer.status != _OK or answer.json is None:
+        yield _unexpected(_ORG, answer)
+    else:
+        yield from _check_mode(_member(answer.json, *_MODE))
 
 
-def _check_mode(mode: object) -> list[Finding]:
-    if mode == "Auth":
-        return []
-    return [finding("online-channel-mode", got=f"authMode is {quoted(mode)}, expected Auth")]
+def _check_mode(mode: object) -> Iterator[Finding]:
+    if mode != "Auth":
+        yield finding("online-channel-mode", got=f"authMode is {quoted(mode)}, expected Auth")
 
 
-def _check_exchange(org: Org, token: str, client: Client) -> list[Finding]:
+def _check_exchange(org: Org, token: str, client: Client) -> Iterator[Finding]:
     answer = client.send(
         f"{org.url.rstrip('/')}{TOKEN_PATH}",
         {
@@ -133,27 +133,27 @@ def _check_exchange(org: Org, token: str, client: Client) -> list[Finding]:
     )
     said = json.dumps(answer.json or {}).lower()
     if "no active authschemes" in said:
-        return [finding("online-no-scheme")]
-    if "user verification isn't enabled" in said or "user verification is not enabled" in said:
-        return [finding("online-channel-mode", got="it answers that User Verification is not enabled")]
-    if answer.status in (400, 401, 403):
-        return [finding("online-guest", answer=f"it refused the token with status {answer.status}")]
-    if answer.status != _OK or answer.json is None:
-        return [_unexpected(_ORG, answer)]
-    mode = _member(answer.json, "context", "configuration", *_MODE)  # not in every answer
-    return [*_check_subject(answer.json, token), *([] if mode is None else _check_mode(mode))]
+        yield finding("online-no-scheme")
+    elif "user verification isn't enabled" in said or "user verification is not enabled" in said:
+        yield finding("online-channel-mode", got="it answers that User Verification is not enabled")
+    elif answer.status in (400, 401, 403):
+        yield finding("online-guest", answer=f"it refused the token with status {answer.status}")
+    elif answer.status != _OK or answer.json is None:
+        yield _unexpected(_ORG, answer)
+    else:
+        yield from _check_subject(_member(answer.json, "context", "endUser", "subject"), token)
+        if (mode := _member(answer.json, "context", "configuration", *_MODE)) is not None:  # not in every answer
+            yield from _check_mode(mode)
 
 
-def _check_subject(answer: dict[str, Any], token: str) -> list[Finding]:
-    subject = _member(answer, "context", "endUser", "subject")
-    if not isinstance(subject, str):
-        return [finding("online-answer", what=_ORG, got="no subject", wanted="context.endUser.subject")]
-    if "/AUTH/" not in subject:
-        return [finding("online-guest", answer="it accepted the token, but its subject is a guest (no /AUTH/)")]
+def _check_subject(subject: object, token: str) -> Iterator[Finding]:
     read, _ = check_form(token, SALESFORCE)
-    if read is not None and not subject.endswith((str(read.claims.get("sub")), "<redacted>")):
-        return [finding("online-subject-differs")]
-    return []
+    if not isinstance(subject, str):
+        yield finding("online-answer", what=_ORG, got="no subject", wanted="context.endUser.subject")
+    elif "/AUTH/" not in subject:
+        yield finding("online-guest", answer="it accepted the token, but its subject is a guest (no /AUTH/)")
+    elif read is not None and not subject.endswith((str(read.claims.get("sub")), "<redacted>")):
+        yield finding("online-subject-differs")
 
 
 def _unexpected(what: str, answer: Answer) -> Finding:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import cast
 from urllib.parse import urlsplit
@@ -15,10 +15,9 @@ from .findings import Finding, finding
 from .page_reader import Page
 
 
-def check_policies(page: Page, policies: Iterable[str], api_base: str) -> list[Finding]:
+def check_policies(page: Page, header: str, api_base: str) -> list[Finding]:
     """Return the first thing that each policy blocks: those of the header, and those in the page."""
-    of_header = [each for header in policies for each in header.split(",")]
-    blocked = [next(_blocked(page, policy, api_base), None) for policy in (*of_header, *page.policies)]
+    blocked = [next(_blocked(page, policy, api_base), None) for policy in (*header.split(","), *page.policies)]
     return [finding("page-csp", what=what) for what in dict.fromkeys(blocked) if what is not None]
 
 

@@ -6,23 +6,25 @@ import re
 import zlib
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from html import unescape
 from html.parser import HTMLParser
-from itertools import islice
+from itertools import takewhile
 from typing import Any
 
 from fin_messenger_auth.errors import masked
 from fin_messenger_auth.intercom import TOKEN as INTERCOM
-from fin_messenger_auth.json_values import read_json
+from fin_messenger_auth.json_values import parse_json
 from fin_messenger_auth.salesforce import TOKEN as SALESFORCE
 
-from .literal_reader import SPREAD, UNKNOWN, ScriptError, holds_template, read_literal
+from .literal_reader import SPREAD, UNKNOWN, LiteralError, ScriptError, holds_template, read_literal
 
 MAX_LENGTH = 8_000_000
 """Characters of a page that are read."""
 
-_MAX_CANDIDATES = 400
+# Characters of literals that are read, in a page and in one script, and what even a short literal counts for.
+_EFFORT, _EFFORT_OF_SCRIPT, _EFFORT_OF_ONE = 8_000_000, 2_000_000, 4_000
 _MAX_DEPTH = 6  # of settings in a JSON document
 _CANDIDATE = re.compile(r"(?:[=(,:?|&]|\breturn)\s*(?=\{|JSON\.parse\()")
 _PROPERTY = re.compile(r"""intercomSettings(?:\.([A-Za-z_]\w*)|\[\s*["']([^"'\]]+)["']\s*\])\s*=(?!=)""")
@@ -40,7 +42,9 @@ _IDS = ("app_id", "appId", *_TOKENS)
 _WINDOW, _SNIPPET = "window.intercomSettings", "snippet"
 _CERTAIN = (_WINDOW, _SNIPPET, "Intercom('boot')", "Intercom('update')", "npm")
 _READ_BY_US = ("app_id", "api_base", "user_id", "email", *_TOKENS)
+_NPM = re.compile(r"\b(?:Intercom|boot|update)\(\s*$")
 _LINE_COMMENT = re.compile(r"^[ \t]*//[^\n]*", re.MULTILINE)
+_COMMENT = re.compile(rf"{_LINE_COMMENT.pattern}|(?<![^ \t\n;{{}}(,])/\*[\s\S]*?\*/", re.MULTILINE)
 _ESCAPED = "it is HTML-escaped, with &quot; or &#34; in place of quotes"
 
 
@@ -76,6 +80,7 @@ class Page:
         broken: Why the script with the settings cannot run.
         twice: Whether it sets ``window.intercomSettings`` again, and loses the user.
         instead: What it is or holds in place of settings.
+        effort: How many characters of literals may still be read.
     """
 
     settings: list[PageSettings] = field(default_factory=list)
@@ -84,6 +89,18 @@ class Page:
     broken: str = ""
     twice: bool = False
     instead: str = ""
+    effort: int = _EFFORT
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """All settings that are written out; of one name, the last."""
+        return {name: value for each in self.settings for name, value in each.values.items()}
+
+    @property
+    def unknown(self) -> set[str]:
+        """The names of those that are expressions; a spread may hold a user."""
+        unknown = {name for each in self.settings for name in each.unknown}
+        return (unknown | ({"user_id", *_TOKENS} if SPREAD in unknown else set())) - self.values.keys()
 
     @property
     def calls_shutdown(self) -> bool:
@@ -94,12 +111,13 @@ class Page:
 def decoded(body: bytes, content_type: str = "") -> str:
     """Return the text of a page, by its byte order mark or the charset of its ``Content-Type``; UTF-8 without both."""
     if body.startswith(b"\x1f\x8b"):  # saved as it was sent
-        body = zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(body, MAX_LENGTH)
+        with suppress(zlib.error):
+            body = zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(body, MAX_LENGTH)
     charset = next((name for mark, name in _MARKS.items() if body.startswith(mark)), None)
     declared = _CHARSET.search(content_type)
     try:
         return body.decode(charset or (declared[1] if declared else "utf-8"), errors="replace")
-    except LookupError:
+    except (LookupError, UnicodeError):  # UnicodeError: Python's codec "undefined"
         return body.decode(errors="replace")
 
 
@@ -115,9 +133,8 @@ def read_page(document: str) -> Page:
     parser.close()
     for _, source in page.scripts:
         _read_script(page, _without_comments(source))
-    if any(
-        each.source in _CERTAIN and each.names() & {*_IDS[:2]} for each in page.settings
-    ):  # then an app_id elsewhere is another service's
+    certain = [each for each in page.settings if each.source in _CERTAIN]
+    if any(each.names() & {*_IDS[:2]} for each in certain):  # then an app_id elsewhere is another service's
         page.settings = [each for each in page.settings if each.source in _CERTAIN or each.names() & {*_TOKENS}]
     if not page.instead and any(_STARTS.search(source) for _, source in page.scripts):
         page.instead = "its scripts get them from elsewhere"
@@ -173,21 +190,11 @@ class _Parser(HTMLParser):
 
 def _read_data(page: Page, document: str, source: str) -> None:
     """Read JSON of an endpoint, of an attribute or of a ``<script type="application/json">``."""
-    try:
-        found = next(_settings_in(read_json(document), _MAX_DEPTH), None)
-    except ValueError:
-        if source == "data" and any(each in document for each in _IDS):
-            page.broken = _ESCAPED if "&" in document and _ends_escaped(document) else "the JSON is not valid"
-        return
-    if found is not None:
+    value = parse_json(document)
+    if found := next(_settings_in(value, _MAX_DEPTH), None):
         page.settings.append(PageSettings(source, found))
-
-
-def _ends_escaped(document: str) -> bool:
-    try:
-        return bool(read_json(unescape(document)))
-    except ValueError:
-        return False
+    elif value is None and source == "data" and any(each in document for each in _IDS):
+        page.broken = _ESCAPED if "&" in document and parse_json(unescape(document)) else "the JSON is not valid"
 
 
 def _settings_in(value: object, levels: int) -> Iterator[dict[str, Any]]:
@@ -201,13 +208,15 @@ def _settings_in(value: object, levels: int) -> Iterator[dict[str, Any]]:
 def _read_script(page: Page, source: str) -> None:
     if not (_STARTS.search(source) or any(each in source for each in _IDS)):
         return
-    end = 0
-    for found in islice(_CANDIDATE.finditer(source), _MAX_CANDIDATES):
+    end = depth = counted = 0
+    ours, least = _OURS in source, max(0, page.effort - _EFFORT_OF_SCRIPT)
+    for found in takewhile(lambda _: page.effort > least, _CANDIDATE.finditer(source)):
         if found.end() < end:
             continue  # inside an object that was read
-        origin = _source_of(source, found)
+        depth += source.count("{", counted, found.start()) - source.count("}", counted, found.start())
+        counted, origin = found.start(), _source_of(source, found, ours=ours)
         try:
-            value, after = read_literal(source, found.end())
+            value, after = _read(page, source, found.end())
         except ScriptError as error:
             if origin != "script" or any(each in source[found.end() : error.at] for each in _IDS):
                 page.broken = page.broken or str(error)
@@ -215,30 +224,38 @@ def _read_script(page: Page, source: str) -> None:
         except ValueError:
             continue
         if isinstance(value, dict) and _are_settings(value, origin):
-            at_top = source.count("{", 0, found.start()) == source.count("}", 0, found.start())
             others = {SPREAD: UNKNOWN} if _is_assigned(source, found.end(), after) else {}
-            _add(page, {**value, **others}, origin, at_top=at_top)
+            _add(page, {**value, **others}, origin, at_top=depth == 0)
             end = after
-    _read_properties(page, source)
+    # What is assigned to single properties later.
+    for found in takewhile(lambda _: page.effort > least, _PROPERTY.finditer(source)):
+        with suppress(ValueError):
+            _add(page, {found[1] or found[2]: _read(page, source, found.end())[0]}, _WINDOW, at_top=False)
     if _opens_comment(source.lower()):
         page.broken = page.broken or "a value with <!-- and <script in it keeps the script from ending"
 
 
+def _read(page: Page, source: str, start: int) -> tuple[Any, int]:
+    """Read a literal, and count what was read: a page could be made to have the same text read again and again."""
+    end = start
+    try:
+        value, end = read_literal(source, start)
+    except LiteralError as error:
+        end = error.at
+        raise
+    finally:
+        page.effort -= _EFFORT_OF_ONE + end - start
+    return value, end
+
+
 def _without_comments(source: str) -> str:
     """Return a script with spaces for the comments that are surely some: whole lines, and blocks not within a word."""
-    source = _LINE_COMMENT.sub(lambda found: " " * len(found[0]), source)
-    parts: list[str] = []
-    last, at, end = 0, 0, -1
-    while (at := source.find("/*", at)) >= 0:
-        end = source.find("*/", at + 2) if end < at + 2 else end
-        if end < 0:
-            break
-        if source[max(0, at - 1) : at].strip(" \t\n;{}(,"):
-            at += 2
-        else:
-            parts += [source[last:at], " " * (end + 2 - at)]
-            last = at = end + 2
-    return "".join([*parts, source[last:]])
+    blocks, mark, rest = source.rpartition("*/")  # in the rest, each "/*" would be searched for its end in vain
+    return _COMMENT.sub(_blank, blocks + mark) + _LINE_COMMENT.sub(_blank, rest)
+
+
+def _blank(found: re.Match[str]) -> str:
+    return " " * len(found[0])
 
 
 def _opens_comment(source: str) -> bool:
@@ -251,9 +268,7 @@ def _opens_comment(source: str) -> bool:
 def _is_assigned(source: str, start: int, end: int) -> bool:
     """Tell whether an object is an argument of ``Object.assign``, beside one that is an expression."""
     before = _ASSIGNED.search(source, max(0, start - 300), start)
-    return before is not None and bool(
-        _NAME.search(before[1]) or re.match(r"\s*,\s*[A-Za-z_$]", source[end : end + 80])
-    )
+    return before is not None and bool(_NAME.search(before[1]) or _NEXT_NAME.match(source, end))
 
 
 def _are_settings(value: dict[str, Any], origin: str) -> bool:
@@ -272,26 +287,12 @@ def _add(page: Page, value: dict[str, Any], origin: str, *, at_top: bool) -> Non
     page.settings.append(read)
 
 
-def _source_of(source: str, found: re.Match[str]) -> str:
+def _source_of(source: str, found: re.Match[str], *, ours: bool) -> str:
     before = source[max(0, found.start() - 80) : found.end()]
     if call := _CALL.search(before):
         return f"Intercom('{call[1]}')"
     if _ASSIGNMENT.search(before):
         return _WINDOW
-    if _OURS in source:
+    if ours:
         return _SNIPPET
-    if re.search(r"\b(?:Intercom|boot|update)\(\s*$", before):
-        return "npm"
-    return "script"
-
-
-def _read_properties(page: Page, source: str) -> None:
-    """Add what is assigned to single properties of ``window.intercomSettings`` later."""
-    for found in _PROPERTY.finditer(source):
-        name = found[1] or found[2]
-        try:
-            value, _ = read_literal(source, found.end())
-        except ValueError:
-            continue
-        known = {} if value is UNKNOWN else {name: value}
-        page.settings.append(PageSettings(_WINDOW, known, (name,) if value is UNKNOWN else ()))
+    return "npm" if _NPM.search(before) else "script"

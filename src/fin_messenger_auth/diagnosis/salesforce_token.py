@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import urlsplit
 
 from fin_messenger_auth.errors import masked
@@ -56,7 +54,7 @@ def check_salesforce_token(
     return [
         *findings,
         *_check_signature(parsed, keys),
-        *_check_issuer(parsed.claims, issuer),
+        *_check_issuer(parsed.claims.get("iss"), issuer),
         *check_claims(parsed, SALESFORCE, time.time() if now is None else now),
         *_check_audience(parsed.claims.get("aud"), audience),
     ]
@@ -90,28 +88,30 @@ def compare_issuers(got: str, wanted: str) -> Finding:
     return finding("salesforce-issuer-differs", got=quoted(got), wanted=quoted(wanted), hint=hint, setting=f"={wanted}")
 
 
-def _check_signature(token: ParsedToken, keys: Sequence[VerifyingKey]) -> list[Finding]:
+def _check_signature(token: ParsedToken, keys: Sequence[VerifyingKey]) -> Iterator[Finding]:
     if token.unsigned:
-        return []  # reported already, with the form
+        return  # reported already, with the form
     kid, alg = token.header.get("kid"), token.header["alg"]
-    findings = [] if isinstance(kid, str) and kid.strip() else [finding("salesforce-kid-missing")]
+    has_kid = isinstance(kid, str) and kid.strip()
+    if not has_kid:
+        yield finding("salesforce-kid-missing")
     if alg not in ALGORITHMS:
-        return [*findings, finding("salesforce-algorithm", got=quoted(alg))]
+        yield finding("salesforce-algorithm", got=quoted(alg))
+        return
     if not keys:
         how = "Give the uploaded JWK, the certificate or the public key: --key FILE."
-        return [*findings, _unchecked("signature", "The match of signature and kid with the keyset", how)]
+        what = "The match of signature and kid with the keyset"
+        yield finding("unchecked", check="signature", what=what, how=how)
+        return
     named = [key for key in keys if key.kid in (None, kid)]
     verifying = [key for key in keys if key.verifies(token)]
-    findings += [
-        finding("salesforce-algorithm-differs", got=quoted(alg), wanted=quoted(key.alg))
-        for key in named
-        if key.alg not in (None, alg)
-    ]
+    for key in named:
+        if key.alg not in (None, alg):
+            yield finding("salesforce-algorithm-differs", got=quoted(alg), wanted=quoted(key.alg))
     if not verifying:
-        findings.append(finding("salesforce-signature"))
-    if isinstance(kid, str) and kid.strip() and not any(key in named for key in verifying or named):
-        findings.append(_kid_differs(kid, verifying or keys))
-    return findings
+        yield finding("salesforce-signature")
+    if has_kid and not any(key in named for key in verifying or named):
+        yield _kid_differs(str(kid), verifying or keys)
 
 
 def _kid_differs(kid: str, keys: Sequence[VerifyingKey]) -> Finding:
@@ -126,24 +126,21 @@ def _only_difference(got: str, wanted: str) -> str:
     return next((f"; only {what} differs" for what, without in _NEAR_MISSES if without(got) == without(wanted)), "")
 
 
-def _check_issuer(claims: dict[str, Any], wanted: str | None) -> list[Finding]:
-    got = claims.get("iss")
+def _check_issuer(got: object, wanted: str | None) -> Iterator[Finding]:
     if not isinstance(got, str) or not got.strip():
         shown, setting = ("the keyset's issuer", " to it") if wanted is None else (quoted(wanted), f"={wanted}")
-        return [finding("salesforce-issuer-differs", wanted=shown, got="nothing", hint="", setting=setting)]
-    findings = [finding("issuer-fin")] if is_fin_issuer(got) else []
+        yield finding("salesforce-issuer-differs", wanted=shown, got="nothing", hint="", setting=setting)
+        return
+    if is_fin_issuer(got):
+        yield finding("issuer-fin")
     if wanted is None:
         how = "Give the issuer of the keyset (Setup > Enhanced Chat User Verification): --issuer ISSUER."
-        return [*findings, _unchecked("issuer", "The match of iss with the keyset", how)]
-    return findings if got == wanted else [*findings, compare_issuers(got, wanted)]
+        yield finding("unchecked", check="issuer", what="The match of iss with the keyset", how=how)
+    elif got != wanted:
+        yield compare_issuers(got, wanted)
 
 
-def _unchecked(check: str, what: str, how: str) -> Finding:
-    return replace(finding("unchecked", what=what, how=how), check=check)
-
-
-def _check_audience(got: object, wanted: str | None) -> list[Finding]:
-    if got == wanted if wanted is not None else isinstance(got, str) and is_scrt_origin(got):
-        return []
-    expected = "https://<subdomain>.my.salesforce-scrt.com" if wanted is None else quoted(wanted)
-    return [finding("salesforce-audience", got="nothing" if got is None else quoted(got), wanted=expected)]
+def _check_audience(got: object, wanted: str | None) -> Iterator[Finding]:
+    if not (got == wanted if wanted is not None else isinstance(got, str) and is_scrt_origin(got)):
+        expected = "https://<subdomain>.my.salesforce-scrt.com" if wanted is None else quoted(wanted)
+        yield finding("salesforce-audience", got="nothing" if got is None else quoted(got), wanted=expected)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from collections.abc import Iterator
 
 from fin_messenger_auth.intercom import TOKEN as INTERCOM
 from fin_messenger_auth.json_values import is_lost, looks_like_email
@@ -52,18 +52,17 @@ def token_name(token: ParsedToken) -> str:
     return INTERCOM if str(token.header.get("alg")).startswith("HS") else SALESFORCE
 
 
-def check_claims(token: ParsedToken, name: str, now: float) -> list[Finding]:
+def check_claims(token: ParsedToken, name: str, now: float) -> Iterator[Finding]:
     """Check the claim that identifies the user, and the times."""
-    return [*_check_user(token.claims, "user_id" if name == INTERCOM else "sub"), *check_validity(token, name, now)]
-
-
-def _check_user(claims: dict[str, Any], claim: str) -> list[Finding]:
-    value = claims.get(claim)
+    claim = "user_id" if name == INTERCOM else "sub"
+    value = token.claims.get(claim)
     if not isinstance(value, str):
-        return [finding("token-user", claim=claim, got=json_type(value) if claim in claims else "nothing")]
-    if is_lost(value):
-        return [finding("user-id-lost", claim=claim)]
-    return [finding("user-id-email", claim=claim)] if looks_like_email(value) else []
+        yield finding("token-user", claim=claim, got=json_type(value) if claim in token.claims else "nothing")
+    elif is_lost(value):
+        yield finding("user-id-lost", claim=claim)
+    elif looks_like_email(value):
+        yield finding("user-id-email", claim=claim)
+    yield from check_validity(token, name, now)
 
 
 def quoted(value: object) -> str:

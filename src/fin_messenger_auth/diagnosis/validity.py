@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from fin_messenger_auth.minter import RECOMMENDED_LIFETIME
 from fin_messenger_auth.token_parser import ParsedToken
 
@@ -20,30 +22,32 @@ _NUMBER = "a number"
 _JSON_TYPES = {str: "a string", bool: "a boolean", int: _NUMBER, float: _NUMBER, list: "a list", dict: "an object"}
 
 
-def check_validity(token: ParsedToken, name: str, now: float) -> list[Finding]:
+def check_validity(token: ParsedToken, name: str, now: float) -> Iterator[Finding]:
     """Check the times in a token, in Unix seconds, at the time ``now``."""
     claims = token.claims
-    findings = [
-        finding("token-milliseconds", claim=claim)
-        for claim, value in claims.items()
-        if (claim in _TIMES or claim.endswith("_at")) and is_in_milliseconds(value)
-    ]
+    for claim, value in claims.items():
+        if (claim in _TIMES or claim.endswith("_at")) and is_in_milliseconds(value):
+            yield finding("token-milliseconds", claim=claim)
     times = {claim: _number(claims[claim]) for claim in _TIMES if claim in claims}
     for claim, time in times.items():
         if time is None:
-            findings.append(finding("token-time-type", claim=claim, got=json_type(claims[claim])))
-        elif is_in_milliseconds(time):
-            continue
-        elif claim == "exp":
-            findings += _check_expiry(time, name, now)
-        elif time > now + LEEWAY_SECONDS:
-            findings.append(finding("token-not-yet-valid", token=name, claim=claim, ahead=duration(time - now)))
+            yield finding("token-time-type", claim=claim, got=json_type(claims[claim]))
+        elif not is_in_milliseconds(time):
+            yield from _compare(claim, time, name, now)
     if "exp" not in claims:
-        findings.append(finding(f"{name.partition('_')[0]}-expiry-missing"))
+        yield finding(f"{name.partition('_')[0]}-expiry-missing")
     expiry, issued = times.get("exp"), times.get("iat")
     if expiry is not None and issued is not None and 0 < expiry - issued < RECOMMENDED_LIFETIME.total_seconds():
-        findings.append(finding("lifetime-short", token=name, lifetime=duration(expiry - issued)))
-    return findings
+        yield finding("lifetime-short", token=name, lifetime=duration(expiry - issued))
+
+
+def _compare(claim: str, time: float, name: str, now: float) -> Iterator[Finding]:
+    if claim != "exp" and time > now + LEEWAY_SECONDS:
+        yield finding("token-not-yet-valid", token=name, claim=claim, ahead=duration(time - now))
+    elif claim == "exp" and time <= now:
+        yield finding("token-expired", token=name, ago=duration(now - time))
+    elif claim == "exp" and time > now + LONG_SECONDS + LEEWAY_SECONDS:
+        yield finding("token-lifetime-long", token=name, lifetime=duration(time - now))
 
 
 def is_in_milliseconds(value: object) -> bool:
@@ -63,14 +67,6 @@ def duration(seconds: float) -> str:
 def json_type(value: object) -> str:
     """Return the JSON type of a value, with its article."""
     return _JSON_TYPES.get(type(value), "null")
-
-
-def _check_expiry(expiry: float, name: str, now: float) -> list[Finding]:
-    if expiry <= now:
-        return [finding("token-expired", token=name, ago=duration(now - expiry))]
-    if expiry - now > LONG_SECONDS + LEEWAY_SECONDS:
-        return [finding("token-lifetime-long", token=name, lifetime=duration(expiry - now))]
-    return []
 
 
 def _number(value: object) -> float | None:

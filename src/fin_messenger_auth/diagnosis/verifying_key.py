@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from fin_messenger_auth.environment import Reading
 from fin_messenger_auth.errors import InvalidKeyError, masked
+from fin_messenger_auth.json_values import parse_json
 from fin_messenger_auth.onboarding.certificate import read_certificate, rsa_key_of
-from fin_messenger_auth.onboarding.jwk import parse_json, rsa_key_in, without_dummies
+from fin_messenger_auth.onboarding.jwk import rsa_key_in, without_dummies
 from fin_messenger_auth.pem import read_private_key, read_public_key
 from fin_messenger_auth.signers import public_key_of, rsa_hash
 from fin_messenger_auth.token_parser import ParsedToken

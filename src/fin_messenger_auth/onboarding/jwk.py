@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from base64 import b64decode, b64encode, urlsafe_b64decode
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
@@ -23,7 +24,7 @@ from fin_messenger_auth.errors import (
     problems_of,
     raise_first,
 )
-from fin_messenger_auth.json_values import configured_string, read_json
+from fin_messenger_auth.json_values import configured_string, parse_json
 from fin_messenger_auth.pem import checked_rsa_key
 from fin_messenger_auth.signers import RSA_HASHES
 
@@ -32,6 +33,13 @@ from .certificate import certificate_problems, read_certificate
 _PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")  # RFC 7518 §6.3.2 and §6.4
 _DUMMIES = ("y", "crv", "d", "k")  # Salesforce's own tool fills them with their own name, as "d": "d"
 _MAX_KEYS = 100  # of one set: each makes findings of its own
+# What a binary file is (DER), by the bytes behind the length of its outer SEQUENCE.
+_BINARY = (
+    (b"\x02\x01\x03", "This is a PKCS#12 file with a private key (.p12), not a JWK. Do not upload it.", "jwk-private"),
+    (b"\x02\x01\x00", "This is a private key (DER), not a JWK. Do not upload it.", "jwk-private"),
+    (b"\x30\x0d", "This is a public key (DER), not a JWK; make a JWK of it with `jwk`.", "jwk-document"),
+    (b"", "This is a certificate (DER), not a JWK; make a JWK of it with `jwk`.", "jwk-document"),
+)
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -133,19 +141,27 @@ def read_jwk(document: str | bytes, *, now: datetime | None = None) -> dict[str,
 @masked
 def parse_jwk(document: str | bytes) -> dict[str, Any]:
     """Parse the file of one JWK, without a check of its members."""
-    text = document.decode(errors="replace") if isinstance(document, bytes) else document
-    if "PRIVATE KEY-----" in text:
+    data = document if isinstance(document, bytes) else document.encode(errors="replace")
+    if b"PRIVATE KEY-----" in data:
         raise InvalidKeyError("This is a private key, not a JWK. Do not upload it.", "jwk-private")
-    if text.lstrip().startswith("-----BEGIN "):
-        raise InvalidKeyError("This is a PEM document, not a JWK; make a JWK of it with `jwk`.", "jwk-document")
+    if data[:1] == b"\x30":
+        raise next(InvalidKeyError(*said) for start, *said in _BINARY if data[4:].startswith(start))
+    if label := re.match(rb"\s*-----BEGIN ([A-Z0-9 ]+)-----", data):
+        what = f"a PEM document ({label[1].decode().lower()})"
+        raise InvalidKeyError(f"This is {what}, not a JWK; make a JWK of it with `jwk`.", "jwk-document")
     if isinstance(document, bytes) and document.startswith((BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE)):
         raise InvalidKeyError(
-            "The file begins with a byte order mark, as PowerShell writes it; save it as UTF-8 without one.",
+            "The file begins with a byte order mark, as PowerShell writes it; save it as UTF-8 without one. In "
+            "PowerShell 5 that is `… | Out-File -Encoding ascii jwk.json` in place of `… > jwk.json`.",
             "jwk-document",
         )
     jwk = parse_json(document)
     if jwk is None:
-        raise InvalidKeyError("The JWK is not valid JSON; make it again with `jwk`.", "jwk-document")
+        several = re.search(rb"}\s*{", data)
+        wrong = (
+            "is several JSON objects in one file" if several else "is not valid JSON" if data.strip() else "is empty"
+        )
+        raise InvalidKeyError(f"The JWK {wrong}; make it again with `jwk`.", "jwk-document")
     if not isinstance(jwk, dict) or "keys" in jwk:
         raise InvalidKeyError(
             "Expected one JWK, got a list or a key set; Salesforce accepts one JSON object per file.", "jwk-document"
@@ -162,14 +178,6 @@ def parse_jwks(document: str | bytes) -> list[dict[str, Any]]:
         expected = f'a JSON object with a list of up to {_MAX_KEYS} JWKs in "keys"'
         raise InvalidKeyError(f"Expected a key set: {expected}.", "jwks-empty")
     return keys
-
-
-def parse_json(document: str | bytes) -> Any:  # noqa: ANN401 - any JSON
-    """Return what a JSON document contains, or ``None`` if it is not valid."""
-    try:
-        return read_json(document)
-    except ValueError:
-        return None
 
 
 def without_dummies(jwk: Mapping[str, Any]) -> dict[str, Any]:
@@ -278,8 +286,11 @@ def jwks_problems(
     for problem in (each for key in keys for each in jwk_problems(key, now=now)):
         only_unwise = served and problem.code in _ONLY_FOR_UPLOADS
         yield FinMessengerAuthWarning(problem.message, problem.code) if only_unwise else problem
-    if len({str(key.get("kid")) for key in keys}) < len(keys):
-        yield ConfigurationError("Two keys of the set have the same kid; give each key its own.", "jwks-kid-twice")
+    kids = [str(key.get("kid")) for key in keys]
+    for kid in dict.fromkeys(each for each in kids if kids.count(each) > 1):
+        yield ConfigurationError(
+            f"Two keys of the set have the same kid, {json.dumps(kid)}; give each key its own.", "jwks-kid-twice"
+        )
     if public_key is not None and keys and public_key not in [attempt(rsa_key_in, key)[0] for key in keys]:
         yield InvalidKeyError(
             "The key set does not contain the key of the private key; make it again with `jwks`.", "key-differs"

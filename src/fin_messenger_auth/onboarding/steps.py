@@ -55,9 +55,10 @@ def salesforce_steps(directory: KeyDirectory, *, issuer: str = DEFAULT_ISSUER) -
         issuer: The keyset's issuer.
     """
     checked_issuer(issuer)
+    add = f'add the key "{directory.kid}". In a rotation, add it to the existing keyset, and stop here'
     return [
         f"Setup > Enhanced Chat User Verification > New Key: upload {directory.jwk} and activate the key.",
-        f'The same page > New Keyset: issuer "{issuer}", exactly so; type Keys; add the key "{directory.kid}".',
+        f'The same page > New Keyset: issuer "{issuer}", exactly so; type Keys; {add}.',
         "Setup > Messaging Settings > the channel's row > Edit: tick Add User Verification.",
         "Open the channel > User Verification Configuration > New: choose the keyset, tick Active.",
         "Setup > Embedded Service Deployments > the deployment (type Custom Client): Publish.",

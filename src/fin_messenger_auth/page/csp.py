@@ -91,8 +91,8 @@ def strict_policy(
 
 def checked_nonce(nonce: object) -> str:
     """Return ``nonce`` as a string, also a lazy one, if it is a base64 string (Content Security Policy §2.3.1)."""
-    text = str(nonce)
-    if not (isinstance(nonce, str) and _NONCE.fullmatch(text)) or is_lost(text):
+    text = str(nonce) if isinstance(nonce, str) else ""
+    if not _NONCE.fullmatch(text) or is_lost(text):
         raise ConfigurationError(
             "nonce: expected a base64 string, new for each response, such as secrets.token_urlsafe(16) returns.",
             "nonce-invalid",

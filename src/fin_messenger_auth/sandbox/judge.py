@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fin_messenger_auth.diagnosis import Finding, Level, VerifyingKey, check_intercom_token, check_pair
-from fin_messenger_auth.diagnosis.known import Known, known_from
+from fin_messenger_auth.diagnosis.known import Expected, Known
 from fin_messenger_auth.environment import read_environment
 from fin_messenger_auth.errors import ConfigurationError, masked, masked_class, raise_first
 from fin_messenger_auth.intercom import TOKEN as INTERCOM
@@ -37,13 +37,9 @@ class Verdict:
 @masked_class
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sandbox(Known):
-    """What the stand-in verifies with.
+    """What the stand-in verifies with. It also takes what :class:`~fin_messenger_auth.diagnosis.known.Known` takes.
 
     Args:
-        secret: The Messenger API Secret.
-        keys: The public keys of the keyset; empty where Fin makes the Salesforce token.
-        issuer: The keyset's issuer.
-        audience: The audience of the Salesforce token.
         clock: The time in Unix seconds.
     """
 
@@ -115,9 +111,9 @@ def sandbox_from_env(  # noqa: PLR0913 - each by its name
     reading = read_environment(environ, prefix=prefix)
     if not keys:
         reading.checked_arguments()
-    elif secret is None and reading.secret is None:
+    elif not secret and reading.secret is None:
         raise_first(each for each in reading.problems if SECRET in each.message)
-    known = known_from(reading, secret=secret, keys=keys, issuer=issuer, audience=audience)
+    known = Expected(secret=secret or b"", keys=keys, issuer=issuer, audience=audience).completed(reading)
     if reading.fin_managed and not keys:
         return Sandbox(secret=known.secret)
     if not known.keys:

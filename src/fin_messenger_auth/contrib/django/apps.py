@@ -11,7 +11,7 @@ from django.core import checks
 from django.core.exceptions import MiddlewareNotUsed
 from django.utils.module_loading import import_string
 
-from fin_messenger_auth.contrib.visit import builder_from_env
+from fin_messenger_auth.contrib.visit import builder_from_env, checked_builder
 from fin_messenger_auth.errors import ConfigurationError, problems_of
 from fin_messenger_auth.outages import OnSigningError
 from fin_messenger_auth.pair import Identify, TokenPairBuilder
@@ -53,7 +53,8 @@ def configured() -> tuple[Options, TokenPairBuilder]:
     options = Options.from_settings()
     if not options.ENABLED:
         raise MiddlewareNotUsed
-    builder = options.BUILDER() if options.BUILDER else builder_from_env(options.PREFIX, options.ON_SIGNING_ERROR)
+    given: object = options.BUILDER() if options.BUILDER else builder_from_env(options.PREFIX, options.ON_SIGNING_ERROR)
+    builder = checked_builder(given)
     own = options.IDENTIFY or builder.identify
     return options, replace(builder, identify=lambda user: own(user) if getattr(user, "is_authenticated", 0) else None)
 
