@@ -129,7 +129,7 @@ def read_page(document: str) -> Page:
         _read_data(page, document, "JSON")
         return page
     parser = _Parser(page)
-    parser.feed(document)
+    parser.feed(document[: document.rfind(">") + 1])  # for tags without an end the parser's time is quadratic
     parser.close()
     for _, source in page.scripts:
         _read_script(page, _without_comments(source))
