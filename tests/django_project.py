@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Any, NamedTuple
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+import django
 
 import fin_messenger_auth
 
@@ -31,7 +34,6 @@ MIDDLEWARE += ["fin_messenger_auth.contrib.django.middleware.FinMessengerMiddlew
 
 # The project's own
 import os
-import django
 
 INSTALLED_APPS += ["people", "hijack", "impersonate"]
 MIDDLEWARE = [
@@ -55,26 +57,8 @@ DEBUG = False
 SILENCED_SYSTEM_CHECKS = ["mail.E001"]  # the development back end of a new project of Django 6.1
 LOGGING = {"version": 1, "handlers": {"err": {"class": "logging.StreamHandler"}}, "root": {"handlers": ["err"]}}
 SECRET_KEY = "for-tests-only"
-
-from fin_messenger_auth.page import csp_sources
-
-POLICY = {name: ["'self'", *sources] for name, sources in csp_sources().items()}
-if django.VERSION >= (6,):
-    from django.utils.csp import CSP
-
-    MIDDLEWARE.insert(1, "django.middleware.csp.ContentSecurityPolicyMiddleware")
-    TEMPLATES[0]["OPTIONS"]["context_processors"].append("django.template.context_processors.csp")
-    SECURE_CSP = {**POLICY, "default-src": [CSP.NONE], "script-src": [CSP.NONCE, CSP.STRICT_DYNAMIC]}
-else:
-    from csp.constants import NONCE, NONE, STRICT_DYNAMIC
-
-    MIDDLEWARE.insert(1, "csp.middleware.CSPMiddleware")
-    CONTENT_SECURITY_POLICY = {
-        "DIRECTIVES": {**POLICY, "default-src": [NONE], "script-src": [NONCE, STRICT_DYNAMIC]}
-    }
-
-exec(os.environ.get("EXTRA_SETTINGS", ""))
 """
+
 
 MODELS = """
 from uuid import uuid4
@@ -205,6 +189,8 @@ for number, name in enumerate(["ada", "grace", "root", "staff"]):
     )
 """
 
+EXTRA = 'exec(os.environ.get("EXTRA_SETTINGS", ""))\n'
+PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "django.md"
 SOURCE = {"PYTHONPATH": str(Path(fin_messenger_auth.__file__).parents[1])}
 ADA = "00000000-0000-4000-8000-000000000000"
 GRACE = "00000000-0000-4000-8000-000000000001"
@@ -231,6 +217,12 @@ def run(directory: Path, *command: str, **environ: str) -> subprocess.CompletedP
     )
 
 
+def documented(title: str) -> str:
+    """Return the block of the documentation that begins with the comment ``title``."""
+    [block] = re.findall(rf"```py\n(# {re.escape(title)}\n.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    return str(block)
+
+
 def make(directory: Path) -> Path:
     """Make the project and its database. There are no secrets yet."""
     must_work(run(directory, "-m", "django", "startproject", "shop", "."))
@@ -247,7 +239,8 @@ def make(directory: Path) -> Path:
     ]:
         path.write_text(content)
     with (directory / "shop" / "settings.py").open("a") as settings:
-        settings.write(SETTINGS)
+        policy = "Django 6 and newer" if django.VERSION >= (6,) else "Django 5.2 with django-csp"
+        settings.write("\n".join([SETTINGS, documented(f"settings.py, {policy}"), EXTRA]))
     must_work(run(directory, "manage.py", "makemigrations", "people"))
     must_work(run(directory, "manage.py", "migrate"))
     must_work(run(directory, "manage.py", "shell", "-c", PEOPLE))

@@ -177,7 +177,7 @@ def test_assets_writes_the_module_and_prints_its_hash(tmp_path: Path, capsys: py
 
 def test_an_upload_that_cannot_be_read_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--uploaded", "/nowhere/at/all.json"]) == 1
-    assert "/nowhere/at/all.json cannot be read: No such file or directory." in capsys.readouterr().err
+    assert "'/nowhere/at/all.json' cannot be read: No such file or directory." in capsys.readouterr().err
 
 
 def test_the_module_and_the_script_are_the_same_program() -> None:

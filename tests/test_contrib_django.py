@@ -13,11 +13,13 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.signals import user_logged_out
 from django.core import checks
+from django.core.exceptions import SynchronousOnlyOperation
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.template import engines
 from django.test import Client, override_settings
 from django.test.utils import override_script_prefix
 from django.urls import include, path
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy
 
 from fin_messenger_auth import ConfigurationError, MessengerUser, Reloading
@@ -38,6 +40,15 @@ async def prepared(request: Any) -> HttpResponse:
 
     await aprepare(request, page_title="async")
     return home(request)
+
+
+def unprepared(request: Any) -> HttpResponse:
+    request.user = SimpleLazyObject(read_user)
+    return home(request)
+
+
+def read_user() -> None:
+    raise SynchronousOnlyOperation("You cannot call this from an async context")  # what the ORM says there
 
 
 def sign_out(request: Any) -> HttpResponse:
@@ -70,6 +81,7 @@ def sign_in(get_response: Any) -> Any:
 urlpatterns = [
     path("", home),
     path("prepared", prepared),
+    path("unprepared", unprepared),
     path("sign-out", sign_out),
     path("streamed", streamed),
     path("messenger/", include(f"{APP}.urls")),
@@ -138,6 +150,11 @@ def test_an_async_view_makes_the_scripts_first() -> None:
     assert '"user_id":"42"' in page.text
     assert '"page_title":"async"' in page.text
     assert page.text.count(").boot(") == 1
+
+
+def test_an_async_view_that_makes_no_scripts_is_told_how() -> None:
+    with pytest.raises(SynchronousOnlyOperation, match=r"await aprepare\(request\)"):
+        get("/unprepared")
 
 
 def test_a_request_that_has_not_passed_the_middleware_gets_nothing() -> None:

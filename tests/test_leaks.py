@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import logging
 import pickle
@@ -17,10 +18,12 @@ from fin_messenger_auth import (
     FinMessengerAuthError,
     HMACSigner,
     InvalidKeyError,
+    MessengerUser,
     RSASigner,
     StringKeySource,
     TokenPair,
     TokenPairBuilder,
+    in_thread,
 )
 from fin_messenger_auth.testing import throwaway_builder, throwaway_environ, throwaway_rsa_key, throwaway_secret
 from fin_messenger_auth.testing.throwaway import pem_of
@@ -177,6 +180,38 @@ def test_the_log_line_of_a_failed_signature_holds_no_secret(caplog: pytest.LogCa
     assert "RuntimeError" in caplog.text
     for hidden in (SECRET, "someone", "eyJ"):
         assert hidden not in caplog.text
+
+
+class Tracker(logging.Handler):
+    """Keeps what an error tracker records of a log record when it is written: the local variables of all frames."""
+
+    seen = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        assert record.exc_info
+        error = record.exc_info[1]
+        assert error
+        self.seen += "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+
+
+@pytest.mark.parametrize("wrapped", [lambda signer: signer, in_thread], ids=["signer", "in_thread"])
+def test_the_log_record_of_a_failed_signature_has_no_local_variables_of_the_signer(wrapped: Any) -> None:
+    builder = throwaway_builder()
+    failing: TokenPairBuilder = dataclasses.replace(
+        builder, intercom=dataclasses.replace(builder.intercom, signer=wrapped(Failing())), on_signing_error="anonymous"
+    )
+    log, tracker = logging.getLogger("fin_messenger_auth"), Tracker()
+    log.addHandler(tracker)
+    try:
+        user = MessengerUser("someone@home", name="Ada")
+        assert failing.build(user) is None
+        assert asyncio.run(dataclasses.replace(failing).abuild(user)) is None
+    finally:
+        log.removeHandler(tracker)
+
+    assert tracker.seen.count("RuntimeError\n") == 2
+    for hidden in (SECRET, "someone", "Ada", "eyJ"):
+        assert hidden not in tracker.seen
 
 
 def test_a_token_pair_is_made_of_its_three_fields() -> None:

@@ -40,6 +40,16 @@ def test_au_is_another_name_for_ap() -> None:
     assert csp_sources("au") == csp_sources("ap")
 
 
+def test_the_sandbox_is_a_source_while_the_variable_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    vendors = csp_sources("eu")
+    monkeypatch.setenv("FIN_MESSENGER_WIDGET_BASE", "http://127.0.0.1:8765/widget/")
+
+    sandbox = ("http://127.0.0.1:8765",)
+    both = {each: vendors[each] + sandbox for each in ("script-src", "connect-src")}
+    assert csp_sources("eu") == {**vendors, **both}
+    assert strict_policy(NONCE).count(*sandbox) == 1  # scripts need the nonce alone
+
+
 @pytest.mark.parametrize("region", ["mars", "", 1, ["eu"]])
 def test_there_is_no_other_region(region: object) -> None:
     with pytest.raises(ConfigurationError, match="region") as caught:

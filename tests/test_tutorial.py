@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fin_messenger_auth.cli import main
+from fin_messenger_auth.diagnosis import read_verifying_keys
 from fin_messenger_auth.sandbox import Verdict, sandbox_from_env
 from fin_messenger_auth.testing import settings_in
 from fin_messenger_auth.variables import ALL_VARIABLES
@@ -37,10 +38,15 @@ def run(command: str) -> int:
     return main(shlex.split(line)[1:])
 
 
-def verdicts(issuer: str | None = None) -> list[Verdict]:
+ISSUER, MISTYPED = (
+    line.partition("--issuer ")[2] for line in COMMANDS if line.startswith("fin-messenger-auth sandbox")
+)
+
+
+def verdicts(issuer: str) -> list[Verdict]:
     """What the sandbox says of the site's page: before the sign-in, after it, and after the sign-out."""
     client = runpy.run_path(str(TUTORIAL / "shop.py"))["app"].test_client()
-    sandbox = sandbox_from_env(issuer=issuer)
+    sandbox = sandbox_from_env(issuer=issuer, keys=read_verifying_keys(Path("keys/jwk.json").read_bytes()))
     pages = [client.get("/")]
     for button in re.findall(r'action="(.+?)"', pages[0].text):
         client.post(button)
@@ -55,16 +61,20 @@ def test_the_doctor_says_what_the_tutorial_says(capsys: pytest.CaptureFixture[st
 
 
 def test_a_visitor_is_verified_from_the_sign_in_to_the_sign_out() -> None:
-    before, between, after = verdicts()
+    before, between, after = verdicts(ISSUER)
 
     assert (between.intercom, between.salesforce) == ("Verified as 42", "Verified as 42")
     assert before.salesforce == after.salesforce == "Guest: an anonymous visitor"
 
 
-def test_a_slash_makes_a_guest_and_the_doctor_says_why(capsys: pytest.CaptureFixture[str]) -> None:
-    [issuer] = [line.partition("--issuer ")[2] for line in COMMANDS if line.startswith("fin-messenger-auth sandbox --")]
+def test_a_wrong_key_id_in_the_environment_makes_a_guest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALESFORCE_KEY_ID", "WebAppKey2")
 
-    assert verdicts(issuer)[1].salesforce.startswith("Guest: ")
-    assert main(["doctor", "keys", "--uploaded", "keys/jwk.json", "--issuer", issuer]) == 1
+    assert verdicts(ISSUER)[1].salesforce.startswith("Guest: ")
+
+
+def test_a_slash_makes_a_guest_and_the_doctor_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    assert verdicts(MISTYPED)[1].salesforce.startswith("Guest: ")
+    assert main(["doctor", "keys", "--uploaded", "keys/jwk.json", "--issuer", MISTYPED]) == 1
     answer = capsys.readouterr().out.partition("\n")[0].removeprefix("✗ issuer: ").removesuffix(".")
     assert f"The doctor's answer: {answer}]" in TEXT

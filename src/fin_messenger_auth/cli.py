@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import re
 import sys
 import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
+from typing import NoReturn
 
 from .commands import assets, demo, doctor, inspect, keys, sandbox, settings
 from .errors import FinMessengerAuthError, FinMessengerAuthWarning
 
 PROGRAM = "fin-messenger-auth"
+_GIVEN = re.compile(r"(?<=arguments: ).*|(?<=invalid )([\w ]+): .*?(?= \(choose |\Z)", re.DOTALL)
 
 _COMMANDS = (demo, settings, keys, inspect, doctor, assets, sandbox)
 
@@ -46,8 +49,21 @@ def _print_error(message: object) -> int:
     return 1
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors do not repeat values, which could be a secret in place of a path: CI keeps its output."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(_GIVEN.sub(lambda found: found[1] or _options(found[0]), message))
+
+
+def _options(given: str) -> str:
+    """Return the names of the options among arguments, without values."""
+    names = re.findall(r"(?<!\S)--?[a-z][a-z-]*(?![^\s=])", given)
+    return " ".join(names) or "a value without an option, which is not shown"
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=PROGRAM, description="Make and check the two tokens that Fin Messenger needs for Salesforce Enhanced Chat."
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {version(PROGRAM)}")

@@ -113,7 +113,7 @@ class InvalidClaimError(_Coded, FinMessengerAuthError, ValueError):
 
 
 class SigningError(FinMessengerAuthError):
-    """A signer failed, or returned something other than a signature; its own error is the cause.
+    """A signer failed, or returned something other than a signature; what it raised, if not this, is the cause.
 
     Args:
         message: What failed. It must not hold a secret, a token or the error text of a service.
@@ -211,9 +211,9 @@ def masked(function: Callable[_P, _T]) -> Callable[_P, _T]:
     def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
         try:
             return function(*args, **kwargs)
-        except Exception as error:
+        except BaseException as error:  # also of Ctrl-C, and of a time-out, which cancels the task
             del args, kwargs
-            _clear_frames(error)
+            clear_frames(error)
             raise
 
     return call
@@ -226,9 +226,9 @@ def amasked(function: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, Cor
     async def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
         try:
             return await function(*args, **kwargs)
-        except Exception as error:
+        except BaseException as error:  # also of Ctrl-C, and of a time-out, which cancels the task
             del args, kwargs
-            _clear_frames(error)
+            clear_frames(error)
             raise
 
     return call
@@ -240,18 +240,22 @@ def masked_class(kind: type[_T]) -> type[_T]:
     return kind
 
 
-def _clear_frames(error: BaseException | None) -> None:
-    """Clear the local variables of the frames of this library, in the tracebacks of an error and of its causes."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        traceback = error.__traceback__
+def clear_frames(error: BaseException, *, foreign: bool = False) -> None:
+    """Clear the local variables of our frames, or of all, in the tracebacks of an error, its causes and its group."""
+    found: dict[int, BaseException] = {}
+    todo: list[BaseException | None] = [error]
+    while todo:
+        each = todo.pop()
+        if each is None or id(each) in found:
+            continue
+        found[id(each)] = each
+        traceback = each.__traceback__
         while traceback is not None:
-            if _is_ours(traceback.tb_frame):
+            if foreign or _is_ours(traceback.tb_frame):
                 with suppress(RuntimeError):  # it is still running
                     traceback.tb_frame.clear()
             traceback = traceback.tb_next
-        error = error.__cause__ or error.__context__
+        todo += [each.__cause__, each.__context__, *(each.exceptions if isinstance(each, BaseExceptionGroup) else ())]
 
 
 def _is_ours(frame: FrameType) -> bool:

@@ -64,7 +64,10 @@ def configured_string(value: object, name: str) -> str:
     """Return a key ID, an issuer, an audience or an app id, checked: the platforms compare them byte for byte."""
     if not isinstance(value, str):
         raise ConfigurationError(f"{name}: expected a str, got {type(value).__name__}.")
-    plain = str.__str__(value[:])
+    try:
+        plain = str.__str__(value[:])
+    except Exception as error:
+        raise ConfigurationError(f"{name}: the {type(value).__name__} cannot be read as a str.") from error
     if not plain.strip():
         raise ConfigurationError(f"{name} is blank.", "value-blank")
     if _surrogate_in(plain):
@@ -111,7 +114,10 @@ def json_value(value: object, name: str) -> Any:  # noqa: ANN401 - JSON is what 
 
 def json_string(value: str, name: str) -> str:
     """Return a string as a plain ``str``: what :func:`json_value` does with one, but faster."""
-    plain = str.__str__(value[:])
+    try:
+        plain = str.__str__(value[:])
+    except Exception as error:  # of a subclass, which may override whatever is called
+        raise _unreadable(name) from error
     if _surrogate_in(plain):
         raise InvalidClaimError(name, "the string contains a lone surrogate, which UTF-8 cannot encode.")
     return plain
@@ -164,7 +170,7 @@ def has_unsafe_integer(value: object) -> bool:
         return abs(value) > MAX_SAFE_INTEGER
     if isinstance(value, dict):
         return any(map(has_unsafe_integer, value.values()))
-    return isinstance(value, list) and any(map(has_unsafe_integer, value))
+    return isinstance(value, list | tuple) and any(map(has_unsafe_integer, value))
 
 
 class FrozenMapping(Frozen, Mapping[str, Any]):

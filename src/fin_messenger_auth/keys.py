@@ -14,7 +14,7 @@ from .errors import ConfigurationError, KeyUnavailableError, masked
 from .json_values import Frozen, fill_once
 
 _PEM_ARMOUR = b"-----BEGIN "
-_EXTENSIONS = (".crt", ".json", ".key", ".p8", ".pem", ".txt")
+_EXTENSIONS = (".crt", ".html", ".json", ".key", ".p8", ".pem", ".txt")
 
 
 class KeySource(Protocol):
@@ -132,7 +132,7 @@ class FileKeySource(Sealed):
 
     def __repr__(self) -> str:
         """Name the file."""
-        return f"FileKeySource({self._shown()})"
+        return f"FileKeySource({shown_path(self._path)})"
 
     def read(self) -> bytes:
         """Read the file.
@@ -149,13 +149,16 @@ class FileKeySource(Sealed):
             ) from error
         except OSError as error:
             error.filename = None  # the message below names the file, unless it could be a secret
-            raise KeyUnavailableError(f"The key file {self._shown()} cannot be read: {error.strerror}.") from error
+            raise KeyUnavailableError(
+                f"The key file {shown_path(self._path)} cannot be read: {error.strerror}."
+            ) from error
 
-    def _shown(self) -> str:
-        """Name the file, unless it could be a secret in place of a path."""
-        directory, extension = os.path.dirname(self._path), os.path.splitext(self._path)[1]
-        is_plainly_a_path = extension in _EXTENSIONS or (directory.strip("/") and os.path.isdir(directory))
-        return repr(self._path) if is_plainly_a_path else "<path not shown>"
+
+def shown_path(path: str) -> str:
+    """Return a path for a message, unless it could be a secret, a token or a page in place of a path."""
+    directory, extension = os.path.dirname(path), os.path.splitext(path)[1]
+    is_plainly_a_path = extension in _EXTENSIONS or (directory.strip("/") and os.path.isdir(directory))
+    return repr(path) if is_plainly_a_path else "<path not shown>"
 
 
 class StringKeySource(Sealed):

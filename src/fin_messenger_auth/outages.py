@@ -9,7 +9,7 @@ from inspect import iscoroutinefunction
 from threading import Lock
 from typing import Literal, cast
 
-from .errors import ConfigurationError, SigningError
+from .errors import ConfigurationError, SigningError, clear_frames
 from .processes import PerProcess
 
 Outcome = Literal["raise", "anonymous", "intercom-only"]
@@ -73,10 +73,11 @@ def log_error(message: str, error: BaseException, *arguments: object) -> None:
     """Write a record to the log ``fin_messenger_auth``, with the tracebacks of an error and its causes.
 
     Only our own errors are shown with their message: that of a client's error is a service's, and may hold a
-    credential or the signing input.
+    credential or the signing input. An error tracker finds no local variables: a signer's may be the signing input.
     """
     from logging import getLogger  # noqa: PLC0415 - 7 ms that a working page need not pay
 
+    clear_frames(error, foreign=True)
     shown = _without_foreign_messages(error)
     getLogger("fin_messenger_auth").error(message, *arguments, exc_info=(type(shown), shown, shown.__traceback__))
 

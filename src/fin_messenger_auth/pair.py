@@ -246,6 +246,7 @@ class TokenPairBuilder:
         try:
             return minter.mint(visitor, now)
         except SigningError as error:
+            del visitor  # an error tracker records the variables of this frame with what is logged
             self._do_without(minter, error)
             return None
 
@@ -253,6 +254,7 @@ class TokenPairBuilder:
         try:
             return await minter.amint(visitor, now)
         except SigningError as error:
+            del visitor  # an error tracker records the variables of this frame with what is logged
             self._do_without(minter, error)
             return None
 

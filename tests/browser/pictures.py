@@ -90,7 +90,7 @@ def main() -> None:
                 page.get_by_text("Sign in as 42").click()
                 expect(badge).to_contain_text("Verified as 42")
                 take(page, "tutorial-verified")
-            with sandbox(folder, "--issuer", f"{ISSUER}/"):
+            with sandbox(folder, "--key", "keys/jwk.json", "--issuer", f"{ISSUER}/"):
                 page.goto(SITE)
                 expect(badge).to_contain_text("Guest")
                 take(page, "tutorial-guest")

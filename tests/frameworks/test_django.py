@@ -13,7 +13,7 @@ import pytest
 from fin_messenger_auth.diagnosis import check_environment
 from fin_messenger_auth.testing import decode, throwaway_environ
 from tests.attempts import FOREIGN, attempts
-from tests.django_project import ADA, GRACE, Served, make, must_work, run, served
+from tests.django_project import ADA, GRACE, Served, documented, make, must_work, run, served
 
 for package in ("csp", "hijack", "impersonate", "uvicorn"):
     pytest.importorskip(package, reason="the session `frameworks` installs it")
@@ -140,6 +140,16 @@ def test_check_finds_what_is_wrong_in_the_project(project: Path, settings: str, 
     assert done.returncode == 1
     assert f"fin_messenger_auth.{code})" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_documented_tests_pass_whatever_the_machines_environment_is(project: Path) -> None:
+    for name in ("settings_test", "tests"):
+        (project / "shop" / f"{name}.py").write_text(documented(f"shop/{name}.py"))
+    command = ["manage.py", "test", "--settings", "shop.settings_test"]
+    done = run(project, *command, EXTRA_SETTINGS="FIN_MESSENGER = {}", SALESFORCE_PRIVATE_KEY_FILE="/nowhere")
+
+    must_work(done)
+    assert "Ran 2 tests" in done.stderr
 
 
 # Pages
@@ -303,8 +313,10 @@ def test_the_setting(project: Path) -> None:
     }
     login = "MIDDLEWARE.append('django.contrib.auth.middleware.LoginRequiredMiddleware')"
     settings = f"FIN_MESSENGER = {options!r}\n{login}"
-    with served(project, "asgi", settings, **environ, INTERCOM_APP_ID="") as site:
+    environ |= {"INTERCOM_APP_ID": "", "FIN_MESSENGER_WIDGET_BASE": "http://127.0.0.1:8765/widget/"}
+    with served(project, "asgi", settings, **environ) as site:
         with httpx.Client(base_url=site.url) as client:
+            assert " http://127.0.0.1:8765" in client.get("plain").headers["Content-Security-Policy"]
             assert client.get(SETTINGS).status_code == 401  # and no redirect to the sign-in page
             sign_in(client)
             [jwt] = re.findall(r'"intercom_user_jwt":"([^"]+)"', client.get("").text)

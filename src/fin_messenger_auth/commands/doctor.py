@@ -129,7 +129,8 @@ def _looked_at(arguments: argparse.Namespace) -> tuple[list[str], list[str]]:
         (arguments.uploaded, "the upload", "--uploaded FILE"),
         (arguments.key_directory, "the key directory", "KEY_DIRECTORY"),
     ):
-        looked_at += [f"{what} ({given})"] if given else []
+        named = given and ("://" in given or given == STANDARD_INPUT or os.path.exists(given))  # noqa: PTH110
+        looked_at += [f"{what} ({given})" if named else what] if given else []
         missing += [] if given or (fin_managed and what != "your page") else [f"{what}: {how}"]
     return looked_at, missing
 

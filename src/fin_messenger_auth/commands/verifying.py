@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fin_messenger_auth.diagnosis import Expected, Finding, VerifyingKey, check_key_file, read_verifying_keys
 from fin_messenger_auth.errors import ConfigurationError
-from fin_messenger_auth.keys import FileKeySource, read_key
+from fin_messenger_auth.keys import FileKeySource, read_key, shown_path
 
 if TYPE_CHECKING:
     import argparse
@@ -52,4 +52,4 @@ def read_file(path: str) -> bytes:
             return Path(path).read_bytes()
         return sys.stdin.buffer.read() if hasattr(sys.stdin, "buffer") else sys.stdin.read().encode()
     except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from error
+        raise ConfigurationError(f"{shown_path(path)} cannot be read: {error.strerror}.") from error

@@ -69,6 +69,8 @@ class Visit:
             response.delete_cookie(SIGNED_OUT)
         elif self.signed_out and not self.ends_session:
             response.set_cookie(SIGNED_OUT, "1", secure=self.is_secure, httponly=True, samesite="lax")
+        if self.signed_out:  # its cookies are one visitor's (RFC 9111 §7.3: they do not keep it out of caches)
+            self.is_private = True
         vary = response.headers.get("Vary", "")
         if self.is_private is not None and "cookie" not in vary.lower():
             response.headers["Vary"] = f"{vary}, Cookie".lstrip(", ")

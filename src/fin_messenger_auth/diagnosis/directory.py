@@ -14,11 +14,11 @@ from cryptography.x509 import Certificate
 
 from fin_messenger_auth.errors import FinMessengerAuthWarning, InvalidKeyError, attempt, masked
 from fin_messenger_auth.json_values import parse_json
-from fin_messenger_auth.keys import FileKeySource, StringKeySource
+from fin_messenger_auth.keys import FileKeySource, StringKeySource, shown_path
 from fin_messenger_auth.onboarding.certificate import read_certificate, rsa_key_of
 from fin_messenger_auth.onboarding.jwk import certificate_in, parse_jwks
 from fin_messenger_auth.onboarding.key_directory import CERTIFICATE, JWK, JWKS, PRIVATE_KEY
-from fin_messenger_auth.signers import RSASigner
+from fin_messenger_auth.signers import MIN_SECRET_BYTES, RSASigner
 
 from .findings import Finding, finding, finding_of
 from .key_checks import check_certificate, check_jwk, check_jwks, mode_for_others
@@ -41,7 +41,9 @@ def check_key_directory(
     """
     directory = Path(path)
     if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for a path that is too long
-        return [finding("directory-incomplete", path=directory)]
+        # A shorter name is no secret (MIN_SECRET_BYTES).
+        shown = str(directory) if len(str(directory)) < MIN_SECRET_BYTES else shown_path(str(directory))
+        return [finding("directory-incomplete", path=shown)]
     findings, public_key = _check_private_key(directory / PRIVATE_KEY, password)
     files = {name: _read(directory / name) for name in (CERTIFICATE, JWK, JWKS)}
     certificate, jwk, jwks = files.values()

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import cast
 from urllib.parse import urlsplit
 
-from fin_messenger_auth.page import csp_sources
+from fin_messenger_auth.page.csp import vendor_sources
 from fin_messenger_auth.settings import API_BASES, Region
 
 from .findings import Finding, finding
@@ -30,10 +30,10 @@ def _blocked(page: Page, policy: str, api_base: str) -> Iterator[str]:
             if any(each in source for each in ("app_id", "appId")) and not _allows_inline(scripts, nonce, source):
                 yield "the inline script with the settings (script-src has neither its nonce nor its hash)"
         if "'strict-dynamic'" not in scripts:
-            yield from (f"{host} (script-src)" for host in csp_sources()["script-src"] if not _allows(scripts, host))
+            yield from (f"{host} (script-src)" for host in vendor_sources()["script-src"] if not _allows(scripts, host))
     if connects is not None:
         region = next((name for name, base in API_BASES.items() if base == api_base), None)
-        wanted = [api_base] if region is None else csp_sources(cast("Region", region))["connect-src"]
+        wanted = [api_base] if region is None else vendor_sources(cast("Region", region))["connect-src"]
         yield from (f"{host} (connect-src)" for host in wanted if not _allows(connects, host))
 
 

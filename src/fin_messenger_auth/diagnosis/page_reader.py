@@ -108,12 +108,13 @@ class Page:
 def decoded(body: bytes, content_type: str = "") -> str:
     """Return the text of a page, by its byte order mark or the charset of its ``Content-Type``; UTF-8 without both."""
     if body.startswith(b"\x1f\x8b"):  # saved as it was sent
-        body = zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(body, MAX_LENGTH)
+        with suppress(zlib.error):
+            body = zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(body, MAX_LENGTH)
     charset = next((name for mark, name in _MARKS.items() if body.startswith(mark)), None)
     declared = _CHARSET.search(content_type)
     try:
         return body.decode(charset or (declared[1] if declared else "utf-8"), errors="replace")
-    except LookupError:
+    except (LookupError, UnicodeError):  # UnicodeError: Python's codec "undefined"
         return body.decode(errors="replace")
 
 
@@ -125,7 +126,7 @@ def read_page(document: str) -> Page:
         _read_data(page, document, "JSON")
         return page
     parser = _Parser(page)
-    parser.feed(document)
+    parser.feed(document[: document.rfind(">") + 1])  # for tags without an end the parser's time is quadratic
     parser.close()
     for _, source in page.scripts:
         _read_script(page, _without_comments(source))

@@ -24,28 +24,34 @@ def csp_sources(region: Region | None = None) -> dict[str, tuple[str, ...]]:
     """Return the sources that the Messenger needs, by directive.
 
     Add them to the page's own. Where ``script-src`` has a nonce and ``'strict-dynamic'``, browsers ignore its hosts,
-    and the nonce of the snippet is enough.
+    and the nonce of the snippet is enough. While ``FIN_MESSENGER_WIDGET_BASE`` is set, the sandbox is among them.
 
     Args:
         region: Where Intercom keeps the workspace's data; all regions if left out.
 
     Raises:
-        ConfigurationError: The region is unknown.
+        ConfigurationError: The region is unknown, or the address of the sandbox is not valid.
     """
     if region not in tuple(_REGIONS):
         raise ConfigurationError("region: expected us, eu, ap or au, or None for all of them.", "region-unknown")
+    sandbox = (development_widget() or ("",))[1:]
     return {
-        directive: tuple(source for each in ("all", *_REGIONS[region]) for source in by_region.get(each, ()))
-        for directive, by_region in _sources().items()
+        directive: (*sources, *(sandbox if directive in ("script-src", "connect-src") else ()))
+        for directive, sources in vendor_sources(region).items()
     }
 
 
 @cache
-def _sources() -> dict[str, dict[str, list[str]]]:
+def vendor_sources(region: Region | None = None) -> dict[str, tuple[str, ...]]:
+    """Return the sources of ``csp.toml``, without the sandbox."""
     import tomllib  # noqa: PLC0415 - 10 ms with pathlib, for sites with a policy only
     from pathlib import Path  # noqa: PLC0415 - as above
 
-    return tomllib.loads(Path(__file__).with_name("csp.toml").read_text("utf-8"))
+    directives = tomllib.loads(Path(__file__).with_name("csp.toml").read_text("utf-8"))
+    return {
+        directive: tuple(source for each in ("all", *_REGIONS[region]) for source in by_region.get(each, ()))
+        for directive, by_region in directives.items()
+    }
 
 
 @masked
@@ -57,8 +63,7 @@ def strict_policy(
     Args:
         nonce: The nonce of this response, the same as the snippet's.
         region: As for :func:`csp_sources`.
-        also: Further sources of the page's own, by directive. ``'self'`` is in every list but ``script-src``. While
-            ``FIN_MESSENGER_WIDGET_BASE`` is set, ``connect-src`` holds the sandbox, too.
+        also: Further sources of the page's own, by directive. ``'self'`` is in every list but ``script-src``.
 
     Raises:
         ConfigurationError: The nonce, the region, or a directive or a source of ``also`` is not valid.
@@ -67,12 +72,9 @@ def strict_policy(
         "default-src": ["'none'"],
         "base-uri": ["'none'"],
         "frame-ancestors": ["'none'"],
+        **{directive: ["'self'", *sources] for directive, sources in csp_sources(region).items()},
         "script-src": [f"'nonce-{checked_nonce(nonce)}'", "'strict-dynamic'"],
     }
-    for directive, sources in csp_sources(region).items():
-        directives.setdefault(directive, ["'self'", *sources])
-    if development := development_widget():
-        directives["connect-src"].append(development[1])
     if not isinstance(also, Mapping | None):
         raise ConfigurationError(f"also: expected a mapping of directives to sources, got {type(also).__name__}.")
     for directive, more in (also or {}).items():
@@ -89,8 +91,8 @@ def strict_policy(
 
 def checked_nonce(nonce: object) -> str:
     """Return ``nonce`` as a string, also a lazy one, if it is a base64 string (Content Security Policy §2.3.1)."""
-    text = str(nonce)
-    if not (isinstance(nonce, str) and _NONCE.fullmatch(text)) or is_lost(text):
+    text = str(nonce) if isinstance(nonce, str) else ""
+    if not _NONCE.fullmatch(text) or is_lost(text):
         raise ConfigurationError(
             "nonce: expected a base64 string, new for each response, such as secrets.token_urlsafe(16) returns.",
             "nonce-invalid",

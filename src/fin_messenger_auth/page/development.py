@@ -7,11 +7,8 @@ import re
 
 from fin_messenger_auth.errors import ConfigurationError
 
-VARIABLE = "FIN_MESSENGER_WIDGET_BASE"
-"""The environment variable: ``http://127.0.0.1:8765/widget/``, as the command ``sandbox`` prints it."""
-
-LOOPBACK = r"http://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?"
-"""An origin on this machine, as a pattern."""
+VARIABLE = "FIN_MESSENGER_WIDGET_BASE"  # http://127.0.0.1:8765/widget/, as the command `sandbox` prints it
+LOOPBACK = r"http://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?"  # an origin on this machine, as a pattern
 
 
 def development_widget() -> tuple[str, str] | None:

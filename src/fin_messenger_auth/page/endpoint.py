@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Unpack
 
-from fin_messenger_auth.errors import SigningError, amasked, masked
+from fin_messenger_auth.errors import ConfigurationError, SigningError, amasked, masked
 from fin_messenger_auth.outages import log_error
 from fin_messenger_auth.pair import TokenPairBuilder
 from fin_messenger_auth.settings import PublicSettings
@@ -100,10 +100,19 @@ def is_same_origin(headers: Mapping[str, str], host: str) -> bool:
     Browsers say so in ``Sec-Fetch-Site``; of older ones, ``Origin`` is compared with ``host``. A request with
     neither does not come from another site's script, and still needs the session's cookie.
 
+    The scheme of ``Origin`` is not compared, because behind a proxy an application does not know its own. So a page
+    of ``http://`` with the same host passes in a browser without ``Sec-Fetch-Site``, such as Safari before 16.4. It can
+    read the response only if the site's own CORS headers allow that: never allow an ``http://`` origin credentials.
+
     Args:
         headers: The request's headers, with names in any case.
         host: The site's own host and port, as in its ``Host`` header.
+
+    Raises:
+        ConfigurationError: The headers are not strings.
     """
+    if not all(isinstance(part, str) for pair in headers.items() for part in pair):
+        raise ConfigurationError("headers: expected names and values of type str; decode the bytes of ASGI first.")
     by_name = {name.lower(): value for name, value in headers.items()}
     site = by_name.get("sec-fetch-site")
     if site is not None:

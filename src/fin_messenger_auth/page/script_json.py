@@ -25,10 +25,10 @@ def script_json(value: object) -> str:
         InvalidClaimError: A value is not a JSON value, or an integer that a browser would round.
     """
     try:
-        text = _json.encode(value)
+        text, is_rounded = _json.encode(value), has_unsafe_integer(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidClaimError("settings", "a value is not a JSON value; convert it first.") from error
-    if has_unsafe_integer(value):
+    if is_rounded:
         raise InvalidClaimError("settings", "browsers round integers beyond 2^53; send a str.", "integer-unsafe")
     safe = _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
     # In an object literal this one key would set the prototype instead of a property.

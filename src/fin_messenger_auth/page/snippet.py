@@ -78,7 +78,7 @@ def render_snippet(settings: Mapping[str, object], *, nonce: object = None, widg
     configured_string(settings.get("app_id"), "app_id")
     if widget_base == WIDGET_BASE:
         widget_base = (development_widget() or (WIDGET_BASE,))[0]
-    if not _WIDGET.match(str(widget_base)):
+    if not (isinstance(widget_base, str) and _WIDGET.match(widget_base)):
         raise ConfigurationError(
             "widget_base: expected an https:// URL, or the sandbox on this machine (http://127.0.0.1:…/)."
         )

@@ -72,6 +72,10 @@ def start_throwaway(port: int = 0) -> tuple[TokenPairBuilder, str]:
 class _Handler(BaseHTTPRequestHandler):
     timeout = 10  # seconds; a connection that stays silent holds a thread
 
+    def handle(self) -> None:
+        with suppress(ConnectionError):  # the visitor left the page
+            super().handle()
+
     def do_GET(self) -> None:
         if not self._is_local():
             self._answer(403, "text/plain", "Open http://127.0.0.1 instead.")
@@ -124,5 +128,4 @@ class _Handler(BaseHTTPRequestHandler):
         if readable:
             self.send_header("Access-Control-Allow-Origin", "*")
         self.end_headers()
-        with suppress(ConnectionError):  # the visitor left the page while it was judged
-            self.wfile.write(body)
+        self.wfile.write(body)

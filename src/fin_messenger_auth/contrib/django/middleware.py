@@ -56,11 +56,10 @@ def render(request: Any, *, nonce: object = None, **public: Any) -> Snippet:
     if not hasattr(request, "fin_messenger") or configured()[0].EXCLUDE(request):
         return Snippet()
     options, builder = configured()
-    given: Any = {name: str(value) if isinstance(value, Promise) else value for name, value in public.items()}
-    made = builder.build_settings(user_of(request), **given)
+    given: Any = {key: str(it) if isinstance(it, Promise) else it for key, it in public.items() if it not in (None, "")}
     nonce = nonce or getattr(request, "csp_nonce", getattr(request, "_csp_nonce", None))  # django-csp's, Django 6's
-    urls = [reverse(f"fin_messenger:{name}") for name in ("renewal", "settings")]
-    scripts: Snippet = request.fin_messenger.scripts(made, nonce, urls if options.RENEWAL else None)
+    urls = [reverse(f"fin_messenger:{name}") for name in ("renewal", "settings") if options.RENEWAL]
+    scripts: Snippet = request.fin_messenger.scripts(builder.build_settings(user_of(request), **given), nonce, urls)
     if request.fin_messenger.is_private:
         request._cache_update_cache = False  # noqa: SLF001 - for cache_page, which is inside every middleware
     return scripts

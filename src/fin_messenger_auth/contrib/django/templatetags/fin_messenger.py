@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import template
+from django.core.exceptions import SynchronousOnlyOperation
 
 from fin_messenger_auth.contrib.django.middleware import render
 
@@ -13,5 +14,7 @@ register: template.Library = template.Library()
 def fin_messenger(context: template.Context, **page: Any) -> Any:
     """Insert the Messenger's scripts. A variable that the view did not set counts as left out."""
     request: Any = context.get("request")
-    given = {name: value for name, value in page.items() if value is not None and value != ""}
-    return request.fin_messenger_scripts if hasattr(request, "fin_messenger_scripts") else render(request, **given)
+    try:
+        return request.fin_messenger_scripts if hasattr(request, "fin_messenger_scripts") else render(request, **page)
+    except SynchronousOnlyOperation as error:
+        raise SynchronousOnlyOperation("In an async view, `await aprepare(request)` before the template.") from error
