@@ -84,6 +84,7 @@ LINEAR: dict[str, tuple[str, Callable[[str], object]]] = {
     "a message of letters": ("a" * 20_000, lambda text: redacted({"message": text})),
     "a page of token beginnings": ("eyJ" * 10_000, lambda text: read_page(f"<script>app_id={{a:'{text}'}}</script>")),
     "a page of braces": ("={" * 5_000, lambda text: read_page(f"<script>app_id{text}</script>")),
+    "a page of tags without an end": ("<a " * 5_000, read_page),
     "a token of dots": ("." * 20_000, lambda text: check_intercom_token("eyJ" + text)),
 }
 

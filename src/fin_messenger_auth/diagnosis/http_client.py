@@ -159,7 +159,7 @@ def _open(url: str, headers: Mapping[str, str], data: bytes | None, end: float) 
 def _attempt(request: Request, end: float, coming: Future[Answer]) -> None:
     no_proxy = [ProxyHandler({})] if request.type == "http" else []  # it is for this machine
     try:
-        with build_opener(_AsItIs, *no_proxy).open(request, timeout=end - time.monotonic()) as response:
+        with build_opener(_AsItIs, *no_proxy).open(request, timeout=max(0.01, end - time.monotonic())) as response:
             names = dict.fromkeys(map(str.lower, response.headers))
             headers = {name: ", ".join(response.headers.get_all(name)) for name in names}
             coming.set_result(Answer(response.status, headers, _body(response, headers, end)))
