@@ -175,6 +175,8 @@ BROKEN = [
     environment("value-wrapped", INTERCOM_APP_ID=" abc"),
     environment("value-wrapped", SALESFORCE_KEY_ID="key-1\n"),
     environment("placeholder", SALESFORCE_AUDIENCE=AUDIENCE_PLACEHOLDER),
+    environment("placeholder", SALESFORCE_AUDIENCE=AUDIENCE_PLACEHOLDER.lower()),
+    environment("salesforce-audience", SALESFORCE_AUDIENCE="https://your-org.my.salesforce-scrt.com"),
     environment("salesforce-audience", SALESFORCE_AUDIENCE=AUDIENCE + "/"),
     SetupCase(
         {"issuer-fin"},

@@ -192,6 +192,19 @@ def jwk_with(**changed: object) -> Change:
     return uploaded(lambda site: {name: value for name, value in {**site.jwk, **changed}.items() if value is not None})
 
 
+def without_environment(change: Change) -> Change:
+    def make(site: Site) -> None:
+        uploaded(change)(site)
+        site.document = snippet({"app_id": "abc", "api_base": site.settings["api_base"]})
+        site.environ = dict.fromkeys(site.environ, "")
+
+    return make
+
+
+def signs_out_by_attribute(settings: Settings) -> str:
+    return by_hand(settings, shutdown=False) + """<a href="/out" onclick="Intercom('shutdown')">Sign out</a>"""
+
+
 def private_key(site: Site) -> object:
     return (site.directory / "private-key.pem").read_text()
 
@@ -375,7 +388,7 @@ BROKEN_SITES = [
     ),
     case("npm, another user", "intercom-user-id-differs", page(update(user_id="43", region="us"), npm_call)),
     # Whose page it is.
-    case("somebody else's page", "intercom-user-id-differs", options("--user", "43")),
+    case("somebody else's page", "page-user-differs", options("--user", "43")),
     case(
         "an anonymous page for a user",
         "page-anonymous",
@@ -386,6 +399,13 @@ BROKEN_SITES = [
     case("Fin makes it, and the page has one", "issuer-fin", fin_managed_page(update(**{TOKENS[1]: "x.y.z"}))),
     case("Fin makes it, no Intercom token", "settings-token-missing", fin_managed_page(without("intercom_user_jwt"))),
     # The upload.
+    case("two keys uploaded", "jwk-document", uploaded(lambda site: {"keys": [OTHER_JWK, site.jwk]})),
+    case("no environment, another key uploaded", "directory-differs", without_environment(lambda _site: OTHER_JWK)),
+    case(
+        "no environment, another kid uploaded",
+        "directory-differs",
+        without_environment(lambda site: {**site.jwk, "kid": "WebAppKey1"}),
+    ),
     case("another key uploaded", "salesforce-signature", uploaded(lambda _site: OTHER_JWK)),
     case("another kid uploaded", "salesforce-kid-differs", jwk_with(kid="WebAppKey1")),
     case("another alg uploaded", "salesforce-algorithm-differs", jwk_with(alg="RS512")),
@@ -442,7 +462,8 @@ HEALTHY_SITES = [
     case("Fin makes it, endpoint", "", fin_managed_endpoint),
     case("uploaded", "", uploaded(lambda site: site.jwk)),
     case("uploaded with the dummies of Salesforce's tool", "", jwk_with(d="d", y="y", k="k", crv="crv")),
-    case("two keys uploaded", "", uploaded(lambda site: {"keys": [OTHER_JWK, site.jwk]})),
+    case("shutdown in an event attribute", "", page(form=signs_out_by_attribute)),
+    case("no environment", "", without_environment(lambda site: site.jwk)),
     case("public settings", "", page(update(hide_default_launcher=True, page_title="<b> & co"))),
     case("single quotes in a value", "", page(update(page_title="it's"), by_hand)),
 ]

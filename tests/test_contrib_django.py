@@ -22,7 +22,7 @@ from django.urls import include, path
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy
 
-from fin_messenger_auth import ConfigurationError, MessengerUser, Reloading
+from fin_messenger_auth import ConfigurationError, MessengerUser, Reloading, default_builder
 from fin_messenger_auth.testing import throwaway_builder, throwaway_environ
 
 APP = "fin_messenger_auth.contrib.django"
@@ -314,6 +314,14 @@ def test_a_builder_of_your_own_keeps_its_identify(monkeypatch: pytest.MonkeyPatc
         assert get("/messenger/settings").json()["user_id"] == "own-42"
         assert get("/messenger/settings", user=None).status_code == 401
         assert ids(include_deployment_checks=True) == set()
+
+
+def test_the_builder_can_be_that_of_the_process() -> None:
+    default_builder.cache_clear()
+    with override_settings(FIN_MESSENGER={"BUILDER": "fin_messenger_auth.default_builder"}):
+        assert get("/messenger/settings").json()["user_id"] == "42"
+    assert default_builder.cache_info().hits + default_builder.cache_info().misses == 1
+    default_builder.cache_clear()
 
 
 def test_something_that_is_not_a_builder_stops_the_start() -> None:

@@ -156,12 +156,13 @@ def test_the_hints_name_the_difference() -> None:
     assert message(salesforce(iss=ISSUER.upper())).endswith("; only upper and lower case differs.")
     assert message(salesforce(iss="acme.example")).endswith("; only http:// or https:// differs.")
     assert (
-        message(kid("KEY-1")) == 'The header\'s kid: expected "key-1", got "KEY-1"; only upper and lower case differs.'
+        message(kid("KEY-1"))
+        == 'kid of salesforce_identity_token: expected "key-1", got "KEY-1"; only upper and lower case differs.'
     )
     assert message(kid("key-1 ")).endswith("; only whitespace differs.")
-    assert message(kid("key-9")) == 'The header\'s kid: expected "key-1", got "key-9".'
+    assert message(kid("key-9")) == 'kid of salesforce_identity_token: expected "key-1", got "key-9".'
     swapped = kid("key-1", key=OTHER_KEY, options={"keys": TWO_KEYS})
-    assert message(swapped) == 'The header\'s kid: expected "key-2", got "key-1".'
+    assert message(swapped) == 'kid of salesforce_identity_token: expected "key-2", got "key-1".'
     assert "with the secret followed by a newline." in altered(SECRET + "\r\n")
     assert "with the secret in quotes." in altered(f'"{SECRET}"')
 

@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,12 +17,21 @@ import pytest
 
 from fin_messenger_auth import render_snippet
 from fin_messenger_auth.cli import main
-from fin_messenger_auth.diagnosis import CATALOGUE, Document, Expected, check_page, check_upload, settings_in_page
+from fin_messenger_auth.diagnosis import (
+    CATALOGUE,
+    Document,
+    Expected,
+    Level,
+    check_page,
+    check_upload,
+    settings_in_page,
+)
 from fin_messenger_auth.diagnosis.literal_reader import read_literal
 from fin_messenger_auth.onboarding import make_key_directory
 from fin_messenger_auth.page import strict_policy
+from fin_messenger_auth.testing import throwaway_builder
 from tests.broken_pages import BROKEN_PAGES, HEALTHY_PAGES
-from tests.broken_setups import Setup
+from tests.broken_setups import OTHER_JWK, Setup
 from tests.broken_sites import BROKEN_SITES, HEALTHY_SITES, MUST_NOT_BE_PRINTED, Site, SiteCase, by_hand, page, snippet
 from tests.broken_tokens import ISSUER, SECRET
 
@@ -65,7 +75,12 @@ def first_line(output: str, site: Site) -> str:
     """The first error or warning, without what differs from day to day and from key to key."""
     kid = site.jwk["kid"]
     line = next(line for line in output.splitlines() if line[:1] in ("✗", "!"))
-    for changing, instead in ((kid, "KID"), (kid.swapcase(), "kID"), (str(site.directory.parent), "DIRECTORY")):
+    for changing, instead in (
+        (kid, "KID"),
+        (OTHER_JWK["kid"], "OTHER"),
+        (kid.swapcase(), "kID"),
+        (str(site.directory.parent), "DIRECTORY"),
+    ):
         line = line.replace(changing, instead)
     return re.sub(r"\d+ days ago", "N days ago", re.sub(r"\d{4}-\d\d-\d\d", "DATE", line))
 
@@ -150,7 +165,7 @@ FIXED_BY_ITS_COMMANDS = (
         "certificate of another key",
         "a certificate uploaded",
     ),
-    *("an older certificate uploaded", "an expired certificate", "a certificate of nine days", "UTF-16 uploaded"),
+    *("an expired certificate", "a certificate of nine days", "UTF-16 uploaded"),
     *("an array uploaded", "x5c as a string", "another key uploaded"),
 )
 
@@ -174,6 +189,70 @@ def test_the_commands_of_a_fix_can_be_run_as_they_stand(
     site.upload((tmp_path / "jwk.json").read_text())
     status, output = doctor(site, monkeypatch, capsys)
     assert (status, first_code(output)) == (0, ""), output
+
+
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [
+        ("an older certificate uploaded", "→ Upload {directory}/jwk.json."),
+        ("another key uploaded", f'the private key of kid "{OTHER_JWK["kid"]}"'),
+        ("another key uploaded", f'which has the kid "{OTHER_JWK["kid"]}"; SALESFORCE_KEY_ID is "-Key1"'),
+    ],
+    ids=["the file", "the key", "both keys"],
+)
+def test_the_fix_names_the_file_and_the_key_of_the_upload(
+    name: str, fix: str, site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [case] = [each for each in BROKEN if each.name == name]
+    case.change(site)
+    assert fix.format(directory=site.directory) in doctor(site, monkeypatch, capsys)[1]
+
+
+def test_a_jwk_json_with_another_kid_is_made_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page()(site)
+    site.environ["SALESFORCE_KEY_ID"] = "InUse"
+    _, output = doctor(site, monkeypatch, capsys)
+    assert f"--kid=InUse > {site.directory}/jwk.json`" in output
+
+
+@pytest.mark.parametrize(
+    ("headers", "codes"),
+    [
+        ({}, ["token-expired", "page-cached"]),
+        ({"Cache-Control": "private, no-store"}, ["token-expired"]),
+        ({"Age": "7000"}, ["page-cached"]),
+        ({"Date": "Wed, 01 Nov 2023 00:00:00 GMT"}, ["page-cached"]),
+        ({"Date": "yesterday"}, ["token-expired", "page-cached"]),
+    ],
+)
+def test_a_cache_explains_an_expired_token_only_if_it_is_proven(headers: dict[str, str], codes: list[str]) -> None:
+    document = Document(snippet(throwaway_builder().build_settings("42")), headers)
+    found = check_page(document, Expected(user_id="42"), now=time.time() + 7200)
+    assert list(dict.fromkeys(each.code for each in found if each.level is Level.ERROR)) == codes
+
+
+@pytest.mark.parametrize("header", [{"Age": "321"}, {"Cache-Control": "public, max-age=600"}])
+def test_an_anonymous_page_from_a_cache_names_the_cache(header: dict[str, str]) -> None:
+    document = Document(snippet(throwaway_builder().build_settings(None)), header)
+    [found] = check_page(document, Expected(user_id="42"))
+    assert found.code == "page-anonymous"
+    assert "keeps one copy for everybody" in found.message
+
+
+def test_another_user_s_page_names_neither() -> None:
+    document = Document(snippet(throwaway_builder().build_settings("user-4711")))
+    found = check_page(document, Expected(user_id="user-4712"))
+    assert "page-user-differs" in [each.code for each in found]
+    assert "user-471" not in repr(found)
+
+
+def test_a_clean_doctor_says_so_first(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page()(site)
+    assert doctor(site, monkeypatch, capsys)[1].startswith("✓ Nothing wrong was found.")
 
 
 @pytest.mark.filterwarnings("ignore::fin_messenger_auth.FinMessengerAuthWarning")

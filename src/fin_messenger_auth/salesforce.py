@@ -39,7 +39,7 @@ def checked_issuer(issuer: object, name: str = "issuer") -> str:
 def checked_audience(audience: object, name: str = "audience") -> str:
     """Return an audience, checked; ``name`` is what the error calls it."""
     plain = configured_string(audience, name)
-    if plain == AUDIENCE_PLACEHOLDER:
+    if plain.lower() == AUDIENCE_PLACEHOLDER.lower():
         raise ConfigurationError(
             f"{name} is still the placeholder that keygen printed; replace YOUR-SUBDOMAIN.", "placeholder"
         )
@@ -54,6 +54,11 @@ def checked_audience(audience: object, name: str = "audience") -> str:
 def is_fin_issuer(issuer: str) -> bool:
     """Tell whether an issuer is the one of the tokens that Fin makes itself."""
     return issuer.lower() == FIN_ISSUER
+
+
+def is_placeholder(audience: str) -> bool:
+    """Tell whether an audience is still an example: this library's, or the article's."""
+    return audience.lower().startswith("https://your-")
 
 
 def is_scrt_origin(audience: str) -> bool:

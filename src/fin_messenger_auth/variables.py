@@ -67,6 +67,11 @@ class Variables:
         """Tell whether the variable is set, or the one that names its file."""
         return bool(self.value(name) or (name in IN_FILES and self.value(f"{name}_FILE")))
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether none of the variables is set."""
+        return not any(map(self.is_set, MEANINGS))
+
     def require(self, *names: str, why: str = "") -> None:
         """Note which of the variables are missing."""
         if missing := [name for name in names if not self.is_set(name)]:

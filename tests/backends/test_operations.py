@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from http.client import HTTPConnection
 from pathlib import Path
 from textwrap import dedent
@@ -253,6 +254,45 @@ def test_the_start_up_hook_of_gunicorn_signs_and_the_workers_inherit_its_builder
         answers = [page(port) for _ in range(50)]
     assert {answer.split()[1] for answer in answers} == {"throwaway"}
     assert str(server.pid) not in {answer.split()[0] for answer in answers}
+
+
+SITE = """
+import os
+from flask import Flask, render_template_string
+from fin_messenger_auth import default_builder
+from fin_messenger_auth.contrib.flask import FinMessenger
+
+application = Flask(__name__)
+FinMessenger(application, user=lambda: "42", builder=default_builder())
+
+@application.get("/")
+def home():
+    return f"{os.getpid()} " + render_template_string("{{ fin_messenger() }}")
+"""
+
+
+def test_a_worker_that_starts_in_an_outage_has_the_builder_of_the_hook(environ: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "gunicorn.conf.py").write_text(GUNICORN)
+    (tmp_path / "pages.py").write_text(SITE)
+    port, kms = free_port(), ExitStack()
+    with kms:
+        address = kms.enter_context(serving(aws_kms(throwaway_rsa_key())))
+        environ |= {"AWS_ENDPOINT_URL_KMS": f"http://{address}", "MESSENGER_ON_SIGNING_ERROR": "intercom-only"}
+        command = ["gunicorn", "--workers", "1", "--bind", f"{HOST}:{port}", "pages:application"]
+        with running(command, port, tmp_path, environ) as server:
+            before = page(port)
+            kms.close()
+            os.kill(int(before.split()[0]), signal.SIGTERM)
+            deadline = time.monotonic() + 20
+            while (after := page(port)).split()[0] == before.split()[0]:
+                assert time.monotonic() < deadline
+            assert server.poll() is None
+    assert [
+        name in each for each in (before, after) for name in ("intercom_user_jwt", "salesforce_identity_token")
+    ] == [
+        *(True, True),
+        *(True, False),
+    ]
 
 
 def test_workers_that_gunicorn_replaces_at_sighup_have_the_new_keys_unless_these_are_wrong(tmp_path: Path) -> None:

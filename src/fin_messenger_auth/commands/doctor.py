@@ -14,10 +14,12 @@ from fin_messenger_auth.diagnosis.page_reader import decoded
 from fin_messenger_auth.diagnosis.report import as_json, report, summary
 from fin_messenger_auth.environment import FIN_MANAGED
 from fin_messenger_auth.errors import ConfigurationError
+from fin_messenger_auth.variables import Variables
 
 from .verifying import STANDARD_INPUT, add_options, expected_from, read_file
 
 _HEADER = re.compile(r"[\w-]+\s*:[^\r\n]*")
+_CLEAN = "✓ Nothing wrong was found. What could not be checked from here:\n"
 _STATUS = (
     "The exit status is 0 if there is no error and, with --strict, also no warning and nothing that was not looked at "
     "or not checked; 2 for wrong usage; and otherwise 1, also if the page or a file cannot be read."
@@ -87,6 +89,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(as_json(findings, looked_at=looked_at, not_looked_at=missing))
     else:
+        clean = all(each.level is diagnosis.Level.UNCHECKED for each in findings)
+        print(_CLEAN if clean else "", end="")
         print(f"{report(findings)}\n\n{summary(findings)}\nLooked at: {', '.join(looked_at)}.")
         if missing:
             print(f"Not looked at: {'; '.join(missing)}.")
@@ -113,8 +117,13 @@ def _check_usage(arguments: argparse.Namespace) -> None:
 
 
 def _looked_at(arguments: argparse.Namespace) -> tuple[list[str], list[str]]:
-    looked_at, missing = ["the environment"], []
+    looked_at: list[str] = []
+    missing: list[str] = []
     fin_managed = os.environ.get(f"{arguments.prefix}SALESFORCE_IDENTITY") == FIN_MANAGED
+    if (arguments.key_directory or arguments.uploaded) and Variables(None, arguments.prefix).is_empty:
+        missing = ["the environment: none of its variables is set"]
+    else:
+        looked_at = ["the environment"]
     for given, what, how in (
         (arguments.page, "your page", "--page URL"),
         (arguments.uploaded, "the upload", "--uploaded FILE"),

@@ -16,7 +16,7 @@ from fin_messenger_auth.errors import raise_first
 from fin_messenger_auth.intercom import TOKEN as INTERCOM
 from fin_messenger_auth.salesforce import TOKEN as SALESFORCE
 
-from .verifying import STANDARD_INPUT, add_options, expected_from, given_keys, read_file
+from .verifying import KEY_FILE, STANDARD_INPUT, add_options, expected_from, given_keys, read_file
 
 _MAX_LENGTH = 120  # characters of a claim
 
@@ -31,9 +31,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "findings are printed. A key or secret to verify with is optional.",
     )
     parser.add_argument("token", metavar="TOKEN", help="either token; - reads standard input: a token, JSON or a page")
-    parser.add_argument(
-        "--key", metavar="FILE", help="a JWK, JWKS, certificate or public key, for salesforce_identity_token"
-    )
+    parser.add_argument("--key", metavar="FILE", help=f"for salesforce_identity_token: {KEY_FILE}")
     parser.add_argument(
         "--env", action="store_true", help="take the secret, the key, the issuer and the audience from the environment"
     )

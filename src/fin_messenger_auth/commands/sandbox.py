@@ -8,7 +8,7 @@ from fin_messenger_auth.diagnosis.report import report
 from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.page.development import VARIABLE
 
-from .verifying import add_options, expected_from, given_keys
+from .verifying import KEY_FILE, add_options, expected_from, given_keys
 
 _LAST_PORT = 65_535
 
@@ -23,7 +23,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "each platform would identify. It does not know what is configured in Intercom or in Salesforce.",
     )
     parser.add_argument("--port", type=_port, default=8765, metavar="P", help="where to listen (8765)")
-    parser.add_argument("--key", metavar="FILE", help="the uploaded JWK or JWKS, in place of the private key")
+    parser.add_argument("--key", metavar="FILE", help=f"what was uploaded, for want of the private key: {KEY_FILE}")
     parser.add_argument("--kid", metavar="K", help="the kid of the JWK in Salesforce, if not the configuration's")
     add_options(parser)
     parser.set_defaults(run=run)

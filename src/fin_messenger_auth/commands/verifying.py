@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 STANDARD_INPUT = "-"
+KEY_FILE = "a JWK, JWKS, certificate or public key; of a private key, the public half is used"  # what --key accepts
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.x509 import Certificate
 
-from fin_messenger_auth.errors import InvalidKeyError, attempt, masked
+from fin_messenger_auth.errors import FinMessengerAuthWarning, InvalidKeyError, attempt, masked
 from fin_messenger_auth.json_values import parse_json
 from fin_messenger_auth.keys import FileKeySource, StringKeySource, shown_path
 from fin_messenger_auth.onboarding.certificate import read_certificate, rsa_key_of
@@ -21,6 +22,7 @@ from fin_messenger_auth.signers import MIN_SECRET_BYTES, RSASigner
 
 from .findings import Finding, finding, finding_of
 from .key_checks import check_certificate, check_jwk, check_jwks, mode_for_others
+from .token_checks import quoted
 from .verifying_key import VerifyingKey, keys_in
 
 
@@ -77,11 +79,26 @@ def check_upload(
     several, _ = attempt(parse_jwks, document)
     documents = dict.fromkeys(map(json.dumps, several or [])) or [document]
     findings = [each for jwk in documents for each in check_jwk(jwk, now=now)]
+    if several is not None:
+        message = "This is a key set (JWKS): it is for a keyset of type Endpoint URL. For type Keys, upload each JWK."
+        findings.append(finding_of(FinMessengerAuthWarning(message, "jwk-document")))
     if key_directory is not None:
         what = "certificates for the same key: the newer one was not uploaded"
-        newer = _newer_files(Path(key_directory), _certificates(document))
-        findings += [finding("directory-differs", first=name, second="the uploaded JWK", what=what) for name in newer]
+        for name in _newer_files(Path(key_directory), _certificates(document)):
+            differs = finding("directory-differs", first=name, second="the uploaded JWK", what=what)
+            findings.append(replace(differs, fix=f"Upload {Path(key_directory) / JWK}.") if name == JWK else differs)
     return list(dict.fromkeys(findings))
+
+
+def compare_upload(path: str | os.PathLike[str], uploaded: Sequence[VerifyingKey]) -> list[Finding]:
+    """Compare the directory's JWK with the upload, where no environment says which key is in use."""
+    own = keys_in(_read(Path(path) / JWK))[:1]
+    if not uploaded or not own or own[0] in uploaded:
+        return []
+    same = [each for each in uploaded if each.public_key == own[0].public_key]
+    what = f"key IDs: {quoted(own[0].kid)} and {quoted(same[0].kid)}" if same else "keys"
+    fix = f"Upload {Path(path) / JWK} if it is the one in use; else give the directory of the key that was uploaded."
+    return [replace(finding("directory-differs", first=JWK, second="the uploaded JWK", what=what), fix=fix)]
 
 
 def keys_in_directory(path: str | os.PathLike[str]) -> list[VerifyingKey]:
@@ -123,7 +140,7 @@ def _newer_files(directory: Path, uploaded: list[Certificate]) -> list[str]:
 
     return [
         name
-        for name in (CERTIFICATE, JWK)
+        for name in (JWK, CERTIFICATE)
         if any(is_newer(local, other) for local in _certificates(_read(directory / name)) for other in uploaded)
     ][:1]
 

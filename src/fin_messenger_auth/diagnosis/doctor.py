@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from fin_messenger_auth.environment import Reading, read_environment
 from fin_messenger_auth.errors import KeyUnavailableError, SigningError, masked, problems_of
 from fin_messenger_auth.intercom import TOKEN as INTERCOM
-from fin_messenger_auth.onboarding.key_directory import JWK
+from fin_messenger_auth.onboarding.key_directory import CERTIFICATE, JWK
 from fin_messenger_auth.pair import TokenPair, TokenPairBuilder, check_time
 from fin_messenger_auth.salesforce import TOKEN as SALESFORCE
 from fin_messenger_auth.signers import signs_at_once
 
-from .directory import check_key_directory, check_upload, keys_in_directory
+from .directory import check_key_directory, check_upload, compare_upload, keys_in_directory
 from .environment import check_reading
 from .findings import Finding, finding, finding_of
 from .http_client import Client
@@ -25,8 +25,9 @@ from .known import Expected
 from .online import Org, check_org, check_published_jwks
 from .page import Document, check_page
 from .root_causes import fold
-from .salesforce_token import compare_issuers
-from .verifying_key import keys_in
+from .salesforce_token import compare_issuers, kids_of
+from .token_checks import quoted
+from .verifying_key import VerifyingKey, keys_in
 
 USER_ID = "fin-messenger-auth-doctor"
 """The user ID in the tokens that the doctor makes."""
@@ -82,14 +83,12 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
         findings += check_org(org, token, client=client, now=now)
     if jwks_url is not None:
         findings += check_published_jwks(jwks_url, kid=reading.kid, client=client, now=now)
-    findings += check_reading(reading)
+    if not (reading.is_empty and (uploaded or key_directory)):
+        findings += check_reading(reading)
     configured = reading.value("SALESFORCE_ISSUER")
     if issuer is not None and configured not in ("", issuer):
         findings.append(compare_issuers(configured, issuer))
-    if uploaded is not None:
-        findings += check_upload(uploaded, key_directory=key_directory, now=moment)
-    if key_directory is not None:
-        findings += check_key_directory(key_directory, password=reading.password, now=moment)
+    findings += _check_files(reading, uploaded, key_directory, moment)
     # What Salesforce verifies with: what was uploaded, or else the nearest to it.
     keys = keys_in(uploaded or b"") or ([] if key_directory is None else keys_in_directory(key_directory))
     given = Expected(secret=secret or b"", keys=keys, issuer=issuer, audience=audience, user_id=user_id)
@@ -97,15 +96,15 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
     if pair is not None:
         settings = {"user_id": USER_ID, **{name: getattr(pair, name) for name in (INTERCOM, SALESFORCE)}}
         of_pair = _new(findings, expected.check_tokens(settings, moment))
-        directory = None if key_directory is None else Path(key_directory) / JWK
-        findings += [_naming_the_key(each, directory if uploaded is None else "the uploaded JWK") for each in of_pair]
+        directory = None if uploaded is not None or key_directory is None else Path(key_directory)
+        findings += [_naming_the_key(each, keys, directory, reading.kid) for each in of_pair]
     if page is not None:
         of_page = _new(findings, check_page(page, expected, now=moment))
         findings += [_of_page(each, verified=pair is not None) for each in of_page]
     if not reading.fin_managed:
         findings += _not_compared(keys=key_directory is not None or uploaded is not None, issuer=issuer is not None)
     findings += manual_checks(fin_managed=reading.fin_managed, attributes=attributes)
-    return fold(findings, reading)
+    return fold(findings, reading, expected.keys)
 
 
 @masked
@@ -126,10 +125,31 @@ def manual_checks(*, fin_managed: bool = False, attributes: Collection[str] = ()
     ]
 
 
-def _naming_the_key(each: Finding, name: object) -> Finding:
-    if each.code != "salesforce-signature" or name is None:
-        return each
-    return replace(each, message=f"The private key of the environment is not the key of {name}.")
+def _check_files(
+    reading: Reading, uploaded: bytes | None, key_directory: str | os.PathLike[str] | None, now: float
+) -> list[Finding]:
+    findings = [] if uploaded is None else check_upload(uploaded, key_directory=key_directory, now=now)
+    if key_directory is not None:
+        findings += compare_upload(key_directory, keys_in(uploaded or b"")) if reading.is_empty else []
+        findings += check_key_directory(key_directory, password=reading.password, now=now)
+    return findings
+
+
+def _naming_the_key(each: Finding, keys: Sequence[VerifyingKey], directory: Path | None, kid: str | None) -> Finding:
+    """Say which file holds another key; and that a jwk.json that was not uploaded is what has the wrong kid."""
+    if each.code == "salesforce-signature" and keys:
+        name = "the uploaded JWK" if directory is None else directory / JWK
+        message = f"The private key of the environment is not the key of {name}"
+        if kid not in [key.kid for key in keys]:
+            message += f", which has the kid {kids_of(keys)}; SALESFORCE_KEY_ID is {quoted(kid)}"
+        return replace(each, message=f"{message}.")
+    if each.code == "salesforce-kid-differs" and directory is not None:
+        command = f"jwk --private-key FILE --certificate {directory / CERTIFICATE} --kid KID > {directory / JWK}"
+        fix = (
+            f"If SALESFORCE_KEY_ID is the kid that was uploaded, make the file again: `fin-messenger-auth {command}`. "
+        )
+        return replace(each, fix=f"{fix}If {directory / JWK} is what was uploaded: {each.fix}")
+    return each
 
 
 def _of_page(each: Finding, *, verified: bool) -> Finding:

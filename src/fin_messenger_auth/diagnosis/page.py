@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthWarning, masked
@@ -60,6 +62,7 @@ class Document:
     status: int | None = None
 
 
+_OLD = 300  # seconds from which a page's Date means that it was kept
 _NOTHING = Expected()
 
 
@@ -137,10 +140,15 @@ def _wrong_with_page(document: Document, expected: Expected, now: float) -> Iter
         message = f"The page carries {SALESFORCE}, which Fin makes here."
         yield replace(finding("issuer-fin", check="page"), message=message)
     yield from _wrong_with_passing(page)
-    yield from _compare(page, settings, expected)
-    yield from expected.check_tokens(settings, now)
+    copied = _of_a_cache(headers, now)
+    public = "its Cache-Control says public" if "public" in headers.get("cache-control", "").lower() else ""
+    yield from _compare(page, settings, expected, copied or public)
+    found = list(expected.check_tokens(settings, now))
+    yield from (each for each in found if not (copied and each.code == "token-expired"))
     if document.headers is not None and any(map(settings.get, _TOKENS)):
-        yield from _wrong_with_caching(headers)
+        policy = headers.get("cache-control", "")
+        if copied or "no-store" not in policy.lower():
+            yield finding("page-cached", how=copied or f"its Cache-Control is {quoted(policy)}, without no-store")
     api_base = str(settings.get("api_base") or API_BASES.get(expected.region or "us"))
     yield from check_policies(page, headers.get("content-security-policy", ""), api_base)
 
@@ -173,12 +181,12 @@ def _without_settings(page: Page, document: Document, headers: Mapping[str, str]
     return finding("page-settings-missing", why=f": {why}" if why else "", how=how)
 
 
-def _compare(page: Page, settings: Mapping[str, object], expected: Expected) -> Iterator[Finding]:
+def _compare(page: Page, settings: Mapping[str, object], expected: Expected, kept: str) -> Iterator[Finding]:
     unknown, wanted = page.unknown, {INTERCOM} if expected.fin_managed else {*_TOKENS}
     if INTERCOM not in unknown:
         yield from check_settings(settings)
     yield from _compare_workspace(settings, expected, npm=page.settings[-1].source == "npm")
-    yield from _compare_user(settings, unknown, expected.user_id)
+    yield from _compare_user(settings, unknown, expected.user_id, kept)
     if settings.get(INTERCOM) and SALESFORCE in wanted - unknown and not settings.get(SALESFORCE):
         yield finding("token-missing", token=SALESFORCE)
     for name in sorted(unknown & {"user_id", *wanted}):
@@ -198,23 +206,28 @@ def _compare_workspace(settings: Mapping[str, object], expected: Expected, *, np
         yield finding("settings-differ", name=name, wanted=quoted(wanted), got=quoted(base))
 
 
-def _compare_user(settings: Mapping[str, object], unknown: set[str], wanted: str | None) -> Iterator[Finding]:
+def _compare_user(
+    settings: Mapping[str, object], unknown: set[str], wanted: str | None, kept: str
+) -> Iterator[Finding]:
     got = settings.get("user_id")
     personal = [name for name in (*_IDENTIFIES, *_TOKENS) if settings.get(name)]
     anonymous = got is None and not settings.get(INTERCOM) and not unknown & {"user_id", INTERCOM}
     if anonymous and wanted is None:
         yield finding("unchecked", what="A page of a signed-in user", how=_SIGNED_IN)
     elif anonymous and wanted:
-        yield finding("page-anonymous")
+        yield finding("page-anonymous", kept=f"; {kept}, which keeps one copy for everybody" if kept else "")
     elif personal and wanted == "":
         yield finding("page-not-anonymous", names=" and ".join(personal))
     elif wanted and got is not None and str(got) != wanted:
-        yield finding("intercom-user-id-differs")
+        yield finding("page-user-differs")
 
 
-def _wrong_with_caching(headers: Mapping[str, str]) -> Iterator[Finding]:
-    policy, age = headers.get("cache-control", ""), headers.get("age", "")
+def _of_a_cache(headers: Mapping[str, str], now: float) -> str:
+    """Say by what headers the page is surely a copy that a cache kept; empty if it need not be one."""
+    age, date = headers.get("age", ""), headers.get("date", "")
     if age.strip("0"):
-        yield finding("page-cached", how=f"its header Age: {quoted(age)[1:-1]} says that this one comes from a cache")
-    elif "no-store" not in policy.lower():
-        yield finding("page-cached", how=f"its Cache-Control is {quoted(policy)}, without no-store")
+        return f"its header Age: {quoted(age)[1:-1]} says that this one comes from a cache"
+    with suppress(ValueError, OverflowError):
+        if now - parsedate_to_datetime(date).timestamp() > _OLD:
+            return f"its header Date: {quoted(date)[1:-1]} says that this one was kept"
+    return ""

@@ -81,6 +81,7 @@ class Page:
         twice: Whether it sets ``window.intercomSettings`` again, and loses the user.
         instead: What it is or holds in place of settings.
         effort: How many characters of literals may still be read.
+        calls_shutdown: Whether a script or an event attribute calls ``shutdown``.
     """
 
     settings: list[PageSettings] = field(default_factory=list)
@@ -90,6 +91,7 @@ class Page:
     twice: bool = False
     instead: str = ""
     effort: int = _EFFORT
+    calls_shutdown: bool = False
 
     @property
     def values(self) -> dict[str, Any]:
@@ -101,11 +103,6 @@ class Page:
         """The names of those that are expressions; a spread may hold a user."""
         unknown = {name for each in self.settings for name in each.unknown}
         return (unknown | ({"user_id", *_TOKENS} if SPREAD in unknown else set())) - self.values.keys()
-
-    @property
-    def calls_shutdown(self) -> bool:
-        """Whether a script in the page calls ``shutdown``."""
-        return any("shutdown" in source for _, source in self.scripts)
 
 
 def decoded(body: bytes, content_type: str = "") -> str:
@@ -166,7 +163,8 @@ class _Parser(HTMLParser):
             self._page.policies.append(values.get("content") or "")
         elif tag == "input" and values.get("type") == "password":
             self._page.instead = "it is a page to sign in"
-        for value in values.values():
+        for name, value in attrs:
+            self._page.calls_shutdown |= name.startswith("on") and "shutdown" in (value or "")
             if value and value[:1] == "{" and any(each in value for each in _IDS):
                 _read_data(self._page, value, "attribute")
 
@@ -186,6 +184,7 @@ class _Parser(HTMLParser):
             _read_data(self._page, source, "data")
         else:
             self._page.scripts.append((self._attributes.get("nonce"), source))
+            self._page.calls_shutdown |= "shutdown" in source
 
 
 def _read_data(page: Page, document: str, source: str) -> None:

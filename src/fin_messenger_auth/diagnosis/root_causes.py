@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from fin_messenger_auth.environment import Reading
 
 from .findings import Finding
-from .salesforce_token import audience_for
+from .salesforce_token import audience_for, kids_of
+from .verifying_key import VerifyingKey
 
 _ABOUT_A_KEY = (
     "salesforce-signature",
@@ -34,7 +35,6 @@ _CONSEQUENCES = {
     "page-broken": ("page-settings-missing", "token-missing"),
     "page-anonymous": ("token-missing",),
     "page-settings-twice": _ABOUT_TOKENS,
-    "page-cached": ("token-expired",),
     "setting-unknown": _ABOUT_TOKENS,
     "token-user-hash": ("settings-token-missing",),
     "token-milliseconds": ("token-lifetime-long",),
@@ -49,7 +49,7 @@ _BOTH_WAYS_OUT = (
 )
 
 
-def fold(findings: Iterable[Finding], reading: Reading) -> list[Finding]:
+def fold(findings: Iterable[Finding], reading: Reading, keys: Sequence[VerifyingKey]) -> list[Finding]:
     """Return findings without those that follow from others, each code of a shared cause once."""
     given = list(dict.fromkeys(findings))
     explained: dict[str, str] = {}
@@ -60,15 +60,15 @@ def fold(findings: Iterable[Finding], reading: Reading) -> list[Finding]:
     for each in given:
         again = each.code in _ONCE and any(other.code == each.code for other in kept)
         if each.code not in explained and not again:
-            kept.append(replace(each, fix=_completed(each, reading)))
+            kept.append(replace(each, fix=_completed(each, reading, keys)))
     return kept
 
 
-def _completed(each: Finding, reading: Reading) -> str:
+def _completed(each: Finding, reading: Reading, keys: Sequence[VerifyingKey]) -> str:
     """Return the fix with the key, the key ID and the audience of this environment in it."""
     fix, kid, audience = each.fix, reading.kid, reading.value("SALESFORCE_AUDIENCE")
     if each.code == "salesforce-signature":
-        fix = _BOTH_WAYS_OUT.format(old="the uploaded JWK" if kid is None else f'kid "{kid}"')
+        fix = _BOTH_WAYS_OUT.format(old=f"kid {kids_of(keys)}" if any(key.kid for key in keys) else "the uploaded JWK")
     if audience:
         fix = fix.replace("https://<subdomain>.my.salesforce-scrt.com", audience_for(audience))
     if reading.salesforce_signer is not None:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from fin_messenger_auth.errors import masked
 from fin_messenger_auth.intercom import TOKEN as INTERCOM
-from fin_messenger_auth.salesforce import ALGORITHMS, is_fin_issuer, is_scrt_origin
+from fin_messenger_auth.salesforce import ALGORITHMS, is_fin_issuer, is_placeholder, is_scrt_origin
 from fin_messenger_auth.salesforce import TOKEN as SALESFORCE
 from fin_messenger_auth.token_parser import ParsedToken
 
@@ -78,8 +78,9 @@ def audience_for(audience: str) -> str:
     """Return the audience that was probably meant, with the subdomain of the one that is given."""
     parts = urlsplit(audience if "://" in audience else f"https://{audience}")
     subdomain = (parts.hostname or "").partition(".")[0]
-    known = is_scrt_origin(f"https://{subdomain}.my.salesforce-scrt.com")
-    return f"https://{subdomain if known else '<subdomain>'}.my.salesforce-scrt.com"
+    meant = f"https://{subdomain}.my.salesforce-scrt.com"
+    known = is_scrt_origin(meant) and not is_placeholder(meant)
+    return meant if known else "https://<subdomain>.my.salesforce-scrt.com"
 
 
 def compare_issuers(got: str, wanted: str) -> Finding:
@@ -114,12 +115,17 @@ def _check_signature(token: ParsedToken, keys: Sequence[VerifyingKey]) -> Iterat
         yield _kid_differs(str(kid), verifying or keys)
 
 
+def kids_of(keys: Sequence[VerifyingKey]) -> str:
+    """Return the key IDs of a keyset, for a message."""
+    shown = " or ".join(quoted(str(key.kid)) for key in keys[:_SHOWN])
+    return f"{shown} or another" if len(keys) > _SHOWN else shown
+
+
 def _kid_differs(kid: str, keys: Sequence[VerifyingKey]) -> Finding:
     wanted = [str(key.kid) for key in keys][:_SHOWN]
     hint = next(filter(None, (_only_difference(kid, each) for each in wanted)), "")
-    named = " or ".join(map(quoted, wanted)) + (" or another" if len(keys) > _SHOWN else "")
     setting = f"={wanted[0]}" if len(keys) == 1 else " to the kid of the JWK that was uploaded for this private key"
-    return finding("salesforce-kid-differs", got=quoted(kid), wanted=named, hint=hint, setting=setting)
+    return finding("salesforce-kid-differs", got=quoted(kid), wanted=kids_of(keys), hint=hint, setting=setting)
 
 
 def _only_difference(got: str, wanted: str) -> str:
@@ -141,6 +147,8 @@ def _check_issuer(got: object, wanted: str | None) -> Iterator[Finding]:
 
 
 def _check_audience(got: object, wanted: str | None) -> Iterator[Finding]:
-    if not (got == wanted if wanted is not None else isinstance(got, str) and is_scrt_origin(got)):
-        expected = "https://<subdomain>.my.salesforce-scrt.com" if wanted is None else quoted(wanted)
+    example = is_placeholder(str(got))
+    if example or not (got == wanted if wanted is not None else isinstance(got, str) and is_scrt_origin(got)):
+        own = wanted is None or example
+        expected = "https://<subdomain>.my.salesforce-scrt.com of your own org" if own else quoted(wanted)
         yield finding("salesforce-audience", got="nothing" if got is None else quoted(got), wanted=expected)
