@@ -173,9 +173,14 @@ class TestKeysThatExist:
             assert main(argv) == 0
             assert capsys.readouterr().err.count("warning: use of the JWK") == 1
 
-    def test_a_file_that_is_not_there_is_named(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["metadata", str(tmp_path / "md"), "--jwk", "nofile", "--issuer", ISSUER]) == 1
-        assert "nofile cannot be read: No such file" in capsys.readouterr().err
+    @pytest.mark.parametrize(
+        ("path", "shown"), [("nofile.json", "'nofile.json'"), ("nofile", "<path not shown: it could be a secret>")]
+    )
+    def test_a_file_that_is_not_there_is_named(
+        self, path: str, shown: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["metadata", str(tmp_path / "md"), "--jwk", path, "--issuer", ISSUER]) == 1
+        assert f"{shown} cannot be read: No such file" in capsys.readouterr().err
 
     def test_a_certificate_in_place_of_a_public_key_is_named(
         self, keys: Path, capsys: pytest.CaptureFixture[str]

@@ -158,7 +158,7 @@ def shown_path(path: str) -> str:
     """Return a path for a message, unless it could be a secret, a token or a page in place of a path."""
     directory, extension = os.path.dirname(path), os.path.splitext(path)[1]
     is_plainly_a_path = extension in _EXTENSIONS or (directory.strip("/") and os.path.isdir(directory))
-    return repr(path) if is_plainly_a_path else "<path not shown>"
+    return repr(path) if is_plainly_a_path else "<path not shown: it could be a secret>"
 
 
 class StringKeySource(Sealed):
