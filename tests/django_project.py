@@ -84,7 +84,7 @@ from django.shortcuts import render
 from django.template import loader
 from django.views.decorators.cache import cache_control, cache_page
 from fin_messenger_auth import Company, MessengerUser
-from fin_messenger_auth.contrib.django import aprepare
+from fin_messenger_auth.contrib.django.middleware import aprepare
 
 
 def home(request):

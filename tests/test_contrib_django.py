@@ -36,7 +36,7 @@ def home(request: Any) -> HttpResponse:
 
 
 async def prepared(request: Any) -> HttpResponse:
-    from fin_messenger_auth.contrib.django import aprepare
+    from fin_messenger_auth.contrib.django.middleware import aprepare
 
     await aprepare(request, page_title="async")
     return home(request)

@@ -420,7 +420,9 @@ def test_links_that_swap_the_body(site: Site, library: str) -> None:
     site.body = {"turbo": "", "htmx2": "hx-boost=true", "htmx4": "hx-boost:inherited=true"}[library]
 
     def click(link: str, user: str | None) -> None:
-        until(tab, f"!!document.getElementById('{link}')")  # a body that is being swapped has none
+        # A body that is being swapped has no link yet, or one that htmx does not know yet.
+        swapping = "document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')"
+        until(tab, f"!!document.getElementById('{link}') && !{swapping}")
         tab.run(f"document.getElementById('{link}').click()")
         until(tab, "document.getElementById('user')?.textContent", user or "nobody")
         site.shows(tab, user)

@@ -8,8 +8,7 @@ from django.shortcuts import render
 from django.urls import include, path
 
 from fin_messenger_auth import Company, MessengerUser
-from fin_messenger_auth.contrib.django import aprepare
-from fin_messenger_auth.contrib.django.middleware import FinMessengerMiddleware
+from fin_messenger_auth.contrib.django.middleware import FinMessengerMiddleware, aprepare
 
 
 def identify(user: AbstractBaseUser) -> MessengerUser | None:

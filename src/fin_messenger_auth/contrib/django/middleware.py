@@ -14,7 +14,7 @@ from fin_messenger_auth.page.snippet import Snippet
 
 from .apps import configured
 
-__all__ = ["FinMessengerMiddleware"]
+__all__ = ["FinMessengerMiddleware", "aprepare"]
 
 
 class FinMessengerMiddleware(MiddlewareMixin):
