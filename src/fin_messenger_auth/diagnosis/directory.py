@@ -43,7 +43,8 @@ def check_key_directory(
     if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for a path that is too long
         # A shorter name is no secret (MIN_SECRET_BYTES).
         shown = str(directory) if len(str(directory)) < MIN_SECRET_BYTES else shown_path(str(directory))
-        return [finding("directory-incomplete", path=shown)]
+        fix = "Give the directory that `keygen` wrote, or make a key: fin-messenger-auth keygen DIRECTORY."
+        return [replace(finding("directory-incomplete", path=shown), fix=fix)]
     findings, public_key = _check_private_key(directory / PRIVATE_KEY, password)
     files = {name: _read(directory / name) for name in (CERTIFICATE, JWK, JWKS)}
     certificate, jwk, jwks = files.values()
