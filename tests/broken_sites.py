@@ -377,7 +377,7 @@ BROKEN_SITES = [
     case("no shutdown", "page-shutdown-missing", page(form=lambda each: by_hand(each, shutdown=False))),
     case("signed and in the clear", "settings-signed-twice", attributes(plan="free")),
     case("e-mail in the clear", "settings-signed-twice", attributes(email="ada@example.com")),
-    case("user_hash beside the token", "settings-user-hash", page(update(user_hash="ab" * 32))),
+    case("user_hash beside the token", "token-user-hash", page(update(user_hash="ab" * 32))),
     case("hand-written, another user", "intercom-user-id-differs", page(update(user_id="43"), as_javascript)),
     case("boot call, no token", "settings-token-missing", page(without("intercom_user_jwt"), boot_call)),
     case("endpoint, no token", "settings-token-missing", page(without("intercom_user_jwt"), endpoint)),

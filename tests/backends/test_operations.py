@@ -136,7 +136,8 @@ builder = TokenPairBuilder.from_env()
 builder.build("warm-up")  # before the worker forks
 app = Celery("tasks", broker="filesystem://", backend="file://{directory}/results")
 app.conf.update(
-    broker_transport_options={{"data_folder_in": "{directory}/queue", "data_folder_out": "{directory}/queue"}},
+    broker_transport_options={{"data_folder_in": "{directory}/queue", "data_folder_out": "{directory}/queue",
+        "control_folder": "{directory}/control"}},
     worker_hijack_root_logger=False,
 )
 

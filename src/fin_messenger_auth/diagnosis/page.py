@@ -87,7 +87,8 @@ def _wrong_with_users(settings: Mapping[str, object]) -> Iterator[Finding]:
     elif user_hash is not None and not token:
         yield finding("token-user-hash", name=INTERCOM, wanted="a JWT", got="only a user_hash")
     elif user_hash is not None:
-        yield finding("settings-user-hash")
+        message = f"The settings have a user_hash, which is deprecated, beside {INTERCOM}."
+        yield finding_of(FinMessengerAuthWarning(message, "token-user-hash"))
     named = [name for name in _IDENTIFIES if settings.get(name) is not None]
     if named and not token:
         yield finding("settings-token-missing", where="", name=named[0])
