@@ -87,7 +87,9 @@ class Examination:
         self.signer = signer
         self.seconds: dict[str, list[float]] = {}
         # Like those of real tokens: alike at the start, each of another length, or nearly.
-        self.usual = [_message("", _USUAL + index % 64) + f"-usual{index}".encode() for index in range(number)]
+        self.usual: list[bytes] = [
+            _message("", _USUAL + index % 64) + f"-usual{index}".encode() for index in range(number)
+        ]
         self._method = ""
         algorithms, self._verifies, self._diagnose = _verifier(verify_with)
         self._secret = verify_with if isinstance(verify_with, bytes) else None
