@@ -151,8 +151,9 @@ class Doings:
         def note(*arguments: Any, **named: Any) -> Any:
             how = named.get("mode", [*arguments, "r"][1]) if name == "open" else ""
             reads = not (how & (os.O_WRONLY | os.O_RDWR) if isinstance(how, int) else set(how) & set("wax+"))
-            if name != "open" or not reads:
-                self.seen.append(f"{name} {(os.fspath(arguments[0]) if name == 'open' else arguments[0],)}")
+            what = os.fspath(arguments[0]) if isinstance(arguments[0], os.PathLike) else arguments[0]
+            if name != "open" or not (reads or isinstance(what, int)):  # the number of a file that was noted
+                self.seen.append(f"{name} {(what,)}")
             return function(*arguments, **named)
 
         return note
