@@ -22,6 +22,7 @@ from fin_messenger_auth.contrib import flask as for_flask
 from fin_messenger_auth.contrib.visit import SIGNED_OUT
 from fin_messenger_auth.testing import throwaway_builder, throwaway_environ, verify
 from tests.attempts import FOREIGN, attempts
+from tests.pages import must_be_private
 
 ATTEMPTS = attempts("42")
 SETTINGS = "/messenger/settings"
@@ -197,11 +198,6 @@ def user_in(page: httpx.Response) -> str | None:
         assert 'from"/messenger/renewal.js";startMessenger("/messenger/settings")' in page.text
         found = re.findall(r'"user_id":"([^"]+)"', page.text)[0]
     return found
-
-
-def must_be_private(answer: httpx.Response) -> None:
-    assert answer.headers["Cache-Control"] == "private, no-store"
-    assert "Cookie" in answer.headers["Vary"]
 
 
 def test_from_sign_in_to_the_next_user(client: httpx.Client) -> None:

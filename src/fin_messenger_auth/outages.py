@@ -34,7 +34,7 @@ def checked_policy(policy: object, name: str = "on_signing_error") -> OnSigningE
 
 
 def outcome_of(policy: OnSigningError, error: SigningError) -> Outcome:
-    """Return what the policy makes of an error, or raise ``ConfigurationError`` if its function returned nonsense."""
+    """Return what the policy makes of an error; ``ConfigurationError`` if its function returns something else."""
     outcome = policy(error) if callable(policy) else policy
     if outcome in OUTCOMES:
         return outcome

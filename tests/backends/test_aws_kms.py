@@ -525,5 +525,5 @@ def test_a_missing_extra_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(ConfigurationError) as caught:
         AWSKMSSigner("any", kid="key-1")
     assert str(caught.value) == (
-        'The client for aws-kms is not installed; run: pip install "fin-messenger-auth[aws-kms]".'
+        "The client for aws-kms is not installed; install fin-messenger-auth with the extra aws-kms."
     )

@@ -33,11 +33,6 @@ class Tab(Protocol):
     def run(self, expression: str) -> Any:
         """Return the value of an expression, awaited."""
 
-    def freeze(self, state: str) -> None:
-        """Make the tab "frozen" or "active", as the browser does with a tab in the background."""
-
-    def set_offline(self, offline: bool) -> None: ...
-
 
 class Engine(Protocol):
     """A browser. Two visitors are two host names: no cookie, channel or history is shared between them."""
@@ -64,6 +59,7 @@ class PlaywrightTab:
             raise ScriptError(str(error)) from error
 
     def freeze(self, state: str) -> None:
+        """Make the tab "frozen" or "active", as the browser does with a tab in the background."""
         self._page.context.new_cdp_session(self._page).send("Page.setWebLifecycleState", {"state": state})
 
     def set_offline(self, offline: bool) -> None:
@@ -146,12 +142,6 @@ class WebDriverTab:
         if not isinstance(found, list):
             raise ScriptError(str(found))
         return found[0]
-
-    def freeze(self, state: str) -> None:
-        raise NotImplementedError
-
-    def set_offline(self, offline: bool) -> None:
-        raise NotImplementedError
 
 
 @contextmanager

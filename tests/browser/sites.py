@@ -10,6 +10,7 @@ import json
 import mimetypes
 import secrets
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -45,13 +46,13 @@ addEventListener('pageshow', event => { if (event.persisted) sessionStorage.pers
 """
 
 
-class Adapter:
+class Adapter(ABC):
     """How a page gets its Messenger, and how its person signs in and out."""
 
     renews: ClassVar = True  # it has the module, and follows other tabs without a page load
 
-    def scripts(self, site: Site, settings: Mapping[str, Any], nonce: str) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def scripts(self, site: Site, settings: Mapping[str, Any], nonce: str) -> str: ...
 
     def sign_in(self, site: Site, tab: Tab, user: str) -> None:
         tab.goto(f"{site.url}sign-in?user={user}")

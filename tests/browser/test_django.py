@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.django_project import ADA, GRACE, Served, make, served
+from tests.pages import calls
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -36,11 +37,6 @@ def sign_in(page: Page, name: str) -> None:
     page.fill("[name=username]", name)
     page.fill("[name=password]", "demo")
     page.click("#sign-in")
-
-
-def calls(page: Page) -> list[list[Any]]:
-    found: list[list[Any]] = page.evaluate("finMessengerSandbox.calls")
-    return found
 
 
 def test_sign_in_page_renewal_sign_out_next_user(visitor: Visitor, site: Served) -> None:

@@ -14,7 +14,7 @@ from threading import Event
 
 import pytest
 
-from tests.browser.engines import Chromium, Engine, firefox, webkit
+from tests.browser.engines import Chromium, Engine, PlaywrightTab, Tab, firefox, webkit
 from tests.browser.sites import (
     ByHand,
     Module,
@@ -40,6 +40,12 @@ ENGINES = {"chromium": list(ADAPTERS), "webkit": ["renewal", "module"], "firefox
 renewing = pytest.mark.adapters(*RENEWING)
 in_one_document = pytest.mark.adapters(*APPLICATIONS)
 chromium_only = pytest.mark.engines("chromium")
+
+
+def in_chromium(tab: Tab) -> PlaywrightTab:
+    """The tab, with what Chromium alone can do to it."""
+    assert isinstance(tab, PlaywrightTab)
+    return tab
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -122,7 +128,9 @@ def test_a_sign_out(site: Site) -> None:
     assert "fin-messenger-auth" not in tab.run("document.cookie")
 
 
-def test_a_sign_out_and_the_next_person(site: Site) -> None:
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_sign_out_and_the_next_person(site: Site, strict: bool) -> None:
+    site.strict = strict
     tab = site.tab("42")
     site.sign_out(tab)
     site.shows(tab, None)
@@ -257,7 +265,7 @@ def test_without_a_channel_a_tab_that_is_looked_at_again_follows(site: Site) -> 
 
 @chromium_only
 def test_a_tab_that_sleeps_through_a_change_of_user(site: Site) -> None:
-    first = site.tab("42")
+    first = in_chromium(site.tab("42"))
     first.freeze("frozen")
     second = site.tab("7")
     site.shows(second, "7")
@@ -375,7 +383,7 @@ def test_an_endpoint_that_says_nothing_until_the_tokens_expire(site: Site, answe
 @chromium_only
 @renewing
 def test_offline_until_the_tokens_expire(site: Site) -> None:
-    tab = site.tab("42")
+    tab = in_chromium(site.tab("42"))
     tab.set_offline(True)
     site.later(tab, 65)
     until(tab, "finMessengerSandbox.chats", None)
@@ -460,15 +468,6 @@ def test_markup_that_shadows_the_document(site: Site, user: str | None) -> None:
     other = site.tab(user) if user else site.tab(path="sign-out")
     site.shows(other, user)
     site.follows(tab, user)
-
-
-def test_a_strict_policy(site: Site) -> None:
-    site.strict = True
-    tab = site.tab("42")
-    site.sign_out(tab)
-    site.shows(tab, None)
-    site.sign_in(tab, "7")
-    site.shows(tab, "7")
 
 
 def test_without_storage(site: Site) -> None:

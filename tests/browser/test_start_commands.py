@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from playwright.sync_api import expect
 
 from fin_messenger_auth.sandbox import start_throwaway
+from tests.pages import calls
 from tests.projects import Project, framework_of, make, started
 
 if TYPE_CHECKING:
@@ -40,11 +41,6 @@ def sign_in(page: Page, site: Site, name: str) -> None:
     page.fill("[name=username]", name)
     page.fill("[name=password]", "demo")
     page.click("#sign-in")
-
-
-def calls(page: Page) -> list[list[Any]]:
-    found: list[list[Any]] = page.evaluate("finMessengerSandbox.calls")
-    return found
 
 
 def test_sign_in_page_renewal_sign_out_next_user(visitor: Visitor, site: Site) -> None:

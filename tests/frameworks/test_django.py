@@ -12,8 +12,10 @@ import pytest
 
 from fin_messenger_auth.diagnosis import check_environment
 from fin_messenger_auth.testing import decode, throwaway_environ
+from tests import pages
 from tests.attempts import FOREIGN, attempts
 from tests.django_project import ADA, GRACE, Served, documented, make, must_work, run, served
+from tests.pages import must_be_private
 
 for package in ("csp", "hijack", "impersonate", "uvicorn"):
     pytest.importorskip(package, reason="the session `frameworks` installs it")
@@ -59,26 +61,11 @@ def post(client: httpx.Client, path: str, **data: str) -> httpx.Response:
 
 
 def user_in(page: httpx.Response) -> str | None:
-    """The user of the snippet in a page; the page must say that no cache may keep it."""
-    assert page.status_code == 200
+    """The user of the snippet in a page, which renews its tokens."""
     assert SNIPPET in page.text
-    nonces = set(re.findall(r'nonce="([^"]+)"', page.text))
-    assert len(nonces) == 1
-    assert f"'nonce-{nonces.pop()}'" in page.headers["Content-Security-Policy"]
-    if "eyJ" not in page.text:
-        return None
-    must_be_private(page)
-    assert "/messenger/renewal.js" in page.text
-    [jwt] = re.findall(r'"intercom_user_jwt":"([^"]+)"', page.text)
-    decoded = decode({"intercom_user_jwt": jwt}).intercom
-    assert decoded is not None
-    user: str = decoded.claims["user_id"]
+    user = pages.user_in(page)
+    assert user is None or "/messenger/renewal.js" in page.text
     return user
-
-
-def must_be_private(answer: httpx.Response) -> None:
-    assert answer.headers["Cache-Control"] == "private, no-store"
-    assert "Cookie" in answer.headers["Vary"]
 
 
 # Without secrets

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -11,10 +10,10 @@ from typing import NamedTuple
 import httpx
 import pytest
 
-from fin_messenger_auth.testing import decode
 from tests.attempts import FOREIGN, attempts
 from tests.conftest import Program
 from tests.django_project import run
+from tests.pages import must_be_private, user_in
 from tests.projects import COMMANDS, Project, framework_of, free_port, make, post, running, sign_in, started
 
 for package in ("csp", "hijack", "impersonate", "fastapi_cli"):
@@ -65,25 +64,6 @@ def cache(site: Site, program: Program, tmp_path_factory: pytest.TempPathFactory
     command = [nginx, "-p", str(directory), "-c", f"{directory}/nginx.conf", "-e", "stderr"]
     with running(command, f"http://127.0.0.1:{port}/", directory) as url:
         yield url, directory / "cache"
-
-
-def user_in(page: httpx.Response) -> str | None:
-    """The user of the snippet in a page, whose policy allows it."""
-    assert page.status_code == 200
-    [nonce] = set(re.findall(r'nonce="([^"]+)"', page.text))
-    assert f"'nonce-{nonce}'" in page.headers["Content-Security-Policy"]
-    if "eyJ" not in page.text:
-        return None
-    must_be_private(page)
-    decoded = decode({"intercom_user_jwt": re.findall(r'"intercom_user_jwt":"([^"]+)"', page.text)[0]}).intercom
-    assert decoded is not None
-    user: str = decoded.claims["user_id"]
-    return user
-
-
-def must_be_private(answer: httpx.Response) -> None:
-    assert answer.headers["Cache-Control"] == "private, no-store"
-    assert "Cookie" in answer.headers["Vary"]
 
 
 def visit(client: httpx.Client, project: Project) -> None:

@@ -118,5 +118,5 @@ def import_client(*modules: str, extra: str) -> list[ModuleType]:
         return [import_module(module) for module in modules]
     except ImportError as error:
         raise ConfigurationError(
-            f'The client for {extra} is not installed; run: pip install "fin-messenger-auth[{extra}]".'
+            f"The client for {extra} is not installed; install fin-messenger-auth with the extra {extra}."
         ) from error

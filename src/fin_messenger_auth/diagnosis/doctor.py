@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -144,7 +145,8 @@ def _naming_the_key(each: Finding, keys: Sequence[VerifyingKey], directory: Path
             message += f", which has the kid {kids_of(keys)}; SALESFORCE_KEY_ID is {quoted(kid)}"
         return replace(each, message=f"{message}.")
     if each.code == "salesforce-kid-differs" and directory is not None:
-        command = f"jwk --private-key FILE --certificate {directory / CERTIFICATE} --kid KID > {directory / JWK}"
+        certificate, jwk = (shlex.quote(str(directory / name)) for name in (CERTIFICATE, JWK))
+        command = f"jwk --private-key FILE --certificate {certificate} --kid KID > {jwk}"
         fix = (
             f"If SALESFORCE_KEY_ID is the kid that was uploaded, make the file again: `fin-messenger-auth {command}`. "
         )
