@@ -1,7 +1,7 @@
 """What pages get while a KMS hangs, and what a burst costs: ``python -m bench.outage``, from the root, with boto3.
 
 The KMS is the double of ``tests/backends``, in a process of its own. It answers after 20 ms. While it hangs it accepts
-requests, and answers them when it has recovered. Beside ``in_thread``, the same calls by boto3 alone in a thread pool.
+requests, and answers them when it has recovered. Beside ``with_deadline``, the same calls by boto3 alone in a thread pool.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from fin_messenger_auth import in_thread
+from fin_messenger_auth import with_deadline
+from fin_messenger_auth._deadline import PROBES
 from fin_messenger_auth.backends.aws_kms import AWSKMSSigner
 from fin_messenger_auth.testing import throwaway_rsa_key
-from fin_messenger_auth.threads import PROBES
 from tests.backends.doubles import aws_kms, serving
 
 THREADS, TIMEOUT = 32, 5.0
@@ -113,9 +113,9 @@ def contestants(address: str) -> dict[str, Callable[[], Awaitable[object]]]:
     patient = AWSKMSSigner("key", kid="key-1", client=client(address))
     pool, call = ThreadPoolExecutor(THREADS), bare(client(address, **OWN_TIMEOUTS))
     return {
-        "in_thread": partial(in_thread(ours, threads=THREADS, timeout=TIMEOUT).asign, b"message"),
-        "in_thread, boto3's time-outs of a minute": partial(
-            in_thread(patient, threads=THREADS, timeout=TIMEOUT).asign, b"message"
+        "with_deadline": partial(with_deadline(ours, threads=THREADS, timeout=TIMEOUT).asign, b"message"),
+        "with_deadline, boto3's time-outs of a minute": partial(
+            with_deadline(patient, threads=THREADS, timeout=TIMEOUT).asign, b"message"
         ),
         "boto3 in a thread pool": lambda: asyncio.get_running_loop().run_in_executor(pool, call),
     }
@@ -171,14 +171,14 @@ class FullPools(logging.Handler):
 def bursts(address: str, full: FullPools) -> Iterator[str]:
     """Yield what a burst costs."""
     ways = contestants(address)
-    del ways["in_thread, boto3's time-outs of a minute"]
+    del ways["with_deadline, boto3's time-outs of a minute"]
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(ROUNDS + 1):
         for name, sign in ways.items():
             seconds[name].append(asyncio.run(burst(sign)))
     ours, theirs = (values[1:] for values in seconds.values())
     yield (
-        f"{BURST} signatures asked for at once, {ROUNDS} rounds: `in_thread` takes {median(ours):.3f} s, boto3 alone "
+        f"{BURST} signatures asked for at once, {ROUNDS} rounds: `with_deadline` takes {median(ours):.3f} s, boto3 alone "
         f"in as many threads {median(theirs):.3f} s, a ratio of {median(map(truediv, ours, theirs)):.2f}. "
         f"Warnings that the pool of connections is full: {full.since()}.\n"
     )

@@ -14,7 +14,7 @@ from string import Formatter
 from typing import Any
 
 from bench.report import RESULTS, Report
-from fin_messenger_auth import cli, errors, variables
+from fin_messenger_auth import _environment, cli, errors
 from fin_messenger_auth.diagnosis import CATALOGUE, Finding
 from fin_messenger_auth.onboarding import KeyDirectory, salesforce_steps
 
@@ -35,22 +35,22 @@ MODULES = {
     "fin_messenger_auth_pytest": "pytest fixtures; pytest finds them without an import.",
     "fin_messenger_auth.backends.aws_kms": "A signer whose key is in AWS KMS.",
     "fin_messenger_auth.backends.pkcs11": "A signer whose key is in an HSM.",
-    "fin_messenger_auth.backends.remote": "A base for a signer whose key is in another service.",
+    "fin_messenger_auth.backends._remote": "A base for a signer whose key is in another service.",
 }
 """Every module with public names, and what is in it."""
 
 ALSO = {
-    "fin_messenger_auth": ["fin_messenger_auth.environment.SignerFactory"],
-    "fin_messenger_auth.page": ["fin_messenger_auth.page.snippet.Snippet"],
+    "fin_messenger_auth": ["fin_messenger_auth._environment.SignerFactory"],
+    "fin_messenger_auth.page": ["fin_messenger_auth.page._snippet.Snippet"],
     "fin_messenger_auth.diagnosis": [
-        "fin_messenger_auth.diagnosis.http_client.Answer",
-        "fin_messenger_auth.diagnosis.http_client.NoAnswerError",
-        "fin_messenger_auth.diagnosis.known.Known",
+        "fin_messenger_auth.diagnosis._http.Answer",
+        "fin_messenger_auth.diagnosis._http.NoAnswerError",
+        "fin_messenger_auth.diagnosis._expected.Known",
     ],
 }
 """What public functions return or take, and nobody imports."""
 
-_HOMES = {"fin_messenger_auth.diagnosis.CATALOGUE": "fin_messenger_auth.diagnosis.findings.CATALOGUE"}
+_HOMES = {"fin_messenger_auth.diagnosis.CATALOGUE": "fin_messenger_auth.diagnosis._findings.CATALOGUE"}
 """Data whose docstring autodoc finds only where it is defined."""
 
 _PLATFORMS = {"intercom": "Intercom: ", "salesforce": "Salesforce: ", "online": "Salesforce, online: "}
@@ -213,8 +213,8 @@ def write_errors() -> None:
 def write_variables() -> None:
     """Write what each environment variable means."""
     lines = []
-    for name, meaning in variables.MEANINGS.items():
-        names = f"`{name}`, `{name}_FILE`" if name in variables.IN_FILES else f"`{name}`"
+    for name, meaning in _environment.MEANINGS.items():
+        names = f"`{name}`, `{name}_FILE`" if name in _environment.IN_FILES else f"`{name}`"
         lines.append(f"{names}\n: {meaning[0].upper()}{meaning[1:]}.\n")
     _embed(DOCS / "reference" / "variables.md", "\n".join(lines))
 

@@ -35,8 +35,8 @@ def messenger_builder(messenger_clock: FrozenClock) -> TokenPairBuilder:
 def messenger_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     """Environment variables with throwaway keys in place of the machine's own, for ``default_builder``."""
     from fin_messenger_auth import default_builder  # noqa: PLC0415
+    from fin_messenger_auth._environment import ALL_VARIABLES  # noqa: PLC0415
     from fin_messenger_auth.testing import throwaway_environ  # noqa: PLC0415
-    from fin_messenger_auth.variables import ALL_VARIABLES  # noqa: PLC0415
 
     environ = throwaway_environ()
     for name in ALL_VARIABLES:

@@ -19,12 +19,12 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
 from cryptography.x509 import CertificateBuilder, Name, random_serial_number
 
+from fin_messenger_auth._keys import StringKeySource
+from fin_messenger_auth._signers import RSASigner
 from fin_messenger_auth.diagnosis import check_certificate, check_jwk, check_jwks, check_private_key, check_secret
-from fin_messenger_auth.keys import StringKeySource
 from fin_messenger_auth.onboarding import certificate_pem, make_jwk, self_signed_certificate
-from fin_messenger_auth.signers import RSASigner
 from fin_messenger_auth.testing import throwaway_rsa_key
-from fin_messenger_auth.testing.throwaway import pem_of
+from fin_messenger_auth.testing._throwaway import pem_of
 from tests.broken_tokens import KEY, NOW, OTHER_KEY, SECRET, base64url
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from fin_messenger_auth.keys import StringKeySource
+from fin_messenger_auth._keys import StringKeySource
+from fin_messenger_auth._signers import RSASigner
+from fin_messenger_auth._tokens import AUDIENCE_PLACEHOLDER
 from fin_messenger_auth.onboarding import certificate_pem, make_jwk, make_jwks, self_signed_certificate
-from fin_messenger_auth.salesforce import AUDIENCE_PLACEHOLDER
-from fin_messenger_auth.signers import RSASigner
-from fin_messenger_auth.testing.throwaway import pem_of
+from fin_messenger_auth.testing._throwaway import pem_of
 from tests.broken_tokens import AUDIENCE, ISSUER, OTHER_KEY, SECRET
 
 if TYPE_CHECKING:

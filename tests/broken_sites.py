@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from fin_messenger_auth import MessengerUser, TokenPairBuilder, render_snippet
-from fin_messenger_auth.keys import FileKeySource
+from fin_messenger_auth._keys import FileKeySource
+from fin_messenger_auth._signers import RSASigner
 from fin_messenger_auth.onboarding import certificate_pem, make_jwk, self_signed_certificate
-from fin_messenger_auth.signers import RSASigner
 from fin_messenger_auth.testing import decode_token
 from tests.broken_setups import OTHER_CERTIFICATE, OTHER_JWK, OTHER_SIGNER
 from tests.broken_tokens import SECRET, base64url, signed

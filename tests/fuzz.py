@@ -57,6 +57,7 @@ with instrumented():
         TokenPairBuilder,
         identify,
     )
+    from fin_messenger_auth._json_values import is_lost, read_json
     from fin_messenger_auth.diagnosis import (
         Client,
         Document,
@@ -77,12 +78,11 @@ with instrumented():
         read_verifying_keys,
         settings_in_page,
     )
-    from fin_messenger_auth.diagnosis.http_client import Answer
-    from fin_messenger_auth.diagnosis.transcript import redacted
-    from fin_messenger_auth.json_values import is_lost, read_json
+    from fin_messenger_auth.diagnosis._http import Answer
+    from fin_messenger_auth.diagnosis._transcript import redacted
     from fin_messenger_auth.onboarding import make_jwk, read_jwk, self_signed_certificate
     from fin_messenger_auth.page import is_same_origin, render_snippet
-    from fin_messenger_auth.page.snippet import _source
+    from fin_messenger_auth.page._snippet import _source
     from fin_messenger_auth.sandbox import Sandbox
     from fin_messenger_auth.testing import throwaway_builder, throwaway_environ, throwaway_rsa_key
 

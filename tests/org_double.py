@@ -18,7 +18,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from fin_messenger_auth.diagnosis.online import CONFIG_PATH, TOKEN_PATH
+from fin_messenger_auth.diagnosis._online import CONFIG_PATH, TOKEN_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

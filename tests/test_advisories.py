@@ -25,6 +25,10 @@ from fin_messenger_auth import (
     StringKeySource,
     identify,
 )
+from fin_messenger_auth._json_values import MAX_DEPTH, MAX_JSON_LENGTH, read_json
+from fin_messenger_auth._jws import base64url
+from fin_messenger_auth._keys import MaskedBytes, checked_rsa_key
+from fin_messenger_auth._signers import HMACSigner
 from fin_messenger_auth.diagnosis import (
     VerifyingKey,
     check_intercom_token,
@@ -32,17 +36,12 @@ from fin_messenger_auth.diagnosis import (
     check_salesforce_token,
     has_errors,
 )
-from fin_messenger_auth.diagnosis.http_client import Answer, NoAnswerError, fetch_page
-from fin_messenger_auth.diagnosis.page_reader import read_page
-from fin_messenger_auth.diagnosis.transcript import redacted
-from fin_messenger_auth.json_values import MAX_DEPTH, MAX_JSON_LENGTH, read_json
-from fin_messenger_auth.jws import base64url
-from fin_messenger_auth.keys import MaskedBytes
-from fin_messenger_auth.onboarding.jwk import read_jwk
+from fin_messenger_auth.diagnosis._http import Answer, NoAnswerError, fetch_page
+from fin_messenger_auth.diagnosis._page_reader import read_page
+from fin_messenger_auth.diagnosis._transcript import redacted
+from fin_messenger_auth.onboarding._jwk import read_jwk
 from fin_messenger_auth.page import is_same_origin
-from fin_messenger_auth.pem import checked_rsa_key
 from fin_messenger_auth.sandbox import Sandbox, SandboxServer
-from fin_messenger_auth.signers import HMACSigner
 from fin_messenger_auth.testing import throwaway_builder, throwaway_rsa_key, throwaway_secret
 
 if TYPE_CHECKING:

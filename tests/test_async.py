@@ -16,7 +16,7 @@ from fin_messenger_auth import (
     Signer,
     SigningError,
     TokenPairBuilder,
-    in_thread,
+    with_deadline,
 )
 from fin_messenger_auth.testing import FrozenClock, throwaway_builder, verify
 
@@ -71,7 +71,7 @@ def signers_of(builder: TokenPairBuilder) -> tuple[Any, Any]:
 def test_every_mix_of_signers_gives_the_same_tokens(local: TokenPairBuilder, remote: str) -> None:
     intercom, salesforce = signers_of(local)
     if remote == "threads":
-        intercom, salesforce = in_thread(intercom), in_thread(salesforce)
+        intercom, salesforce = with_deadline(intercom), with_deadline(salesforce)
     if remote in ("intercom", "both"):
         intercom = Remote(intercom)
     if remote in ("salesforce", "both"):

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA1, SHA224
 
-from fin_messenger_auth import in_thread
-from fin_messenger_auth.testing import Durations, acheck_signer, check_signer, conformance, throwaway_secret
-from fin_messenger_auth.testing.examination import PARALLEL_MESSAGES
-from fin_messenger_auth.testing.throwaway import pem_of
+from fin_messenger_auth import with_deadline
+from fin_messenger_auth.testing import Durations, _conformance, acheck_signer, check_signer, throwaway_secret
+from fin_messenger_auth.testing._examination import PARALLEL_MESSAGES
+from fin_messenger_auth.testing._throwaway import pem_of
 from tests.test_conformance import (
     BROKEN_HMAC,
     BROKEN_RSA,
@@ -197,7 +197,7 @@ def test_a_broken_sign_is_named(mistake: str) -> None:
 
 
 def test_a_deadlock_of_threads_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conformance, "PATIENCE", 0.3)
+    monkeypatch.setattr(_conformance, "PATIENCE", 0.3)
     with pytest.raises(AssertionError, match=r"with 8 threads at once, in \d+ of 64 calls: it does not return within"):
         check_signer(Custom(deadlocked_by_threads()), PUBLIC)
 
@@ -547,7 +547,7 @@ def test_an_asign_that_never_returns_is_named(monkeypatch: pytest.MonkeyPatch) -
         async def asign(self, _signing_input: bytes, /) -> Any:
             await asyncio.Event().wait()
 
-    monkeypatch.setattr(conformance, "PATIENCE", 0.1)
+    monkeypatch.setattr(_conformance, "PATIENCE", 0.1)
     with pytest.raises(AssertionError, match=r"asign: it does not return within 0\.1 s"):
         asyncio.run(acheck_signer(Hanging(), PUBLIC))
 
@@ -577,7 +577,9 @@ def test_there_are_at_least_ninety_of_them() -> None:
 # --- what is right --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("make", [Base, Both, lambda: in_thread(Custom(right))], ids=["async", "both", "in_thread"])
+@pytest.mark.parametrize(
+    "make", [Base, Both, lambda: with_deadline(Custom(right))], ids=["async", "both", "with_deadline"]
+)
 def test_what_is_right_passes_and_says_how_long_it_took(make: Callable[[], Any]) -> None:
     async def main() -> dict[str, Durations]:
         return await acheck_signer(make(), PUBLIC)

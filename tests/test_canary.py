@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 
 from fin_messenger_auth import MessengerUser, TokenPairBuilder
+from fin_messenger_auth._environment import KEY, SECRET
 from fin_messenger_auth.cli import main
 from fin_messenger_auth.onboarding import make_key_directory
 from fin_messenger_auth.testing import throwaway_builder, throwaway_environ
-from fin_messenger_auth.variables import KEY, SECRET
 from tests.trackers import PACKAGE, TRACKERS
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ SKIPPED = {
     "SandboxServer",
     "start_throwaway",
     "run_checks",
-    "in_thread",
+    "with_deadline",
     "Reloading",
     "throwaway_rsa_key",
 }

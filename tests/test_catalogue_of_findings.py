@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fin_messenger_auth import IntercomMinter, MessengerUser, RSASigner, StringKeySource, identify, render_snippet
+from fin_messenger_auth._keys import FileKeySource, read_key
 from fin_messenger_auth.diagnosis import (
     CATALOGUE,
     Level,
@@ -23,7 +24,6 @@ from fin_messenger_auth.errors import (
     KeyUnavailableError,
     collect_warnings,
 )
-from fin_messenger_auth.keys import FileKeySource, read_key
 from fin_messenger_auth.testing import throwaway_builder
 from tests import broken_keys, broken_pages, broken_setups, broken_sites, broken_tokens
 

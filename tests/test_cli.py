@@ -141,7 +141,7 @@ def test_what_ends_a_command_early_leaves_no_traceback(
     def ended(_arguments: object) -> int:
         raise error
 
-    monkeypatch.setattr("fin_messenger_auth.commands.demo.run", ended)
+    monkeypatch.setattr("fin_messenger_auth.commands.run_demo.run", ended)
     assert main(["demo"]) == status
     assert capfd.readouterr().err == said
 

@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from fin_messenger_auth import jws, onboarding, render_snippet
+from fin_messenger_auth import _jws, onboarding, render_snippet
+from fin_messenger_auth._keys import FileKeySource, StringKeySource
+from fin_messenger_auth._signers import HMACSigner, RSASigner
+from fin_messenger_auth._tokens import SalesforceMinter
+from fin_messenger_auth._users import MessengerUser
 from fin_messenger_auth.cli import main
-from fin_messenger_auth.keys import FileKeySource, StringKeySource
-from fin_messenger_auth.salesforce import SalesforceMinter
-from fin_messenger_auth.signers import HMACSigner, RSASigner
 from fin_messenger_auth.testing import throwaway_builder, throwaway_environ
-from fin_messenger_auth.testing.throwaway import pem_of
-from fin_messenger_auth.users import MessengerUser
+from fin_messenger_auth.testing._throwaway import pem_of
 from tests.broken_tokens import AUDIENCE, ISSUER, KEY, SECRET, base64url, intercom, salesforce
 from tests.org_double import DEPLOYMENT, JWKS_PATH, ORG_ID, OrgDouble
 
@@ -66,12 +66,12 @@ def output(capsys: pytest.CaptureFixture[str], *argv: str, status: int = 0) -> s
 def identity_token(keys: Path, issuer: str = ISSUER) -> str:
     signer = RSASigner(FileKeySource(keys / "private-key.pem"), kid=kid_of(keys))
     minter = SalesforceMinter(signer, issuer=issuer, audience=AUDIENCE)
-    return jws.encode(minter.claims(MessengerUser("user-42"), int(time.time())), signer)
+    return _jws.encode(minter.claims(MessengerUser("user-42"), int(time.time())), signer)
 
 
 def user_jwt(**attributes: object) -> str:
     claims = {"user_id": "42", "exp": int(time.time()) + 3600, **attributes}
-    return jws.encode(claims, HMACSigner(StringKeySource(SECRET)))
+    return _jws.encode(claims, HMACSigner(StringKeySource(SECRET)))
 
 
 class TestKeygen:

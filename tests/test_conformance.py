@@ -22,10 +22,10 @@ from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v1
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 
-from fin_messenger_auth import HMACSigner, RSASigner, StringKeySource, in_thread
+from fin_messenger_auth import HMACSigner, RSASigner, StringKeySource, with_deadline
 from fin_messenger_auth.testing import acheck_signer, check_signer, throwaway_rsa_key, throwaway_secret
-from fin_messenger_auth.testing.signature_errors import diagnose_rsa
-from fin_messenger_auth.testing.throwaway import pem_of
+from fin_messenger_auth.testing._signature_errors import diagnose_rsa
+from fin_messenger_auth.testing._throwaway import pem_of
 
 KEY = throwaway_rsa_key()
 PUBLIC = KEY.public_key()
@@ -321,7 +321,7 @@ def test_a_wrong_verify_with_is_the_callers_mistake(wrong: Any) -> None:
 def test_rsa_signers_pass(alg: Any) -> None:
     signer = RSASigner(StringKeySource(pem_of(KEY)), kid="key-1", alg=alg)
     check_signer(signer, PUBLIC)
-    asyncio.run(acheck_signer(in_thread(signer), PUBLIC))
+    asyncio.run(acheck_signer(with_deadline(signer), PUBLIC))
 
 
 def test_a_signer_that_lacks_nothing_passes() -> None:
@@ -331,7 +331,7 @@ def test_a_signer_that_lacks_nothing_passes() -> None:
 def test_hmac_signers_pass() -> None:
     signer = HMACSigner(StringKeySource(throwaway_secret() + "\n"))
     check_signer(signer, throwaway_secret().encode())
-    asyncio.run(acheck_signer(in_thread(signer), throwaway_secret().encode()))
+    asyncio.run(acheck_signer(with_deadline(signer), throwaway_secret().encode()))
 
 
 class AsyncCustom:

@@ -166,8 +166,8 @@ def test_a_request_that_has_not_passed_the_middleware_gets_nothing() -> None:
 
 @pytest.mark.parametrize("where", ["csp_nonce", "_csp_nonce", "argument"])
 def test_the_nonce(where: str) -> None:
+    from fin_messenger_auth.contrib._visit import Visit
     from fin_messenger_auth.contrib.django.middleware import render
-    from fin_messenger_auth.contrib.visit import Visit
 
     request = SimpleNamespace(fin_messenger=Visit({}, is_secure=True), user=None)
     nonce = "bm9uY2UtbWFkZS1mb3ItYS10ZXN0"

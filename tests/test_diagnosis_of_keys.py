@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from fin_messenger_auth._keys import StringKeySource
+from fin_messenger_auth._signers import HMACSigner, RSASigner
 from fin_messenger_auth.diagnosis import (
     check_certificate,
     check_jwk,
@@ -21,9 +23,7 @@ from fin_messenger_auth.diagnosis import (
     run_checks,
 )
 from fin_messenger_auth.errors import FinMessengerAuthError, FinMessengerAuthWarning
-from fin_messenger_auth.keys import StringKeySource
 from fin_messenger_auth.onboarding import certificate_pem
-from fin_messenger_auth.signers import HMACSigner, RSASigner
 from tests.broken_keys import BROKEN, HEALTHY, JWK, PEM, PUBLIC_PEM, X5C, KeyCase, certificate, encrypted
 from tests.broken_tokens import KEY, NOW, SECRET
 

@@ -16,6 +16,9 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey, RSAKey
 
+from fin_messenger_auth._jws import parse_token
+from fin_messenger_auth._keys import StringKeySource
+from fin_messenger_auth._signers import RSASigner
 from fin_messenger_auth.diagnosis import (
     Level,
     check_intercom_token,
@@ -26,11 +29,8 @@ from fin_messenger_auth.diagnosis import (
     read_verifying_keys,
 )
 from fin_messenger_auth.errors import InvalidKeyError
-from fin_messenger_auth.keys import StringKeySource
 from fin_messenger_auth.onboarding import make_jwk, make_jwks, self_signed_certificate
-from fin_messenger_auth.signers import RSASigner
-from fin_messenger_auth.testing.throwaway import pem_of
-from fin_messenger_auth.token_parser import parse_token
+from fin_messenger_auth.testing._throwaway import pem_of
 from tests.broken_tokens import (
     BROKEN_INTERCOM,
     BROKEN_PAGES,
@@ -199,7 +199,7 @@ def test_the_parser_keeps_what_was_signed() -> None:
 def test_tokens_are_decoded_without_the_catalogue() -> None:
     code = "import sys, fin_messenger_auth.testing as t; t.decode_token('e30.e30.'); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert "fin_messenger_auth.token_parser" in loaded
+    assert "fin_messenger_auth._jws" in loaded
     assert {"fin_messenger_auth.diagnosis", "joserfc"}.isdisjoint(loaded)
 
 

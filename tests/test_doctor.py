@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from fin_messenger_auth._builder import TokenPairBuilder
+from fin_messenger_auth._keys import StringKeySource
 from fin_messenger_auth.diagnosis import CATALOGUE, Level, check_environment, check_key_directory, run_checks
-from fin_messenger_auth.diagnosis.report import as_json, report, summary
+from fin_messenger_auth.diagnosis._report import as_json, report, summary
 from fin_messenger_auth.errors import ConfigurationError, KeyUnavailableError
-from fin_messenger_auth.keys import StringKeySource
 from fin_messenger_auth.onboarding import make_key_directory
-from fin_messenger_auth.pair import TokenPairBuilder
 from tests.broken_setups import BROKEN, HEALTHY, Setup, SetupCase, sign_with_another_key
 from tests.broken_tokens import SECRET
 

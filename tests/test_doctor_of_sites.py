@@ -26,7 +26,7 @@ from fin_messenger_auth.diagnosis import (
     check_upload,
     settings_in_page,
 )
-from fin_messenger_auth.diagnosis.literal_reader import read_literal
+from fin_messenger_auth.diagnosis._literal_reader import read_literal
 from fin_messenger_auth.onboarding import make_key_directory
 from fin_messenger_auth.page import strict_policy
 from fin_messenger_auth.testing import throwaway_builder

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fin_messenger_auth._keys import StringKeySource
+from fin_messenger_auth._signers import RSASigner
 from fin_messenger_auth.diagnosis import (
     Client,
     Finding,
     Level,
     Org,
+    _http,
     check_org,
     check_published_jwks,
     has_errors,
-    http_client,
 )
-from fin_messenger_auth.keys import StringKeySource
 from fin_messenger_auth.onboarding import certificate_pem, make_jwk, make_jwks, self_signed_certificate
-from fin_messenger_auth.signers import RSASigner
-from fin_messenger_auth.testing.throwaway import pem_of
+from fin_messenger_auth.testing._throwaway import pem_of
 from tests.broken_setups import OTHER_JWK
 from tests.broken_tokens import AUDIENCE, ISSUER, KEY, OTHER_KEY, signed
 from tests.org_double import DEPLOYMENT, JWKS_PATH, ORG_ID, OrgDouble
@@ -191,7 +191,7 @@ class TestWithoutAnAnswer:
         assert "ConnectionRefusedError" in finding.message
 
     def test_no_answer_in_time(self, listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(http_client, "TIMEOUT_SECONDS", 0.05)
+        monkeypatch.setattr(_http, "TIMEOUT_SECONDS", 0.05)
         assert "no answer within" in self.reason(f"http://127.0.0.1:{listener.getsockname()[1]}")
 
     def test_an_address_that_http_cannot_carry(self) -> None:

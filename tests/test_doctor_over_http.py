@@ -14,13 +14,13 @@ from typing import ClassVar
 import pytest
 
 from fin_messenger_auth import render_snippet
+from fin_messenger_auth._keys import StringKeySource
+from fin_messenger_auth._signers import RSASigner
 from fin_messenger_auth.cli import main
-from fin_messenger_auth.diagnosis import http_client
-from fin_messenger_auth.keys import StringKeySource
+from fin_messenger_auth.diagnosis import _http
 from fin_messenger_auth.onboarding import certificate_pem, self_signed_certificate
-from fin_messenger_auth.signers import RSASigner
 from fin_messenger_auth.testing import throwaway_builder, throwaway_environ, throwaway_rsa_key
-from fin_messenger_auth.testing.throwaway import pem_of
+from fin_messenger_auth.testing._throwaway import pem_of
 
 
 def packed(text: str) -> bytes:
@@ -154,11 +154,11 @@ def test_a_server_that_drips_is_left_at_the_deadline(
         def log_message(self, *_: object) -> None:
             pass
 
-    monkeypatch.setattr(http_client, "TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(_http, "TIMEOUT_SECONDS", 0.3)
     with ThreadingHTTPServer(("127.0.0.1", 0), Drip) as server:
         threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         assert "no answer within" in first_line(capsys, "--page", f"http://127.0.0.1:{server.server_port}/")
-        for waiting in [each for each in threading.enumerate() if each.name == http_client.THREAD]:
+        for waiting in [each for each in threading.enumerate() if each.name == _http.THREAD]:
             waiting.join(10)  # it gives up at the next byte
             assert not waiting.is_alive()
         stop.set()
@@ -180,7 +180,7 @@ def test_redirects_without_an_end_are_given_up() -> None:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Further) as server:
         threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
-        assert http_client.fetch_page(f"http://127.0.0.1:{server.server_port}/", {}).status == 302
+        assert _http.fetch_page(f"http://127.0.0.1:{server.server_port}/", {}).status == 302
         server.shutdown()
     assert asked == [f"/{'x' * hops}" for hops in range(11)]
 

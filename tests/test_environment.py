@@ -15,10 +15,10 @@ from fin_messenger_auth import (
     MessengerUser,
     TokenPairBuilder,
 )
-from fin_messenger_auth.environment import SALESFORCE_VARIABLES
-from fin_messenger_auth.salesforce import AUDIENCE_PLACEHOLDER
+from fin_messenger_auth._environment import SALESFORCE_VARIABLES
+from fin_messenger_auth._tokens import AUDIENCE_PLACEHOLDER
 from fin_messenger_auth.testing import FrozenClock, throwaway_rsa_key, throwaway_secret, verify
-from fin_messenger_auth.testing.throwaway import pem_of
+from fin_messenger_auth.testing._throwaway import pem_of
 
 PEM = pem_of(throwaway_rsa_key()).decode()
 ENCRYPTED = (

@@ -13,7 +13,7 @@ from django.utils.functional import SimpleLazyObject
 from werkzeug.local import LocalProxy
 
 from fin_messenger_auth import Company, FinMessengerAuthWarning, InvalidClaimError, MessengerUser, identify
-from fin_messenger_auth.json_values import MAX_DEPTH, MAX_SAFE_INTEGER, MAX_VALUES
+from fin_messenger_auth._json_values import MAX_DEPTH, MAX_SAFE_INTEGER, MAX_VALUES
 from fin_messenger_auth.testing import FrozenClock, throwaway_builder, verify
 
 if TYPE_CHECKING:

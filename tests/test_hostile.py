@@ -18,16 +18,16 @@ from fin_messenger_auth import (
     InvalidClaimError,
     MessengerUser,
     SalesforceMinter,
-    in_thread,
+    with_deadline,
 )
 from fin_messenger_auth.cli import main
-from fin_messenger_auth.contrib.visit import Visit
-from fin_messenger_auth.diagnosis.page_reader import decoded
+from fin_messenger_auth.contrib._visit import Visit
+from fin_messenger_auth.diagnosis._page_reader import decoded
 from fin_messenger_auth.errors import masked
 from fin_messenger_auth.page import is_same_origin, render_sign_out, render_snippet
-from fin_messenger_auth.page.script_json import script_json
+from fin_messenger_auth.page._script_json import script_json
 from fin_messenger_auth.sandbox import SandboxServer
-from fin_messenger_auth.sandbox.server import throwaway_sandbox
+from fin_messenger_auth.sandbox._server import throwaway_sandbox
 from fin_messenger_auth.testing import throwaway_builder
 from tests.trackers import TRACKERS
 
@@ -106,7 +106,7 @@ def test_headers_as_bytes_do_not_pass_for_the_site_itself(headers: Any) -> None:
         is_same_origin(headers, "site.example")
 
 
-@pytest.mark.parametrize("signer", [AsyncSlow(), in_thread(Slow(lambda _message: threading.Event().wait(1)))])
+@pytest.mark.parametrize("signer", [AsyncSlow(), with_deadline(Slow(lambda _message: threading.Event().wait(1)))])
 @pytest.mark.parametrize("method", ["abuild", "abuild_settings"])
 def test_a_time_out_leaves_nothing_of_the_user_in_a_traceback(signer: Any, method: str) -> None:
     async def page() -> None:

@@ -21,11 +21,11 @@ from fin_messenger_auth import (
     Signer,
     SigningError,
     StringKeySource,
-    jws,
+    _jws,
 )
-from fin_messenger_auth.jws import aencode
+from fin_messenger_auth._jws import aencode
 from fin_messenger_auth.testing import throwaway_rsa_key, throwaway_secret
-from fin_messenger_auth.testing.throwaway import pem_of
+from fin_messenger_auth.testing._throwaway import pem_of
 
 CLAIMS: list[dict[str, Any]] = [
     {"user_id": "42", "exp": 1_700_003_600},
@@ -50,7 +50,7 @@ def test_hs256_equals_rfc_7515_a_1() -> None:
     )
     signer = HMACSigner(StringKeySource(unbase64url(key)))
 
-    assert jws.base64url(signer.sign(signing_input)) == b"dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+    assert _jws.base64url(signer.sign(signing_input)) == b"dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 
 
 def test_rs256_equals_rfc_7515_a_2() -> None:
@@ -76,7 +76,7 @@ def test_rs256_equals_rfc_7515_a_2() -> None:
     ).private_key()
     signer = RSASigner(StringKeySource(pem_of(key)))
 
-    assert jws.base64url(signer.sign(signing_input)) == (
+    assert _jws.base64url(signer.sign(signing_input)) == (
         b"cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CU"
         b"Ar7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_d"
         b"O--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0ig"
@@ -90,7 +90,7 @@ def test_hs256_equals_joserfc(claims: dict[str, Any], kid: str | None) -> None:
     header = {"alg": "HS256", "typ": "JWT", **({} if kid is None else {"kid": kid})}
     theirs = jwt.encode(header, claims, OctKey.import_key(throwaway_secret()), default_type=None)
 
-    assert jws.encode(claims, HMACSigner(StringKeySource(throwaway_secret()), kid=kid)) == theirs
+    assert _jws.encode(claims, HMACSigner(StringKeySource(throwaway_secret()), kid=kid)) == theirs
 
 
 @pytest.mark.parametrize("claims", CLAIMS)
@@ -101,7 +101,7 @@ def test_rsa_equals_joserfc(claims: dict[str, Any], alg: Any, bits: int) -> None
     header = {"alg": alg, "typ": "JWT", "kid": "k"}
     theirs = jwt.encode(header, claims, RSAKey.import_key(pem), algorithms=[alg], default_type=None)
 
-    assert jws.encode(claims, RSASigner(StringKeySource(pem), kid="k", alg=alg)) == theirs
+    assert _jws.encode(claims, RSASigner(StringKeySource(pem), kid="k", alg=alg)) == theirs
 
 
 @dataclass(frozen=True)
@@ -133,9 +133,9 @@ class Awaiting:
 def test_a_third_party_signer_plugs_in_by_its_shape() -> None:
     signer: Signer = Returning(b"signature")
 
-    token = jws.encode({}, signer)
+    token = _jws.encode({}, signer)
 
-    assert token.endswith("." + jws.base64url(b"signature").decode())
+    assert token.endswith("." + _jws.base64url(b"signature").decode())
 
 
 @pytest.mark.parametrize(
@@ -143,9 +143,9 @@ def test_a_third_party_signer_plugs_in_by_its_shape() -> None:
 )
 def test_what_is_no_signature_is_a_signing_error(answer: Any, said: str) -> None:
     with pytest.raises(SigningError, match=rf"Returning: expected a signature as bytes, got {said}\."):
-        jws.encode({}, Returning(answer))
+        _jws.encode({}, Returning(answer))
     with pytest.raises(SigningError, match=rf"Awaiting: expected a signature as bytes, got {said}\."):
-        asyncio.run(jws.aencode({}, Awaiting(answer)))
+        asyncio.run(_jws.aencode({}, Awaiting(answer)))
 
 
 def test_what_a_signer_raises_is_chained_and_not_repeated() -> None:
@@ -153,7 +153,7 @@ def test_what_a_signer_raises_is_chained_and_not_repeated() -> None:
 
     for signer in (Returning(cause), Awaiting(cause)):
         with pytest.raises(SigningError) as caught:
-            asyncio.run(jws.aencode({}, signer))
+            asyncio.run(_jws.aencode({}, signer))
         assert caught.value.__cause__ is cause
         assert "RuntimeError" in str(caught.value)
         assert "hunter2" not in str(caught.value)
@@ -166,7 +166,7 @@ def test_a_signer_s_own_signing_error_is_passed_on_with_its_cause() -> None:
 
     for signer in (Returning(error), Awaiting(error)):
         with pytest.raises(SigningError) as caught:
-            asyncio.run(jws.aencode({}, signer))
+            asyncio.run(_jws.aencode({}, signer))
         assert caught.value is error
         assert caught.value.__cause__ is cause
 
@@ -184,12 +184,12 @@ class Capricious:
 
 def test_a_kid_that_cannot_be_read_is_a_signing_error() -> None:
     with pytest.raises(SigningError, match="Capricious raised RuntimeError"):
-        jws.encode({}, Capricious())
+        _jws.encode({}, Capricious())
 
 
 def test_an_async_signer_cannot_sign_at_once() -> None:
     with pytest.raises(ConfigurationError, match=r"Awaiting .* abuild") as caught:
-        jws.encode({}, Awaiting(b"x"))
+        _jws.encode({}, Awaiting(b"x"))
     assert caught.value.code == "signer-async-only"
 
 
@@ -213,13 +213,13 @@ def _cycle() -> list[Any]:
 )
 def test_claims_without_a_json_form_name_the_claim(value: Any) -> None:
     with pytest.raises(InvalidClaimError) as caught:
-        jws.encode({"fine": 1, "bad": value}, Returning(b"x"))
+        _jws.encode({"fine": 1, "bad": value}, Returning(b"x"))
     assert caught.value.claim == "bad"
 
 
 def test_claims_that_fail_only_together_are_still_our_error() -> None:
     with pytest.raises(InvalidClaimError, match="not a JSON value") as caught:
-        jws.encode({("no", "name"): 1}, Returning(b"x"))  # type: ignore[dict-item]
+        _jws.encode({("no", "name"): 1}, Returning(b"x"))  # type: ignore[dict-item]
     assert caught.value.code == "claim-invalid"
 
 

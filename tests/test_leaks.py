@@ -23,10 +23,10 @@ from fin_messenger_auth import (
     StringKeySource,
     TokenPair,
     TokenPairBuilder,
-    in_thread,
+    with_deadline,
 )
 from fin_messenger_auth.testing import throwaway_builder, throwaway_environ, throwaway_rsa_key, throwaway_secret
-from fin_messenger_auth.testing.throwaway import pem_of
+from fin_messenger_auth.testing._throwaway import pem_of
 
 SECRET = throwaway_secret()
 PEM = pem_of(throwaway_rsa_key()).decode()
@@ -194,7 +194,7 @@ class Tracker(logging.Handler):
         self.seen += "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
 
 
-@pytest.mark.parametrize("wrapped", [lambda signer: signer, in_thread], ids=["signer", "in_thread"])
+@pytest.mark.parametrize("wrapped", [lambda signer: signer, with_deadline], ids=["signer", "with_deadline"])
 def test_the_log_record_of_a_failed_signature_has_no_local_variables_of_the_signer(wrapped: Any) -> None:
     builder = throwaway_builder()
     failing: TokenPairBuilder = dataclasses.replace(

@@ -18,9 +18,9 @@ from fin_messenger_auth import (
     SalesforceMinter,
     StringKeySource,
 )
-from fin_messenger_auth.salesforce import AUDIENCE_PLACEHOLDER
+from fin_messenger_auth._tokens import AUDIENCE_PLACEHOLDER
 from fin_messenger_auth.testing import throwaway_rsa_key, throwaway_secret
-from fin_messenger_auth.testing.throwaway import pem_of
+from fin_messenger_auth.testing._throwaway import pem_of
 
 NOW = 1_700_000_000
 HMAC = HMACSigner(StringKeySource(throwaway_secret()))

@@ -22,7 +22,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc.jwk import KeySet, RSAKey
 
-from fin_messenger_auth import jws, onboarding
+from fin_messenger_auth import _jws, onboarding
+from fin_messenger_auth._builder import TokenPairBuilder
+from fin_messenger_auth._keys import FileKeySource, StringKeySource
+from fin_messenger_auth._signers import RSASigner
 from fin_messenger_auth.diagnosis import Level, check_jwk, check_jwks
 from fin_messenger_auth.errors import (
     ConfigurationError,
@@ -31,10 +34,7 @@ from fin_messenger_auth.errors import (
     KeyUnavailableError,
     SigningError,
 )
-from fin_messenger_auth.keys import FileKeySource, StringKeySource
-from fin_messenger_auth.pair import TokenPairBuilder
-from fin_messenger_auth.signers import RSASigner
-from fin_messenger_auth.testing.throwaway import pem_of
+from fin_messenger_auth.testing._throwaway import pem_of
 from tests.broken_keys import PUBLIC_PEM, WEAK_KEY, foreign_certificate
 from tests.broken_tokens import KEY, OTHER_KEY
 
@@ -67,7 +67,7 @@ def document() -> str:
 
 @pytest.fixture(scope="module")
 def token() -> str:
-    return jws.encode(CLAIMS, SIGNER)
+    return _jws.encode(CLAIMS, SIGNER)
 
 
 class TestKeyDirectory:

@@ -19,10 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fin_messenger_auth import ConfigurationError, FinMessengerAuthWarning, KeyUnavailableError, TokenPairBuilder
+from fin_messenger_auth._tokens import AUDIENCE_PLACEHOLDER
 from fin_messenger_auth.diagnosis import Level, check_environment
-from fin_messenger_auth.salesforce import AUDIENCE_PLACEHOLDER
 from fin_messenger_auth.testing import throwaway_environ, throwaway_rsa_key, throwaway_secret
-from fin_messenger_auth.testing.throwaway import pem_of
+from fin_messenger_auth.testing._throwaway import pem_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

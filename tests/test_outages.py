@@ -20,8 +20,8 @@ from fin_messenger_auth import (
     SalesforceMinter,
     SigningError,
     TokenPairBuilder,
-    in_thread,
-    outages,
+    _outages,
+    with_deadline,
 )
 from fin_messenger_auth.testing import throwaway_builder
 
@@ -119,7 +119,7 @@ def test_the_error_says_which_token_key_and_signer(kind: str) -> None:
 def test_the_signer_of_the_error_is_the_real_one() -> None:
     assert LOCAL.salesforce
     real = Signer(LOCAL.salesforce.signer, OSError())
-    builder = replace(LOCAL, salesforce=replace(LOCAL.salesforce, signer=in_thread(real)))
+    builder = replace(LOCAL, salesforce=replace(LOCAL.salesforce, signer=with_deadline(real)))
 
     with pytest.raises(SigningError, match=r"^Signer raised OSError\.$") as caught:
         awaited(builder)
@@ -210,7 +210,7 @@ def test_a_flood_is_one_record_in_ten_seconds_with_a_count(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
-    monkeypatch.setattr(outages.time, "monotonic", lambda: now)  # type: ignore[attr-defined]
+    monkeypatch.setattr(_outages.time, "monotonic", lambda: now)  # type: ignore[attr-defined]
     builder, other = (failing(Signer, "salesforce", policy="anonymous") for _ in range(2))
 
     threads = [threading.Thread(target=lambda: [at_once(builder) for _ in range(50)]) for _ in range(8)]
@@ -219,7 +219,7 @@ def test_a_flood_is_one_record_in_ten_seconds_with_a_count(
     for thread in threads:
         thread.join()
     at_once(other)  # each builder has records of its own
-    now += outages.SECONDS_BETWEEN_RECORDS
+    now += _outages.SECONDS_BETWEEN_RECORDS
     at_once(builder)
 
     counts = [int(record.getMessage().rpartition(": ")[2].rstrip(".")) for record in records(caplog)]
@@ -229,7 +229,7 @@ def test_a_flood_is_one_record_in_ten_seconds_with_a_count(
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_fork_in_the_middle_of_a_flood_leaves_the_child_its_log() -> None:
-    log = outages.OutageLog()
+    log = _outages.OutageLog()
     with log._lock():  # as another thread would
         child = os.fork()
         if child == 0:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from fin_messenger_auth import ConfigurationError
+from fin_messenger_auth._settings import API_BASES
 from fin_messenger_auth.page import csp_sources, strict_policy
-from fin_messenger_auth.settings import API_BASES
 
 if TYPE_CHECKING:
-    from fin_messenger_auth.settings import Region
+    from fin_messenger_auth._settings import Region
 
 NONCE = "bm9uY2Utb2YtMTYtYnl0ZXM"
 REGIONS: list[Region] = ["us", "eu", "ap", "au"]

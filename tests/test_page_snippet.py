@@ -17,6 +17,7 @@ from django.utils.functional import SimpleLazyObject
 from jinja2 import Environment
 
 from fin_messenger_auth import ConfigurationError, InvalidClaimError, TokenPairBuilder, render_snippet
+from fin_messenger_auth._settings import PublicSettings, Region
 from fin_messenger_auth.page import (
     cookie_names,
     npm_settings,
@@ -26,7 +27,6 @@ from fin_messenger_auth.page import (
     script_json,
     strict_policy,
 )
-from fin_messenger_auth.settings import PublicSettings, Region
 from fin_messenger_auth.testing import throwaway_builder
 
 if TYPE_CHECKING:

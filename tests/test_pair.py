@@ -34,7 +34,7 @@ from fin_messenger_auth.testing import (
     throwaway_secret,
     verify,
 )
-from fin_messenger_auth.testing.throwaway import pem_of
+from fin_messenger_auth.testing._throwaway import pem_of
 
 NOW = 1_700_000_000
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from fin_messenger_auth import errors
+from fin_messenger_auth._environment import ALL_VARIABLES
 from fin_messenger_auth.diagnosis import CATALOGUE
 from fin_messenger_auth.errors import collect_warnings
-from fin_messenger_auth.variables import ALL_VARIABLES
 from tests.test_catalogue_of_findings import CORE
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -27,10 +27,10 @@ from fin_messenger_auth import (
     SalesforceMinter,
     TokenPairBuilder,
 )
+from fin_messenger_auth._jws import parse_token
 from fin_messenger_auth.diagnosis import VerifyingKey
 from fin_messenger_auth.testing import throwaway_builder, throwaway_rsa_key, throwaway_secret
-from fin_messenger_auth.testing.throwaway import THROWAWAY_AUDIENCE, THROWAWAY_ISSUER, pem_of
-from fin_messenger_auth.token_parser import parse_token
+from fin_messenger_auth.testing._throwaway import THROWAWAY_AUDIENCE, THROWAWAY_ISSUER, pem_of
 
 KEYS = {
     "key-1": throwaway_rsa_key(),

@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from fin_messenger_auth.backends.remote import RemoteKey, check_that_it_signs
+from fin_messenger_auth._keys import StringKeySource
+from fin_messenger_auth._signers import RSASigner
+from fin_messenger_auth.backends._remote import RemoteKey, check_that_it_signs
 from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError, KeyUnavailableError, SigningError
-from fin_messenger_auth.keys import StringKeySource
-from fin_messenger_auth.signers import RSASigner
-from fin_messenger_auth.testing.throwaway import pem_of
+from fin_messenger_auth.testing._throwaway import pem_of
 from tests.broken_keys import WEAK_KEY
 from tests.broken_tokens import KEY
 

@@ -20,10 +20,10 @@ from fin_messenger_auth import (
     SigningError,
     StringKeySource,
     TokenPairBuilder,
-    in_thread,
+    with_deadline,
 )
 from fin_messenger_auth.testing import throwaway_rsa_key, throwaway_secret, verify
-from fin_messenger_auth.testing.throwaway import pem_of
+from fin_messenger_auth.testing._throwaway import pem_of
 
 HMAC = HMACSigner(StringKeySource(throwaway_secret()))
 RSA = RSASigner(StringKeySource(pem_of(throwaway_rsa_key())), kid="key-1")
@@ -99,7 +99,7 @@ def test_blocking_signers_are_run_at_once_in_threads() -> None:
             return signature
 
     async def main() -> None:
-        verify(await builder_on(in_thread(Blocking(HMAC)), in_thread(Blocking(RSA))).abuild_settings("42"))
+        verify(await builder_on(with_deadline(Blocking(HMAC)), with_deadline(Blocking(RSA))).abuild_settings("42"))
 
     run(main)
 
@@ -134,7 +134,7 @@ def test_a_call_in_a_thread_sees_the_context_of_the_task() -> None:
 
     async def main() -> None:
         trace.set("request-7")
-        await builder_on(HMAC, in_thread(Traced())).abuild("42")
+        await builder_on(HMAC, with_deadline(Traced())).abuild("42")
 
     run(main)
     assert seen == ["request-7"]
@@ -151,7 +151,7 @@ def test_signers_that_hang_do_not_take_asyncios_own_threads() -> None:
             return RSA.sign(signing_input)
 
     async def main() -> None:
-        builder = builder_on(HMAC, in_thread(Hanging(), threads=64))
+        builder = builder_on(HMAC, with_deadline(Hanging(), threads=64))
         pages = [asyncio.create_task(builder.abuild("42")) for _ in range(64)]
         await asyncio.sleep(0)
         assert await asyncio.to_thread(lambda: "served") == "served"

@@ -21,7 +21,7 @@ from fin_messenger_auth import (
     TokenPairBuilder,
 )
 from fin_messenger_auth.testing import FrozenClock, throwaway_rsa_key, throwaway_secret
-from fin_messenger_auth.testing.throwaway import pem_of
+from fin_messenger_auth.testing._throwaway import pem_of
 
 MINUTE = 60
 LIFETIME = timedelta(hours=1)

@@ -36,7 +36,7 @@ from fin_messenger_auth.testing import (
     throwaway_rsa_key,
     throwaway_secret,
 )
-from fin_messenger_auth.testing.throwaway import pem_of
+from fin_messenger_auth.testing._throwaway import pem_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,7 +17,7 @@ from fin_messenger_auth import (
     PublicSettings,
     TokenPairBuilder,
 )
-from fin_messenger_auth.settings import RULES
+from fin_messenger_auth._settings import RULES
 from fin_messenger_auth.testing import throwaway_builder
 
 EVERYTHING: dict[str, Any] = {

@@ -29,11 +29,11 @@ from fin_messenger_auth import (
     KeyUnavailableError,
     RSASigner,
     StringKeySource,
-    in_thread,
+    with_deadline,
 )
-from fin_messenger_auth.signers import public_key_of, unwrapped
+from fin_messenger_auth._signers import public_key_of, unwrapped
 from fin_messenger_auth.testing import throwaway_rsa_key, throwaway_secret
-from fin_messenger_auth.testing.throwaway import pem_of
+from fin_messenger_auth.testing._throwaway import pem_of
 
 KEY = throwaway_rsa_key()
 PKCS8 = pem_of(KEY)
@@ -306,11 +306,11 @@ def test_in_thread_runs_the_signer_in_another_thread() -> None:
             return signing_input[::-1]
 
     inner = Recording()
-    signer = in_thread(inner)
+    signer = with_deadline(inner)
 
     assert signer.signer is inner
     assert (signer.alg, signer.kid) == ("RS256", "k")
-    assert repr(signer).startswith("in_thread(")
+    assert repr(signer).startswith("with_deadline(")
     assert asyncio.run(signer.asign(b"abc")) == b"cba"
     assert inner.thread is not threading.current_thread()
     assert signer.sign(b"abc") == b"cba"
@@ -319,7 +319,7 @@ def test_in_thread_runs_the_signer_in_another_thread() -> None:
 
 def test_in_thread_needs_a_sign() -> None:
     with pytest.raises(ConfigurationError, match="expected a signer with sign") as caught:
-        in_thread(object())  # type: ignore[arg-type]
+        with_deadline(object())  # type: ignore[arg-type]
     assert caught.value.code == "signer-invalid"
 
 
@@ -330,7 +330,7 @@ def test_in_thread_needs_a_sign() -> None:
 )
 def test_in_thread_needs_a_thread_and_a_time_out(wrong: Any) -> None:
     with pytest.raises(ConfigurationError, match="expected threads >= 1"):
-        in_thread(RSASigner(StringKeySource(PKCS8)), **wrong)
+        with_deadline(RSASigner(StringKeySource(PKCS8)), **wrong)
 
 
 def test_a_key_of_an_unsupported_kind_is_said_to_be_one() -> None:
@@ -372,7 +372,7 @@ def test_a_key_in_place_of_its_source_is_a_clear_mistake(source: Any) -> None:
 
 def test_a_signer_is_found_within_those_that_wrap_it() -> None:
     inner = RSASigner(StringKeySource(PKCS8), kid="k")
-    signer = in_thread(in_thread(inner))
+    signer = with_deadline(with_deadline(inner))
 
     assert unwrapped(signer) is unwrapped(inner) is inner
     assert public_key_of(signer) is public_key_of(inner) is inner.public_key is signer.public_key

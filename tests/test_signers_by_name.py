@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from fin_messenger_auth import ConfigurationError, KeyUnavailableError, RSASigner, StringKeySource, TokenPairBuilder
+from fin_messenger_auth._environment import SIGNERS, read_environment
 from fin_messenger_auth.cli import main
 from fin_messenger_auth.diagnosis import Level, check_environment, run_checks
-from fin_messenger_auth.environment import SIGNERS, read_environment
 from fin_messenger_auth.sandbox import sandbox_from_env
 from fin_messenger_auth.testing import throwaway_environ, throwaway_rsa_key, throwaway_secret, verify
-from fin_messenger_auth.testing.throwaway import THROWAWAY_AUDIENCE, THROWAWAY_ISSUER, pem_of
+from fin_messenger_auth.testing._throwaway import THROWAWAY_AUDIENCE, THROWAWAY_ISSUER, pem_of
 from tests.signing_service import install, signing_service
 
 ROOT = Path(__file__).parents[1]

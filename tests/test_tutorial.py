@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from fin_messenger_auth._environment import ALL_VARIABLES
 from fin_messenger_auth.cli import main
 from fin_messenger_auth.diagnosis import read_verifying_keys
 from fin_messenger_auth.sandbox import Verdict, sandbox_from_env
 from fin_messenger_auth.testing import settings_in
-from fin_messenger_auth.variables import ALL_VARIABLES
 
 TUTORIAL = Path(__file__).parents[1] / "docs" / "tutorial"
 TEXT = (TUTORIAL / "first-verified-chat.md").read_text(encoding="utf-8")

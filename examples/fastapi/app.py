@@ -19,7 +19,7 @@ from starlette.middleware.sessions import SessionMiddleware
 from fin_messenger_auth import MessengerUser
 from fin_messenger_auth.contrib.fastapi import FinMessenger
 from fin_messenger_auth.page import NO_STORE, is_same_origin, strict_policy
-from fin_messenger_auth.page.snippet import Snippet
+from fin_messenger_auth.page._snippet import Snippet
 from fin_messenger_auth.sandbox import start_throwaway
 
 # Stands for your database; everybody's password is "demo".

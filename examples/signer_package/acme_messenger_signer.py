@@ -9,8 +9,8 @@ from urllib.request import Request, urlopen
 
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from fin_messenger_auth import AsyncSigner, ConfigurationError, in_thread
-from fin_messenger_auth.backends.remote import RemoteKey
+from fin_messenger_auth import AsyncSigner, ConfigurationError, with_deadline
+from fin_messenger_auth.backends._remote import RemoteKey
 
 
 class AcmeSigner:
@@ -41,4 +41,4 @@ def from_environment(environ: Mapping[str, str], prefix: str, kid: str) -> Async
         raise ConfigurationError(f"{prefix}ACME_SIGNING_URL must be set.", "variable-missing")
     signer = AcmeSigner(url, kid=kid)
     signer.sign(b"start-up")  # a missing permission is found before the first visitor
-    return in_thread(signer)
+    return with_deadline(signer)

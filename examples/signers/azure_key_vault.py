@@ -6,7 +6,7 @@ from azure.keyvault.keys import KeyClient
 from azure.keyvault.keys.crypto import SignatureAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 
-from fin_messenger_auth.backends.remote import RemoteKey
+from fin_messenger_auth.backends._remote import RemoteKey
 
 
 class AzureKeyVaultSigner:

@@ -3,7 +3,7 @@
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from google.cloud import kms
 
-from fin_messenger_auth.backends.remote import RemoteKey
+from fin_messenger_auth.backends._remote import RemoteKey
 
 
 class GoogleCloudKMSSigner:

@@ -6,7 +6,7 @@ from typing import Literal
 import hvac
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from fin_messenger_auth.backends.remote import RemoteKey
+from fin_messenger_auth.backends._remote import RemoteKey
 
 
 class VaultTransitSigner:

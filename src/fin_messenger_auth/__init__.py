@@ -1,5 +1,13 @@
 """The two tokens that Fin Messenger needs to hand a conversation to Salesforce Enhanced Chat."""
 
+from ._builder import TokenPair, TokenPairBuilder, abuild_settings, build_settings, default_builder
+from ._deadline import ThreadedSigner, with_deadline
+from ._keys import EnvKeySource, FileKeySource, KeySource, StringKeySource
+from ._reloading import Reloading
+from ._settings import PublicSettings
+from ._signers import AsyncSigner, HMACSigner, RSASigner, Signer
+from ._tokens import IntercomMinter, SalesforceMinter
+from ._users import Company, MessengerUser, identify
 from .errors import (
     ConfigurationError,
     FinMessengerAuthError,
@@ -9,16 +17,7 @@ from .errors import (
     KeyUnavailableError,
     SigningError,
 )
-from .intercom import IntercomMinter
-from .keys import EnvKeySource, FileKeySource, KeySource, StringKeySource
 from .page import render_snippet
-from .pair import TokenPair, TokenPairBuilder, abuild_settings, build_settings, default_builder
-from .reloading import Reloading
-from .salesforce import SalesforceMinter
-from .settings import PublicSettings
-from .signers import AsyncSigner, HMACSigner, RSASigner, Signer
-from .threads import ThreadedSigner, in_thread
-from .users import Company, MessengerUser, identify
 
 __all__ = [
     "AsyncSigner",
@@ -49,6 +48,6 @@ __all__ = [
     "build_settings",
     "default_builder",
     "identify",
-    "in_thread",
     "render_snippet",
+    "with_deadline",
 ]

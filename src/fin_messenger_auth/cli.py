@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import NoReturn
 
-from .commands import assets, demo, doctor, inspect, keys, sandbox, settings
+from .commands import inspect_token, make_keys, print_settings, run_demo, run_doctor, run_sandbox, write_assets
 from .errors import FinMessengerAuthError, FinMessengerAuthWarning
 
 PROGRAM = "fin-messenger-auth"
 _GIVEN = re.compile(r"(?<=arguments: ).*|(?<=invalid )([\w ]+): .*?(?= \(choose |\Z)", re.DOTALL)
 
-_COMMANDS = (demo, settings, keys, inspect, doctor, assets, sandbox)
+_COMMANDS = (run_demo, print_settings, make_keys, inspect_token, run_doctor, write_assets, run_sandbox)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

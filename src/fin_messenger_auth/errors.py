@@ -122,7 +122,7 @@ class SigningError(FinMessengerAuthError):
         token: The setting that carries the token: ``intercom_user_jwt`` or ``salesforce_identity_token``. ``None``
             until a minter passes the error on.
         kid: The key ID of the signer; ``None`` likewise, and for a key without one.
-        signer: What failed: the signer itself, not what :func:`~fin_messenger_auth.in_thread` returned. A pickle
+        signer: What failed: the signer itself, not what :func:`~fin_messenger_auth.with_deadline` returned. A pickle
             leaves it out.
     """
 

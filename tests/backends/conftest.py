@@ -21,7 +21,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from fin_messenger_auth.jws import encode
+from fin_messenger_auth._jws import encode
 
 # The core's test matrix stays light: these need the dependency group `backends`, as the session of that name has it.
 CLIENTS = ("boto3", "pkcs11", "ministack", "moto", "gunicorn", "google.cloud.kms", "azure.keyvault.keys", "hvac")

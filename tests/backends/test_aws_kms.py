@@ -30,11 +30,11 @@ from fin_messenger_auth import (
     SalesforceMinter,
     SigningError,
     TokenPairBuilder,
-    in_thread,
+    with_deadline,
 )
+from fin_messenger_auth._deadline import FAILURES, PROBES
 from fin_messenger_auth.backends.aws_kms import AWSKMSSigner
 from fin_messenger_auth.testing import acheck_signer, check_signer, throwaway_builder, verify
-from fin_messenger_auth.threads import FAILURES, PROBES
 
 from .conftest import check_jwk_through
 
@@ -73,7 +73,7 @@ def test_it_keeps_the_contract(kms: Any, key_id: str, alg: Any) -> None:
     signer = AWSKMSSigner(key_id, kid="key-1", alg=alg, client=kms)
     assert (signer.alg, signer.kid) == (alg, "key-1")
     check_signer(signer, signer.public_key)
-    asyncio.run(acheck_signer(in_thread(signer), signer.public_key))
+    asyncio.run(acheck_signer(with_deadline(signer), signer.public_key))
 
 
 @pytest.mark.parametrize("alg", ["RS256", "RS512"])
@@ -272,7 +272,7 @@ def test_the_page_is_there_as_to_an_anonymous_visitor(
     wire: Any, key_id: str, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     signer = AWSKMSSigner(key_id, kid="key-1", client=client_at(wire.port, IMPATIENT))
-    builder = builder_with(in_thread(signer), on_signing_error="anonymous")
+    builder = builder_with(with_deadline(signer), on_signing_error="anonymous")
     wire.fault = FAULTS[name][0]
     settings = asyncio.run(asyncio.wait_for(builder.abuild_settings("42"), 20))
     assert settings == builder.build_settings(None)
@@ -293,7 +293,7 @@ def test_a_service_that_sends_a_byte_now_and_then_holds_a_page_for_the_time_out_
     wire.fault = dripping
     start = time.monotonic()
     with pytest.raises(SigningError, match=r"^There was no signature within 1 seconds\.$"):
-        in_thread(signer, timeout=1.0).sign(b"message")
+        with_deadline(signer, timeout=1.0).sign(b"message")
     assert time.monotonic() - start < 5, "the service would send for ten seconds"
 
 
@@ -342,7 +342,7 @@ def test_an_answer_that_is_no_signature_is_a_signing_error(kms: Any, key_id: str
 def test_credentials_show_nowhere(wire: Any, key_id: str) -> None:
     signer = AWSKMSSigner(key_id, kid="key-1", client=client_at(wire.port))
     assert repr(signer) == "AWSKMSSigner(kid='key-1', alg='RS256')"
-    assert repr(in_thread(signer)) == f"in_thread({signer!r})"
+    assert repr(with_deadline(signer)) == f"with_deadline({signer!r})"
     with pytest.raises(TypeError, match="refuses to be pickled"):
         pickle.dumps(signer)
 
@@ -408,12 +408,12 @@ def test_no_text_of_the_service_and_no_credential_is_in_an_error_or_in_the_log(
     said = []
     with pytest.raises(KeyUnavailableError) as unavailable:
         AWSKMSSigner(key_id, kid="key-1", client=client)
-    for each in (signer, in_thread(signer)):
+    for each in (signer, with_deadline(signer)):
         for _ in range(FAILURES + 1):
             with pytest.raises(SigningError) as caught:
                 each.sign(b"message")
             said += ["".join(traceback.format_exception(caught.value)), repr(vars(caught.value))]
-    builder = builder_with(in_thread(signer), on_signing_error="anonymous")
+    builder = builder_with(with_deadline(signer), on_signing_error="anonymous")
     assert asyncio.run(builder.abuild("42")) is None
     said += ["".join(traceback.format_exception(unavailable.value)), caplog.text]
     assert "Signing" in caplog.text
@@ -432,7 +432,7 @@ def test_without_a_client_one_is_made_with_short_time_outs(
     assert len(signer.sign(b"message")) == 256
     config = signer._client().meta.config
     assert (config.connect_timeout, config.read_timeout, config.retries["total_max_attempts"]) == (1.5, 1.5, 2)
-    assert config.max_pool_connections == inspect.signature(in_thread).parameters["threads"].default + PROBES
+    assert config.max_pool_connections == inspect.signature(with_deadline).parameters["threads"].default + PROBES
 
 
 # Forks, as far as one process can show them: it is told that it is another.

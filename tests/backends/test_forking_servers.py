@@ -26,12 +26,12 @@ RUNS, PAGES, VISITORS, WORKERS = 3, 1000, 8, 4
 
 APPLICATION = """
 import os
-from fin_messenger_auth import SigningError, StringKeySource, in_thread
+from fin_messenger_auth import SigningError, StringKeySource, with_deadline
 from fin_messenger_auth.backends.aws_kms import AWSKMSSigner
 from fin_messenger_auth.backends.pkcs11 import PKCS11Signer
 
 {signer}
-signers = [signer, in_thread(signer)]
+signers = [signer, with_deadline(signer)]
 for each in signers:
     each.sign(b"warm-up")
 
@@ -123,7 +123,7 @@ def test_every_worker_signs_with_an_hsm(hsm: str, administrator: Any, tmp_path: 
 
 FORKS = """
 import os, sys, threading, time
-from fin_messenger_auth import StringKeySource, in_thread
+from fin_messenger_auth import StringKeySource, with_deadline
 from fin_messenger_auth.backends.aws_kms import AWSKMSSigner
 from fin_messenger_auth.backends.pkcs11 import PKCS11Signer
 
@@ -133,7 +133,7 @@ def make():
     exec(source, names)
     return names["signer"]
 signer = make()
-threaded = in_thread(signer)
+threaded = with_deadline(signer)
 
 def sign_for_ever():
     while True:

@@ -62,7 +62,7 @@ def test_under_gevent_pages_wait_for_the_service_together(environ: dict[str, str
         monkey.patch_all()  # before everything else
         import time
         import gevent
-        from fin_messenger_auth import TokenPairBuilder, SigningError, in_thread
+        from fin_messenger_auth import TokenPairBuilder, SigningError, with_deadline
         from fin_messenger_auth.testing import throwaway_builder
 
         builder = TokenPairBuilder.from_env()
@@ -76,7 +76,7 @@ def test_under_gevent_pages_wait_for_the_service_together(environ: dict[str, str
                 time.sleep(0.1)
                 return throwaway_builder().salesforce.signer.sign(signing_input)
 
-        slow, start = in_thread(Slow()), time.monotonic()
+        slow, start = with_deadline(Slow()), time.monotonic()
         gevent.joinall([gevent.spawn(slow.sign, b"x") for _ in range(30)], raise_error=True)
         assert time.monotonic() - start < 2, "one after the other they would take three seconds"
 
@@ -86,7 +86,7 @@ def test_under_gevent_pages_wait_for_the_service_together(environ: dict[str, str
 
         start = time.monotonic()
         try:
-            in_thread(Hanging(), timeout=0.2).sign(b"x")
+            with_deadline(Hanging(), timeout=0.2).sign(b"x")
         except SigningError:
             print(time.monotonic() - start)
     """
@@ -99,13 +99,13 @@ def test_under_gevent_an_hsm_signs_too(hsm: str, administrator: Any) -> None:  #
         monkey.patch_all()
         import os, sys, threading
         import gevent
-        from fin_messenger_auth import StringKeySource, in_thread
+        from fin_messenger_auth import StringKeySource, with_deadline
         from fin_messenger_auth.backends.pkcs11 import PKCS11Signer
 
         module, token, key, pin = sys.argv[1:]
         signer = PKCS11Signer(module, token=token, key=key, pin=StringKeySource(pin), kid="key-1")
         def sign_all():
-            calls = [in_thread(signer).sign, signer.sign]
+            calls = [with_deadline(signer).sign, signer.sign]
             pages = [gevent.spawn(calls[n % 2], b"message") for n in range(100)]
             gevent.joinall(pages, raise_error=True, timeout=20)
             return sum(len(page.value) == 256 for page in pages)

@@ -23,7 +23,7 @@ from fin_messenger_auth import (
     KeyUnavailableError,
     SigningError,
     StringKeySource,
-    in_thread,
+    with_deadline,
 )
 from fin_messenger_auth.backends import pkcs11 as backend
 from fin_messenger_auth.backends.pkcs11 import PKCS11Signer
@@ -79,7 +79,7 @@ def test_it_keeps_the_contract(hsm: str, administrator: Administrator, alg: Any)
     signer = signer_for(hsm, administrator.make_key(), alg=alg)
     assert (signer.alg, signer.kid) == (alg, "key-1")
     check_signer(signer, signer.public_key)
-    asyncio.run(acheck_signer(in_thread(signer), signer.public_key))
+    asyncio.run(acheck_signer(with_deadline(signer), signer.public_key))
 
 
 @pytest.mark.parametrize("alg", ["RS256", "RS512"])

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from fin_messenger_auth.testing import decode, throwaway_rsa_key, throwaway_secret, verify
-from fin_messenger_auth.testing.throwaway import pem_of
+from fin_messenger_auth.testing._throwaway import pem_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

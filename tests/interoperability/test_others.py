@@ -34,7 +34,7 @@ from fin_messenger_auth import (
 )
 from fin_messenger_auth.onboarding import make_jwk, self_signed_certificate
 from fin_messenger_auth.testing import throwaway_secret
-from fin_messenger_auth.testing.throwaway import pem_of
+from fin_messenger_auth.testing._throwaway import pem_of
 
 if TYPE_CHECKING:
     from tests.conftest import Program

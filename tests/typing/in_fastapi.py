@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from fin_messenger_auth import MessengerUser
 from fin_messenger_auth.contrib.fastapi import FinMessenger
-from fin_messenger_auth.page.snippet import Snippet
+from fin_messenger_auth.page._snippet import Snippet
 
 
 async def session_user(request: Request) -> MessengerUser | None:

@@ -23,7 +23,7 @@ from fin_messenger_auth import (
     TokenPair,
     TokenPairBuilder,
     build_settings,
-    in_thread,
+    with_deadline,
 )
 
 
@@ -78,8 +78,8 @@ class VaultSource:
 frozen: Signer = FrozenSigner("RS256", "k")
 plain: Signer = PlainSigner()
 remote: AsyncSigner = RemoteSigner()
-threaded: AsyncSigner = in_thread(plain)
-threaded_pages: Signer = in_thread(plain, threads=8, timeout=1.5)
+threaded: AsyncSigner = with_deadline(plain)
+threaded_pages: Signer = with_deadline(plain, threads=8, timeout=1.5)
 own_hmac: Signer = HMACSigner(VaultSource())
 own_rsa: Signer = RSASigner(EnvKeySource("KEY"), kid="k")
 source: KeySource = VaultSource()

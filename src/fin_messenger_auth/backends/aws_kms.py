@@ -12,12 +12,12 @@ from typing import Any, Literal, TypeVar
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from fin_messenger_auth._deadline import PROBES
+from fin_messenger_auth._json_values import configured_string, fill
+from fin_messenger_auth._processes import PerProcess
 from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError, KeyUnavailableError, SigningError
-from fin_messenger_auth.json_values import configured_string, fill
-from fin_messenger_auth.processes import PerProcess
-from fin_messenger_auth.threads import PROBES
 
-from .remote import RemoteKey, check_names, check_that_it_signs, import_client
+from ._remote import RemoteKey, check_names, check_that_it_signs, import_client
 
 __all__ = ["AWSKMSSigner"]
 
@@ -30,7 +30,7 @@ DEFAULT_TIMEOUT = 1.5
 """Seconds to connect, and as many to answer, with the client that is made if none is passed. It tries twice."""
 
 CONNECTIONS = 32 + PROBES
-"""Connections that this client keeps: as many as ``in_thread`` has calls at the same time, those that hang included."""
+"""Connections that this client keeps: as many as ``with_deadline`` has calls at the same time, those that hang included."""
 
 _ALIAS = re.compile(r"(^|:)alias/")
 
@@ -54,7 +54,7 @@ class AWSKMSSigner(RemoteKey):
     """RS256 or RS512 with a key in AWS KMS: one request a signature, and only the digest is sent.
 
     The credentials need ``kms:GetPublicKey``, once and here, and ``kms:Sign``. It blocks on a network, and boto3's
-    ``read_timeout`` starts again with every byte: wrap it in :func:`~fin_messenger_auth.in_thread`, which gives it
+    ``read_timeout`` starts again with every byte: wrap it in :func:`~fin_messenger_auth.with_deadline`, which gives it
     a deadline.
 
     It may be made before a fork: no connection is shared, because the child makes a client of its own.

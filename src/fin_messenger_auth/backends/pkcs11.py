@@ -11,12 +11,12 @@ from typing import Any, Literal
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 
+from fin_messenger_auth._json_values import fill
+from fin_messenger_auth._keys import KeySource, MaskedBytes, read_key
+from fin_messenger_auth._processes import PerProcess, at_fork
 from fin_messenger_auth.errors import FinMessengerAuthError, KeyUnavailableError, SigningError
-from fin_messenger_auth.json_values import fill
-from fin_messenger_auth.keys import KeySource, MaskedBytes, read_key
-from fin_messenger_auth.processes import PerProcess, at_fork
 
-from .remote import RemoteKey, check_names, check_that_it_signs, import_client
+from ._remote import RemoteKey, check_names, check_that_it_signs, import_client
 
 __all__ = ["PKCS11Signer"]
 
@@ -40,7 +40,7 @@ class PKCS11Signer(RemoteKey):
 
     The token is logged in to once; a session that the HSM has dropped is replaced, and a token that was away is used
     again. It blocks on the HSM, and its time-outs are those of the module's own configuration: wrap it in
-    :func:`~fin_messenger_auth.in_thread`, which gives it a deadline. It may be made before a fork: the child
+    :func:`~fin_messenger_auth.with_deadline`, which gives it a deadline. It may be made before a fork: the child
     initializes the module for itself, as PKCS#11 requires, and logs in when it first signs.
 
     Threads take turns, in all signers of a process together, because python-pkcs11 tells the module to

@@ -9,12 +9,12 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from fin_messenger_auth._builder import TokenPairBuilder
 from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.page import asettings_response, renewal_module
-from fin_messenger_auth.page.snippet import Snippet
-from fin_messenger_auth.pair import TokenPairBuilder
+from fin_messenger_auth.page._snippet import Snippet
 
-from .visit import SCRIPT_HEADERS, PageSettings, Visit, builder_from_env, checked_builder
+from ._visit import SCRIPT_HEADERS, PageSettings, Visit, builder_from_env, checked_builder
 
 __all__ = ["FinMessenger"]
 

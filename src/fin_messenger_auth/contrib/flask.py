@@ -9,12 +9,12 @@ from typing import Any
 import flask
 from flask import request
 
+from fin_messenger_auth._builder import TokenPairBuilder
 from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.page import renewal_module, settings_response
-from fin_messenger_auth.page.snippet import Snippet
-from fin_messenger_auth.pair import TokenPairBuilder
+from fin_messenger_auth.page._snippet import Snippet
 
-from .visit import Visit, builder_from_env, checked_builder
+from ._visit import Visit, builder_from_env, checked_builder
 
 _FLASK_LOGIN: Any = import_module("flask_login") if util.find_spec("flask_login") else None
 

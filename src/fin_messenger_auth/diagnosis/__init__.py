@@ -4,13 +4,11 @@ Each check is a function that returns findings, for your own tests and health ch
 and ``doctor``.
 """
 
-from .directory import check_key_directory, check_upload
-from .doctor import manual_checks, run_checks
-from .environment import check_environment
-from .findings import CATALOGUE, Evidence, Finding, Level, has_errors
-from .http_client import Client
-from .intercom_token import check_intercom_token
-from .key_checks import (
+from ._checks import check_environment, manual_checks, run_checks
+from ._expected import Expected
+from ._findings import CATALOGUE, Evidence, Finding, Level, has_errors
+from ._http import Client
+from ._key_checks import (
     check_certificate,
     check_jwk,
     check_jwks,
@@ -18,12 +16,12 @@ from .key_checks import (
     check_private_key,
     check_secret,
 )
-from .known import Expected
-from .online import Org, check_org, check_published_jwks
-from .page import Document, check_page, check_settings
-from .page_reader import PageSettings, settings_in_page
-from .salesforce_token import check_pair, check_salesforce_token
-from .verifying_key import VerifyingKey, read_verifying_keys
+from ._key_directory_checks import check_key_directory, check_upload
+from ._online import Org, check_org, check_published_jwks
+from ._page_checks import Document, check_page, check_settings
+from ._page_reader import PageSettings, settings_in_page
+from ._token_checks import check_intercom_token, check_pair, check_salesforce_token
+from ._verifying_keys import VerifyingKey, read_verifying_keys
 
 __all__ = [
     "CATALOGUE",

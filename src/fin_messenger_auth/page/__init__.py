@@ -1,9 +1,9 @@
 """What goes into a page: the snippet, sign-out, renewal, Content-Security-Policy, and the rules of an endpoint."""
 
-from .csp import csp_sources, strict_policy
-from .endpoint import NO_STORE, SettingsResponse, asettings_response, is_same_origin, settings_response
-from .script_json import script_json
-from .snippet import cookie_names, npm_settings, render_renewal, render_sign_out, render_snippet, renewal_module
+from ._csp import csp_sources, strict_policy
+from ._endpoint import NO_STORE, SettingsResponse, asettings_response, is_same_origin, settings_response
+from ._script_json import script_json
+from ._snippet import cookie_names, npm_settings, render_renewal, render_sign_out, render_snippet, renewal_module
 
 __all__ = [
     "NO_STORE",

@@ -11,10 +11,10 @@ from django.core import checks
 from django.core.exceptions import MiddlewareNotUsed
 from django.utils.module_loading import import_string
 
-from fin_messenger_auth.contrib.visit import builder_from_env, checked_builder
+from fin_messenger_auth._builder import Identify, TokenPairBuilder
+from fin_messenger_auth._outages import OnSigningError
+from fin_messenger_auth.contrib._visit import builder_from_env, checked_builder
 from fin_messenger_auth.errors import ConfigurationError, problems_of
-from fin_messenger_auth.outages import OnSigningError
-from fin_messenger_auth.pair import Identify, TokenPairBuilder
 
 
 class FinMessengerConfig(AppConfig):

@@ -9,8 +9,8 @@ from django.urls import reverse
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.functional import Promise
 
-from fin_messenger_auth.contrib.visit import PageSettings, Visit
-from fin_messenger_auth.page.snippet import Snippet
+from fin_messenger_auth.contrib._visit import PageSettings, Visit
+from fin_messenger_auth.page._snippet import Snippet
 
 from .apps import configured
 

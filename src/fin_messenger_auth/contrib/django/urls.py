@@ -9,7 +9,7 @@ from django.http import Http404, HttpResponse, JsonResponse
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_safe
 
-from fin_messenger_auth.contrib.visit import SCRIPT_HEADERS
+from fin_messenger_auth.contrib._visit import SCRIPT_HEADERS
 from fin_messenger_auth.page import renewal_module, settings_response
 
 from .apps import configured

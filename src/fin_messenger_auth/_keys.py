@@ -1,0 +1,338 @@
+"""Sources read keys: an environment variable, a file, or a string already in memory; PEM becomes a key, checked.
+
+A source reads at each call and caches nothing; the signers read theirs once, at start-up.
+Write your own: any object with a ``read`` method that returns bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any, NoReturn, Protocol
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.serialization import (
+    load_der_public_key,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+
+from ._json_values import Frozen, fill_once
+from .errors import ConfigurationError, InvalidKeyError, KeyUnavailableError, masked
+
+_PEM_ARMOUR = b"-----BEGIN "
+_EXTENSIONS = (".crt", ".html", ".json", ".key", ".p8", ".pem", ".txt")
+
+
+class KeySource(Protocol):
+    """Where a key or secret comes from."""
+
+    def read(self) -> bytes:
+        """Read the key now, as the bytes of a PEM document or of a secret.
+
+        Raises:
+            KeyUnavailableError: It cannot be read.
+        """
+        ...
+
+
+class MaskedBytes(bytes):
+    """Bytes whose ``repr`` hides them, as tracebacks with local variables print it."""
+
+    def __repr__(self) -> str:
+        """Say that there is a value, and nothing about it."""
+        return "<masked>"
+
+    __str__ = __repr__
+
+    def __getitem__(self, key: Any) -> Any:  # noqa: ANN401 - the two forms of the base class
+        """Hide a slice too: error trackers shorten long values."""
+        part = super().__getitem__(key)
+        return MaskedBytes(part) if isinstance(part, bytes) else part
+
+    def looks_like_pem(self) -> bool:
+        """Tell whether this holds PEM armour (RFC 7468)."""
+        return self.find(_PEM_ARMOUR) >= 0
+
+    def with_line_ends(self) -> MaskedBytes:
+        r"""Make line ends of ``\n`` written out, as deployment tools and JSON leave them in PEM documents."""
+        return MaskedBytes(self.replace(rb"\r", b"").replace(rb"\n", b"\n"))
+
+    def without_line_end(self) -> MaskedBytes:
+        """Drop one trailing line end, which editors and ``echo`` write at the end of a file."""
+        return MaskedBytes(self.removesuffix(b"\n").removesuffix(b"\r"))
+
+
+class Sealed(Frozen):
+    """For objects that hold key material: immutable, never pickled, and a copy is the object itself."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled: a pickle would contain the key."""
+        raise TypeError(
+            f"{type(self).__name__} holds a key and refuses to be pickled; create it in the process that uses it."
+        )
+
+
+class EnvKeySource(Sealed):
+    r"""A key in an environment variable.
+
+    A PEM document may have its newlines written as ``\n``, as many deployment tools leave them; they become
+    newlines. A secret is not changed.
+
+    Args:
+        name: The variable's name.
+        environ: Where to look it up; the process's own environment if left out.
+    """
+
+    __slots__ = ("_environ", "_name")
+
+    _environ: Mapping[str, str]
+    _name: str
+
+    def __init__(self, name: str, *, environ: Mapping[str, str] | None = None) -> None:
+        fill_once(self, _name=name, _environ=os.environ if environ is None else environ)
+
+    def __repr__(self) -> str:
+        """Name the variable, not its value."""
+        return f"EnvKeySource({self._name!r})"
+
+    def read(self) -> bytes:
+        """Read the variable.
+
+        Raises:
+            KeyUnavailableError: It is not set, or blank, which counts as not set; it is not a valid string.
+        """
+        try:
+            value = MaskedBytes(os.fsencode(self._environ.get(self._name, "")))
+        except (TypeError, ValueError):  # which would hold the value, so it is not the cause
+            raise KeyUnavailableError(f"The environment variable {self._name} is not a valid string.") from None
+        if not value.strip():
+            raise KeyUnavailableError(f"The environment variable {self._name} is not set or blank.")
+        return value.with_line_ends() if value.looks_like_pem() else value
+
+
+class FileKeySource(Sealed):
+    """A key in a file, such as a mounted secret.
+
+    Args:
+        path: The file. A relative path is looked up from the working directory at each read.
+
+    Raises:
+        ConfigurationError: It is not a path, but perhaps the key itself.
+    """
+
+    __slots__ = ("_path",)
+
+    _path: str
+
+    @masked
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        if not isinstance(path, str | os.PathLike):
+            raise ConfigurationError(f"FileKeySource: expected a file path, got {type(path).__name__}.")
+        if _PEM_ARMOUR.decode() in os.fsdecode(path):
+            raise ConfigurationError(
+                "FileKeySource: expected a file path, got PEM data; pass PEM data to StringKeySource."
+            )
+        fill_once(self, _path=os.fspath(path))
+
+    def __repr__(self) -> str:
+        """Name the file."""
+        return f"FileKeySource({shown_path(self._path)})"
+
+    def read(self) -> bytes:
+        """Read the file.
+
+        Raises:
+            KeyUnavailableError: The file does not exist or cannot be read.
+        """
+        try:
+            with open(self._path, "rb") as file:
+                return MaskedBytes(file.read())
+        except ValueError as error:
+            raise KeyUnavailableError(
+                "The path of the key file contains characters that are not valid in a path."
+            ) from error
+        except OSError as error:
+            error.filename = None  # the message below names the file, unless it could be a secret
+            raise KeyUnavailableError(
+                f"The key file {shown_path(self._path)} cannot be read: {error.strerror}."
+            ) from error
+
+
+def shown_path(path: str) -> str:
+    """Return a path for a message, unless it could be a secret, a token or a page in place of a path."""
+    directory, extension = os.path.dirname(path), os.path.splitext(path)[1]
+    is_plainly_a_path = extension in _EXTENSIONS or (directory.strip("/") and os.path.isdir(directory))
+    return repr(path) if is_plainly_a_path else "<path not shown: it could be a secret>"
+
+
+class StringKeySource(Sealed):
+    """A key that is already in memory: fetched from a secret manager, or made for a test.
+
+    Args:
+        value: The PEM document or the secret. It shows in no ``repr`` and no traceback.
+
+    Raises:
+        ConfigurationError: It is neither ``str`` nor ``bytes``, such as a setting that is ``None``.
+    """
+
+    __slots__ = ("_value",)
+
+    _value: MaskedBytes
+
+    @masked
+    def __init__(self, value: str | bytes) -> None:
+        if not isinstance(value, str | bytes):
+            raise ConfigurationError(f"StringKeySource: expected a str or bytes, got {type(value).__name__}.")
+        fill_once(self, _value=MaskedBytes(value.encode(errors="surrogatepass") if isinstance(value, str) else value))
+
+    def __repr__(self) -> str:
+        """Say that there is a value, and nothing about it."""
+        return f"StringKeySource({self._value!r})"
+
+    def read(self) -> bytes:
+        """Return the value."""
+        return self._value
+
+
+@masked
+def read_key(source: KeySource) -> MaskedBytes:
+    """Read a source, whoever wrote it, and wrap its errors."""
+    if not callable(getattr(source, "read", None)):
+        raise ConfigurationError(
+            f"Expected a KeySource, got {type(source).__name__}; "
+            "wrap the key in StringKeySource, FileKeySource or EnvKeySource."
+        )
+    try:
+        value = source.read()
+    except KeyUnavailableError:
+        raise
+    except Exception as error:
+        raise KeyUnavailableError(
+            f"{type(source).__name__} raised {type(error).__name__} when it read the key."
+        ) from error
+    if not isinstance(value, bytes):
+        raise KeyUnavailableError(f"{type(source).__name__}.read(): expected bytes, got {type(value).__name__}.")
+    return MaskedBytes(value)
+
+
+MIN_RSA_BITS = 2048  # the least that RFC 7518 §3.3 allows
+MIN_EXPONENT = 65_537  # the least public exponent that NIST SP 800-56B §6.2 allows
+_LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
+
+# What a PEM document contains instead of an RSA private key, by its label (RFC 7468), and the code of that finding.
+_OTHER_LABELS = {
+    b"CERTIFICATE": ("a certificate; use the private key that belongs to it", "key-public"),
+    b"PUBLIC KEY": ("a public key; use the private key that belongs to it", "key-public"),
+    b"RSA PUBLIC KEY": ("a public key; use the private key that belongs to it", "key-public"),
+    b"OPENSSH PRIVATE KEY": ("an OpenSSH key; convert a copy: ssh-keygen -p -m PKCS8 -f COPY", "key-openssh"),
+    b"EC PRIVATE KEY": ("an EC key; Salesforce accepts RSA keys only", "key-not-rsa"),
+    b"DSA PRIVATE KEY": ("a DSA key; Salesforce accepts RSA keys only", "key-not-rsa"),
+}
+
+
+@masked
+def read_private_key(pem: bytes, password: bytes | None = None) -> RSAPrivateKey:
+    r"""Read an RSA private key of at least 2048 bits from PEM, PKCS#1 or PKCS#8.
+
+    Args:
+        pem: The PEM document. Its newlines may be written as ``\\n``.
+        password: What it is encrypted with. One trailing newline is dropped.
+    """
+    pem = MaskedBytes(pem).with_line_ends()
+    password = None if password is None else MaskedBytes(password).without_line_end()
+    _check_label(pem)
+    if password == b"":
+        raise InvalidKeyError(
+            "The password of the private key is blank; set it, or leave it out if the key is not encrypted.",
+            "key-password-missing",
+        )
+    try:
+        key = load_pem_private_key(pem, password)
+    except TypeError as error:  # how cryptography says that password and encryption do not go together
+        if password is None:
+            message = (
+                "The private key is encrypted, but no password was given; set SALESFORCE_PRIVATE_KEY_PASSWORD, "
+                "or with a key file give --password-file."
+            )
+            raise InvalidKeyError(message, "key-password-missing") from error
+        message = "A password was given, but the private key is not encrypted; unset the password, or encrypt the key."
+        raise InvalidKeyError(message, "key-password-unneeded") from error
+    except UnsupportedAlgorithm as error:
+        raise InvalidKeyError("The private key is not RSA; Salesforce accepts RSA keys only.", "key-not-rsa") from error
+    except ValueError as error:
+        if password is None:
+            message = "The private key is damaged: it cannot be parsed. Copy the whole file again."
+            raise InvalidKeyError(message, "key-damaged") from error
+        message = "The private key cannot be decrypted: the password is wrong, or the key is damaged."
+        raise InvalidKeyError(message, "key-password-wrong") from error
+    if not isinstance(key, RSAPrivateKey):
+        raise _not_rsa(key, "The private key")
+    checked_rsa_key(key.public_key(), "The private key")
+    return key
+
+
+@masked
+def read_public_key(data: bytes) -> RSAPublicKey:
+    """Read an RSA public key from PEM or DER, as a KMS returns it.
+
+    Raises:
+        InvalidKeyError: It is not an RSA public key of at least 2048 bits.
+    """
+    if b"PRIVATE KEY-----" in data:
+        raise InvalidKeyError("Expected a public key, got a private key.", "argument-invalid")
+    if b"-----BEGIN CERTIFICATE-----" in data:
+        raise InvalidKeyError(
+            "Expected a public key, got a certificate; `openssl x509 -pubkey -noout -in FILE` prints the key in it.",
+            "argument-invalid",
+        )
+    load = load_pem_public_key if b"-----BEGIN " in data else load_der_public_key
+    try:
+        key = load(data)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise InvalidKeyError("The public key cannot be read: it is neither PEM nor DER, or is damaged.") from error
+    return checked_rsa_key(key, "The public key")
+
+
+def checked_rsa_key(key: object, name: str) -> RSAPublicKey:
+    """Return a public key of cryptography, checked to be RSA of at least 2048 bits, with usual numbers."""
+    if not isinstance(key, RSAPublicKey):
+        raise _not_rsa(key, name)
+    numbers = key.public_numbers()
+    if numbers.n % 2 == 0 or numbers.e < MIN_EXPONENT or numbers.e % 2 == 0:
+        raise InvalidKeyError(
+            f"{name} has an even modulus, or an exponent other than an odd number of at least {MIN_EXPONENT}. "
+            "Make a new key.",
+            "key-weak",
+        )
+    if key.key_size < MIN_RSA_BITS:
+        raise InvalidKeyError(
+            f"{name} has {key.key_size} bits; at least {MIN_RSA_BITS} are required. Make a new key.", "key-weak"
+        )
+    return key
+
+
+def _not_rsa(key: object, name: str) -> InvalidKeyError:
+    kind = type(key).__name__.removesuffix("PrivateKey").removesuffix("PublicKey")
+    return InvalidKeyError(f"{name} is {kind}; Salesforce accepts RSA keys only.", "key-not-rsa")
+
+
+def _check_label(pem: MaskedBytes) -> None:
+    labels = _LABEL.findall(pem)
+    label = next((each for each in labels if each.endswith(b"PRIVATE KEY") and each not in _OTHER_LABELS), None)
+    if not labels:
+        raise InvalidKeyError(
+            "The private key is not a PEM document: it has no -----BEGIN PRIVATE KEY----- line. "
+            "Is it empty, the Intercom secret, a path, a JWK, a DER file or Base64?",
+            "key-not-pem",
+        )
+    if label is None:
+        none = ("not a private key", "key-not-pem")
+        what, code = next((_OTHER_LABELS[each] for each in labels if each in _OTHER_LABELS), none)
+        raise InvalidKeyError(f"The PEM document is {what}.", code)
+    if pem.find(b"-----END " + label + b"-----") < 0:
+        raise InvalidKeyError("The private key is truncated: its -----END line is missing. Copy the whole file again.")

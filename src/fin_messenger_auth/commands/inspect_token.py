@@ -1,0 +1,89 @@
+"""``inspect``: what the platforms would say of a token, of settings or of a page, and why."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from typing import Any
+
+from fin_messenger_auth import diagnosis
+from fin_messenger_auth._environment import read_environment
+from fin_messenger_auth._tokens import INTERCOM_TOKEN, SALESFORCE_TOKEN
+from fin_messenger_auth.diagnosis._page_reader import decoded
+from fin_messenger_auth.diagnosis._report import as_json, report, summary, token_report
+from fin_messenger_auth.diagnosis._token_checks import check_form, token_name
+from fin_messenger_auth.errors import raise_first
+
+from .options import KEY_FILE, STANDARD_INPUT, add_options, expected_from, given_keys, read_file
+
+_MAX_LENGTH = 120  # characters of a claim
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "inspect",
+        help="say what the platform would say of a token or a page, and why",
+        description="Decode a token and say what the platform would say of it, check by check. The token itself "
+        "is not printed; its claims are. Standard input may also be a page or its settings as JSON, of which only the "
+        "findings are printed. A key or secret to verify with is optional.",
+    )
+    parser.add_argument("token", metavar="TOKEN", help="either token; - reads standard input: a token, JSON or a page")
+    parser.add_argument("--key", metavar="FILE", help=f"for salesforce_identity_token: {KEY_FILE}")
+    parser.add_argument(
+        "--env", action="store_true", help="take the secret, the key, the issuer and the audience from the environment"
+    )
+    add_options(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what was found; the answer is no if one finding is an error."""
+    text = decoded(read_file(STANDARD_INPUT)).strip() if arguments.token == STANDARD_INPUT else arguments.token
+    reading = read_environment(None if arguments.env else {}, prefix=arguments.prefix)
+    if arguments.env:
+        raise_first(reading.problems)
+    keys, of_key = given_keys(arguments.key)
+    expected = expected_from(arguments, keys).completed(reading)
+    if text[:1] in ("<", "{", "["):
+        fin_managed = expected.fin_managed or (not expected.keys and SALESFORCE_TOKEN not in text)
+        found = diagnosis.check_page(diagnosis.Document(text), replace(expected, fin_managed=fin_managed))
+        about, lines = {}, [report([*found, *of_key])]
+    else:
+        parsed, _ = check_form(text, INTERCOM_TOKEN)
+        if parsed is not None and not (arguments.secret_file or arguments.key):
+            name = token_name(parsed)
+        else:
+            name = (
+                SALESFORCE_TOKEN
+                if arguments.key or (arguments.issuer and not arguments.secret_file)
+                else INTERCOM_TOKEN
+            )
+        found = (
+            diagnosis.check_intercom_token(text, secret=expected.secret)
+            if name == INTERCOM_TOKEN
+            else expected.check_salesforce(text)
+        )
+        header, claims = (parsed.header, _shortened(parsed.claims)) if parsed else ({}, {})
+        about = {"token": name, "header": header, "claims": claims}
+        shown = [f"header {json.dumps(header)}", f"claims {json.dumps(claims, indent=2)}"] if parsed else []
+        lines = [name, *shown, token_report(name, found), report(of_key)]
+    findings = [*found, *of_key]
+    if arguments.json:
+        print(as_json(findings, **about))
+    else:
+        print("\n".join([*filter(None, lines), "", summary(findings)]).lstrip())
+    return int(diagnosis.has_errors(findings))
+
+
+def _shortened(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Shorten long strings, which could be tokens themselves."""
+    if isinstance(value, dict):
+        return {name: _shortened(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_shortened(item) for item in value]
+    if isinstance(value, str) and len(value) > _MAX_LENGTH:
+        return f"{value[:_MAX_LENGTH]}… ({len(value)} characters)"
+    return value

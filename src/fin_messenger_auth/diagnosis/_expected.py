@@ -1,0 +1,87 @@
+"""What tokens are verified with and a page is compared with, as far as it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from fin_messenger_auth._environment import Reading
+from fin_messenger_auth._json_values import fill
+from fin_messenger_auth._keys import MaskedBytes
+from fin_messenger_auth._tokens import INTERCOM_TOKEN, SALESFORCE_TOKEN
+from fin_messenger_auth.errors import masked_class
+
+from ._findings import Finding
+from ._token_checks import check_intercom_token, check_pair, check_salesforce_token
+from ._verifying_keys import VerifyingKey, configured_keys
+
+
+@masked_class
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What tokens are verified with.
+
+    Args:
+        secret: The Messenger API Secret.
+        keys: The public keys of the keyset; empty where Fin makes the Salesforce token.
+        issuer: The keyset's issuer.
+        audience: The expected ``aud``.
+    """
+
+    secret: bytes = field(default=b"", repr=False)
+    keys: Sequence[VerifyingKey] = ()
+    issuer: str | None = None
+    audience: str | None = None
+
+    def __post_init__(self) -> None:
+        """Mask the secret where error trackers show it."""
+        fill(self, "secret", MaskedBytes(self.secret))
+
+    def check_tokens(self, settings: Mapping[str, object], now: float) -> Iterator[Finding]:
+        """Check both tokens in settings, and that they are of the user beside them."""
+        intercom, salesforce, beside = (settings.get(name) for name in (INTERCOM_TOKEN, SALESFORCE_TOKEN, "user_id"))
+        if intercom not in (None, ""):
+            user_id = None if beside is None else str(beside)
+            yield from check_intercom_token(str(intercom), secret=self.secret, user_id=user_id, now=now)
+        if salesforce is not None:
+            yield from self.check_salesforce(str(salesforce), now)
+        if intercom is not None and salesforce is not None:
+            yield from check_pair(str(intercom), str(salesforce))
+
+    def check_salesforce(self, token: str, now: float | None = None) -> list[Finding]:
+        """Check the Salesforce token."""
+        return check_salesforce_token(token, keys=self.keys, issuer=self.issuer, audience=self.audience, now=now)
+
+
+@masked_class
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected(Known):
+    """What a page is compared with, and its tokens are verified with. What is not given is not compared.
+
+    It also takes what :class:`~fin_messenger_auth.diagnosis._expected.Known` takes.
+
+    Args:
+        app_id: The ID of the Intercom workspace.
+        region: Its region.
+        user_id: The user; ``""`` for an anonymous visitor.
+        fin_managed: Whether Fin makes the Salesforce token, so that the page must not carry one.
+    """
+
+    app_id: str | None = None
+    region: str | None = None
+    user_id: str | None = None
+    fin_managed: bool = False
+
+    def completed(self, reading: Reading) -> Expected:
+        """Return this, with what the environment says in place of what is not given."""
+        app_id = self.app_id or reading.value("INTERCOM_APP_ID") or None
+        return replace(
+            self,
+            secret=self.secret or reading.secret or b"",
+            keys=self.keys or configured_keys(reading),
+            issuer=self.issuer or reading.value("SALESFORCE_ISSUER") or None,
+            audience=self.audience or reading.value("SALESFORCE_AUDIENCE") or None,
+            app_id=app_id,
+            region=self.region or reading.value("INTERCOM_REGION") or ("us" if app_id else None),
+            fin_managed=self.fin_managed or reading.fin_managed,
+        )

@@ -1,0 +1,168 @@
+"""What an org answers to a token, and whether a JWKS can be fetched: the checks that leave the machine."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+from uuid import uuid4
+
+from fin_messenger_auth._tokens import SALESFORCE_TOKEN
+from fin_messenger_auth.errors import masked
+
+from ._findings import Finding, finding
+from ._http import Answer, Client, NoAnswerError, is_allowed
+from ._key_checks import check_jwks
+from ._token_checks import LEEWAY_SECONDS, check_form, duration, quoted
+
+TOKEN_PATH = "/iamessage/api/v2/authorization/authenticated/access-token"  # noqa: S105 - a path
+"""Where an identity token is exchanged for an access token."""
+
+CONFIG_PATH = "/embeddedservice/v1/embedded-service-config"
+"""Where a deployment describes its configuration, without a token."""
+
+_OK = 200
+_MODE = ("embeddedServiceConfig", "embeddedServiceMessagingChannel", "authMode")
+_ORG, _JWKS = "The org", "The JWKS"
+_NOT_MADE = "Fix the errors of the configuration. If Fin makes the token, press Verify on Fin's setup page."
+
+
+@dataclass(frozen=True, slots=True)
+class Org:
+    """A deployment in an org.
+
+    Args:
+        url: The origin of the org's messaging service: ``https://<subdomain>.my.salesforce-scrt.com``.
+        org_id: The ID of the org, ``00D…``.
+        deployment: The API name of the Embedded Service deployment of type *Custom Client*.
+    """
+
+    url: str
+    org_id: str = field(repr=False)
+    deployment: str = field(repr=False)
+
+
+@masked
+def check_org(org: Org, token: str | None, *, client: Client | None = None, now: float | None = None) -> list[Finding]:
+    """Ask an org how its channel is configured, and exchange a token.
+
+    Args:
+        org: The deployment.
+        token: A ``salesforce_identity_token``, made for a user of its own; ``None`` if there is none.
+        client: What sends the requests; keep it to read its transcript.
+        now: The time, in Unix seconds; the machine's if left out.
+    """
+    parts = urlsplit(org.url) if is_allowed(org.url) else None
+    if parts is None or parts.path.strip("/") or parts.query:
+        why = "it does not begin with https://" if parts is None else "it has a path or query after the host"
+        return [finding("online-address", what="the org", why=why)]
+    client = client or Client()
+    try:
+        findings = [*_check_channel(org, client, time.time() if now is None else now)]
+        if any(each.code == "online-deployment" for each in findings):
+            return findings
+        if token is None:
+            return [*findings, finding("unchecked", what="The token exchange", how=_NOT_MADE)]
+        return [*findings, *_check_exchange(org, token, client)]
+    except NoAnswerError as error:
+        return [finding("online-unreachable", what=_ORG, why=error)]
+
+
+@masked
+def check_published_jwks(
+    url: str, *, kid: str | None = None, client: Client | None = None, now: float | None = None
+) -> list[Finding]:
+    """Fetch a JWKS as Salesforce does, and check it.
+
+    Args:
+        url: Its URL, the *Endpoint URL* of the keyset.
+        kid: The key ID of the tokens, which must be in it.
+        client: What sends the request; keep it to read its transcript.
+        now: The time, in Unix seconds; the machine's if left out.
+    """
+    if not is_allowed(url):
+        return [finding("online-address", what="the JWKS", why="it does not begin with https://")]
+    try:
+        answer = (client or Client()).send(url)
+    except NoAnswerError as error:
+        return [finding("online-unreachable", what=_JWKS, why=error)]
+    if answer.status != _OK or answer.json is None:
+        return [_unexpected(_JWKS, answer)]
+    findings = check_jwks(answer.body, now=now)
+    keys = answer.json.get("keys")
+    if kid is not None and kid not in [_member(key, "kid") for key in (keys if isinstance(keys, list) else ())]:
+        findings.append(finding("online-jwks-key-missing", kid=quoted(kid)))
+    return findings
+
+
+def _check_channel(org: Org, client: Client, now: float) -> Iterator[Finding]:
+    query = urlencode({"orgId": org.org_id, "esConfigName": org.deployment, "language": "en_US"})
+    answer = client.send(f"{org.url.rstrip('/')}{CONFIG_PATH}?{query}")
+    if answer.date is not None and abs(answer.date - now) > LEEWAY_SECONDS:
+        yield finding("clock-wrong", how=f"it is {duration(abs(answer.date - now))} away from the org's")
+    if answer.status in (400, 404):
+        yield finding("online-deployment")
+    elif answer.status != _OK or answer.json is None:
+        yield _unexpected(_ORG, answer)
+    else:
+        yield from _check_mode(_member(answer.json, *_MODE))
+
+
+def _check_mode(mode: object) -> Iterator[Finding]:
+    if mode != "Auth":
+        yield finding("online-channel-mode", got=f"authMode is {quoted(mode)}, expected Auth")
+
+
+def _check_exchange(org: Org, token: str, client: Client) -> Iterator[Finding]:
+    answer = client.send(
+        f"{org.url.rstrip('/')}{TOKEN_PATH}",
+        {
+            "orgId": org.org_id,
+            "esDeveloperName": org.deployment,
+            "capabilitiesVersion": "1",
+            "platform": "Web",
+            "deviceId": str(uuid4()),
+            "context": {"appName": "fin-messenger-auth", "clientVersion": "1"},
+            "authorizationType": "JWT",
+            "customerIdentityToken": token,
+        },
+    )
+    said = json.dumps(answer.json or {}).lower()
+    if "no active authschemes" in said:
+        yield finding("online-no-scheme")
+    elif "user verification isn't enabled" in said or "user verification is not enabled" in said:
+        yield finding("online-channel-mode", got="it answers that User Verification is not enabled")
+    elif answer.status in (400, 401, 403):
+        yield finding("online-guest", answer=f"it refused the token with status {answer.status}")
+    elif answer.status != _OK or answer.json is None:
+        yield _unexpected(_ORG, answer)
+    else:
+        yield from _check_subject(_member(answer.json, "context", "endUser", "subject"), token)
+        if (mode := _member(answer.json, "context", "configuration", *_MODE)) is not None:  # not in every answer
+            yield from _check_mode(mode)
+
+
+def _check_subject(subject: object, token: str) -> Iterator[Finding]:
+    read, _ = check_form(token, SALESFORCE_TOKEN)
+    if not isinstance(subject, str):
+        yield finding("online-answer", what=_ORG, got="no subject", wanted="context.endUser.subject")
+    elif "/AUTH/" not in subject:
+        yield finding("online-guest", answer="it accepted the token, but its subject is a guest (no /AUTH/)")
+    elif read is not None and not subject.endswith((str(read.claims.get("sub")), "<redacted>")):
+        yield finding("online-subject-differs")
+
+
+def _unexpected(what: str, answer: Answer) -> Finding:
+    got, wanted = f"status {answer.status}", f"status {_OK}"
+    if answer.status == _OK:
+        got, wanted = "something that is not a JSON object", "a JSON object"
+    return finding("online-answer", what=what, got=got, wanted=wanted)
+
+
+def _member(value: Any, *names: str) -> Any:  # noqa: ANN401 - any JSON
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value

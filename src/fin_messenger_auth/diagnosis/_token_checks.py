@@ -1,0 +1,410 @@
+"""Checks both tokens: form, signature, claims and times, and what the pair must have in common."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+import time
+from base64 import b64decode
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from fin_messenger_auth._json_values import is_lost, looks_like_email
+from fin_messenger_auth._jws import ParsedToken, parse_token
+from fin_messenger_auth._signers import MIN_SECRET_BYTES
+from fin_messenger_auth._tokens import (
+    INTERCOM_ALGORITHMS,
+    INTERCOM_TOKEN,
+    RECOMMENDED_LIFETIME,
+    SALESFORCE_ALGORITHMS,
+    SALESFORCE_TOKEN,
+    is_fin_issuer,
+    is_placeholder,
+    is_scrt_origin,
+)
+from fin_messenger_auth._users import MAX_ATTRIBUTES, MAX_COMPANY_ATTRIBUTES, RESERVED_NAMES, attribute_problems
+from fin_messenger_auth.errors import masked
+
+from ._findings import Finding, finding, finding_of
+from ._verifying_keys import VerifyingKey
+
+LONG_SECONDS = 24 * 60 * 60
+"""A token that is valid for longer causes a warning."""
+
+LEEWAY_SECONDS = 60
+"""How far clocks may differ before ``iat`` and ``nbf`` count as being in the future."""
+
+_TIMES = ("exp", "iat", "nbf")
+_MILLISECONDS = 100_000_000_000  # as seconds this is the year 5138; as milliseconds, 1973
+_BEYOND = 10**15
+_NUMBER = "a number"
+_JSON_TYPES = {str: "a string", bool: "a boolean", int: _NUMBER, float: _NUMBER, list: "a list", dict: "an object"}
+
+
+def check_validity(token: ParsedToken, name: str, now: float) -> Iterator[Finding]:
+    """Check the times in a token, in Unix seconds, at the time ``now``."""
+    claims = token.claims
+    for claim, value in claims.items():
+        if (claim in _TIMES or claim.endswith("_at")) and is_in_milliseconds(value):
+            yield finding("token-milliseconds", claim=claim)
+    times = {claim: _number(claims[claim]) for claim in _TIMES if claim in claims}
+    for claim, moment in times.items():
+        if moment is None:
+            yield finding("token-time-type", claim=claim, got=json_type(claims[claim]))
+        elif not is_in_milliseconds(moment):
+            yield from _compare(claim, moment, name, now)
+    if "exp" not in claims:
+        yield finding(f"{name.partition('_')[0]}-expiry-missing")
+    expiry, issued = times.get("exp"), times.get("iat")
+    if expiry is not None and issued is not None and 0 < expiry - issued < RECOMMENDED_LIFETIME.total_seconds():
+        yield finding("lifetime-short", token=name, lifetime=duration(expiry - issued))
+
+
+def _compare(claim: str, time: float, name: str, now: float) -> Iterator[Finding]:
+    if claim != "exp" and time > now + LEEWAY_SECONDS:
+        yield finding("token-not-yet-valid", token=name, claim=claim, ahead=duration(time - now))
+    elif claim == "exp" and time <= now:
+        yield finding("token-expired", token=name, ago=duration(now - time))
+    elif claim == "exp" and time > now + LONG_SECONDS + LEEWAY_SECONDS:
+        yield finding("token-lifetime-long", token=name, lifetime=duration(time - now))
+
+
+def is_in_milliseconds(value: object) -> bool:
+    """Tell whether a JSON value is a time in milliseconds: as seconds it would be thousands of years away."""
+    number = _number(value)
+    return number is not None and number > _MILLISECONDS
+
+
+def duration(seconds: float) -> str:
+    """Return a span of time in the unit that suits it."""
+    for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} seconds"
+
+
+def json_type(value: object) -> str:
+    """Return the JSON type of a value, with its article."""
+    return _JSON_TYPES.get(type(value), "null")
+
+
+def _number(value: object) -> float | None:
+    """Return a JSON number, limited to a range in which floats are exact."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(max(-_BEYOND, min(value, _BEYOND)))
+
+
+_USER_HASH = re.compile(r"[0-9a-fA-F]{64}")
+_OF_BYTES = re.compile(r"b'(.*)'|b\"(.*)\"", re.DOTALL)
+_QUOTED_LENGTH = 80
+
+
+def check_form(token: str, name: str) -> tuple[ParsedToken | None, list[Finding]]:
+    """Parse a token, ignoring what stands around it; ``None`` if that fails. Find what is wrong with its form."""
+    bare, around = _unwrapped(token)
+    if is_lost(bare):
+        return None, [finding("token-missing", token=name)]
+    findings = [finding("token-wrapped", token=name, what=around)] if around else []
+    if _USER_HASH.fullmatch(bare):
+        return None, [*findings, finding("token-user-hash", name=name, wanted="a JWT", got="a user_hash")]
+    try:
+        parsed = parse_token(bare)
+    except ValueError as error:
+        return None, [*findings, finding("token-malformed", token=name, why=error)]
+    if parsed.unsigned:
+        findings.append(finding("token-unsigned", token=name))
+    return parsed, findings
+
+
+def open_token(token: str, name: str) -> tuple[ParsedToken | None, list[Finding]]:
+    """Do as :func:`check_form` does, and refuse the token of the other platform, by its claims and its algorithm."""
+    parsed, findings = check_form(token, name)
+    prefix = "RS" if name == INTERCOM_TOKEN else "HS"
+    if parsed and token_name(parsed) != name and str(parsed.header.get("alg")).startswith(prefix):
+        return None, [*findings, finding("token-swapped", token=name)]
+    return parsed, findings
+
+
+def token_name(token: ParsedToken) -> str:
+    """Tell which of the two tokens this is, by its claims, or by its algorithm if the claims are ambiguous."""
+    if ("user_id" in token.claims) != ("sub" in token.claims):
+        return INTERCOM_TOKEN if "user_id" in token.claims else SALESFORCE_TOKEN
+    return INTERCOM_TOKEN if str(token.header.get("alg")).startswith("HS") else SALESFORCE_TOKEN
+
+
+def check_claims(token: ParsedToken, name: str, now: float) -> Iterator[Finding]:
+    """Check the claim that identifies the user, and the times."""
+    claim = "user_id" if name == INTERCOM_TOKEN else "sub"
+    value = token.claims.get(claim)
+    if not isinstance(value, str):
+        yield finding("token-user", claim=claim, got=json_type(value) if claim in token.claims else "nothing")
+    elif is_lost(value):
+        yield finding("user-id-lost", claim=claim)
+    elif looks_like_email(value):
+        yield finding("user-id-email", claim=claim)
+    yield from check_validity(token, name, now)
+
+
+def quoted(value: object) -> str:
+    """Return a header or an issuer for a message: in quotes, on one line and of limited length."""
+    text = json.dumps(value, ensure_ascii=True)
+    return text if len(text) <= _QUOTED_LENGTH else f'{text[: _QUOTED_LENGTH - 4]}…"'
+
+
+def _unwrapped(token: str) -> tuple[str, str]:
+    bare, around = token.strip(), []
+    if bare != token:
+        around.append("whitespace or a newline")
+    if bare[:7].lower() == "bearer ":
+        bare = bare[7:].strip()
+        around.append("the word Bearer")
+    if of_bytes := _OF_BYTES.fullmatch(bare):
+        bare = of_bytes[1] or of_bytes[2] or ""
+        around.append("Python's b'…' (call .decode() on bytes)")
+    if len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "\"'`":
+        bare = bare[1:-1].strip()
+        around.append("quotes")
+    return bare, " and ".join(around)
+
+
+def decode_base64(data: bytes) -> bytes:
+    """Decode Base64 or Base64URL (RFC 4648), with or without padding; a ``ValueError`` says that it is neither."""
+    if not data.isascii():
+        raise ValueError("not Base64")
+    return b64decode(data.translate(bytes.maketrans(b"-_", b"+/")) + b"==")
+
+
+_ALTERATIONS: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
+    ("followed by a newline", lambda secret: secret + b"\n"),
+    ("followed by a newline", lambda secret: secret + b"\r\n"),
+    ("in quotes", lambda secret: b'"' + secret + b'"'),
+    ("in quotes", lambda secret: b"'" + secret + b"'"),
+    ("decoded from hexadecimal", lambda secret: bytes.fromhex(secret.decode())),
+    ("decoded from Base64", decode_base64),
+    ("hashed with SHA-256", lambda secret: hashlib.sha256(secret).digest()),
+)
+
+
+def altered_secrets(secret: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield each alteration that is possible, in words that follow "the secret", and what it makes of it."""
+    for how, alter in _ALTERATIONS:
+        try:
+            yield how, alter(secret)
+        except ValueError:  # the secret is not written in that encoding
+            continue
+
+
+_BOOLEANS = ("true", "false")
+
+
+@masked
+def check_intercom_token(
+    token: str, *, secret: str | bytes | None = None, user_id: str | None = None, now: float | None = None
+) -> list[Finding]:
+    """Check ``intercom_user_jwt``, without asking Intercom.
+
+    Args:
+        token: The token, as it is in the settings.
+        secret: The Messenger API Secret. Without it the signature is not verified, except that an empty
+            secret is recognized.
+        user_id: The ``user_id`` beside the token in the settings, to be compared.
+        now: The time, in Unix seconds; the machine's if left out.
+
+    Returns:
+        What was found, with an ``unchecked`` finding for what could not be checked. Empty if nothing is wrong.
+    """
+    parsed, findings = open_token(token, INTERCOM_TOKEN)
+    if parsed is None:
+        return findings
+    return [
+        *findings,
+        *_check_hmac(parsed, secret.encode() if isinstance(secret, str) else secret or b""),
+        *check_claims(parsed, INTERCOM_TOKEN, time.time() if now is None else now),
+        *_compare_user(parsed.claims.get("user_id"), user_id),
+        *_check_attributes(parsed.claims),
+    ]
+
+
+def _check_hmac(token: ParsedToken, secret: bytes) -> Iterator[Finding]:
+    if token.unsigned:
+        return  # reported already, with the form
+    if token.header["alg"] not in INTERCOM_ALGORITHMS:
+        yield finding("intercom-algorithm", got=quoted(token.header["alg"]))
+    elif _is_signed_with(token, b""):
+        yield finding("intercom-secret-altered", how="left empty, so anyone can forge it")
+    elif len(secret) < MIN_SECRET_BYTES:
+        how = f"Give the whole Messenger API Secret, which has at least {MIN_SECRET_BYTES} bytes: --secret-file FILE."
+        yield finding("unchecked", check="signature", what="The signature", how=how)
+    elif not _is_signed_with(token, secret):
+        changes = (change for change, altered in altered_secrets(secret) if _is_signed_with(token, altered))
+        change = next(changes, None)
+        yield finding("intercom-signature") if change is None else finding("intercom-secret-altered", how=change)
+
+
+def _is_signed_with(token: ParsedToken, secret: bytes) -> bool:
+    """Verify HS256; not with joserfc, which refuses an empty secret and so cannot tell that one was used."""
+    return hmac.compare_digest(hmac.digest(secret, token.message, "sha256"), token.signature)
+
+
+def _compare_user(signed: object, expected: str | None) -> Iterator[Finding]:
+    if expected is not None and isinstance(signed, str) and signed != expected:
+        yield finding("intercom-user-id-differs")
+
+
+def _check_attributes(claims: dict[str, Any]) -> Iterator[Finding]:
+    custom = {name: value for name, value in claims.items() if name not in RESERVED_NAMES}
+    yield from map(finding_of, attribute_problems(custom, MAX_ATTRIBUTES))
+    for name, value in custom.items():
+        if isinstance(value, str) and (value.lower() in _BOOLEANS or (value.strip() and is_lost(value))):
+            yield finding("attribute-stringified", name=repr(name))
+    company = claims.get("company", {"id": "…"})
+    if isinstance(company, dict) and company.get("id"):
+        of_company = {name: value for name, value in company.items() if name not in ("id", "name")}
+        yield from map(finding_of, attribute_problems(of_company, MAX_COMPANY_ATTRIBUTES))
+    else:
+        yield finding("intercom-company-id")
+
+
+_SHOWN = 3  # key IDs of a keyset
+
+# What can be the only difference between two strings, and a function that removes it.
+_NEAR_MISSES: tuple[tuple[str, Callable[[str], str]], ...] = (
+    ("whitespace", str.strip),
+    ("a final slash", lambda value: value.rstrip("/")),
+    ("upper and lower case", str.lower),
+    ("http:// or https://", lambda value: value.rpartition("://")[2]),
+)
+
+
+@masked
+def check_salesforce_token(
+    token: str,
+    *,
+    keys: Sequence[VerifyingKey] = (),
+    issuer: str | None = None,
+    audience: str | None = None,
+    now: float | None = None,
+) -> list[Finding]:
+    """Check ``salesforce_identity_token``, without asking Salesforce.
+
+    Args:
+        token: The token, as it is in the settings.
+        keys: The public keys in the keyset. Without one, signature and ``kid`` are not checked.
+        issuer: The keyset's issuer. Without it ``iss`` is not compared.
+        audience: The expected ``aud``. Without it only the form of ``aud`` is checked.
+        now: The time, in Unix seconds; the machine's if left out.
+
+    Returns:
+        What was found, with an ``unchecked`` finding for what could not be checked. Empty if nothing is wrong.
+    """
+    parsed, findings = open_token(token, SALESFORCE_TOKEN)
+    if parsed is None:
+        return findings
+    return [
+        *findings,
+        *_check_rsa_signature(parsed, keys),
+        *_check_issuer(parsed.claims.get("iss"), issuer),
+        *check_claims(parsed, SALESFORCE_TOKEN, time.time() if now is None else now),
+        *_check_audience(parsed.claims.get("aud"), audience),
+    ]
+
+
+@masked
+def check_pair(intercom_user_jwt: str, salesforce_identity_token: str) -> list[Finding]:
+    """Check that the two tokens of one page identify the same user.
+
+    Args:
+        intercom_user_jwt: The one token.
+        salesforce_identity_token: The other. Neither is verified here.
+    """
+    (first, _), (second, _) = (
+        open_token(intercom_user_jwt, INTERCOM_TOKEN),
+        open_token(salesforce_identity_token, SALESFORCE_TOKEN),
+    )
+    if first is None or second is None or first.claims.get("user_id") == second.claims.get("sub"):
+        return []
+    return [finding("pair-subject-differs")]
+
+
+def audience_for(audience: str) -> str:
+    """Return the audience that was probably meant, with the subdomain of the one that is given."""
+    parts = urlsplit(audience if "://" in audience else f"https://{audience}")
+    subdomain = (parts.hostname or "").partition(".")[0]
+    meant = f"https://{subdomain}.my.salesforce-scrt.com"
+    known = is_scrt_origin(meant) and not is_placeholder(meant)
+    return meant if known else "https://<subdomain>.my.salesforce-scrt.com"
+
+
+def compare_issuers(got: str, wanted: str) -> Finding:
+    """Return the finding for two issuers that differ; it says in what."""
+    hint = _only_difference(got, wanted)
+    return finding("salesforce-issuer-differs", got=quoted(got), wanted=quoted(wanted), hint=hint, setting=f"={wanted}")
+
+
+def _check_rsa_signature(token: ParsedToken, keys: Sequence[VerifyingKey]) -> Iterator[Finding]:
+    if token.unsigned:
+        return  # reported already, with the form
+    kid, alg = token.header.get("kid"), token.header["alg"]
+    has_kid = isinstance(kid, str) and kid.strip()
+    if not has_kid:
+        yield finding("salesforce-kid-missing")
+    if alg not in SALESFORCE_ALGORITHMS:
+        yield finding("salesforce-algorithm", got=quoted(alg))
+        return
+    if not keys:
+        how = "Give the uploaded JWK, the certificate or the public key: --key FILE."
+        what = "The match of signature and kid with the keyset"
+        yield finding("unchecked", check="signature", what=what, how=how)
+        return
+    named = [key for key in keys if key.kid in (None, kid)]
+    verifying = [key for key in keys if key.verifies(token)]
+    for key in named:
+        if key.alg not in (None, alg):
+            yield finding("salesforce-algorithm-differs", got=quoted(alg), wanted=quoted(key.alg))
+    if not verifying:
+        yield finding("salesforce-signature")
+    if has_kid and not any(key in named for key in verifying or named):
+        yield _kid_differs(str(kid), verifying or keys)
+
+
+def kids_of(keys: Sequence[VerifyingKey]) -> str:
+    """Return the key IDs of a keyset, for a message."""
+    shown = " or ".join(quoted(str(key.kid)) for key in keys[:_SHOWN])
+    return f"{shown} or another" if len(keys) > _SHOWN else shown
+
+
+def _kid_differs(kid: str, keys: Sequence[VerifyingKey]) -> Finding:
+    wanted = [str(key.kid) for key in keys][:_SHOWN]
+    hint = next(filter(None, (_only_difference(kid, each) for each in wanted)), "")
+    setting = f"={wanted[0]}" if len(keys) == 1 else " to the kid of the JWK that was uploaded for this private key"
+    return finding("salesforce-kid-differs", got=quoted(kid), wanted=kids_of(keys), hint=hint, setting=setting)
+
+
+def _only_difference(got: str, wanted: str) -> str:
+    return next((f"; only {what} differs" for what, without in _NEAR_MISSES if without(got) == without(wanted)), "")
+
+
+def _check_issuer(got: object, wanted: str | None) -> Iterator[Finding]:
+    if not isinstance(got, str) or not got.strip():
+        shown, setting = ("the keyset's issuer", " to it") if wanted is None else (quoted(wanted), f"={wanted}")
+        yield finding("salesforce-issuer-differs", wanted=shown, got="nothing", hint="", setting=setting)
+        return
+    if is_fin_issuer(got):
+        yield finding("issuer-fin")
+    if wanted is None:
+        how = "Give the issuer of the keyset (Setup > Enhanced Chat User Verification): --issuer ISSUER."
+        yield finding("unchecked", check="issuer", what="The match of iss with the keyset", how=how)
+    elif got != wanted:
+        yield compare_issuers(got, wanted)
+
+
+def _check_audience(got: object, wanted: str | None) -> Iterator[Finding]:
+    example = is_placeholder(str(got))
+    if example or not (got == wanted if wanted is not None else isinstance(got, str) and is_scrt_origin(got)):
+        own = wanted is None or example
+        expected = "https://<subdomain>.my.salesforce-scrt.com of your own org" if own else quoted(wanted)
+        yield finding("salesforce-audience", got="nothing" if got is None else quoted(got), wanted=expected)

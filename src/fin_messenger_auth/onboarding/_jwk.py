@@ -1,0 +1,324 @@
+"""The JWK that is uploaded to Salesforce, a public key with its certificate, and the JWKS that is served (RFC 7517)."""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64decode, b64encode, urlsafe_b64decode
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509 import Certificate
+
+from fin_messenger_auth._json_values import configured_string, parse_json
+from fin_messenger_auth._keys import checked_rsa_key
+from fin_messenger_auth._signers import RSA_HASHES
+from fin_messenger_auth.errors import (
+    ConfigurationError,
+    FinMessengerAuthWarning,
+    InvalidKeyError,
+    Problem,
+    attempt,
+    masked,
+    problems_of,
+    raise_first,
+)
+
+from ._certificate import certificate_problems, read_certificate
+
+_PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")  # RFC 7518 §6.3.2 and §6.4
+_DUMMIES = ("y", "crv", "d", "k")  # Salesforce's own tool fills them with their own name, as "d": "d"
+_MAX_KEYS = 100  # of one set: each makes findings of its own
+# What a binary file is (DER), by the bytes behind the length of its outer SEQUENCE.
+_BINARY = (
+    (b"\x02\x01\x03", "This is a PKCS#12 file with a private key (.p12), not a JWK. Do not upload it.", "jwk-private"),
+    (b"\x02\x01\x00", "This is a private key (DER), not a JWK. Do not upload it.", "jwk-private"),
+    (b"\x30\x0d", "This is a public key (DER), not a JWK; make a JWK of it with `jwk`.", "jwk-document"),
+    (b"", "This is a certificate (DER), not a JWK; make a JWK of it with `jwk`.", "jwk-document"),
+)
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
+
+# What Salesforce asks of an uploaded certificate. Served key sets without any are reported to work.
+_ONLY_FOR_UPLOADS = {"jwk-x5c-missing", "certificate-validity", "certificate-not-yet-valid"}
+
+
+@masked
+def make_jwk(
+    public_key: RSAPublicKey,
+    certificate: Certificate,
+    *,
+    kid: str | None = None,
+    alg: str = "RS256",
+    now: datetime | None = None,
+) -> dict[str, Any]:
+    """Return the JWK of a key and its certificate, ready to be uploaded.
+
+    Args:
+        public_key: The public key of the signer.
+        certificate: Its certificate. A field report says that without one the upload succeeds and every token fails.
+        kid: The key ID, the same as the signer's; the RFC 7638 thumbprint if left out, which stays the
+            same as long as the key does.
+        alg: ``RS256`` or ``RS512``, the same as the signer's.
+        now: The time, as an aware ``datetime``; the present if left out.
+
+    Raises:
+        ConfigurationError: ``kid`` is not valid.
+        InvalidKeyError: ``alg`` is not valid; the key has under 2048 bits; the certificate is for another key, not
+            valid yet, or valid for under 10 more days.
+
+    Warns:
+        FinMessengerAuthWarning: The certificate is valid for under 30 more days.
+    """
+    key = _joserfc_key(checked_rsa_key(public_key, "The public key"))
+    members = key.as_dict(private=False)
+    jwk = {
+        "kty": "RSA",
+        "kid": key.thumbprint() if kid is None else kid,
+        "use": "sig",
+        "alg": alg,
+        "n": members["n"],
+        "e": members["e"],
+        "x5c": [b64encode(certificate.public_bytes(Encoding.DER)).decode()],
+    }
+    raise_first(jwk_problems(jwk, now=now))
+    return jwk
+
+
+@masked
+def make_jwks(keys: Iterable[Mapping[str, Any]], *, now: datetime | None = None) -> dict[str, list[dict[str, Any]]]:
+    """Return a JWKS of public keys in the order given, to be served for a keyset of type *Endpoint URL*.
+
+    During a rotation it holds the old key and the new one, each with a ``kid`` of its own.
+
+    Args:
+        keys: JWKs, as :func:`~fin_messenger_auth.onboarding.make_jwk` makes them.
+        now: The time, as an aware ``datetime``; the present if left out.
+
+    Raises:
+        ConfigurationError: It has an error that :func:`~fin_messenger_auth.diagnosis.check_jwks` lists.
+
+    Warns:
+        FinMessengerAuthWarning: A key has no certificate, or one that could not be uploaded.
+    """
+    given = list(keys)
+    raise_first(jwks_problems(given, now=now))
+    return {"keys": [without_dummies(key) for key in given]}
+
+
+@masked
+def thumbprint(public_key: RSAPublicKey) -> str:
+    """Return the RFC 7638 thumbprint of a key: the ``kid`` of its JWK unless another is chosen."""
+    kid: str = _joserfc_key(public_key).thumbprint()
+    return kid
+
+
+@masked
+def read_jwk(document: str | bytes, *, now: datetime | None = None) -> dict[str, Any]:
+    """Read a JWK that Salesforce accepts, as this library or Salesforce's own tool made it.
+
+    The dummies of that tool (``"d": "d"``) are dropped.
+
+    Args:
+        document: The whole file.
+        now: The time, as an aware ``datetime``; the present if left out.
+
+    Raises:
+        ConfigurationError: It has an error that :func:`~fin_messenger_auth.diagnosis.check_jwk` lists.
+
+    Warns:
+        FinMessengerAuthWarning: It has a warning that ``check_jwk`` lists.
+    """
+    jwk = parse_jwk(document)
+    raise_first(jwk_problems(jwk, now=now))
+    return without_dummies(jwk)
+
+
+@masked
+def parse_jwk(document: str | bytes) -> dict[str, Any]:
+    """Parse the file of one JWK, without a check of its members."""
+    data = document if isinstance(document, bytes) else document.encode(errors="replace")
+    if b"PRIVATE KEY-----" in data:
+        raise InvalidKeyError("This is a private key, not a JWK. Do not upload it.", "jwk-private")
+    if data[:1] == b"\x30":
+        raise next(InvalidKeyError(*said) for start, *said in _BINARY if data[4:].startswith(start))
+    if label := re.match(rb"\s*-----BEGIN ([A-Z0-9 ]+)-----", data):
+        what = f"a PEM document ({label[1].decode().lower()})"
+        raise InvalidKeyError(f"This is {what}, not a JWK; make a JWK of it with `jwk`.", "jwk-document")
+    if isinstance(document, bytes) and document.startswith((BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE)):
+        raise InvalidKeyError(
+            "The file begins with a byte order mark, as PowerShell writes it; save it as UTF-8 without one. In "
+            "PowerShell 5 that is `… | Out-File -Encoding ascii jwk.json` in place of `… > jwk.json`.",
+            "jwk-document",
+        )
+    jwk = parse_json(document)
+    if jwk is None:
+        several = re.search(rb"}\s*{", data)
+        wrong = (
+            "is several JSON objects in one file" if several else "is not valid JSON" if data.strip() else "is empty"
+        )
+        raise InvalidKeyError(f"The JWK {wrong}; make it again with `jwk`.", "jwk-document")
+    if not isinstance(jwk, dict) or "keys" in jwk:
+        raise InvalidKeyError(
+            "Expected one JWK, got a list or a key set; Salesforce accepts one JSON object per file.", "jwk-document"
+        )
+    return jwk
+
+
+@masked
+def parse_jwks(document: str | bytes) -> list[dict[str, Any]]:
+    """Parse a key set, without a check of its keys."""
+    value = parse_json(document)
+    keys = value.get("keys") if isinstance(value, dict) else None
+    if not isinstance(keys, list) or len(keys) > _MAX_KEYS or not all(isinstance(key, dict) for key in keys):
+        expected = f'a JSON object with a list of up to {_MAX_KEYS} JWKs in "keys"'
+        raise InvalidKeyError(f"Expected a key set: {expected}.", "jwks-empty")
+    return keys
+
+
+def without_dummies(jwk: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a JWK without the dummies of Salesforce's tool, and refuse one with a private key."""
+    kept = {name: value for name, value in jwk.items() if not (name in _DUMMIES and value == name)}
+    private = [name for name in _PRIVATE if name in kept]
+    if private:
+        raise InvalidKeyError(
+            f"The JWK contains a private key (its member {private[0]}). Do not upload it; if it has left this machine, "
+            "make a new key. Make the public JWK with `jwk`.",
+            "jwk-private",
+        )
+    return kept
+
+
+def rsa_key_in(jwk: Mapping[str, Any]) -> RSAPublicKey:
+    """Return the public key in a JWK (``n`` and ``e``, RFC 7518 §6.3.1).
+
+    By cryptography and not by joserfc, which warns of a short key where an error is needed.
+    """
+    if jwk.get("kty") != "RSA":
+        raise _member("kty", "RSA")
+    for name in ("n", "e"):
+        if not isinstance(jwk.get(name), str) or not _BASE64URL.fullmatch(jwk[name]):
+            raise _member(name, "Base64URL without padding")
+    try:
+        e, n = (int.from_bytes(urlsafe_b64decode(f"{jwk[name]}=="), "big") for name in ("e", "n"))
+        key = RSAPublicNumbers(e, n).public_key()
+    except ValueError as error:
+        raise _member("n", "an RSA key, together with e") from error
+    return checked_rsa_key(key, "The key of the JWK")
+
+
+@masked
+def certificate_in(jwk: Mapping[str, Any]) -> Certificate:
+    """Return the certificate in a JWK (``x5c``, RFC 7517 §4.7).
+
+    Raises:
+        InvalidKeyError: There is none, or it is not standard Base64 of a DER certificate.
+    """
+    chain = jwk.get("x5c")
+    if not chain:
+        raise InvalidKeyError(
+            "The JWK has no x5c: the upload may succeed, and then every chat is a guest. "
+            "Make the JWK with its certificate: `jwk --certificate FILE`.",
+            "jwk-x5c-missing",
+        )
+    wrong = _wrong_with_format(chain)
+    if wrong is not None:
+        raise InvalidKeyError(f"x5c {wrong}", "jwk-x5c-format")
+    return read_certificate(b64decode(chain[0]))
+
+
+def jwk_problems(
+    jwk: Mapping[str, Any], *, public_key: RSAPublicKey | None = None, now: datetime | None = None
+) -> Iterator[Problem]:
+    """Yield what is wrong with a JWK that is to be uploaded. ``public_key`` is that of the private key."""
+    yield from problems_of(without_dummies, jwk)
+    kid = jwk.get("kid")
+    if not isinstance(kid, str) or not kid.strip():
+        yield _member("kid", "a string that is not blank")
+    else:
+        yield from problems_of(configured_string, kid, "kid")
+    if jwk.get("alg") not in tuple(RSA_HASHES):
+        yield _member("alg", " or ".join(RSA_HASHES))
+    if jwk.get("use", "sig") != "sig":
+        yield FinMessengerAuthWarning("use of the JWK: expected sig, or no member of this name.", "jwk-use")
+    (key, of_key), (certificate, of_certificate) = (
+        attempt(rsa_key_in, jwk),
+        attempt(certificate_in, jwk),
+    )
+    yield from of_key + of_certificate
+    if key is not None and public_key is not None and key != public_key:
+        yield InvalidKeyError(
+            "The JWK is for another key than the private key; make it again from the private key with `jwk`.",
+            "key-differs",
+        )
+    if certificate is None:
+        return
+    if key is not None and certificate.public_key() != key:
+        yield InvalidKeyError(
+            "The certificate is for another key than n and e of the JWK; make one from this key with `certificate`.",
+            "jwk-certificate-differs",
+        )
+    yield from certificate_problems(certificate, now=now)
+    if len(jwk["x5c"]) > 1:
+        yield FinMessengerAuthWarning(
+            f"x5c contains {len(jwk['x5c'])} certificates; Salesforce documents one. Keep the self-signed one only.",
+            "jwk-x5c-several",
+        )
+
+
+def jwks_problems(
+    keys: Sequence[Mapping[str, Any]],
+    *,
+    public_key: RSAPublicKey | None = None,
+    now: datetime | None = None,
+    served: bool = True,
+) -> Iterator[Problem]:
+    """Yield what is wrong with a key set; one key of it must be ``public_key``, that of the private key.
+
+    Where it is ``served``, the rules of uploaded certificates are advice.
+    """
+    if not keys:
+        yield ConfigurationError("The key set has no keys; make it with `jwks`.", "jwks-empty")
+    for problem in (each for key in keys for each in jwk_problems(key, now=now)):
+        only_unwise = served and problem.code in _ONLY_FOR_UPLOADS
+        yield FinMessengerAuthWarning(problem.message, problem.code) if only_unwise else problem
+    kids = [str(key.get("kid")) for key in keys]
+    for kid in dict.fromkeys(each for each in kids if kids.count(each) > 1):
+        yield ConfigurationError(
+            f"Two keys of the set have the same kid, {json.dumps(kid)}; give each key its own.", "jwks-kid-twice"
+        )
+    if public_key is not None and keys and public_key not in [attempt(rsa_key_in, key)[0] for key in keys]:
+        yield InvalidKeyError(
+            "The key set does not contain the key of the private key; make it again with `jwks`.", "key-differs"
+        )
+
+
+def _wrong_with_format(chain: object) -> str | None:
+    if not isinstance(chain, list) or not all(isinstance(each, str) for each in chain):
+        return "must be a list with one string, the certificate."
+    text: str = chain[0]
+    if "-----" in text:
+        return "contains PEM lines (-----BEGIN CERTIFICATE-----); keep only the Base64 between them, on one line."
+    if text != "".join(text.split()):
+        return "contains newlines or other whitespace; write the Base64 on one line."
+    if _BASE64.fullmatch(text) and len(text) % 4 == 0:
+        return None
+    if _BASE64URL.fullmatch(text.rstrip("=")) and not text.rstrip("=").isalnum():
+        return "is Base64URL (it contains - or _); use standard Base64, with + and /."
+    return "is not standard Base64 of a DER certificate."
+
+
+def _member(name: str, expected: str) -> InvalidKeyError:
+    return InvalidKeyError(
+        f"{name} of the JWK is missing or invalid: expected {expected}. Make the JWK again with `jwk`.", "jwk-member"
+    )
+
+
+def _joserfc_key(public_key: RSAPublicKey) -> Any:  # noqa: ANN401 - joserfc is imported only when it is used
+    from joserfc.jwk import RSAKey  # noqa: PLC0415 - 33 ms, needed only here
+
+    return RSAKey.import_key(public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))

@@ -1,0 +1,100 @@
+"""Content-Security-Policy: what a page with the Messenger must allow. The sources are data, in ``csp.toml``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from functools import cache
+
+from fin_messenger_auth._json_values import is_lost
+from fin_messenger_auth._settings import Region
+from fin_messenger_auth.errors import ConfigurationError, masked
+
+from ._development import development_widget
+
+_REGIONS = {"us": ("us",), "eu": ("eu",), "ap": ("ap",), "au": ("ap",), None: ("us", "eu", "ap")}
+
+_NONCE = re.compile(r"[A-Za-z0-9+/_-]{3,}={0,2}")  # base64-value, Content Security Policy Level 3 §2.3.1
+_DIRECTIVE = re.compile(r"[a-z]+(-[a-z]+)+")
+_SOURCE = re.compile(r"[!-+\--:<-~]+")  # visible ASCII, but for the comma and the semicolon, which end a source
+
+
+@masked
+def csp_sources(region: Region | None = None) -> dict[str, tuple[str, ...]]:
+    """Return the sources that the Messenger needs, by directive.
+
+    Add them to the page's own. Where ``script-src`` has a nonce and ``'strict-dynamic'``, browsers ignore its hosts,
+    and the nonce of the snippet is enough. While ``FIN_MESSENGER_WIDGET_BASE`` is set, the sandbox is among them.
+
+    Args:
+        region: Where Intercom keeps the workspace's data; all regions if left out.
+
+    Raises:
+        ConfigurationError: The region is unknown, or the address of the sandbox is not valid.
+    """
+    if region not in tuple(_REGIONS):
+        raise ConfigurationError("region: expected us, eu, ap or au, or None for all of them.", "region-unknown")
+    sandbox = (development_widget() or ("",))[1:]
+    return {
+        directive: (*sources, *(sandbox if directive in ("script-src", "connect-src") else ()))
+        for directive, sources in vendor_sources(region).items()
+    }
+
+
+@cache
+def vendor_sources(region: Region | None = None) -> dict[str, tuple[str, ...]]:
+    """Return the sources of ``csp.toml``, without the sandbox."""
+    import tomllib  # noqa: PLC0415 - 10 ms with pathlib, for sites with a policy only
+    from pathlib import Path  # noqa: PLC0415 - as above
+
+    directives = tomllib.loads(Path(__file__).with_name("csp.toml").read_text("utf-8"))
+    return {
+        directive: tuple(source for each in ("all", *_REGIONS[region]) for source in by_region.get(each, ()))
+        for directive, by_region in directives.items()
+    }
+
+
+@masked
+def strict_policy(
+    nonce: object, *, region: Region | None = None, also: Mapping[str, Collection[str]] | None = None
+) -> str:
+    """Return a whole Content-Security-Policy for a page with the Messenger: scripts by nonce, the rest by source.
+
+    Args:
+        nonce: The nonce of this response, the same as the snippet's.
+        region: As for :func:`csp_sources`.
+        also: Further sources of the page's own, by directive. ``'self'`` is in every list but ``script-src``.
+
+    Raises:
+        ConfigurationError: The nonce, the region, or a directive or a source of ``also`` is not valid.
+    """
+    directives = {
+        "default-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+        **{directive: ["'self'", *sources] for directive, sources in csp_sources(region).items()},
+        "script-src": [f"'nonce-{checked_nonce(nonce)}'", "'strict-dynamic'"],
+    }
+    if not isinstance(also, Mapping | None):
+        raise ConfigurationError(f"also: expected a mapping of directives to sources, got {type(also).__name__}.")
+    for directive, more in (also or {}).items():
+        if not _DIRECTIVE.fullmatch(str(directive)):
+            raise ConfigurationError("also: expected a directive such as img-src.")
+        given = more if isinstance(more, Collection) and not isinstance(more, str) else [None]
+        if not all(isinstance(each, str) and _SOURCE.fullmatch(each) for each in given):
+            raise ConfigurationError(f"{directive}: expected a list of sources without whitespace, ',' and ';'.")
+        allowed = [*directives.get(directive, ()), *more]
+        # 'none' counts only where it stands alone
+        directives[directive] = [each for each in allowed if each != "'none'"] or allowed
+    return "; ".join(f"{directive} {' '.join(sources)}" for directive, sources in directives.items())
+
+
+def checked_nonce(nonce: object) -> str:
+    """Return ``nonce`` as a string, also a lazy one, if it is a base64 string (Content Security Policy §2.3.1)."""
+    text = str(nonce) if isinstance(nonce, str) else ""
+    if not _NONCE.fullmatch(text) or is_lost(text):
+        raise ConfigurationError(
+            "nonce: expected a base64 string, new for each response, such as secrets.token_urlsafe(16) returns.",
+            "nonce-invalid",
+        )
+    return text

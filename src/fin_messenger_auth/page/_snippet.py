@@ -1,0 +1,179 @@
+"""The settings in the page: a ``<script>`` that no value can break out of, and what goes with it.
+
+The scripts are in ``static/``: the rules in ``core.js``, built into what the snippet holds and into the module.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from binascii import b2a_base64
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from cryptography.hazmat.primitives.hashes import SHA256, Hash  # loaded already, as hashlib is not
+
+from fin_messenger_auth._json_values import configured_string
+from fin_messenger_auth._settings import API_BASES
+from fin_messenger_auth.errors import ConfigurationError, masked
+
+from ._csp import checked_nonce
+from ._development import LOOPBACK, development_widget
+from ._script_json import script_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WIDGET_BASE = "https://widget.intercom.io/widget/"
+"""The URL of the widget's script, without the app id that follows."""
+
+_WIDGET = re.compile(f"https://|{LOOPBACK}/")
+
+
+class Snippet(str):
+    """A whole ``<script>`` element, which Jinja2 and Django insert as it is.
+
+    It can hold tokens, so its ``repr`` shows nothing of it.
+    """
+
+    __slots__ = ()
+
+    def __html__(self) -> str:
+        """Return the markup: template engines insert it unchanged."""
+        return str(self)
+
+    def __repr__(self) -> str:
+        """Show the length only."""
+        return f"<{type(self).__name__} of {len(self)} characters>"
+
+    @property
+    def csp_source(self) -> str:
+        """The SHA-256 source that allows this very script, for a ``script-src`` without nonces."""
+        script = self[self.index(">") + 1 : self.rindex("<")]
+        digest = Hash(SHA256())
+        digest.update(script.encode())
+        return f"'sha256-{b2a_base64(digest.finalize(), newline=False).decode()}'"
+
+
+@masked
+def render_snippet(settings: Mapping[str, object], *, nonce: object = None, widget_base: str = WIDGET_BASE) -> Snippet:
+    """Return the ``<script>`` that boots the Messenger with ``settings``.
+
+    Put it at the end of ``<body>``. A page with tokens in it must not be cached: send ``Cache-Control: no-store``.
+
+    Args:
+        settings: What ``build_settings`` returned, or any other mapping of JSON values.
+        nonce: The nonce of this response's Content-Security-Policy.
+        widget_base: Where the widget's script is loaded from. If left out: the environment variable
+            ``FIN_MESSENGER_WIDGET_BASE``, which takes the sandbox on this machine only, or else Intercom.
+
+    Raises:
+        ConfigurationError: ``app_id`` is missing; the nonce is not valid; the widget would be
+            loaded over plain HTTP from another machine.
+        InvalidClaimError: A value is not a JSON value, or an integer that a browser would round.
+    """
+    if not isinstance(settings, Mapping):
+        raise ConfigurationError(f"settings: expected a mapping, got {type(settings).__name__}.")
+    configured_string(settings.get("app_id"), "app_id")
+    if widget_base == WIDGET_BASE:
+        widget_base = (development_widget() or (WIDGET_BASE,))[0]
+    if not (isinstance(widget_base, str) and _WIDGET.match(widget_base)):
+        raise ConfigurationError(
+            "widget_base: expected an https:// URL, or the sandbox on this machine (http://127.0.0.1:…/)."
+        )
+    # By the ID the script recognizes a page that is shown again from a history, not by the server.
+    identity = [os.urandom(6).hex()] if "intercom_user_jwt" in settings else []
+    return _script("boot", nonce, dict(settings), widget_base, *identity)
+
+
+@masked
+def render_sign_out(app_id: str, *, nonce: object = None) -> Snippet:
+    """Return a ``<script>`` that ends the Messenger's session, for the page that follows a sign-out.
+
+    It calls ``shutdown``, keeps in ``window.intercomSettings`` only what says nothing of a person, and expires the
+    Messenger's cookies and then the marker. The next snippet on the page boots anonymously.
+
+    Args:
+        app_id: The id of the Intercom workspace.
+        nonce: The nonce of this response's Content-Security-Policy.
+
+    Raises:
+        ConfigurationError: ``app_id`` is not valid; the nonce is not valid.
+    """
+    return _script("leave", nonce, configured_string(app_id, "app_id"))
+
+
+@masked
+def render_renewal(module_url: str, endpoint: str, *, nonce: object = None) -> Snippet:
+    """Return a ``<script type="module">`` that renews the tokens of this page and boots for whoever is signed in.
+
+    Args:
+        module_url: Where the application serves :func:`renewal_module`.
+        endpoint: The application's own endpoint that returns the settings of the signed-in user as JSON.
+        nonce: The nonce of this response's Content-Security-Policy.
+
+    Raises:
+        ConfigurationError: A URL is not a string, or blank; the nonce is not valid.
+    """
+    module, fetched = configured_string(module_url, "module_url"), configured_string(endpoint, "endpoint")
+    start = f"import{{startMessenger}}from{script_json(module)};startMessenger({script_json(fetched)});"
+    return _element(start, nonce, ' type="module"')
+
+
+def renewal_module() -> os.PathLike[str]:
+    """Return the path of the JavaScript module, to be served as a static file. It contains nothing personal."""
+    return _static("fin-messenger-auth.js")
+
+
+@masked
+def cookie_names(app_id: object) -> tuple[str, ...]:
+    """Return the names of the Messenger's cookies, for a sign-out that expires them on the server.
+
+    Raises:
+        ConfigurationError: ``app_id`` is not valid.
+    """
+    name = configured_string(app_id, "app_id")
+    return tuple(f"intercom-{kind}-{name}" for kind in ("session", "id", "device-id"))
+
+
+@masked
+def npm_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``settings`` for the initialiser ``Intercom`` of the npm package ``@intercom/messenger-js-sdk``.
+
+    The initialiser overwrites ``api_base`` with the one of its own ``region``, which is the United States if left out.
+    The package's ``boot`` and ``update`` take the settings as they are; ``region`` would be a custom attribute there.
+
+    Args:
+        settings: What ``build_settings`` returned.
+
+    Raises:
+        ConfigurationError: ``api_base`` matches no known region.
+    """
+    if not isinstance(settings, Mapping):
+        raise ConfigurationError(f"settings: expected a mapping, got {type(settings).__name__}.")
+    for region, api_base in API_BASES.items():
+        if api_base == settings.get("api_base"):
+            return {**settings, "region": region}
+    raise ConfigurationError("api_base matches no known region; the npm package supports no other.", "region-unknown")
+
+
+def _script(function: str, nonce: object, *arguments: object) -> Snippet:
+    return _element(f"{_source()}.{function}({','.join(map(script_json, arguments))});", nonce)
+
+
+def _element(script: str, nonce: object, attributes: str = "") -> Snippet:
+    if nonce is not None:
+        attributes += f' nonce="{checked_nonce(nonce)}"'
+    return Snippet(f"<script{attributes}>{script}</script>")
+
+
+@cache
+def _source() -> str:
+    return _static("snippet.min.js").read_text("utf-8").strip()
+
+
+def _static(name: str) -> Path:
+    from pathlib import Path  # noqa: PLC0415 - 7 ms, with urllib
+
+    return Path(__file__).parents[1] / "static" / name

@@ -1,0 +1,131 @@
+"""The server: the widget, the verdicts and the status page, on the loopback interface only."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from contextlib import suppress
+from dataclasses import asdict, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any, cast
+
+from fin_messenger_auth._builder import TokenPairBuilder
+from fin_messenger_auth._json_values import MAX_JSON_LENGTH, read_json
+
+from ._html import status_page, widget_script
+from ._judge import Sandbox, Verdict, sandbox_from_env
+
+DEFAULT_PORT = 8765
+"""Where the command listens, unless another port is given."""
+
+_REMEMBERED = 20
+_CALL = "sandbox_call"  # beside the settings: how the page sent them, and whose session the browser has
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
+class SandboxServer(ThreadingHTTPServer):
+    """Serves the stand-in's widget, its verdicts and its status page, on the loopback interface.
+
+    Args:
+        sandbox: What judges the pages.
+        port: Where to listen; 0 for any free port.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, sandbox: Sandbox, port: int = DEFAULT_PORT) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.sandbox = sandbox
+        self.verdicts: deque[tuple[float, Verdict]] = deque(maxlen=_REMEMBERED)
+
+    @property
+    def url(self) -> str:
+        """The address of the status page."""
+        return f"http://127.0.0.1:{self.server_port}/"
+
+
+def throwaway_sandbox() -> Sandbox:
+    """Return a sandbox that verifies with the throwaway keys of :mod:`fin_messenger_auth.testing`."""
+    from fin_messenger_auth.testing import throwaway_environ  # noqa: PLC0415 - real tokens are judged without it
+
+    return sandbox_from_env(throwaway_environ())
+
+
+def start_throwaway(port: int = 0) -> tuple[TokenPairBuilder, str]:
+    """Start a sandbox with throwaway keys in the background, for an example or a first look.
+
+    Args:
+        port: Where to listen; 0 for any free port.
+
+    Returns:
+        A builder that signs with the same keys, and the address of the sandbox.
+    """
+    from fin_messenger_auth.testing import throwaway_builder  # noqa: PLC0415 - as above
+
+    server = SandboxServer(throwaway_sandbox(), port)
+    Thread(target=server.serve_forever, daemon=True).start()
+    return replace(throwaway_builder(), on_signing_error="anonymous"), server.url
+
+
+class _Handler(BaseHTTPRequestHandler):
+    timeout = 10  # seconds; a connection that stays silent holds a thread
+
+    def handle(self) -> None:
+        with suppress(ConnectionError):  # the visitor left the page
+            super().handle()
+
+    def do_GET(self) -> None:
+        if not self._is_local():
+            self._answer(403, "text/plain", "Open http://127.0.0.1 instead.")
+        elif self.path.startswith("/widget/"):
+            self._answer(200, "text/javascript; charset=utf-8", widget_script(), readable=True)
+        elif self.path == "/":
+            self._answer(200, "text/html; charset=utf-8", status_page(list(self._server.verdicts)))
+        else:
+            self._answer(404, "text/plain", "Not found.")
+
+    def do_POST(self) -> None:
+        settings = self._settings()
+        if not self._is_local() or self.path != "/sandbox/verdict" or settings is None:
+            self._answer(400, "text/plain", "POST the settings as a JSON object to /sandbox/verdict.")
+            return
+        call = settings.pop(_CALL, None)
+        call = call if isinstance(call, dict) else {}
+        method, session = str(call.get("method")), call.get("session") and str(call["session"])
+        verdict = self._server.sandbox.verdict(settings, method=method, session=session)
+        self._server.verdicts.append((time.time(), verdict))
+        self._answer(200, "application/json", json.dumps(asdict(verdict)), readable=True)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name for it
+        """Log nothing: the status page shows what happened."""
+
+    @property
+    def _server(self) -> SandboxServer:
+        return cast("SandboxServer", self.server)
+
+    def _is_local(self) -> bool:
+        """Tell whether the request was made to this machine's own name (DNS rebinding)."""
+        host = self.headers.get("Host", "")
+        return host in _LOOPBACK or host.rpartition(":")[0] in _LOOPBACK
+
+    def _settings(self) -> dict[str, Any] | None:
+        try:
+            length = int(self.headers.get("Content-Length", ""))
+            settings = read_json(self.rfile.read(length)) if 0 <= length <= MAX_JSON_LENGTH else None
+        except ValueError:
+            return None
+        return settings if isinstance(settings, dict) else None
+
+    def _answer(self, status: int, content_type: str, content: str, *, readable: bool = False) -> None:
+        """Answer; ``readable`` says that scripts of other origins may read it."""
+        body = content.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        if readable:
+            self.send_header("Access-Control-Allow-Origin", "*")
+        self.end_headers()
+        self.wfile.write(body)
