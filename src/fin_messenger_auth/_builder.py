@@ -1,4 +1,4 @@
-"""From a user to both tokens and the settings of the page."""
+"""Makes both tokens of a user, and the settings of the page that carries them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules of ``window.intercomSettings``: regions, and the public settings that go beside the tokens."""
+"""Checks the public settings that go beside the tokens in ``window.intercomSettings``, and knows the regions."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, TypedDict, get_args

@@ -1,4 +1,4 @@
-"""Who the visitor is: the user that both tokens identify, and how to find them in your user object."""
+"""Describes the user whom both tokens identify, and finds them in an application's user object."""
 
 from __future__ import annotations
 

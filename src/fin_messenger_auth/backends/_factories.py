@@ -1,4 +1,4 @@
-"""The signers of this folder by their names in ``SALESFORCE_SIGNER``, made from environment variables.
+"""Makes the signers of this folder from environment variables, by their names in ``SALESFORCE_SIGNER``.
 
 A factory is given the variables, the prefix of their names and the key ID for the header. Both wrap their signer in
 ``with_deadline``, so that it serves synchronous and async pages alike, and raise what the signer raises, or

@@ -1,4 +1,4 @@
-"""``keygen``, ``jwk``, ``jwks``, ``certificate``, ``metadata``: a key for Salesforce, and what is made of it."""
+"""Makes a key for Salesforce and its public files: ``keygen``, ``jwk``, ``jwks``, ``certificate``, ``metadata``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``doctor``: all checks of the configuration, the keys, the upload and a page; with ``--online`` the org's answer."""
+"""Checks configuration, keys, upload and page, and asks the org with ``--online`` (``doctor``)."""
 
 from __future__ import annotations
 

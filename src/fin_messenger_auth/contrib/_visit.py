@@ -1,4 +1,4 @@
-"""What the integrations share. It imports no framework."""
+"""Holds what the integrations share. It imports no framework."""
 
 import os
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The Messenger in a FastAPI site: a dependency for the scripts of a page, one for the settings, and two routes."""
+"""Puts the Messenger into a FastAPI site: a dependency for a page's scripts, one for settings, and two routes."""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import KW_ONLY, InitVar, dataclass

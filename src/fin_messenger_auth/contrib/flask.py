@@ -1,4 +1,4 @@
-"""The Messenger in a Flask site: ``{{ fin_messenger() }}`` before ``</body>``, and two routes."""
+"""Puts the Messenger into a Flask site: ``{{ fin_messenger() }}`` before ``</body>``, and two routes."""
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, InitVar, dataclass

@@ -1,4 +1,4 @@
-"""What each platform would say of a token, a key or a configuration, and why.
+"""Says what each platform would say of a token, a key or a configuration, and why.
 
 Each check is a function that returns findings, for your own tests and health checks and for the commands ``inspect``
 and ``doctor``.

@@ -1,4 +1,4 @@
-"""Runs the checks: of the environment, the key directory, an upload, a page and an org, in the order of their causes."""
+"""Runs the checks of environment, key directory, upload, page and org, in the order of their causes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tokens are verified with and a page is compared with, as far as it is known."""
+"""Holds what tokens are verified with and a page is compared with, as far as it is known."""
 
 from __future__ import annotations
 

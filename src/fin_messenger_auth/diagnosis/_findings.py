@@ -1,4 +1,4 @@
-"""What a check finds: a stable code, what is wrong, the fix, and the evidence for it.
+"""Makes findings: a stable code, what is wrong, the fix, and the evidence for it.
 
 The texts are data, in the TOML files of ``catalogue/``; only this module reads them.
 """

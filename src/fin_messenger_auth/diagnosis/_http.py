@@ -1,4 +1,4 @@
-"""One HTTP request with the standard library: with one deadline, a limit of size, and within one origin."""
+"""Makes one HTTP request with one deadline, a limit of size, and within one origin."""
 
 from __future__ import annotations
 

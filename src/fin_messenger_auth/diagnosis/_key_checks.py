@@ -1,4 +1,4 @@
-"""What is wrong with a secret, a key, a certificate, a JWK or a key set: the rules of the readers, as findings."""
+"""Checks a secret, a key, a certificate, a JWK or a key set: the rules of the readers, as findings."""
 
 from __future__ import annotations
 

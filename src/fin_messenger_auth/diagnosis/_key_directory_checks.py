@@ -1,4 +1,4 @@
-"""Checks of the files with keys: the directory that ``keygen`` wrote, and what was uploaded to Salesforce."""
+"""Checks the directory that ``keygen`` wrote, and the files that were uploaded to Salesforce."""
 
 from __future__ import annotations
 

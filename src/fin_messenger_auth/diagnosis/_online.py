@@ -1,4 +1,4 @@
-"""What an org answers to a token, and whether a JWKS can be fetched: the checks that leave the machine."""
+"""Asks an org about a token, and fetches a JWKS: the checks that leave the machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a page: its settings, the tokens in them, its headers and its scripts."""
+"""Checks a page: its settings, the tokens in them, its headers and its scripts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Messenger's settings in a page, however the page passes them on."""
+"""Finds the Messenger's settings in a page, however the page passes them on."""
 
 from __future__ import annotations
 

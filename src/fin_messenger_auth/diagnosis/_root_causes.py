@@ -1,4 +1,4 @@
-"""Findings that follow from another are folded into it, and each fix is completed with what is known here."""
+"""Folds findings into the one that they follow from, and completes each fix with what is known here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A transcript of what an org was asked and answered, without secrets and without anything that names a person."""
+"""Records what an org was asked and answered, without secrets and without anything that names a person."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a token is verified with: a public key, and the ``kid`` and ``alg`` that go with it."""
+"""Pairs a public key with the ``kid`` and ``alg`` that tokens are verified with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Salesforce needs of a new key: certificate, JWK, JWKS, metadata, and the steps in Setup."""
+"""Makes what Salesforce needs of a new key: certificate, JWK, JWKS, metadata, and the steps in Setup."""
 
 from fin_messenger_auth._keys import read_public_key
 

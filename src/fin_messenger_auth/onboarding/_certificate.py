@@ -1,4 +1,4 @@
-"""The self-signed certificate of a key, which Salesforce requires; the private key may be in another service."""
+"""Issues the self-signed certificate that Salesforce requires; the private key may be in another service."""
 
 from __future__ import annotations
 

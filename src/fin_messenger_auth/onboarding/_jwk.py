@@ -1,4 +1,4 @@
-"""The JWK that is uploaded to Salesforce, a public key with its certificate, and the JWKS that is served (RFC 7517)."""
+"""Makes and reads the JWK for Salesforce, a public key with its certificate, and the served JWKS (RFC 7517)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The keys and the keyset as Salesforce metadata, to be deployed rather than set up by hand."""
+"""Writes the keys and the keyset as Salesforce metadata, to be deployed rather than set up by hand."""
 
 from __future__ import annotations
 

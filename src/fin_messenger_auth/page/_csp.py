@@ -1,4 +1,4 @@
-"""Content-Security-Policy: what a page with the Messenger must allow. The sources are data, in ``csp.toml``."""
+"""Lists what a page's Content-Security-Policy must allow. The sources are data, in ``csp.toml``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A site's own endpoint for fresh settings, without a framework: who may ask, and what the response is.
+"""Answers a site's own endpoint for fresh settings, without a framework: who may ask, and what they get.
 
 The application takes the user from the session, never from the request, and reads the session without prolonging it.
 No cache may keep the response, and only the site's own pages may ask.

@@ -1,4 +1,4 @@
-"""A value as JavaScript that cannot break out of its ``<script>``."""
+"""Writes a value as JavaScript that cannot break out of its ``<script>``."""
 
 from __future__ import annotations
 

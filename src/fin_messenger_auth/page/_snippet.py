@@ -1,4 +1,4 @@
-"""The settings in the page: a ``<script>`` that no value can break out of, and what goes with it.
+"""Writes the settings into a page: a ``<script>`` that no value can break out of, and what goes with it.
 
 The scripts are in ``static/``: the rules in ``core.js``, built into what the snippet holds and into the module.
 """

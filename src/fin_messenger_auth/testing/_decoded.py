@@ -1,4 +1,4 @@
-"""What is in the settings: both tokens decoded, and verified by joserfc as the platforms would."""
+"""Decodes both tokens of settings, and verifies them with joserfc as the platforms would."""
 
 from __future__ import annotations
 

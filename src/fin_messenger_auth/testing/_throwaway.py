@@ -1,4 +1,4 @@
-"""Keys that are generated once per process, a frozen clock, and a builder with both."""
+"""Makes keys once per process, a frozen clock, and a builder with both."""
 
 from __future__ import annotations
 
