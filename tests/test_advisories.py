@@ -326,6 +326,10 @@ ADVISORIES = {
     # None of its own, but older versions require a urllib3 below 2.1, of which each has advisories.
     "boto3": (1, 36),
     "python-pkcs11": (0, 10),  # none is published
+    "quickjs-ng": (0, 17),  # none is published for the binding
+    "rich": (13, 9),  # none is published
+    "selectolax": (1, 0),  # none is published
+    "urllib3": (2, 7),  # CVE-2026-44431 and -44432, on redirects and on limits of decompression
 }
 
 
