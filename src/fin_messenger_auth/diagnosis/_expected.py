@@ -16,7 +16,6 @@ from ._token_checks import check_intercom_token, check_pair, check_salesforce_to
 from ._verifying_keys import VerifyingKey, configured_keys
 
 
-@masked_class
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """What tokens are verified with.

@@ -66,7 +66,6 @@ def check_key_directory(
     return findings
 
 
-@masked
 def check_upload(
     document: bytes, *, key_directory: str | os.PathLike[str] | None = None, now: float | None = None
 ) -> list[Finding]:

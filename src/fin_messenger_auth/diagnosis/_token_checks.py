@@ -26,7 +26,6 @@ from fin_messenger_auth._tokens import (
     is_scrt_origin,
 )
 from fin_messenger_auth._users import MAX_ATTRIBUTES, MAX_COMPANY_ATTRIBUTES, RESERVED_NAMES, attribute_problems
-from fin_messenger_auth.errors import masked
 
 from ._findings import Finding, finding, finding_of
 from ._verifying_keys import VerifyingKey
@@ -201,7 +200,6 @@ def altered_secrets(secret: bytes) -> Iterator[tuple[str, bytes]]:
 _BOOLEANS = ("true", "false")
 
 
-@masked
 def check_intercom_token(
     token: str, *, secret: str | bytes | None = None, user_id: str | None = None, now: float | None = None
 ) -> list[Finding]:
@@ -280,7 +278,6 @@ _NEAR_MISSES: tuple[tuple[str, Callable[[str], str]], ...] = (
 )
 
 
-@masked
 def check_salesforce_token(
     token: str,
     *,
@@ -313,7 +310,6 @@ def check_salesforce_token(
     ]
 
 
-@masked
 def check_pair(intercom_user_jwt: str, salesforce_identity_token: str) -> list[Finding]:
     """Check that the two tokens of one page identify the same user.
 

@@ -47,7 +47,6 @@ _BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
 _ONLY_FOR_UPLOADS = {"jwk-x5c-missing", "certificate-validity", "certificate-not-yet-valid"}
 
 
-@masked
 def make_jwk(
     public_key: RSAPublicKey,
     certificate: Certificate,
@@ -89,7 +88,6 @@ def make_jwk(
     return jwk
 
 
-@masked
 def make_jwks(keys: Iterable[Mapping[str, Any]], *, now: datetime | None = None) -> dict[str, list[dict[str, Any]]]:
     """Return a JWKS of public keys in the order given, to be served for a keyset of type *Endpoint URL*.
 
@@ -110,7 +108,6 @@ def make_jwks(keys: Iterable[Mapping[str, Any]], *, now: datetime | None = None)
     return {"keys": [without_dummies(key) for key in given]}
 
 
-@masked
 def thumbprint(public_key: RSAPublicKey) -> str:
     """Return the RFC 7638 thumbprint of a key: the ``kid`` of its JWK unless another is chosen."""
     kid: str = _joserfc_key(public_key).thumbprint()
@@ -169,7 +166,6 @@ def parse_jwk(document: str | bytes) -> dict[str, Any]:
     return jwk
 
 
-@masked
 def parse_jwks(document: str | bytes) -> list[dict[str, Any]]:
     """Parse a key set, without a check of its keys."""
     value = parse_json(document)
@@ -211,7 +207,6 @@ def rsa_key_in(jwk: Mapping[str, Any]) -> RSAPublicKey:
     return checked_rsa_key(key, "The key of the JWK")
 
 
-@masked
 def certificate_in(jwk: Mapping[str, Any]) -> Certificate:
     """Return the certificate in a JWK (``x5c``, RFC 7517 §4.7).
 

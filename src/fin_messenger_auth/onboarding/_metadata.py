@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from fin_messenger_auth.errors import ConfigurationError, masked, raise_first
+from fin_messenger_auth.errors import ConfigurationError, raise_first
 
 from ._jwk import jwks_problems, without_dummies
 from ._key_directory import checked_issuer
@@ -21,7 +21,6 @@ _PACKAGE = "package.xml"
 _Fields = Sequence[tuple[str, Any]]  # elements in order, each with its text or the elements in it
 
 
-@masked
 def salesforce_metadata(
     jwks: Iterable[Mapping[str, Any]], *, issuer: str, endpoint: str | None = None
 ) -> dict[str, str]:
@@ -68,7 +67,6 @@ def salesforce_metadata(
     return {**files, _PACKAGE: _xml("Package", [*types, ("version", API_VERSION)])}
 
 
-@masked
 def write_metadata(directory: Path, files: Mapping[str, str]) -> None:
     """Write the files of a package under ``directory``. An existing package is not changed.
 
