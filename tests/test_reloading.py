@@ -17,11 +17,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from fin_messenger_auth import (
-    ConfigurationError,
     FileKeySource,
     HMACSigner,
     IntercomMinter,
-    InvalidKeyError,
     Reloading,
     RSASigner,
     SalesforceMinter,
@@ -29,6 +27,7 @@ from fin_messenger_auth import (
 )
 from fin_messenger_auth._jws import parse_token
 from fin_messenger_auth.diagnosis import VerifyingKey
+from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError
 from fin_messenger_auth.testing import throwaway_builder, throwaway_rsa_key, throwaway_secret
 from fin_messenger_auth.testing._throwaway import THROWAWAY_AUDIENCE, THROWAWAY_ISSUER, pem_of
 

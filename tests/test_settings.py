@@ -9,15 +9,9 @@ from typing import Any
 
 import pytest
 
-from fin_messenger_auth import (
-    Company,
-    ConfigurationError,
-    InvalidClaimError,
-    MessengerUser,
-    PublicSettings,
-    TokenPairBuilder,
-)
+from fin_messenger_auth import Company, MessengerUser, PublicSettings, TokenPairBuilder
 from fin_messenger_auth._settings import RULES
+from fin_messenger_auth.errors import ConfigurationError, InvalidClaimError
 from fin_messenger_auth.testing import throwaway_builder
 
 EVERYTHING: dict[str, Any] = {
