@@ -16,7 +16,7 @@ from ._settings import PublicSettings, Region, api_base_of, checked_settings
 from ._signers import AsyncSigner, Signer, signs_async
 from ._tokens import IntercomMinter, Minter, SalesforceMinter
 from ._users import MessengerUser, resolved
-from .errors import ConfigurationError, InvalidClaimError, SigningError, amasked, masked, masked_class
+from .errors import ConfigurationError, InvalidClaimError, SigningError, masked
 
 Identify = Callable[[Any], MessengerUser | None]
 """The application's user to a :class:`MessengerUser`, or ``None`` for an anonymous visitor."""
@@ -40,7 +40,6 @@ class TokenPair:
     expires_at: int
 
 
-@masked_class
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TokenPairBuilder:
     """Makes the tokens and the settings. Make one at start-up and share it: it is immutable.
@@ -125,7 +124,6 @@ class TokenPairBuilder:
             arguments["on_signing_error"] = on_signing_error
         return cls(**arguments, identify=identify, clock=clock)
 
-    @masked
     def build(self, user: Any) -> TokenPair | None:  # noqa: ANN401 - every framework has its own user
         """Sign both tokens for ``user``.
 
@@ -143,7 +141,6 @@ class TokenPairBuilder:
         visitor = self._visitor(user)
         return None if visitor is None else self._sign(visitor)
 
-    @amasked
     async def abuild(self, user: Any) -> TokenPair | None:  # noqa: ANN401 - every framework has its own user
         """Sign both tokens for ``user``, at the same time where both signers have to be awaited.
 
@@ -152,7 +149,6 @@ class TokenPairBuilder:
         visitor = self._visitor(user)
         return None if visitor is None else await self._asign(visitor)
 
-    @masked
     def build_settings(
         self,
         user: Any,  # noqa: ANN401 - every framework has its own user
@@ -181,7 +177,6 @@ class TokenPairBuilder:
         settings = self._unsigned(visitor, public, extra)
         return settings if visitor is None else _with_tokens(settings, visitor, self._sign(visitor))
 
-    @amasked
     async def abuild_settings(
         self,
         user: Any,  # noqa: ANN401 - every framework has its own user
@@ -322,7 +317,6 @@ def default_builder() -> TokenPairBuilder:
     return TokenPairBuilder.from_env()
 
 
-@masked
 def build_settings(
     user: Any,  # noqa: ANN401 - every framework has its own user
     *,
@@ -336,7 +330,6 @@ def build_settings(
     return default_builder().build_settings(user, extra=extra, **public)
 
 
-@amasked
 async def abuild_settings(
     user: Any,  # noqa: ANN401 - every framework has its own user
     *,

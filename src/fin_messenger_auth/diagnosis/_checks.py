@@ -27,7 +27,6 @@ from ._root_causes import fold
 from ._token_checks import compare_issuers, kids_of, quoted
 
 
-@masked
 def check_environment(environ: Mapping[str, str] | None = None, *, prefix: str = "") -> list[Finding]:
     """Check the environment variables that ``TokenPairBuilder.from_env`` reads.
 
@@ -126,7 +125,6 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
     return fold(findings, reading, expected.keys)
 
 
-@masked
 def manual_checks(*, fin_managed: bool = False, attributes: Collection[str] = ()) -> list[Finding]:
     """List what only the platforms can tell, and where to look.
 

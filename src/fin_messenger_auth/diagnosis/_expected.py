@@ -17,7 +17,6 @@ from ._key_checks import configured_keys
 from ._token_checks import check_intercom_token, check_pair, check_salesforce_token
 
 
-@masked_class
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """What tokens are verified with.

@@ -98,7 +98,6 @@ def check_private_key(pem: bytes, *, password: bytes | None = None) -> list[Find
     return _findings(lambda: problems_of(lambda: read_private_key(pem, password)))
 
 
-@masked
 def check_certificate(
     document: bytes, *, public_key: RSAPublicKey | None = None, now: float | None = None
 ) -> list[Finding]:
@@ -112,7 +111,6 @@ def check_certificate(
     return _findings(lambda: certificate_problems(read_certificate(document), public_key=public_key, now=_moment(now)))
 
 
-@masked
 def check_jwk(
     document: str | bytes, *, public_key: RSAPublicKey | None = None, now: float | None = None
 ) -> list[Finding]:
@@ -128,7 +126,6 @@ def check_jwk(
     return _findings(lambda: jwk_problems(parse_jwk(document), public_key=public_key, now=_moment(now)))
 
 
-@masked
 def check_jwks(
     document: str | bytes, *, public_key: RSAPublicKey | None = None, now: float | None = None
 ) -> list[Finding]:
@@ -144,7 +141,6 @@ def check_jwks(
     return _findings(lambda: jwks_problems(parse_jwks(document), public_key=public_key, now=_moment(now)))
 
 
-@masked
 def check_key_file(document: bytes, *, now: float | None = None) -> list[Finding]:
     """Return what is wrong with a JWK, a JWKS or a certificate; a key without a certificate has no findings.
 

@@ -13,7 +13,6 @@ from uuid import uuid4
 
 from fin_messenger_auth._json_values import parse_json
 from fin_messenger_auth._tokens import SALESFORCE_TOKEN
-from fin_messenger_auth.errors import masked
 
 from ._findings import Finding, finding
 from ._http import Answer, NoAnswerError, is_allowed, send
@@ -47,7 +46,6 @@ class Org:
     deployment: str = field(repr=False)
 
 
-@masked
 def check_org(org: Org, token: str | None, *, now: float | None = None) -> list[Finding]:
     """Ask an org how its channel is configured, and exchange a token.
 
@@ -71,7 +69,6 @@ def check_org(org: Org, token: str | None, *, now: float | None = None) -> list[
         return [finding("online-unreachable", what=_ORG, why=error)]
 
 
-@masked
 def check_published_jwks(url: str, *, kid: str | None = None, now: float | None = None) -> list[Finding]:
     """Fetch a JWKS as Salesforce does, and check it.
 

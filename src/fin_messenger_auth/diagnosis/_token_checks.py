@@ -27,7 +27,6 @@ from fin_messenger_auth._tokens import (
 )
 from fin_messenger_auth._users import MAX_ATTRIBUTES, MAX_COMPANY_ATTRIBUTES, RESERVED_NAMES, attribute_problems
 from fin_messenger_auth._verification import VerifyingKey, verifies_hs256
-from fin_messenger_auth.errors import masked
 
 from ._findings import Finding, finding, finding_of
 
@@ -201,7 +200,6 @@ def altered_secrets(secret: bytes) -> Iterator[tuple[str, bytes]]:
 _BOOLEANS = ("true", "false")
 
 
-@masked
 def check_intercom_token(
     token: str, *, secret: str | bytes | None = None, user_id: str | None = None, now: float | None = None
 ) -> list[Finding]:
@@ -282,7 +280,6 @@ _NEAR_MISSES: tuple[tuple[str, Callable[[str], str]], ...] = (
 )
 
 
-@masked
 def check_salesforce_token(
     token: str,
     *,
@@ -315,7 +312,6 @@ def check_salesforce_token(
     ]
 
 
-@masked
 def check_pair(intercom_user_jwt: str, salesforce_identity_token: str) -> list[Finding]:
     """Check that the two tokens of one page identify the same user.
 

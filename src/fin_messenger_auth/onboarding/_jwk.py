@@ -51,7 +51,6 @@ _TWICE = re.compile(rb"\s*(-----BEGIN |[A-Za-z0-9+/\s]{60})")  # what Base64 of 
 _ONLY_FOR_UPLOADS = {"jwk-x5c-missing", "certificate-validity", "certificate-not-yet-valid"}
 
 
-@masked
 def make_jwk(
     public_key: RSAPublicKey,
     certificate: Certificate,
@@ -93,7 +92,6 @@ def make_jwk(
     return jwk
 
 
-@masked
 def make_jwks(keys: Iterable[Mapping[str, Any]], *, now: datetime | None = None) -> dict[str, list[dict[str, Any]]]:
     """Return a JWKS of public keys in the order given, to be served for a keyset of type *Endpoint URL*.
 
@@ -114,7 +112,6 @@ def make_jwks(keys: Iterable[Mapping[str, Any]], *, now: datetime | None = None)
     return {"keys": [without_dummies(key) for key in given]}
 
 
-@masked
 def thumbprint(public_key: RSAPublicKey) -> str:
     """Return the RFC 7638 thumbprint of a key: the ``kid`` of its JWK unless another is chosen."""
     kid: str = joserfc_key(public_key).thumbprint()
@@ -173,7 +170,6 @@ def parse_jwk(document: str | bytes) -> dict[str, Any]:
     return jwk
 
 
-@masked
 def parse_jwks(document: str | bytes) -> list[dict[str, Any]]:
     """Parse a key set, without a check of its keys."""
     value = parse_json(document)
@@ -184,7 +180,6 @@ def parse_jwks(document: str | bytes) -> list[dict[str, Any]]:
     return keys
 
 
-@masked
 def certificate_in(jwk: Mapping[str, Any]) -> Certificate:
     """Return the certificate in a JWK (``x5c``, RFC 7517 §4.7).
 

@@ -50,7 +50,6 @@ class DecodedSettings:
     unsigned: dict[str, Any]
 
 
-@masked
 def decode_token(token: str) -> DecodedToken:
     """Decode a token, without verifying it.
 
@@ -64,7 +63,6 @@ def decode_token(token: str) -> DecodedToken:
     return DecodedToken(parsed.header, parsed.claims)
 
 
-@masked
 def decode(settings: Mapping[str, Any]) -> DecodedSettings:
     """Decode the tokens in ``settings``, without verifying them.
 
@@ -83,7 +81,6 @@ def decode(settings: Mapping[str, Any]) -> DecodedSettings:
     )
 
 
-@masked
 def settings_in(document: str) -> dict[str, Any]:
     """Return the settings that a page of the application passes to the Messenger, to be decoded or verified.
 
