@@ -298,7 +298,7 @@ def test_in_thread_runs_the_signer_in_another_thread() -> None:
             return signing_input[::-1]
 
     inner = Recording()
-    signer = with_deadline(inner)
+    signer: Any = with_deadline(inner)
 
     assert signer.signer is inner
     assert (signer.alg, signer.kid) == ("RS256", "k")
@@ -364,7 +364,7 @@ def test_a_key_in_place_of_its_source_is_a_clear_mistake(source: Any) -> None:
 
 def test_a_signer_is_found_within_those_that_wrap_it() -> None:
     inner = RSASigner(StringKeySource(PKCS8), kid="k")
-    signer = with_deadline(with_deadline(inner))
+    signer: Any = with_deadline(with_deadline(inner))
 
     assert unwrapped(signer) is unwrapped(inner) is inner
     assert public_key_of(signer) is public_key_of(inner) is inner.public_key is signer.public_key

@@ -13,11 +13,11 @@ from ._environment import read_environment
 from ._json_values import configured_string, fill
 from ._jws import Unsigned, check_signs_at_once, unsigned
 from ._outages import OnSigningError, OutageLog, checked_policy, outcome_of
-from ._settings import PublicSettings, Region, api_base_of, checked_settings
+from ._settings import PublicSettings, Region, api_base_of, checked_settings, without_identity
 from ._signers import AsyncSigner, Signer, signs_async
 from ._tokens import INTERCOM_TOKEN, IntercomMinter, Minter, SalesforceMinter
 from ._users import MessengerUser, resolved
-from .errors import ConfigurationError, InvalidClaimError, SigningError, masked
+from .errors import ConfigurationError, InvalidClaimError, SigningError, masked, warn
 
 Identify = Callable[[Any], MessengerUser | None]
 """The application's user to a :class:`MessengerUser`, or ``None`` for an anonymous visitor."""
@@ -166,7 +166,8 @@ class TokenPairBuilder:
 
         Returns:
             ``api_base``, ``app_id``, ``user_id``, the tokens, and what was passed. An anonymous
-            visitor's have neither ``user_id`` nor tokens.
+            visitor's have neither ``user_id`` nor tokens, and nothing that identifies, such as ``email``: a
+            :class:`~fin_messenger_auth.FinMessengerAuthWarning` says what was dropped.
 
         Raises:
             InvalidClaimError: The user has no usable ID; a value is not a JSON value.
@@ -194,16 +195,7 @@ class TokenPairBuilder:
         return settings if visitor is None else _with_tokens(settings, visitor, await self._asign(visitor))
 
     def _visitor(self, user: object) -> MessengerUser | None:
-        visitor = self.identify(user)
-        if visitor is None:
-            return None
-        if isinstance(visitor, MessengerUser):
-            return resolved(visitor)
-        raise InvalidClaimError(
-            "user_id",
-            f"identify= must return a MessengerUser or None, not {type(visitor).__name__}.",
-            "user-unidentified",
-        )
+        return visitor_of(user, self.identify)
 
     def _sign(self, visitor: MessengerUser) -> TokenPair | None:
         for minter in self._minters:
@@ -279,10 +271,28 @@ class TokenPairBuilder:
     ) -> dict[str, Any]:
         if not public and extra is None:
             return dict(self._anonymous)
-        return {
-            **self._anonymous,
-            **checked_settings(public, extra, lambda name: visitor is not None and self.intercom.signs(visitor, name)),
-        }
+        checked = checked_settings(
+            public, extra, lambda name: visitor is not None and self.intercom.signs(visitor, name)
+        )
+        settings = {**self._anonymous, **checked}
+        if visitor is None and (dropped := checked.keys() - without_identity(checked).keys()):
+            names = ", ".join(sorted(dropped))
+            warn(f"{names}: dropped, because nobody is signed in. Sign it with a user.", "page-not-anonymous")
+        return settings if visitor is not None else without_identity(settings)
+
+
+def visitor_of(user: object, identify: Identify) -> MessengerUser | None:
+    """Return who the visitor is; ``identify`` is not asked of nobody, nor of a ``MessengerUser``."""
+    visitor = user if user is None or isinstance(user, MessengerUser) else identify(user)
+    if visitor is None:
+        return None
+    if isinstance(visitor, MessengerUser):
+        return resolved(visitor)
+    raise InvalidClaimError(
+        "user_id",
+        f"identify= must return a MessengerUser or None, not {type(visitor).__name__}.",
+        "user-unidentified",
+    )
 
 
 def check_time(now: object) -> None:
@@ -301,7 +311,7 @@ class _AnonymousPage(Exception):  # noqa: N818 - a signal, not an error
 
 def _with_tokens(settings: dict[str, Any], visitor: MessengerUser, pair: TokenPair | None) -> dict[str, Any]:
     if pair is None:
-        return settings
+        return without_identity(settings)
     settings["user_id"] = visitor.user_id
     settings["intercom_user_jwt"] = pair.intercom_user_jwt
     if pair.salesforce_identity_token is not None:

@@ -160,6 +160,11 @@ class ParsedToken:
     signature: bytes = field(repr=False)
 
     @property
+    def compact(self) -> str:
+        """The token itself, without what stood around it."""
+        return (self.message + b"." + base64url(self.signature)).decode()
+
+    @property
     def unsigned(self) -> bool:
         """Whether there is no signature to verify."""
         return self.header.get("alg") in (None, "none") or not self.signature
