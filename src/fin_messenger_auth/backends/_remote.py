@@ -18,8 +18,9 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import HashAlgorithm
 
-from fin_messenger_auth._json_values import configured_string, fill
+from fin_messenger_auth._json_values import fill
 from fin_messenger_auth._keys import Sealed, checked_rsa_key
+from fin_messenger_auth._material import configured_string
 from fin_messenger_auth._signers import Signer, rsa_hash
 from fin_messenger_auth.errors import ConfigurationError, KeyUnavailableError, SigningError
 
@@ -100,7 +101,7 @@ class RemoteKey(Sealed):
 def check_names(*, kid: str, alg: str) -> None:
     """Check the values for the header, before a request is sent."""
     rsa_hash(alg)
-    configured_string(kid, "kid")
+    configured_string(kid, "kid", "kid")
 
 
 def check_that_it_signs(signer: Signer) -> None:

@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from fin_messenger_auth._deadline import PROBES
-from fin_messenger_auth._json_values import configured_string, fill
+from fin_messenger_auth._json_values import fill
+from fin_messenger_auth._material import configured_string
 from fin_messenger_auth._processes import PerProcess
 from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError, KeyUnavailableError, SigningError
 
@@ -96,7 +97,7 @@ class AWSKMSSigner(RemoteKey):
         client: Any = None,  # noqa: ANN401 - boto3 makes the classes of its clients at run time
     ) -> None:
         check_names(kid=kid, alg=alg)
-        if _ALIAS.search(configured_string(key_id, "key_id")):
+        if _ALIAS.search(configured_string(key_id, "key_id", "key-name")):
             raise ConfigurationError(
                 "key_id is an alias, which can be pointed at another key while kid stays; give the key's id or ARN."
             )

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from fin_messenger_auth._keys import checked_rsa_key
+from fin_messenger_auth._material import RSA_PSS, certificate_in, check_algorithm
 from fin_messenger_auth._signers import Signer, rsa_hash
 from fin_messenger_auth.errors import (
     ConfigurationError,
@@ -90,13 +91,13 @@ def read_certificate(data: bytes) -> x509.Certificate:
     Raises:
         InvalidKeyError: It is not a certificate, or its key is not RSA of at least 2048 bits.
     """
-    load = x509.load_pem_x509_certificate if b"-----BEGIN " in data else x509.load_der_x509_certificate
+    der = certificate_in(data)
     try:
-        certificate = load(data)
+        certificate = x509.load_der_x509_certificate(der)
         certificate.public_key()
     except Exception as error:  # cryptography raises ValueError, and its own errors for what it does not support
         raise InvalidKeyError(
-            "The certificate cannot be read: it is neither PEM nor DER, or is damaged.", "certificate-unreadable"
+            "The certificate cannot be read: it is damaged. Copy the whole file again.", "certificate-unreadable"
         ) from error
     rsa_key_of(certificate)
     return certificate
@@ -109,7 +110,10 @@ def certificate_pem(certificate: x509.Certificate) -> bytes:
 
 def rsa_key_of(certificate: x509.Certificate) -> RSAPublicKey:
     """Return the public key in a certificate, checked."""
-    return checked_rsa_key(certificate.public_key(), "The key of the certificate")
+    name = "The key of the certificate"
+    if certificate.public_key_algorithm_oid.dotted_string == RSA_PSS:
+        check_algorithm("RSA-PSS", name)
+    return checked_rsa_key(certificate.public_key(), name)
 
 
 def days_left(certificate: x509.Certificate, now: datetime | None = None) -> float:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.hashes import SHA256, Hash  # loaded already, as hashlib is not
 
-from fin_messenger_auth._json_values import configured_string
+from fin_messenger_auth._material import configured_string
 from fin_messenger_auth._settings import API_BASES
 from fin_messenger_auth.errors import ConfigurationError
 
@@ -74,7 +74,7 @@ def render_snippet(settings: Mapping[str, object], *, nonce: object = None, widg
     """
     if not isinstance(settings, Mapping):
         raise ConfigurationError(f"settings: expected a mapping, got {type(settings).__name__}.")
-    configured_string(settings.get("app_id"), "app_id")
+    configured_string(settings.get("app_id"), "app_id", "app-id")
     if widget_base == WIDGET_BASE:
         widget_base = (development_widget() or (WIDGET_BASE,))[0]
     if not (isinstance(widget_base, str) and _WIDGET.match(widget_base)):
@@ -99,7 +99,7 @@ def render_sign_out(app_id: str, *, nonce: object = None) -> Snippet:
     Raises:
         ConfigurationError: ``app_id`` is not valid; the nonce is not valid.
     """
-    return _script("leave", nonce, configured_string(app_id, "app_id"))
+    return _script("leave", nonce, configured_string(app_id, "app_id", "app-id"))
 
 
 def render_renewal(module_url: str, endpoint: str, *, nonce: object = None) -> Snippet:
@@ -129,7 +129,7 @@ def cookie_names(app_id: object) -> tuple[str, ...]:
     Raises:
         ConfigurationError: ``app_id`` is not valid.
     """
-    name = configured_string(app_id, "app_id")
+    name = configured_string(app_id, "app_id", "app-id")
     return tuple(f"intercom-{kind}-{name}" for kind in ("session", "id", "device-id"))
 
 

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, TypeVar
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from fin_messenger_auth._json_values import configured_string
 from fin_messenger_auth._keys import MIN_RSA_BITS
+from fin_messenger_auth._material import configured_string
 from fin_messenger_auth._signers import public_key_of
 from fin_messenger_auth._tokens import INTERCOM_ALGORITHMS, SALESFORCE_ALGORITHMS
 from fin_messenger_auth.errors import ConfigurationError
