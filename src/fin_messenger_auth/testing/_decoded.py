@@ -121,8 +121,6 @@ def verify(
         AssertionError: ``intercom_user_jwt`` is missing; a signature, an algorithm or a lifetime is
             invalid; ``user_id`` differs between the settings and the token.
     """
-    from joserfc.jwk import OctKey, RSAKey  # noqa: PLC0415 - heavy, and needed only here
-
     try:
         decoded = decode(settings)
     except ValueError as error:
@@ -130,15 +128,25 @@ def verify(
     if decoded.intercom is None:
         raise AssertionError("There is no intercom_user_jwt: these are the settings of an anonymous visitor.")
     moment = int(time.time() if now is None else now)
-    key = OctKey.import_key(throwaway_secret() if secret is None else secret)
+    key = joserfc_key(throwaway_secret() if secret is None else secret)
     _verify_token(settings, INTERCOM_TOKEN, key, INTERCOM_ALGORITHMS, moment)
     if decoded.intercom.claims.get("user_id") != settings.get("user_id"):
         raise AssertionError("user_id is not the same in the settings and in intercom_user_jwt.")
     if decoded.salesforce is not None:
-        public_key = public_key or throwaway_rsa_key().public_key()
-        rsa_key = RSAKey.import_key(public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
-        _verify_token(settings, SALESFORCE_TOKEN, rsa_key, SALESFORCE_ALGORITHMS, moment)
+        key = joserfc_key(public_key or throwaway_rsa_key().public_key())
+        _verify_token(settings, SALESFORCE_TOKEN, key, SALESFORCE_ALGORITHMS, moment)
     return decoded
+
+
+def joserfc_key(verify_with: RSAPublicKey | str | bytes) -> OctKey | RSAKey:
+    """Return an RSA public key or a secret as joserfc takes it."""
+    from joserfc.jwk import OctKey, RSAKey  # noqa: PLC0415 - heavy, and needed only here
+
+    if isinstance(verify_with, RSAPublicKey):
+        return RSAKey.import_key(verify_with.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    if isinstance(verify_with, str | bytes):
+        return OctKey.import_key(verify_with)
+    raise TypeError(f"verify_with: expected an RSA public key or bytes, got {type(verify_with).__name__}.")
 
 
 def _verify_token(
