@@ -73,6 +73,7 @@ FLOORS = [
         "_processes",
         "_deadline",
         "_jws",
+        "_verification",
         "_users",
         "_tokens",
         "_settings",

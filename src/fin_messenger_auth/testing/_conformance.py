@@ -16,9 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from fin_messenger_auth._keys import MIN_RSA_BITS
 from fin_messenger_auth._signers import AsyncSigner, Signer, check_signer_for, public_key_of, signs_async, signs_at_once
 from fin_messenger_auth._tokens import INTERCOM_ALGORITHMS, INTERCOM_TOKEN, SALESFORCE_ALGORITHMS, SALESFORCE_TOKEN
+from fin_messenger_auth._verification import joserfc_key
 from fin_messenger_auth.errors import ConfigurationError, amasked, masked
-
-from ._decoded import joserfc_key
 
 
 def _message(label: str, size: int) -> bytes:
@@ -77,8 +76,11 @@ async def acheck_signer(signer: AsyncSigner, verify_with: RSAPublicKey | bytes, 
 
 class _Check:
     def __init__(self, signer: Any, verify_with: RSAPublicKey | bytes, seconds: float) -> None:  # noqa: ANN401 - it may be anything
-        from joserfc.jws import JWSRegistry  # noqa: PLC0415 - heavy, and needed only here
+        from joserfc.jwk import OctKey  # noqa: PLC0415 - heavy, and needed only here
+        from joserfc.jws import JWSRegistry  # noqa: PLC0415 - the same
 
+        if not isinstance(verify_with, RSAPublicKey | bytes):
+            raise TypeError(f"verify_with: expected an RSA public key or bytes, got {type(verify_with).__name__}.")
         self._signer, self._seconds = signer, seconds
         token, algorithms, secret = INTERCOM_TOKEN, [*INTERCOM_ALGORITHMS], repr(verify_with)[2:-1]
         if isinstance(verify_with, RSAPublicKey):
@@ -86,7 +88,7 @@ class _Check:
             bits = verify_with.key_size
             _require(bits >= MIN_RSA_BITS, f"The key has {bits} bits; the minimum is {MIN_RSA_BITS}.")
             _require(public_key_of(signer) in (None, verify_with), "public_key is not the key in verify_with.")
-        self._key = joserfc_key(verify_with)
+        self._key = OctKey.import_key(verify_with) if isinstance(verify_with, bytes) else joserfc_key(verify_with)
         with _explained("alg, kid, repr or str"):
             check_signer_for(token, signer, algorithms, kid_required=False)
             self._said = signer.alg, signer.kid
