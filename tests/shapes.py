@@ -418,7 +418,6 @@ OF_ANYTHING = {
     "bullets": ("•" * 20, "value-masked"),
     "[REDACTED]": ("[REDACTED]", "value-masked"),
     "an example": ("<the value of production>", "value-masked"),
-    "words of an example": ("your-secret-key", "value-masked"),
     "a line end": ("value-of-some-length-and-more-of-it\\n", "value-escaped"),
     "a JWT": (TOKEN, "value-credential"),
     "a path": ("/run/secrets/some_value", "value-path"),
@@ -440,6 +439,7 @@ VALUES = [
         for place in PLACES
         for name, (value, code) in OF_ANYTHING.items()
     ),
+    Value("secret", "words of an example", "your-secret-key", "value-masked"),
     *(Value(place, "a comment", f"{SECRET} # of production", "value-comment", "warning") for place in PLACES[:2]),
     Value("issuer", "a comment", "https://acme.example # of production", "value-comment", "warning"),
     Value("app-id", "a comment", "abc12345 # of production", "value-comment", "warning"),

@@ -221,7 +221,7 @@ def test_what_programs_write_is_read_or_named(name: str, workshop: Path, program
 
 # How a file of each kind is made, and what its program asks for on the way.
 CONVERTED = {
-    "a.jks": ("keytool {} -storetype JKS -keystore a.jks", "-srcstorepass passwd -deststorepass passwd", "key.p12"),
+    "z.jks": ("keytool {} -storetype JKS -keystore z.jks", "-srcstorepass passwd -deststorepass passwd", "key.p12"),
     "a.ppk": ("puttygen rsa.pem -O private -o a.ppk", "", "private-key.pem"),
     "a.ssh": ("puttygen rsa.pem -O private-sshcom -o a.ssh", "", "private-key.pem"),
     "a.pvk": ("openssl rsa -in key.pem -outform PVK -pvk-none -out a.pvk", "-passin pass:", "private-key.pem"),

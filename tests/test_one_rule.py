@@ -263,7 +263,7 @@ def test_there_are_many_environments_of_every_kind() -> None:
             "key-public",
             "key-container",
             "value-encoding",
-            "value-control",
+            "key-wrapped",
             "value-credential",
             "key-damaged",
             "key-not-rsa",

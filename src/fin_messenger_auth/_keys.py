@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NoReturn, Protocol, Self
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -27,9 +26,9 @@ from ._material import (
     RSA_PSS,
     Thing,
     check_algorithm,
+    find_private_key,
+    find_public_key,
     looks_like_path,
-    private_key_in,
-    public_key_in,
 )
 from .errors import ConfigurationError, InvalidKeyError, KeyUnavailableError, masked, warn
 
@@ -165,7 +164,7 @@ class FileKeySource(Sealed):
             KeyUnavailableError: The file does not exist or cannot be read.
         """
         try:
-            with open(self._path, "rb") as file:  # noqa: PTH123 - a frame of pathlib would hold a secret in place of a path
+            with open(self._path, "rb") as file:
                 return MaskedBytes(file.read())
         except ValueError as error:
             raise KeyUnavailableError(
@@ -180,11 +179,10 @@ class FileKeySource(Sealed):
 
 def shown_path(path: str | os.PathLike[str]) -> str:
     """Return a path for a message, unless it could be a secret, a token or a page in place of a path."""
-    text, directory = os.fspath(path), Path(path).parent
-    is_path = (
-        Path(path).suffix in _EXTENSIONS or looks_like_path(text) or (str(directory).strip("./") and directory.is_dir())
-    )
-    return repr(text) if is_path else "<path not shown: it could be a secret>"
+    plain = os.fspath(path)
+    directory, extension = os.path.dirname(plain), os.path.splitext(plain)[1]
+    is_path = extension in _EXTENSIONS or looks_like_path(plain) or (directory.strip("/") and os.path.isdir(directory))
+    return repr(plain) if is_path else "<path not shown: it could be a secret>"
 
 
 class StringKeySource(Sealed):
@@ -255,7 +253,7 @@ def read_private_key(data: bytes, password: bytes | None = None) -> RSAPrivateKe
     Warns:
         FinMessengerAuthWarning: The key is wrapped in a way that is a mistake.
     """
-    found = private_key_in(data)
+    found = find_private_key(data)
     for mistake in found.mistakes:
         warn(f"The private key {MISTAKES[mistake]}.", "key-wrapped")
     password = None if password is None else MaskedBytes(password).without_line_end()
@@ -327,7 +325,7 @@ def read_public_key(data: bytes) -> RSAPublicKey:
     Raises:
         InvalidKeyError: It is not an RSA public key of at least 2048 bits.
     """
-    found = public_key_in(data)
+    found = find_public_key(data)
     try:
         key = load_der_public_key(found)
     except (ValueError, UnsupportedAlgorithm) as error:

@@ -11,7 +11,6 @@ import re
 from binascii import Error, a2b_base64, b2a_base64, unhexlify
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
 
@@ -248,10 +247,9 @@ _ASSIGNMENT = (
     r"|(?i:[\"']?[\w.-]*(secret|token|password|key_?id|kid|issuer|audience|app_?id|pin)[\"']?\s*(=|:\s)\s*\S)"
 )
 _MASKED = r"[*•●·∙█▪…]+$|.*\*{4}|(?i:\W?(redacted|masked|filtered|hidden|removed|sensitive value)\W?$)"
-_PLACEHOLDER = (
-    r"<[^<>]*>$|\[[^\[\]\"']*\]$|\.{3}|(?i:todo|tbd|fixme)$"
-    r"|(?i:(your|insert|enter|paste|put|add|replace|change)[-_ ]?(your|me|here|this|with|it|the|in|own|secret|key|app"
-    r"|id|issuer|kid|messenger|intercom|salesforce)([-_ ][-_ \w]*)?$)"
+_PLACEHOLDER = r"<[^<>]*>$|\[[^\[\]\"']*\]$|\.{3}|(?i:todo|tbd|fixme|changeme)$"
+_EXAMPLE_WORDS = (
+    r"(?i:(your|insert|enter|paste|put|add|replace|change)[-_ ]?(your|the|me|here|this|it|in|own|secret|key)\b)"
 )
 _PATH = (
     r"(?:~|\.{1,2})?/(?:run|etc|var|mnt|home|vault|secrets?|opt|tmp|usr|srv|root|Users|private|certs?|keys?|app)/\S"
@@ -289,9 +287,19 @@ _TEXTS: tuple[_Text, ...] = (
     _Text(_ASSIGNMENT, _value("a whole line NAME=value", "value-assignment")),
     _Text(_MASKED, _value("masked: asterisks or a word stand in its place", "value-masked")),
     _Text(_PLACEHOLDER, _value("a placeholder", "value-masked")),
+    _Text(_EXAMPLE_WORDS, _value("a placeholder", "value-masked"), _SECRETS),
     _Text(_PATH, _value("a path", "value-path"), _VALUES.replace(" key-name", "")),
     _Text(r".*\\[nrt]$", _value("followed by a newline that is written out (\\n)", "value-escaped")),
     _Text(r"[\w+/=-]{32,}$", _value("as long as a secret, and every page would show it", "value-credential"), "app-id"),
+)
+
+_ENCODED = _Text(
+    r"\ufeff|.*\0", _value("in UTF-16 or begins with a byte order mark, as PowerShell writes it", "value-encoding")
+)
+_BASE64_TEXT = _Text(
+    r"[\w+/-]{16,}={0,2}$",
+    _value("Base64 of a text: perhaps it was encoded twice, as in a Secret of Kubernetes", "secret-base64"),
+    "secret",
 )
 
 # Texts that are perhaps meant.
@@ -305,6 +313,7 @@ _DOUBTFUL: tuple[_Text, ...] = (
         _value("a UUID, as the client secrets of Intercom's Developer Hub are", "secret-other"),
         "secret",
     ),
+    _BASE64_TEXT,
 )
 
 RSA_PSS: Final = "1.2.840.113549.1.1.10"  # the OID in a certificate whose key is for RSA-PSS only
@@ -325,7 +334,7 @@ _BLOCK = re.compile(
     rb"([^-]*(?:-(?!---)[^-]*)*)"
     rb"(?:-{4,5} ?END ([A-Z0-9. #]*?) ?-{4,5})?"
 )
-_HEADERS = re.compile(rb"(?:(?:\s|\\+[nr])*(?:[A-Za-z-]+: [^\r\n\\]*(?:[\r\n]|\\+[nr])+)+)?")
+_HEADERS = re.compile(rb"\A(?:(?:\s|\\+[nr])*(?:[A-Za-z-]+: [^\r\n\\]*(?:[\r\n]|\\+[nr])+)+)?")
 _DEK = re.compile(rb"DEK-Info: ?([A-Z0-9-]+),((?:[0-9A-Fa-f]{16}){1,2})")
 _LINE_ENDS = re.compile(rb"(?:\s|\\+[nrt]|\\+u000[aAdD]|%0[aAdD])+")
 _ESCAPED_OTHERWISE = re.compile(rb"\\\\+[nr]|\\+u000[aAdD]|%0[aAdD]")
@@ -349,7 +358,7 @@ def things_in(value: bytes, mistakes: tuple[str, ...] = ()) -> list[Thing]:
     return [_thing_in(block, mistakes) for block in _BLOCK.finditer(value)]
 
 
-def private_key_in(value: bytes) -> Thing:
+def find_private_key(value: bytes) -> Thing:
     """Return the private key in a value.
 
     Raises:
@@ -370,7 +379,7 @@ def private_key_in(value: bytes) -> Thing:
     return found
 
 
-def certificate_in(value: bytes) -> bytes:
+def find_certificate(value: bytes) -> bytes:
     """Return the DER of a certificate; of several, the first.
 
     Raises:
@@ -395,13 +404,13 @@ def kind_of_text(value: bytes) -> Kind:
     return found or _UNKNOWN
 
 
-def configured_string(value: object, name: str, place: str = "name") -> str:
+def configured_string(value: object, name: str, place: str = "") -> str:
     """Return a key ID, an issuer, an audience or an app ID, checked: the platforms compare them byte for byte.
 
     Args:
         value: The value.
         name: What the error calls it.
-        place: What it is: ``kid``, ``issuer``, ``audience``, ``app-id``, ``key-name``, or any other ``name``.
+        place: What it is: ``kid``, ``issuer``, ``audience``, ``app-id`` or ``key-name``, whose content is judged.
     """
     if not isinstance(value, str):
         raise ConfigurationError(f"{name}: expected a str, got {type(value).__name__}.")
@@ -415,8 +424,9 @@ def configured_string(value: object, name: str, place: str = "name") -> str:
         plain.encode()
     except UnicodeEncodeError:
         raise ConfigurationError(f"{name} contains bytes that are not UTF-8.") from None
-    _judge(*_kind_of_name(plain, place), name, ConfigurationError)
-    check_ends(plain, name, ConfigurationError)
+    if place:
+        _judge(_judgement(plain, place), name)
+    check_ends(plain, name)
     return plain
 
 
@@ -430,18 +440,18 @@ def check_content(value: bytes, name: str, place: str) -> None:
     """
     utf_16 = _utf_16(value)
     text = f"\ufeff{utf_16[0].decode()}" if utf_16 else value.decode(errors="replace")
-    _judge(*_kind_of_value(text, place), name, InvalidKeyError)
+    _judge(_judgement(text, place), name)
 
 
-def check_ends(text: str, name: str, error: type[ConfigurationError] = InvalidKeyError) -> None:
+def check_ends(text: str, name: str) -> None:
     """Refuse a value with a quote or whitespace around it, or with control characters in it."""
     if any(not each.isprintable() or each in _AROUND for each in (text[:1], text[-1:])):
-        raise error(
+        raise ConfigurationError(
             f"{name} has whitespace, a newline or a quote around it, which would count as part of it; remove it.",
             "value-wrapped",
         )
     if not text.isprintable():
-        raise error(
+        raise ConfigurationError(
             f"{name} has a newline or another character in it that does not show; set it again, on one line.",
             "value-control",
         )
@@ -452,33 +462,27 @@ def looks_like_path(text: str) -> bool:
     return re.match(_PATH, text) is not None
 
 
-def _judge(kind: Kind | None, certain: bool, name: str, error: type[ConfigurationError]) -> None:  # noqa: FBT001
-    if kind is None:
+def _judge(row: _Text | None, name: str) -> None:
+    """Refuse a value that is certainly wrong, and warn of one that perhaps is."""
+    if row is None:
         return
-    code = kind.code if kind.code in _FIXES else "value-document"
-    message = f"{name} is {kind.name}. {_FIXES[code]}"
-    if certain:
-        raise error(message, code)
-    warn(message, code)
+    code = row.kind.code if row.kind.code in _FIXES else "value-document"
+    message = f"{name} is {row.kind.name}. {_FIXES[code]}"
+    if row in _DOUBTFUL:
+        warn(message, code)
+    else:
+        raise ConfigurationError(message, code)
 
 
-def _kind_of_value(text: str, place: str) -> tuple[Kind | None, bool]:
-    """Return what a configured value is, and whether that is certain; ``None`` if nothing speaks against it."""
-    if text.startswith("\ufeff") or "\0" in text:
-        return _value("in UTF-16, or begins with a byte order mark, as PowerShell writes it", "value-encoding"), True
+def _judgement(text: str, place: str) -> _Text | None:
+    """Return the row that a configured value is of, or ``None`` if nothing speaks against it."""
     plain = text.strip(_AROUND)
-    for rows in (_TEXTS, _DOUBTFUL):
-        for row in rows:
-            if (not row.places or place in row.places.split()) and re.match(row.pattern, plain, re.DOTALL):
-                return row.kind, rows is _TEXTS
-    if place == "secret" and _is_text(plain):
-        return _value(
-            "Base64 of a text: perhaps it was encoded twice, as in a Secret of Kubernetes", "secret-base64"
-        ), False
-    return None, False
-
-
-_kind_of_name = lru_cache(maxsize=64)(_kind_of_value)  # of names, which each page may show, and never of secrets
+    for row in (_ENCODED, *_TEXTS, *_DOUBTFUL):
+        if not row.places or place in row.places.split():
+            subject = text if row is _ENCODED else plain
+            if re.match(row.pattern, subject, re.DOTALL) and (row is not _BASE64_TEXT or _is_text(plain)):
+                return row
+    return None
 
 
 def _is_text(base64: str) -> bool:
@@ -486,7 +490,7 @@ def _is_text(base64: str) -> bool:
     return len(decoded) >= _SHORTEST_TEXT and decoded.isascii() and decoded.strip().isprintable()
 
 
-def public_key_in(value: bytes) -> bytes:
+def find_public_key(value: bytes) -> bytes:
     """Return the DER of a public key.
 
     Raises:
@@ -540,13 +544,15 @@ def _kind_of(value: bytes) -> Kind | None:
 
 def _thing_in(block: re.Match[bytes], mistakes: tuple[str, ...]) -> Thing:
     label, body, end = block.groups()
-    for pattern, kind in _LABELS:
+    for pattern, known in _LABELS:
         if re.fullmatch(pattern, label):
-            return Thing(kind, body, mistakes)
+            return Thing(known, body, mistakes)
     if dek := _DEK.search(body):
-        kind = {b"EC PRIVATE KEY": _EC, b"DSA PRIVATE KEY": _DSA}.get(label, ENCRYPTED_PEM)
-        return Thing(kind, _encrypted_pem(dek[1], dek[2], _base64(_LINE_ENDS.sub(b"", body[dek.end() :]))), mistakes)
-    content, escaped = _content(body[_HEADERS.match(body).end() :])  # type: ignore[union-attr] - it matches anything
+        encrypted = {b"EC PRIVATE KEY": _EC, b"DSA PRIVATE KEY": _DSA}.get(label, ENCRYPTED_PEM)
+        return Thing(
+            encrypted, _encrypted_pem(dek[1], dek[2], _base64(_LINE_ENDS.sub(b"", body[dek.end() :]))), mistakes
+        )
+    content, escaped = _content(_HEADERS.sub(b"", body, count=1))
     kind = _kind_of(content) if content else None
     if kind is None:
         of_label = [each for each in _OF_LABELS if label in each.labels]

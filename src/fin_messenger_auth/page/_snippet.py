@@ -74,7 +74,7 @@ def render_snippet(settings: Mapping[str, object], *, nonce: object = None, widg
     """
     if not isinstance(settings, Mapping):
         raise ConfigurationError(f"settings: expected a mapping, got {type(settings).__name__}.")
-    configured_string(settings.get("app_id"), "app_id", "app-id")
+    configured_string(settings.get("app_id"), "app_id")
     if widget_base == WIDGET_BASE:
         widget_base = (development_widget() or (WIDGET_BASE,))[0]
     if not (isinstance(widget_base, str) and _WIDGET.match(widget_base)):
@@ -99,7 +99,7 @@ def render_sign_out(app_id: str, *, nonce: object = None) -> Snippet:
     Raises:
         ConfigurationError: ``app_id`` is not valid; the nonce is not valid.
     """
-    return _script("leave", nonce, configured_string(app_id, "app_id", "app-id"))
+    return _script("leave", nonce, configured_string(app_id, "app_id"))
 
 
 def render_renewal(module_url: str, endpoint: str, *, nonce: object = None) -> Snippet:
@@ -129,7 +129,7 @@ def cookie_names(app_id: object) -> tuple[str, ...]:
     Raises:
         ConfigurationError: ``app_id`` is not valid.
     """
-    name = configured_string(app_id, "app_id", "app-id")
+    name = configured_string(app_id, "app_id")
     return tuple(f"intercom-{kind}-{name}" for kind in ("session", "id", "device-id"))
 
 
