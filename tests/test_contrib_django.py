@@ -21,7 +21,8 @@ from django.urls import include, path
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy
 
-from fin_messenger_auth import ConfigurationError, MessengerUser, default_builder
+from fin_messenger_auth import MessengerUser, default_builder
+from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.testing import fill, settings_in, throwaway_builder, throwaway_environ
 
 APP = "fin_messenger_auth.contrib.django"
