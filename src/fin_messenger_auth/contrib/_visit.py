@@ -1,4 +1,4 @@
-"""Holds what the integrations share: the options of a site, and what becomes of one request. It imports no framework."""
+"""Holds what the integrations share: the options of a site, and what becomes of a request. It loads no framework."""
 
 import os
 import re
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from inspect import signature
 from logging import getLogger
-from typing import Any
+from typing import Any, cast
 
 from fin_messenger_auth._builder import Identify, TokenPairBuilder, visitor_of
 from fin_messenger_auth._outages import OnSigningError
@@ -103,9 +103,11 @@ class Site:
         """
         if found := [key for key in keys if key]:
             return found
-        if isinstance(self.builder, TokenPairBuilder):
-            return [self.builder.intercom.signer.sign(b"fin-messenger-auth mark")]  # type: ignore[union-attr]
-        raise ConfigurationError("builder: where it is a function of the request, the site needs a secret key.")
+        if self.enabled is False:  # then no mark is filled
+            return [b"off"]
+        if not isinstance(self.builder, TokenPairBuilder) and not _can_be_called(self.builder, ()):
+            raise ConfigurationError("builder: where it is a function of the request, the site needs a secret key.")
+        return [self.builder_of(None).intercom.signer.sign(b"fin-messenger-auth mark")]  # type: ignore[union-attr]
 
 
 class Visit:
@@ -292,10 +294,16 @@ def _of_request(function: Any, name: str) -> Of:
     """Return a function of the request; one that takes no argument is called without."""
     if not callable(function):
         raise ConfigurationError(f"{name}: expected a function of the request, got {type(function).__name__}.")
-    return function if _can_be_called(function, (None,)) else lambda _request=None: function()
+    if _can_be_called(function, (None,)):
+        return cast("Of", function)
+
+    def without_request(_request: object = None) -> Any:
+        return function()
+
+    return without_request
 
 
-def _can_be_called(function: Callable[..., Any], arguments: tuple[Any, ...]) -> bool:
+def _can_be_called(function: Any, arguments: tuple[Any, ...]) -> bool:
     try:
         signature(function).bind(*arguments)
     except (TypeError, ValueError):  # what is written in C may not say what it takes

@@ -53,7 +53,7 @@ class FinMessenger:
     _: KW_ONLY
     user: Callable[[], Any] | None = None
     builder: TokenPairBuilder | Callable[[flask.Request], TokenPairBuilder] | None = None
-    exclude: Callable[[], bool] = lambda: False
+    exclude: Callable[..., bool] = lambda: False
     enabled: bool | Callable[[flask.Request], bool] = True
     settings: Callable[[flask.Request], Any] = lambda _request: {}
     origins: Sequence[str] = ()
@@ -78,6 +78,7 @@ class FinMessenger:
     def init_app(self, app: flask.Flask) -> None:
         """Add the template function, the routes and the headers to ``app``. Raises what the class raises."""
         self._site.start()
+        app.extensions["fin_messenger"] = self
         app.add_template_global(self._mark, "fin_messenger")
         routes = flask.Blueprint("fin_messenger", __name__, url_prefix=self.url_prefix)
         view = {"methods": ["GET", "OPTIONS"], "provide_automatic_options": False}
@@ -182,5 +183,6 @@ def _filled(body: Any, parts: Iterable[bytes], fill: Callable[[bytes], bytes]) -
 
 def _leave_the_session() -> None:
     """Let no session interface prolong a permanent session that has not changed, in its store or in its cookie."""
-    if not flask.session.modified:
-        dict.pop(flask.session._get_current_object(), "_permanent", None)
+    session: Any = flask.session
+    if not session.modified:
+        dict.pop(session._get_current_object(), "_permanent", None)  # noqa: SLF001 - so that this does not modify it

@@ -48,7 +48,9 @@ def make_mark(display: Mapping[str, object], secret: str | bytes, *, identify: s
     checked = checked_settings(given, None, lambda _name: False)
     for name in checked:
         if name not in DISPLAY_SETTINGS:
-            raise ConfigurationError(f"{name}: return it from {settings}, a function of the request.", "setting-reserved")
+            raise ConfigurationError(
+                f"{name}: return it from {settings}, a function of the request.", "setting-reserved"
+            )
     text = quote(json.dumps(checked, sort_keys=True), safe="") if checked else ""
     return Snippet(f"<fin-messenger-mark id={text}.{_mac(text, secret)}></fin-messenger-mark>")
 
