@@ -226,7 +226,11 @@ def serving(service: Service, certificate: Path | None = None) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(data)
 
-        do_POST = do_PUT = do_GET
+        def do_POST(self) -> None:
+            self.do_GET()
+
+        def do_PUT(self) -> None:
+            self.do_GET()
 
         def log_message(self, *_: object) -> None:
             """Keep quiet."""

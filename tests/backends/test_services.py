@@ -25,13 +25,14 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import kms
 from google.cloud.kms_v1.services.key_management_service import transports
 
-from fin_messenger_auth import ConfigurationError, InvalidKeyError, KeyUnavailableError, SigningError, with_deadline
+from fin_messenger_auth import with_deadline
 from fin_messenger_auth._deadline import FAILURES
 from fin_messenger_auth.backends import _remote
 from fin_messenger_auth.backends.aws_kms import AWSKMSSigner
 from fin_messenger_auth.backends.azure_key_vault import AzureKeyVaultSigner
 from fin_messenger_auth.backends.google_cloud_kms import GoogleCloudKMSSigner
 from fin_messenger_auth.backends.vault import VaultTransitSigner
+from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError, KeyUnavailableError, SigningError
 from fin_messenger_auth.testing import acheck_signer, check_signer, throwaway_rsa_key
 
 from . import doubles
@@ -95,7 +96,7 @@ class Service:
     certificate: Path
 
     def signer(self, alg: str = "RS256", **options: Any) -> Any:
-        arguments = {"kid": "key-1", "alg": alg, "client": self.client} | options
+        arguments: dict[str, Any] = {"kid": "key-1", "alg": alg, "client": self.client} | options
         if self.name == "aws":
             return AWSKMSSigner("1234abcd", **arguments)
         if self.name == "azure":
@@ -199,12 +200,12 @@ def test_a_signature_that_salesforce_would_reject_is_never_used(service: Service
     assert len(signer.sign(b"message")) == 256
 
 
-FAULTS = {
+FAULTS: dict[str, tuple[Any, str, str]] = {
     "drop": ("drop", "", "did not sign: "),
     "hang": ("hang", "", "did not sign: it did not answer in time."),
     "throttled": (429, "ThrottlingException", "throttles the requests"),
     "forbidden": (403, "AccessDeniedException", "lack"),
-    "empty": (200, "", "did not sign: "),
+    "empty": ((200, {}), "", "did not sign: "),
 }
 
 
@@ -217,7 +218,7 @@ def test_a_fault_is_an_error_in_our_words_and_the_next_call_works(
     signer = service.signer()
     if name == "empty" and service.name == "google-grpc":
         pytest.skip("its double answers with messages that have every field")
-    service.line.fault = fault if isinstance(fault, str) else service.refusal(fault, aws) if aws else (200, {})
+    service.line.fault = service.refusal(fault, aws) if aws else fault
 
     start = time.monotonic()
     with pytest.raises(SigningError) as caught:
@@ -292,7 +293,7 @@ UNPINNED: list[tuple[Callable[[Any], Any], str]] = [
     (lambda client: AWSKMSSigner("alias/messenger", kid="k", client=client), "is an alias"),
     (lambda client: AWSKMSSigner("arn:aws:kms:eu-central-1:0:alias/m", kid="k", client=client), "key's ID or ARN"),
     *(
-        (lambda client, name=name: GoogleCloudKMSSigner(name, kid="k", client=client), "number of the version")  # type: ignore[misc]
+        (lambda client, name=name: GoogleCloudKMSSigner(name, kid="k", client=client), "number of the version")
         for name in (
             VERSION,
             VERSION + "latest",
@@ -302,7 +303,7 @@ UNPINNED: list[tuple[Callable[[Any], Any], str]] = [
         )
     ),
     *(
-        (lambda client, url=url: AzureKeyVaultSigner(url, kid="k", client=client), "URL with its version")  # type: ignore[misc]
+        (lambda client, url=url: AzureKeyVaultSigner(url, kid="k", client=client), "URL with its version")
         for url in (
             "https://v.vault.azure.net/keys/messenger",
             "https://v.vault.azure.net/keys/messenger/",
@@ -316,7 +317,7 @@ UNPINNED: list[tuple[Callable[[Any], Any], str]] = [
         (
             lambda client, version=version: VaultTransitSigner("m", version=version, kid="k", client=client),
             "one version",
-        )  # type: ignore[misc]
+        )
         for version in (None, 0, -1, "latest", "1", True)
     ),
 ]

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Unpack
 
-from fin_messenger_auth._deadline import ThreadedSigner, with_deadline
+from fin_messenger_auth._deadline import with_deadline
 from fin_messenger_auth._environment import PIN, Variables
 from fin_messenger_auth._keys import StringKeySource
+from fin_messenger_auth._signers import DualSigner
 from fin_messenger_auth.errors import ConfigurationError, raise_first
 
 from ._remote import FromJWK
@@ -24,25 +25,25 @@ from .pkcs11 import PKCS11Signer
 from .vault import VaultTransitSigner
 
 
-def aws_kms(environ: Mapping[str, str], prefix: str, **jwk: Unpack[FromJWK]) -> ThreadedSigner:
+def aws_kms(environ: Mapping[str, str], prefix: str, **jwk: Unpack[FromJWK]) -> DualSigner:
     """Make the signer of ``SALESFORCE_SIGNER=aws-kms``."""
     [key_id] = _required(Variables(environ, prefix), "SALESFORCE_AWS_KMS_KEY_ID")
     return with_deadline(AWSKMSSigner(key_id, **jwk))
 
 
-def google_cloud_kms(environ: Mapping[str, str], prefix: str, **jwk: Unpack[FromJWK]) -> ThreadedSigner:
+def google_cloud_kms(environ: Mapping[str, str], prefix: str, **jwk: Unpack[FromJWK]) -> DualSigner:
     """Make the signer of ``SALESFORCE_SIGNER=google-cloud-kms``."""
     [key_version] = _required(Variables(environ, prefix), "SALESFORCE_GOOGLE_CLOUD_KMS_KEY_VERSION")
     return with_deadline(GoogleCloudKMSSigner(key_version, **jwk))
 
 
-def azure_key_vault(environ: Mapping[str, str], prefix: str, **jwk: Unpack[FromJWK]) -> ThreadedSigner:
+def azure_key_vault(environ: Mapping[str, str], prefix: str, **jwk: Unpack[FromJWK]) -> DualSigner:
     """Make the signer of ``SALESFORCE_SIGNER=azure-key-vault``."""
     [key_id] = _required(Variables(environ, prefix), "SALESFORCE_AZURE_KEY_VAULT_KEY_ID")
     return with_deadline(AzureKeyVaultSigner(key_id, **jwk))
 
 
-def vault(environ: Mapping[str, str], prefix: str, **jwk: Unpack[FromJWK]) -> ThreadedSigner:
+def vault(environ: Mapping[str, str], prefix: str, **jwk: Unpack[FromJWK]) -> DualSigner:
     """Make the signer of ``SALESFORCE_SIGNER=vault``."""
     variables = Variables(environ, prefix)
     key, version = _required(variables, "SALESFORCE_VAULT_KEY", "SALESFORCE_VAULT_KEY_VERSION")
@@ -55,14 +56,14 @@ def vault(environ: Mapping[str, str], prefix: str, **jwk: Unpack[FromJWK]) -> Th
     return with_deadline(VaultTransitSigner(key, version=int(number), mount=mount, **jwk))
 
 
-def pkcs11(environ: Mapping[str, str], prefix: str, **jwk: Unpack[FromJWK]) -> ThreadedSigner:
+def pkcs11(environ: Mapping[str, str], prefix: str, **jwk: Unpack[FromJWK]) -> DualSigner:
     """Make the signer of ``SALESFORCE_SIGNER=pkcs11``."""
     variables = Variables(environ, prefix)
     _, pin = variables.key(PIN)
-    names = [f"SALESFORCE_PKCS11_{part}" for part in ("URI", "TOKEN", "KEY")]
-    uri, token, key = (variables.value(name) or None for name in names)
-    module, _ = _required(variables, "SALESFORCE_PKCS11_MODULE", PIN, *(() if uri else names[1:]))[:2]
-    return with_deadline(PKCS11Signer(module, token=token, key=key, uri=uri, pin=StringKeySource(pin or b""), **jwk))
+    module, *place, uri = (f"SALESFORCE_PKCS11_{part}" for part in ("MODULE", "TOKEN", "KEY", "URI"))
+    path, *_ = _required(variables, module, *([] if variables.value(uri) else place), PIN)
+    token, key, identity = (variables.value(name) or None for name in (*place, uri))
+    return with_deadline(PKCS11Signer(path, token=token, key=key, uri=identity, pin=StringKeySource(pin or b""), **jwk))
 
 
 def _required(variables: Variables, *names: str) -> list[str]:

@@ -249,7 +249,9 @@ class RemoteSigner(RemoteKey):
         while error is not None:
             yield from (each for each in self._codes(error) if isinstance(each, str | int))
             yield from (kind.__name__ for kind in type(error).__mro__)
-            error = getattr(error, "inner_exception", None) or error.__cause__ or error.__context__  # the first: Azure's
+            error = (
+                getattr(error, "inner_exception", None) or error.__cause__ or error.__context__
+            )  # the first: Azure's
 
     def _reason(self, error: Exception) -> str:
         status = next((each for each in self._codes(error) if isinstance(each, int)), None)

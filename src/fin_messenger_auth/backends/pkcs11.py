@@ -299,7 +299,7 @@ class _Session:
                 )
             if mine.was_refused():
                 raise KeyUnavailableError(
-                    "The HSM was not logged in to: it has refused this PIN before, and a few wrong ones lock the token. "
+                    "The HSM was not logged in to: it has refused this PIN before, and a few wrong ones lock a token. "
                     f"Set the right one, or {mine.undo} if this one is right now."
                 )
             if flags & flag.USER_PIN_COUNT_LOW and mine.path is None:
