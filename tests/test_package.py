@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import pickle
+import re
 import subprocess
 import sys
 from dataclasses import is_dataclass
@@ -72,6 +73,7 @@ FLOORS = [
         "_processes",
         "_deadline",
         "_jws",
+        "_verification",
         "_users",
         "_tokens",
         "_settings",
@@ -115,3 +117,11 @@ PUBLIC_VALUES = [name for name in fin_messenger_auth.__all__ if is_dataclass(get
 @pytest.mark.parametrize("name", PUBLIC_VALUES)
 def test_public_values_take_no_further_attributes(name: str) -> None:
     assert "__slots__" in vars(getattr(fin_messenger_auth, name))
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_a_module_says_in_a_sentence_what_it_does(path: Path) -> None:
+    first_line = path.read_text("utf-8").partition("\n")[0].removesuffix('"""')
+
+    assert re.match(r'"""[A-Z][a-z]+s [^.]', first_line), "It begins with a verb: Reads, Makes, Checks."
+    assert first_line.endswith(".")

@@ -37,25 +37,26 @@ def rsa_signer(kid: str | None = "throwaway", alg: Any = "RS256") -> RSASigner:
 
 
 # The factories that the metadata below names.
-def good(_environ: Mapping[str, str], _prefix: str, kid: str) -> RSASigner:
+def good(_environ: Mapping[str, str], _prefix: str, *, kid: str, **_: object) -> RSASigner:
     return rsa_signer(kid)
 
 
-def other_kid(_environ: Mapping[str, str], _prefix: str, _kid: str) -> RSASigner:
+def other_kid(_environ: Mapping[str, str], _prefix: str, **_: object) -> RSASigner:
     return rsa_signer("another")
 
 
-def no_signer(_environ: Mapping[str, str], _prefix: str, _kid: str) -> object:
+def no_signer(_environ: Mapping[str, str], _prefix: str, **_: object) -> object:
     return object()
 
 
-def failing(_environ: Mapping[str, str], _prefix: str, _kid: str) -> RSASigner:
+def failing(_environ: Mapping[str, str], _prefix: str, **_: object) -> RSASigner:
     raise OSError("could not use the credential hunter2")
 
 
-def of_three_parameters(environ: Mapping[str, str], prefix: str, kid: str) -> RSASigner:
+def of_all_arguments(environ: Mapping[str, str], prefix: str, *, kid: str, alg: str, public_key: object) -> RSASigner:
     assert environ[f"{prefix}INTERCOM_APP_ID"]
-    return rsa_signer(kid)
+    assert public_key is None
+    return rsa_signer(kid, alg)
 
 
 class Hidden:
@@ -72,11 +73,11 @@ class Down(Hidden):
         raise TimeoutError
 
 
-def hidden(_environ: Mapping[str, str], _prefix: str, _kid: str) -> Hidden:
+def hidden(_environ: Mapping[str, str], _prefix: str, **_: object) -> Hidden:
     return Hidden()
 
 
-def down(_environ: Mapping[str, str], _prefix: str, _kid: str) -> Hidden:
+def down(_environ: Mapping[str, str], _prefix: str, **_: object) -> Hidden:
     return Down()
 
 
@@ -86,7 +87,7 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     example = tomllib.loads((EXAMPLE / "pyproject.toml").read_text("utf-8"))["project"]["entry-points"][SIGNERS]
     module = sys.modules[__name__]
     monkeypatch.setitem(sys.modules, "factories_of_the_test", module)
-    names = ("good", "other_kid", "no_signer", "failing", "of_three_parameters", "hidden", "down")
+    names = ("good", "other_kid", "no_signer", "failing", "of_all_arguments", "hidden", "down")
     install(tmp_path / "site", "signers-of-the-test", {name: f"factories_of_the_test:{name}" for name in names})
     install(tmp_path / "site", "one", {"twice": "factories_of_the_test:good", "lost": "factories_of_the_test:gone"})
     install(tmp_path / "site", "two", {"twice": "factories_of_the_test:failing"})
@@ -108,8 +109,8 @@ def test_a_package_gives_its_signer_a_name() -> None:
         assert sandbox_from_env(environ).keys[0].kid == "throwaway"
 
 
-def test_the_factory_gets_environment_prefix_and_kid() -> None:
-    environ = {f"MY_{name}": value for name, value in THERE.items()} | {"MY_SALESFORCE_SIGNER": "of_three_parameters"}
+def test_the_factory_gets_environment_prefix_kid_and_algorithm() -> None:
+    environ = {f"MY_{name}": value for name, value in THERE.items()} | {"MY_SALESFORCE_SIGNER": "of_all_arguments"}
 
     verify(TokenPairBuilder.from_env(environ, prefix="MY_").build_settings("42"))
 

@@ -1,4 +1,4 @@
-"""The two tokens that Fin Messenger needs to hand a conversation to Salesforce Enhanced Chat."""
+"""Makes the two tokens that Fin Messenger needs to hand a conversation to Salesforce Enhanced Chat."""
 
 from ._builder import TokenPair, TokenPairBuilder, abuild_settings, build_settings, default_builder
 from ._deadline import ThreadedSigner, with_deadline

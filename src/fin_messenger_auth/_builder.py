@@ -1,4 +1,4 @@
-"""From a user to both tokens and the settings of the page."""
+"""Makes both tokens of a user, and the settings of the page that carries them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from . import _users
 from ._environment import read_environment
 from ._json_values import configured_string, fill
 from ._outages import OnSigningError, OutageLog, checked_policy, outcome_of
-from ._settings import PublicSettings, Region, api_base_of, checked_settings
+from ._settings import PublicSettings, Region, api_base_of, checked_settings, without_identity
 from ._signers import AsyncSigner, Signer, signs_async
 from ._tokens import IntercomMinter, Minter, SalesforceMinter
 from ._users import MessengerUser, resolved
-from .errors import ConfigurationError, InvalidClaimError, SigningError, amasked, masked, masked_class
+from .errors import ConfigurationError, InvalidClaimError, SigningError, masked, warn
 
 Identify = Callable[[Any], MessengerUser | None]
 """The application's user to a :class:`MessengerUser`, or ``None`` for an anonymous visitor."""
@@ -40,7 +40,6 @@ class TokenPair:
     expires_at: int
 
 
-@masked_class
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TokenPairBuilder:
     """Makes the tokens and the settings. Make one at start-up and share it: it is immutable.
@@ -125,7 +124,6 @@ class TokenPairBuilder:
             arguments["on_signing_error"] = on_signing_error
         return cls(**arguments, identify=identify, clock=clock)
 
-    @masked
     def build(self, user: Any) -> TokenPair | None:  # noqa: ANN401 - every framework has its own user
         """Sign both tokens for ``user``.
 
@@ -143,7 +141,6 @@ class TokenPairBuilder:
         visitor = self._visitor(user)
         return None if visitor is None else self._sign(visitor)
 
-    @amasked
     async def abuild(self, user: Any) -> TokenPair | None:  # noqa: ANN401 - every framework has its own user
         """Sign both tokens for ``user``, at the same time where both signers have to be awaited.
 
@@ -152,7 +149,6 @@ class TokenPairBuilder:
         visitor = self._visitor(user)
         return None if visitor is None else await self._asign(visitor)
 
-    @masked
     def build_settings(
         self,
         user: Any,  # noqa: ANN401 - every framework has its own user
@@ -169,7 +165,8 @@ class TokenPairBuilder:
 
         Returns:
             ``api_base``, ``app_id``, ``user_id``, the tokens, and what was passed. An anonymous
-            visitor's have neither ``user_id`` nor tokens.
+            visitor's have neither ``user_id`` nor tokens, and nothing that identifies, such as ``email``: a
+            :class:`~fin_messenger_auth.FinMessengerAuthWarning` says what was dropped.
 
         Raises:
             InvalidClaimError: The user has no usable ID; a value is not a JSON value.
@@ -181,7 +178,6 @@ class TokenPairBuilder:
         settings = self._unsigned(visitor, public, extra)
         return settings if visitor is None else _with_tokens(settings, visitor, self._sign(visitor))
 
-    @amasked
     async def abuild_settings(
         self,
         user: Any,  # noqa: ANN401 - every framework has its own user
@@ -198,16 +194,7 @@ class TokenPairBuilder:
         return settings if visitor is None else _with_tokens(settings, visitor, await self._asign(visitor))
 
     def _visitor(self, user: object) -> MessengerUser | None:
-        visitor = self.identify(user)
-        if visitor is None:
-            return None
-        if isinstance(visitor, MessengerUser):
-            return resolved(visitor)
-        raise InvalidClaimError(
-            "user_id",
-            f"identify= must return a MessengerUser or None, not {type(visitor).__name__}.",
-            "user-unidentified",
-        )
+        return visitor_of(user, self.identify)
 
     def _sign(self, visitor: MessengerUser) -> TokenPair | None:
         now = int(self.clock())
@@ -278,10 +265,28 @@ class TokenPairBuilder:
     ) -> dict[str, Any]:
         if not public and extra is None:
             return dict(self._anonymous)
-        return {
-            **self._anonymous,
-            **checked_settings(public, extra, lambda name: visitor is not None and self.intercom.signs(visitor, name)),
-        }
+        checked = checked_settings(
+            public, extra, lambda name: visitor is not None and self.intercom.signs(visitor, name)
+        )
+        settings = {**self._anonymous, **checked}
+        if visitor is None and (dropped := checked.keys() - without_identity(checked).keys()):
+            names = ", ".join(sorted(dropped))
+            warn(f"{names}: dropped, because nobody is signed in. Sign it with a user.", "page-not-anonymous")
+        return settings if visitor is not None else without_identity(settings)
+
+
+def visitor_of(user: object, identify: Identify) -> MessengerUser | None:
+    """Return who the visitor is; ``identify`` is not asked of nobody, nor of a ``MessengerUser``."""
+    visitor = user if user is None or isinstance(user, MessengerUser) else identify(user)
+    if visitor is None:
+        return None
+    if isinstance(visitor, MessengerUser):
+        return resolved(visitor)
+    raise InvalidClaimError(
+        "user_id",
+        f"identify= must return a MessengerUser or None, not {type(visitor).__name__}.",
+        "user-unidentified",
+    )
 
 
 def check_time(now: object) -> None:
@@ -300,7 +305,7 @@ class _AnonymousPage(Exception):  # noqa: N818 - a signal, not an error
 
 def _with_tokens(settings: dict[str, Any], visitor: MessengerUser, pair: TokenPair | None) -> dict[str, Any]:
     if pair is None:
-        return settings
+        return without_identity(settings)
     settings["user_id"] = visitor.user_id
     settings["intercom_user_jwt"] = pair.intercom_user_jwt
     if pair.salesforce_identity_token is not None:
@@ -322,7 +327,6 @@ def default_builder() -> TokenPairBuilder:
     return TokenPairBuilder.from_env()
 
 
-@masked
 def build_settings(
     user: Any,  # noqa: ANN401 - every framework has its own user
     *,
@@ -336,7 +340,6 @@ def build_settings(
     return default_builder().build_settings(user, extra=extra, **public)
 
 
-@amasked
 async def abuild_settings(
     user: Any,  # noqa: ANN401 - every framework has its own user
     *,

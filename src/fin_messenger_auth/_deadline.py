@@ -1,4 +1,4 @@
-"""``with_deadline``: a deadline for a signer that blocks on a network, and a pause for a service that is down.
+"""Gives a signer that blocks on a network a deadline (``with_deadline``), and pauses calls while a service is down.
 
 The threads are our own, not an executor's. Executors join theirs when the interpreter exits, so that one call that
 hangs keeps the process alive; their queues have no bound; and they do not survive a fork.

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
 from ._json_values import configured_string
 from ._keys import EnvKeySource, FileKeySource, MaskedBytes, StringKeySource, read_key
 from ._outages import checked_policy
@@ -148,7 +150,7 @@ def phrase(names: Sequence[str], last_word: str = "and") -> str:
 FIN_MANAGED = "fin-managed"  # the value of SALESFORCE_IDENTITY that says that Fin makes the second token
 INTERCOM_VARIABLES = ("INTERCOM_APP_ID", SECRET)  # what is always required
 SIGNER = "SALESFORCE_SIGNER"  # names a signer, in place of SALESFORCE_PRIVATE_KEY
-SIGNERS = "fin_messenger_auth._signers"  # the group of entry points that give a SignerFactory a name
+SIGNERS = "fin_messenger_auth.signers"  # the group of entry points that give a SignerFactory a name
 _PLACE = ("SALESFORCE_ISSUER", "SALESFORCE_AUDIENCE")
 
 SALESFORCE_VARIABLES = (KEY, KEY_ID, *_PLACE)  # what goes together where the second token is made with your own key
@@ -156,15 +158,20 @@ _MAX_DIGITS = 10  # of a number of seconds: three centuries
 
 
 class SignerFactory(Protocol):
-    """An entry point of the group ``fin_messenger_auth._signers``: it makes the signer of the Salesforce token."""
+    """An entry point of the group ``fin_messenger_auth.signers``: it makes the signer of the Salesforce token."""
 
-    def __call__(self, environ: Mapping[str, str], prefix: str, kid: str, /) -> Signer | AsyncSigner:
+    def __call__(
+        self, environ: Mapping[str, str], prefix: str, /, *, kid: str, alg: str, public_key: RSAPublicKey | None
+    ) -> Signer | AsyncSigner:
         """Make the signer, and check here, at start-up, that it signs.
 
         Args:
             environ: The environment variables.
             prefix: What stands before each variable's name; a factory puts it before the names of its own.
-            kid: ``SALESFORCE_KEY_ID``, which the signer must have as its ``kid``.
+            kid: The key ID, which the signer must have as its ``kid``.
+            alg: ``RS256`` or ``RS512``, which the signer must have as its ``alg``.
+            public_key: The key of the uploaded JWK, or ``None`` without one; a signer that is given it asks its service
+                for none, and verifies each signature with it.
 
         Raises:
             ConfigurationError: A variable is missing or has an invalid value.
@@ -332,7 +339,9 @@ class Reading(Variables):
             raise ConfigurationError(f"{how}.", "signer-invalid")
         [factory] = factories.values()
         try:
-            signer: Signer | AsyncSigner = factory.load()(self.environ, self.prefix, kid)
+            signer: Signer | AsyncSigner = factory.load()(
+                self.environ, self.prefix, kid=kid, alg="RS256", public_key=None
+            )
         except (ConfigurationError, KeyUnavailableError):
             raise
         except Exception as error:

@@ -1,4 +1,4 @@
-"""Values as people pass them, checked once: configured strings, ids and plain JSON values."""
+"""Checks values as people pass them, once: configured strings, ids and plain JSON values."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from ._json_values import read_json
 from ._signers import AsyncSigner, Signer, signs_async, signs_at_once, unwrapped
-from .errors import ConfigurationError, InvalidClaimError, SigningError, masked
+from .errors import ConfigurationError, InvalidClaimError, SigningError
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
@@ -126,12 +126,16 @@ class ParsedToken:
     signature: bytes = field(repr=False)
 
     @property
+    def compact(self) -> str:
+        """The token itself, without what stood around it."""
+        return (self.message + b"." + base64url(self.signature)).decode()
+
+    @property
     def unsigned(self) -> bool:
         """Whether there is no signature to verify."""
         return self.header.get("alg") in (None, "none") or not self.signature
 
 
-@masked
 def parse_token(token: object) -> ParsedToken:
     """Parse a compact JWS, or raise a ``ValueError`` that says why it is none, without any part of it."""
     if not isinstance(token, str):

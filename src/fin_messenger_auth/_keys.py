@@ -1,4 +1,4 @@
-"""Sources read keys: an environment variable, a file, or a string already in memory; PEM becomes a key, checked.
+"""Reads keys from an environment variable, a file or a string in memory, and turns PEM into a checked key.
 
 A source reads at each call and caches nothing; the signers read theirs once, at start-up.
 Write your own: any object with a ``read`` method that returns bytes.

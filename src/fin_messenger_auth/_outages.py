@@ -1,4 +1,4 @@
-"""What a page gets when a signer fails, and the log record of it."""
+"""Decides what a page gets when a signer fails, and logs it."""
 
 from __future__ import annotations
 

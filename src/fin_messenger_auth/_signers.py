@@ -1,4 +1,4 @@
-"""What signs: the two protocols, and the signers for keys that this process holds.
+"""Defines the two signer protocols, and signs with keys that this process holds.
 
 A signer takes the *message* (the JWS signing input, RFC 7515 §2), not a digest, and returns the raw
 signature that RFC 7518 §3 defines for its ``alg``. ``alg`` and ``kid`` stand on the signer, so that a
@@ -174,7 +174,7 @@ def signs_async(signer: Signer | AsyncSigner) -> TypeGuard[AsyncSigner]:
 
 
 def unwrapped(signer: Signer | AsyncSigner) -> Signer | AsyncSigner:
-    """Return the signer within those that wrap it and name it by their attribute ``signer``, as ``with_deadline`` does."""
+    """Return the innermost signer: a wrapper names what it wraps in its attribute ``signer``, as ``with_deadline``."""
     inner = getattr(signer, "signer", None)
     return unwrapped(inner) if inner is not None and (signs_at_once(inner) or signs_async(inner)) else signer
 

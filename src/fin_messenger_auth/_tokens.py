@@ -13,7 +13,7 @@ from ._json_values import configured_string, fill, thawed
 from ._jws import aencode, encode
 from ._signers import RSA_HASHES, AsyncSigner, Signer, check_signer_for
 from ._users import MessengerUser
-from .errors import ConfigurationError, masked_class, warn
+from .errors import ConfigurationError, warn
 
 DEFAULT_LIFETIME = timedelta(hours=1)  # how long a token is valid, as in Intercom's article
 RECOMMENDED_LIFETIME = timedelta(minutes=5)
@@ -93,7 +93,6 @@ _ALWAYS = ("user_id", "exp")
 _OPTIONAL = ("email", "name", "phone", "created_at", "company")
 
 
-@masked_class
 @dataclass(frozen=True, slots=True, eq=False)
 class IntercomMinter(Minter):
     """Makes ``intercom_user_jwt``.
@@ -197,7 +196,6 @@ def is_scrt_origin(audience: str) -> bool:
     return _AUDIENCE.fullmatch(audience) is not None
 
 
-@masked_class
 @dataclass(frozen=True, slots=True, eq=False)
 class SalesforceMinter(Minter):
     """Makes ``salesforce_identity_token``.

@@ -1,4 +1,4 @@
-"""Who the visitor is: the user that both tokens identify, and how to find them in your user object."""
+"""Describes the user whom both tokens identify, and finds them in an application's user object."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ._json_values import (
     looks_like_email,
     thawed,
 )
-from .errors import FinMessengerAuthWarning, InvalidClaimError, masked, warn
+from .errors import FinMessengerAuthWarning, InvalidClaimError, warn
 
 MAX_ATTRIBUTES = 250  # custom attributes that one Intercom workspace can hold
 MAX_COMPANY_ATTRIBUTES = 100  # custom attributes of companies that one Intercom workspace can hold
@@ -51,7 +51,6 @@ class Company(Frozen):
     name: str | None = field(repr=False)
     attributes: Mapping[str, Any] = field(repr=False, hash=False)
 
-    @masked
     def __init__(
         self,
         company_id: str | int | UUID,
@@ -108,7 +107,6 @@ class MessengerUser(Frozen):
     attributes: Mapping[str, Any] = field(repr=False, hash=False)
     salesforce_subject: str | None
 
-    @masked
     def __init__(  # noqa: PLR0913 - one for each field, all but the first by name
         self,
         user_id: str | int | UUID,
@@ -144,7 +142,6 @@ RESERVED_NAMES = _REGISTERED_CLAIMS | {each.name for each in fields(MessengerUse
 """Names that no custom attribute of a user may have."""
 
 
-@masked
 def identify(user: Any) -> MessengerUser | None:  # noqa: ANN401 - every framework has its own user
     """Return who ``user`` is: the default for ``TokenPairBuilder(identify=…)``.
 

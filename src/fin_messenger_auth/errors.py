@@ -1,4 +1,4 @@
-"""Every error of this library, under one root, and its one warning.
+"""Defines every error of this library, under one root, and its one warning.
 
 .. code-block:: text
 

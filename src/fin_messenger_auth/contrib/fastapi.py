@@ -1,4 +1,4 @@
-"""The Messenger in a FastAPI site: a dependency for the scripts of a page, one for the settings, and two routes."""
+"""Puts the Messenger into a FastAPI site: a dependency for a page's scripts, one for settings, and two routes."""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import KW_ONLY, InitVar, dataclass
@@ -119,7 +119,7 @@ class FinMessenger:
         urls = scope["fin_messenger_urls"] = [f"{root}{self.prefix}/{name}" for name in ("renewal.js", "settings")]
         url = root + scope["path"].removeprefix(root)  # some servers leave the root path out
         visit = scope["fin_messenger"] = Visit(request.cookies, request.url.scheme == "https")
-        visit.is_private = url == urls[1]  # even if the user's dependency raises
+        visit.is_private = True if url == urls[1] else None  # even if the user's dependency raises
 
         async def completing(message: Message) -> None:
             if message["type"] == "http.response.start" and self.enabled:

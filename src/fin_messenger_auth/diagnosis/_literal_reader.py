@@ -1,4 +1,4 @@
-"""A reader of JavaScript object literals, as people write ``window.intercomSettings``: literals, not expressions.
+"""Reads JavaScript object literals, as people write ``window.intercomSettings``: literals, not expressions.
 
 JSON is a part of it. Beyond that: names without quotes, single quotes and backquotes, trailing commas, comments, and
 ``JSON.parse`` of a string. The value of anything else (a variable, a call, an expression) is :data:`UNKNOWN`.

@@ -1,4 +1,4 @@
-"""What is wrong with a page: its settings, the tokens in them, its headers and its scripts."""
+"""Checks a page: its settings, the tokens in them, its headers and its scripts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fin_messenger_auth._json_values import is_lost
 from fin_messenger_auth._settings import API_BASES, RULES
 from fin_messenger_auth._signers import MIN_SECRET_BYTES
 from fin_messenger_auth._tokens import INTERCOM_TOKEN, SALESFORCE_TOKEN
-from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthWarning, masked
+from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthWarning
 
 from ._expected import Expected
 from ._findings import Finding, finding, finding_of
@@ -64,7 +64,6 @@ _OLD = 300  # seconds from which a page's Date means that it was kept
 _NOTHING = Expected()
 
 
-@masked
 def check_settings(settings: Mapping[str, object]) -> list[Finding]:
     """Check the settings of a page, except for the tokens, which have checks of their own.
 
@@ -108,7 +107,6 @@ def _wrong_with_values(settings: Mapping[str, object]) -> Iterator[Finding]:
         yield finding_of(FinMessengerAuthWarning(message, "setting-invalid"))
 
 
-@masked
 def check_page(document: Document, expected: Expected = _NOTHING, *, now: float | None = None) -> list[Finding]:
     """Check a page of a site, or the answer of its endpoint, for everything that keeps a user from being verified.
 

@@ -1,4 +1,4 @@
-"""The Messenger's settings in a page, however the page passes them on."""
+"""Finds the Messenger's settings in a page, however the page passes them on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from typing import Any
 
 from fin_messenger_auth._json_values import parse_json
 from fin_messenger_auth._tokens import INTERCOM_TOKEN, SALESFORCE_TOKEN
-from fin_messenger_auth.errors import masked
 
 from ._literal_reader import SPREAD, UNKNOWN, LiteralError, ScriptError, holds_template, read_literal
 
@@ -137,7 +136,6 @@ def read_page(document: str) -> Page:
     return page
 
 
-@masked
 def settings_in_page(document: str) -> list[PageSettings]:
     """Return the settings that a page passes to the Messenger, in order.
 

@@ -1,4 +1,4 @@
-"""What Salesforce needs of a new key: certificate, JWK, JWKS, metadata, and the steps in Setup."""
+"""Makes what Salesforce needs of a new key: certificate, JWK, JWKS, and the steps in Setup."""
 
 from fin_messenger_auth._keys import read_public_key
 
@@ -12,7 +12,6 @@ from ._key_directory import (
     private_key_pem,
     salesforce_steps,
 )
-from ._metadata import salesforce_metadata, write_metadata
 
 __all__ = [
     "KeyDirectory",
@@ -28,9 +27,7 @@ __all__ = [
     "read_certificate",
     "read_jwk",
     "read_public_key",
-    "salesforce_metadata",
     "salesforce_steps",
     "self_signed_certificate",
     "thumbprint",
-    "write_metadata",
 ]

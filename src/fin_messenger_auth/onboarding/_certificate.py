@@ -1,4 +1,4 @@
-"""The self-signed certificate of a key, which Salesforce requires; the private key may be in another service."""
+"""Issues the self-signed certificate that Salesforce requires; the private key may be in another service."""
 
 from __future__ import annotations
 
@@ -29,7 +29,6 @@ _COMMON_NAME = "fin-messenger-auth"  # the name in the certificate. Nothing read
 _CLOCKS_DIFFER = timedelta(hours=1)
 
 
-@masked
 def self_signed_certificate(
     signer: Signer,
     public_key: RSAPublicKey,
@@ -103,7 +102,6 @@ def read_certificate(data: bytes) -> x509.Certificate:
     return certificate
 
 
-@masked
 def certificate_pem(certificate: x509.Certificate) -> bytes:
     """Return a certificate as a PEM document."""
     return certificate.public_bytes(Encoding.PEM)
@@ -114,7 +112,6 @@ def rsa_key_of(certificate: x509.Certificate) -> RSAPublicKey:
     return checked_rsa_key(certificate.public_key(), "The key of the certificate")
 
 
-@masked
 def days_left(certificate: x509.Certificate, now: datetime | None = None) -> float:
     """Return for how many days a certificate is still valid; below zero if it has expired.
 

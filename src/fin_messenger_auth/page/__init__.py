@@ -1,4 +1,4 @@
-"""What goes into a page: the snippet, sign-out, renewal, Content-Security-Policy, and the rules of an endpoint."""
+"""Makes what goes into a page: snippet, sign-out, renewal, Content-Security-Policy, and an endpoint's response."""
 
 from ._csp import csp_sources, strict_policy
 from ._endpoint import NO_STORE, SettingsResponse, asettings_response, is_same_origin, settings_response

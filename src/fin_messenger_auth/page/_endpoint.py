@@ -1,4 +1,4 @@
-"""A site's own endpoint for fresh settings, without a framework: who may ask, and what the response is.
+"""Answers a site's own endpoint for fresh settings, without a framework: who may ask, and what they get.
 
 The application takes the user from the session, never from the request, and reads the session without prolonging it.
 No cache may keep the response, and only the site's own pages may ask.
@@ -14,7 +14,7 @@ from typing import Any, Unpack
 from fin_messenger_auth._builder import TokenPairBuilder
 from fin_messenger_auth._outages import log_error
 from fin_messenger_auth._settings import PublicSettings
-from fin_messenger_auth.errors import ConfigurationError, SigningError, amasked, masked
+from fin_messenger_auth.errors import ConfigurationError, SigningError
 
 NO_STORE: Mapping[str, str] = MappingProxyType({"Cache-Control": "private, no-store", "Vary": "Cookie"})
 """The headers of every response that contains tokens.
@@ -39,7 +39,6 @@ class SettingsResponse:
     headers: dict[str, str] = field(default_factory=lambda: dict(NO_STORE))
 
 
-@masked
 def settings_response(
     builder: TokenPairBuilder,
     user: Any,  # noqa: ANN401 - every framework has its own user
@@ -71,7 +70,6 @@ def settings_response(
         return _failed(builder, error, extra, public)
 
 
-@amasked
 async def asettings_response(
     builder: TokenPairBuilder,
     user: Any,  # noqa: ANN401 - every framework has its own user
@@ -93,7 +91,6 @@ async def asettings_response(
         return _failed(builder, error, extra, public)
 
 
-@masked
 def is_same_origin(headers: Mapping[str, str], host: str) -> bool:
     """Tell whether a request comes from a page of the site itself.
 

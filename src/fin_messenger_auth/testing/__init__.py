@@ -1,4 +1,4 @@
-"""For the tests of applications and of signers: throwaway keys, a frozen clock, tokens decoded and verified.
+"""Helps the tests of applications and of signers: throwaway keys, a frozen clock, tokens decoded and verified.
 
 Not for production: each process generates its own throwaway keys.
 """

@@ -1,4 +1,4 @@
-"""Whether a signer keeps the contract: one call, every violation in one error, each mistake named."""
+"""Checks whether a signer keeps the contract: one call, every violation in one error, each mistake named."""
 
 from __future__ import annotations
 

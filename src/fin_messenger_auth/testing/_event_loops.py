@@ -1,4 +1,4 @@
-"""The part of the examination that needs an event loop: ``asign``."""
+"""Examines ``asign``, in an event loop."""
 
 from __future__ import annotations
 

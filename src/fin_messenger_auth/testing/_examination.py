@@ -1,4 +1,4 @@
-"""The examination of one signer: what it says of itself, what it answers, how long that takes, and what is wrong."""
+"""Examines one signer: what it says of itself, what it answers, how long that takes, and what is wrong."""
 
 from __future__ import annotations
 

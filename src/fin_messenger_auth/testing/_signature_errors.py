@@ -1,4 +1,4 @@
-"""What is wrong with a signature, and so with the signer that made it.
+"""Names what is wrong with a signature, and so with the signer that made it.
 
 Tables: how the signature may be encoded, what may have been signed instead of the message, with which
 secret. The first combination that explains the signature names the mistake.

@@ -1,4 +1,4 @@
-"""Keys that are generated once per process, a frozen clock, and a builder with both."""
+"""Makes keys once per process, a frozen clock, and a builder with both."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from fin_messenger_auth import _users
 from fin_messenger_auth._builder import Identify, TokenPairBuilder
-from fin_messenger_auth.errors import masked
 
 THROWAWAY_KID = "throwaway"  # the kid of the throwaway builder's RSA signer
 THROWAWAY_ISSUER = "https://issuer.example"  # the issuer of the throwaway builder
@@ -86,7 +85,6 @@ def _builder() -> TokenPairBuilder:
     return TokenPairBuilder.from_env(throwaway_environ())
 
 
-@masked
 def throwaway_builder(
     *,
     identify: Identify = _users.identify,

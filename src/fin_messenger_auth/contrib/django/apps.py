@@ -1,4 +1,4 @@
-"""The app: its setting, its builder and its system checks. Without a server it reads no secret: commands need none."""
+"""Configures the Django app: its setting, builder and system checks. It reads no secret without a server."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""The middleware, and what it lets templates and views do with a request."""
+"""Lets templates and views use the Messenger of a request, and sets its headers."""
 
 from typing import Any, Unpack
 

@@ -1,4 +1,4 @@
-"""Two URLs: ``settings``, where a page gets fresh settings, and ``renewal.js``, the script that asks there."""
+"""Adds two URLs: ``settings``, where a page gets fresh settings, and ``renewal.js``, the script that asks there."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The template tag: ``{% load fin_messenger %}{% fin_messenger %}`` before ``</body>``."""
+"""Defines the template tag: ``{% load fin_messenger %}{% fin_messenger %}`` before ``</body>``."""
 
 from typing import Any
 
