@@ -18,8 +18,7 @@ from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthWarnin
 
 from ._expected import Expected
 from ._findings import Finding, finding, finding_of
-from ._literal_reader import SPREAD
-from ._page_reader import Page, read_page
+from ._page_reader import SPREAD, Page, read_page
 from ._policy_checks import check_policies
 from ._token_checks import check_form, is_in_milliseconds, quoted
 

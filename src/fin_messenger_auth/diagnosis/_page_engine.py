@@ -19,10 +19,8 @@ from typing import Any
 import quickjs
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-CPU_SECONDS = 3.0
-"""What all scripts of a page may take together."""
-
-MEMORY, STACK, JOBS, FUNCTIONS = 256 << 20, 1_000_000, 20_000, 1_000
+_MEMORY, _STACK, _JOBS = 256 << 20, 1_000_000, 20_000  # bytes, and runs of promises' jobs or tasks
+_NAMES = 500  # names of functions that are looked for
 
 _STAND_IN = Path(__file__).with_name("browser_stand_in.js").read_text("utf-8")
 _IDS = ("app_id", "appId", "intercom_user_jwt", "salesforce_identity_token")
@@ -46,8 +44,8 @@ class _Scripts:
         self.result: dict[str, Any] = {"events": [], "failed": [], "stopped": ""}
         self._page, self._deadline, self._names, self.missed = page, deadline, list[str](), False
         self._engine = quickjs.Context()
-        self._engine.set_memory_limit(MEMORY)
-        self._engine.set_max_stack_size(STACK)
+        self._engine.set_memory_limit(_MEMORY)
+        self._engine.set_max_stack_size(_STACK)
         self._drive = self._engine.eval(_STAND_IN)
         try:
             self._step("modules", _IMPORTER, _SHOWER)
@@ -74,7 +72,7 @@ class _Scripts:
             self._step(step)
             self._work_off("task")
         self.missed = self._step("missed") == "1"
-        self._step("rest", self._engine.parse_json(json.dumps(self._names[:500])))
+        self._step("rest", self._engine.parse_json(json.dumps(self._names[:_NAMES])))
         self._work_off("apart")
 
     def _run(self, number: int, script: dict[str, Any]) -> None:
@@ -100,7 +98,7 @@ class _Scripts:
 
     def _work_off(self, step: str = "") -> None:
         """Do what is due: jobs of promises, and between them tasks."""
-        for _ in range(JOBS):
+        for _ in range(_JOBS):
             while self._limited(self._engine.execute_pending_job)[0]:
                 pass
             self._step("look")
@@ -109,9 +107,7 @@ class _Scripts:
         raise _StoppedError("its scripts give themselves ever more to do")
 
     def _step(self, name: str, *given: object) -> object:
-        value, error = self._limited(lambda: self._drive(name, *given))
-        if error and __import__("os").environ.get("DBG"): print(name, error)
-        return value
+        return self._limited(lambda: self._drive(name, *given))[0]
 
     def _drain(self) -> None:
         record = self._step("drain")
@@ -135,15 +131,20 @@ class _Scripts:
             what = str(error)
         if what.startswith("InternalError: interrupted"):
             raise _StoppedError("its scripts do not end")
-        if "out of memory" in what or not what.strip("null\n"):
+        if "out of memory" in what or not what.replace("null", "").strip():
             raise _StoppedError("its scripts need too much memory")
         return None, what
 
 
-def read(html: str) -> dict[str, Any]:
-    """Return what a page tells the Messenger, and what else of it matters."""
+def read(html: str, cpu_seconds: float) -> dict[str, Any]:
+    """Return what a page tells the Messenger, and what else of it matters.
+
+    Args:
+        html: The page.
+        cpu_seconds: What all its scripts may take together.
+    """
     page = _parse(html)
-    deadline = process_time() + CPU_SECONDS
+    deadline = process_time() + cpu_seconds
     found = _Scripts(page, deadline, installed=False) if page["scripts"] else None
     if found and not found.result["stopped"] and found.missed:  # the Messenger's loader is in a file of its own
         found = _Scripts(page, deadline, installed=True)
@@ -157,13 +158,10 @@ def _parse(html: str) -> dict[str, Any]:
     page: dict[str, Any] = {"tree": tree, "scripts": [], "policies": [], "data": [], "attributes": [], "said": []}
     for node, place, parent in _nodes(html):
         tag = node.tag
-        if tag == "-comment":
-            if any(each in (node.comment_content or "") for each in _IDS):
+        if tag in (None, "-text", "-comment", "-doctype"):
+            tree.append((parent, None, (node.text_content or "") if tag == "-text" else ""))
+            if tag == "-comment" and any(each in (node.comment_content or "") for each in _IDS):
                 page["said"].append("comment")
-            tree.append((parent, None, ""))
-            continue
-        if tag == "-text":
-            tree.append((parent, None, node.text_content or ""))
             continue
         attributes = {name: value or "" for name, value in node.attributes.items()}
         tree.append((parent, tag, attributes))
@@ -197,11 +195,13 @@ def _add_script(page: dict[str, Any], attributes: dict[str, str], text: str, pla
 def _nodes(html: str) -> Iterator[tuple[LexborNode, int, int]]:
     """Walk a document: each node, its place and its parent's, or -1."""
     root = LexborHTMLParser(html).root
+    document = root.parent if root else None
     places: dict[int, int] = {}
-    for place, node in enumerate(root.traverse(include_text=True) if root else ()):
+    for place, node in enumerate(document.traverse(include_text=True) if document else (), -1):
         places[node.mem_id] = place
-        parent = node.parent
-        yield node, place, places.get(parent.mem_id, -1) if parent else -1
+        if place >= 0:
+            parent = node.parent
+            yield node, place, places[parent.mem_id] if parent else -1
 
 
 def _rewritten(source: str) -> str:
@@ -242,13 +242,9 @@ def _limit() -> None:
                 resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (limit, limit))
 
 
-def main() -> None:
+def main(cpu_seconds: float) -> None:
     """Read the page on standard input."""
     html = sys.stdin.buffer.read().decode("utf-8", "replace")
     _limit()
-    json.dump(read(html), sys.stdout)
+    sys.stdout.write(json.dumps(read(html, cpu_seconds)))
     sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main()

@@ -47,9 +47,13 @@ const isObject = (value) => (typeof value === "object" && value !== null) || typ
 const MAX_RECORD = 4_000_000, MAX_VALUES = 20_000, MAX_DEPTH = 40, MAX_TEXT = 200_000;
 let record = "", isFull = false, script = -1, isApart = false, isWatching = true;
 
-const note = (kind, fields) => {
+// Nothing here is written as a template: the engine makes those with String.prototype.concat, which a page can replace.
+const member = (name, json) => '"' + name + '":' + json;
+const note = (kind, ...fields) => {
   if (record.length > MAX_RECORD) { isFull = true; return; }
-  record += (record ? "," : "") + `{"kind":"${kind}","script":${script},"apart":${isApart}${fields ? "," + fields : ""}}`;
+  record += (record ? ",{" : "{") + member("kind", '"' + kind + '"') + "," + member("script", script) + "," + member("apart", isApart);
+  for (let at = 0; at < fields.length; at++) record += "," + fields[at];
+  record += "}";
 };
 const quoted = (value) => stringify(wellFormed(slice(value, 0, MAX_TEXT)));
 
@@ -70,21 +74,21 @@ function unknown(name, isThenable = true) {
     sawNumber = true;
     return NaN;
   };
-  const member = (key) => {
+  const property = (key) => {
     if (key === Symbol.toPrimitive) return toPrimitive;
-    if (key === Symbol.iterator) return function* () { for (let at = 0; at < 4; at++) yield unknown(`${name}[${at}]`); };
+    if (key === Symbol.iterator) return function* () { for (let at = 0; at < 4; at++) yield unknown(name + "[" + at + "]"); };
     if (typeof key === "symbol") return undefined;
     if (key === "then") return isThenable ? (fulfilled) => then(resolved(unknown(name, false)), fulfilled) : undefined;
     if (key === "catch") return () => value;
     if (key === "toString" || key === "valueOf" || key === "toLocaleString") return () => UNKNOWN;
     if (key in PLAUSIBLE) return PLAUSIBLE[key];
-    return matches(ABSENT, key) ? undefined : unknown(`${name}.${key}`);
+    return matches(ABSENT, key) ? undefined : unknown(name + "." + key);
   };
   const value = new Proxy(function () {}, {
     __proto__: null,
     get: (_, key) => {
       if (key in known) return known[key];
-      const found = member(key);
+      const found = property(key);
       if (typeof key === "string" && isUnknown(found)) known[key] = found;
       return found;
     },
@@ -121,7 +125,7 @@ function called(name, given) {
       else soon(() => collect(each(unknown("given"), unknown("given"), unknown("given"))));
     } else collect(each, true);
   }
-  return unknown(`${name}()`);
+  return unknown(name + "()");
 }
 
 // ---- Functions that nothing has called, to be called last ----
@@ -165,7 +169,7 @@ function collect(value, isSoon = false, depth = 0) {
 
 function written(value) {
   let left = MAX_VALUES;
-  const known = (name) => `{"\\u0000":${quoted(name)}}`;
+  const known = (name) => "{" + member("\\u0000", quoted(name)) + "}";
   const write = (each, depth) => {
     if (left-- <= 0 || depth > MAX_DEPTH) return known("too much");
     if (each === null) return "null";
@@ -175,26 +179,27 @@ function written(value) {
     if (typeof each === "bigint") return known("bigint");
     if (!isObject(each)) return undefined;
     const name = mapGet(unknownNames, each);
-    if (name !== undefined) return depth ? known(name) : `{"...":${known(name)}}`;
+    if (name !== undefined) return depth ? known(name) : "{" + member("...", known(name)) + "}";
     if (typeof each === "function") return undefined;
     if (typeof each.toJSON === "function") return write(each.toJSON(""), depth + 1);
     let all = "";
     if (isArray(each)) {
       for (let at = 0; at < each.length && left > 0; at++) all += (at ? "," : "") + (write(each[at], depth + 1) ?? "null");
-      return `[${all}]`;
+      return "[" + all + "]";
     }
     const keys = ownKeys(each);
     for (let at = 0; at < keys.length && left > 0; at++) {
       if (typeof keys[at] !== "string" || !getOwnPropertyDescriptor(each, keys[at])?.enumerable) continue;
-      const inner = write(each[keys[at]], depth + 1);
-      if (inner !== undefined) all += (all ? "," : "") + `${quoted(keys[at])}:${inner}`;
+      let inner;
+      try { inner = write(each[keys[at]], depth + 1); } catch { inner = known("failed"); }
+      if (inner !== undefined) all += (all ? "," : "") + quoted(keys[at]) + ":" + inner;
     }
-    return `{${all}}`;
+    return "{" + all + "}";
   };
   try {
     return write(value, 0) ?? "null";
   } catch {
-    return known("failed");
+    return "{" + member("...", known("failed")) + "}";
   }
 }
 
@@ -204,7 +209,7 @@ function look() {
   const now = written(settingsNow());
   if (now === state) return;
   state = now;
-  if (!isApart) note("state", `"settings":${state}`);
+  if (!isApart) note("state", member("settings", state));
 }
 
 // ---- The Messenger ----
@@ -219,7 +224,7 @@ function told(via, given) {
   look();
   const isAbout = name === "boot" || name === "update";
   if (isAbout && value === undefined) value = settingsNow();
-  note("call", `"method":${quoted(name)},"via":"${via}"${isAbout ? `,"settings":${written(value)}` : ""}`);
+  note("call", member("method", quoted(name)), member("via", quoted(via)), member("settings", isAbout ? written(value) : "null"));
   for (let at = 1; at < given.length; at++) {
     if (typeof given[at] === "function") name === "ready" ? soon(given[at]) : later(given[at]);
   }
@@ -244,7 +249,7 @@ function takeQueue() {
 
 function loadWidget(url) {
   look();
-  note("widget", `"url":${quoted(text(url))}`);
+  note("widget", member("url", quoted(text(url))));
   const queue = takeQueue(), settings = settingsNow();
   let boots = isLoaded;
   for (let at = 0; at < queue.length; at++) boots = boots || queue[at][0] === "boot";
@@ -285,13 +290,13 @@ const reactMethods = {
   hardShutdown: () => told("react", ["shutdown"]),
 };
 function started(source) { // our own module: settings, a URL of them, or a function that returns either
-  if (typeof source === "string") note("request", `"url":${quoted(source)}`);
+  if (typeof source === "string") note("request", member("url", quoted(source)));
   else if (typeof source === "function" && !isUnknown(source)) then(resolved(source()), started);
-  else { look(); note("call", `"method":"boot","via":"snippet","settings":${written(source)}`); }
+  else { look(); note("call", member("method", '"boot"'), member("via", '"snippet"'), member("settings", written(source))); }
   return { signedIn: started, signedOut: () => told("snippet", ["shutdown"]), refresh() {}, update() {}, routeChanged() {}, stop() {} };
 }
 function imported(specifier) {
-  note("import", `"name":${quoted(specifier)}`);
+  note("import", member("url", quoted(specifier)));
   const rest = (known) => new Proxy(known, { __proto__: null, get: (target, key) => key in target ? target[key] : unknown(text(key)) });
   if (includes(specifier, "messenger-js-sdk")) {
     return rest({ __proto__: null, default: npmInitialiser, Intercom: npmInitialiser, boot: npm("boot"), update: npm("update"), shutdown: npm("shutdown") });
@@ -327,7 +332,7 @@ function run(function_, self, given) {
   } catch (error) {
     let name = "Error";
     try { name = text(error?.name); } catch { /* an error may be anything */ }
-    note("error", `"name":${quoted(name)}`);
+    note("error", member("name", quoted(name)));
   } finally {
     look();
   }
@@ -386,7 +391,7 @@ function fire(target, event) {
   if (!isObject(event)) return;
   const { type } = event, list = listenersOf(target), by = script, count = list.length;
   event.target = event.currentTarget = target;
-  const own = target[`on${type}`];
+  const own = target["on" + type];
   if (typeof own === "function") run(own, target, [event]);
   for (let at = 0; at < count; at++) {
     if (list[at].type !== type) continue;
@@ -586,7 +591,7 @@ function inserted(node) {
 }
 function fetchScript(source, done = () => {}) {
   const address = isUnknown(source) ? "" : text(source), isWidget = matches(WIDGET, address);
-  if (!isWidget) note("external", `"url":${quoted(address)}`);
+  if (!isWidget) note("external", member("url", quoted(address)));
   schedule(() => { if (isWidget) loadWidget(address); done(); }, 50);
 }
 function runSource(source, node = null) {
@@ -760,7 +765,8 @@ class Storage {
 class Parameters {
   #pairs = [];
   constructor(query = "") {
-    for (const part of text(query).replace(/^\?/, "").split("&")) if (part) this.#pairs.push(part.split("=").map((each) => decodeURIComponent(each.replace(/\+/g, " "))));
+    const decoded = (each) => { try { return decodeURIComponent(each.replace(/\+/g, " ")); } catch { return each; } };
+    for (const part of text(query).replace(/^\?/, "").split("&")) if (part) this.#pairs.push(part.split("=").map(decoded));
   }
   get(name) { return this.#pairs.find((each) => each[0] === name)?.[1] ?? null; }
   getAll(name) { return this.#pairs.filter((each) => each[0] === name).map((each) => each[1] ?? ""); }
@@ -806,7 +812,7 @@ class Request extends EventTarget { // XMLHttpRequest: every answer is unknown
   }
 }
 class Silent { constructor(callback) { later(callback); } observe() {} unobserve() {} disconnect() {} takeRecords() { return []; } postMessage() {} close() {} }
-const requested = (url) => { if (typeof url === "string" && !includes(url, UNKNOWN)) note("request", `"url":${quoted(url)}`); };
+const requested = (url) => { if (typeof url === "string" && !includes(url, UNKNOWN)) note("request", member("url", quoted(url))); };
 
 const window = new Proxy(realGlobal, {
   __proto__: null,
@@ -865,6 +871,11 @@ JSON.parse = function parse(source, reviver) {
   return parseJson(source, reviver);
 };
 
+for (const name of ["freeze", "seal", "preventExtensions"]) {
+  const original = Object[name];
+  Object[name] = (value) => (isUnknown(value) ? value : original(value));
+}
+
 // A name that nothing here defines belongs to a file that was not read, so it is unknown; but what is looked up as
 // window.NAME is undefined, as it is where that file is missing.
 const UNDEFINED = /^(intercomSettings|exports|module|define|global|process|Deno|Bun|attachEvent|ActiveXObject|opera|__\w+__)$/;
@@ -877,7 +888,7 @@ setPrototypeOf(realGlobal, new Proxy({ __proto__: null }, {
     if (matches(UNDEFINED, key)) return undefined;
     if (!(key in named)) {
       named[key] = unknown(key);
-      if (isWatching) note("unknown", `"name":${quoted(key)}`);
+      if (isWatching) note("unknown", member("name", quoted(key)));
     }
     return named[key];
   },
@@ -978,7 +989,7 @@ const steps = {
       try { collect(thunks[at]()); } catch { /* not there yet */ }
     }
     for (let at = 0; at < names.length; at++) {
-      try { collect(evaluate(`typeof ${names[at]}==="function"||typeof ${names[at]}==="object"?${names[at]}:0`)); } catch { /* not of the top */ }
+      try { collect(evaluate("typeof " + names[at] + "==='undefined'?0:" + names[at])); } catch { /* not of the top */ }
     }
     const keys = ownKeys(realGlobal);
     for (let at = 0; at < keys.length; at++) {
@@ -1017,7 +1028,7 @@ const steps = {
   },
   missed: () => (wasMissed && !isLoaded && !ownIntercom() ? "1" : ""),
   // Made well-formed, which also makes one piece of a string that quickjs-ng keeps in many and its wrapper cannot return.
-  drain: () => { const all = record; record = ""; return wellFormed(`{"events":[${all}],"full":${isFull}}`); },
+  drain: () => { const all = record; record = ""; return wellFormed('{"events":[' + all + "]," + member("full", isFull) + "}"); },
 };
 return (step, first, second) => steps[step](first, second);
 })()
