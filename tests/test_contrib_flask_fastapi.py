@@ -16,10 +16,11 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 from starlette.middleware.sessions import SessionMiddleware
 
-from fin_messenger_auth import ConfigurationError, IntercomMinter, MessengerUser, Reloading, TokenPairBuilder
+from fin_messenger_auth import IntercomMinter, MessengerUser, Reloading, TokenPairBuilder
 from fin_messenger_auth.contrib import fastapi as for_fastapi
 from fin_messenger_auth.contrib import flask as for_flask
 from fin_messenger_auth.contrib._visit import SIGNED_OUT
+from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.testing import throwaway_builder, throwaway_environ, verify
 from tests.attempts import FOREIGN, attempts
 from tests.pages import must_be_private

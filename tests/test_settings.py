@@ -9,17 +9,9 @@ from typing import Any
 
 import pytest
 
-from fin_messenger_auth import (
-    Company,
-    ConfigurationError,
-    FinMessengerAuthWarning,
-    IntercomMinter,
-    InvalidClaimError,
-    MessengerUser,
-    PublicSettings,
-    TokenPairBuilder,
-)
+from fin_messenger_auth import Company, IntercomMinter, MessengerUser, PublicSettings, TokenPairBuilder
 from fin_messenger_auth._settings import DISPLAY_SETTINGS, IDENTIFYING_SETTINGS, RULES
+from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthWarning, InvalidClaimError
 from fin_messenger_auth.testing import throwaway_builder
 
 EVERYTHING: dict[str, Any] = {

@@ -163,7 +163,7 @@ def _check_name(name: str, is_signed: Callable[[str], bool]) -> None:
 
 def _checked_value(name: str, value: object) -> Any:  # noqa: ANN401 - any JSON
     if name not in RULES:
-        from difflib import get_close_matches  # noqa: PLC0415 - needed only to word an error
+        from difflib import get_close_matches  # noqa: PLC0415 - FastAPI has not loaded it, and it words an error only
 
         close = get_close_matches(name, RULES, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else "."
