@@ -8,6 +8,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -77,7 +78,7 @@ PARTLY: dict[str, tuple[str, dict[str, Any], set[str]]] = {
         {"..."},
     ),
     "an answer": (
-        f"fetch('/me').then((r) => r.ok && r.json()).then((me) => Intercom('boot', {{app_id: 'a', user_id: me.id}}))",
+        "fetch('/me').then((r) => r.ok && r.json()).then((me) => Intercom('boot', {app_id: 'a', user_id: me.id}))",
         {"app_id": "a"},
         {"user_id"},
     ),
@@ -153,7 +154,7 @@ IN_A_BROWSER: dict[str, str] = {
     "a queue of functions": "window.dataLayer = window.dataLayer || []; dataLayer.push(() => Intercom('boot', {app_id: 'a', user_id: '42'}))",
     "a ready queue": "var analytics = window.analytics = window.analytics || []; analytics.push(['ready', () => Intercom('boot', {app_id: 'a', user_id: '42'})])",
     "Next's queue": "(self.__next_s = self.__next_s || []).push([0, {children: \"window.intercomSettings = {app_id: 'a', user_id: '42'}\"}])",
-    "a loader in another file": f"window.Intercom && window.Intercom('boot', {{app_id: 'a', user_id: '42'}})",
+    "a loader in another file": "window.Intercom && window.Intercom('boot', {app_id: 'a', user_id: '42'})",
 }
 MARKUP = """<meta name=user content=42><i id=json>{"app_id": "a", "user_id": "42"}</i><form><input type=hidden><input value=42></form>
 <p id=me data-app=a data-user-id=42></p>"""
@@ -222,7 +223,7 @@ def test_the_modules_that_matter_are_known(name: str) -> None:
     assert page.imports
 
 
-def test_a_url_of_settings_is_named(messenger_builder: TokenPairBuilder) -> None:
+def test_a_url_of_settings_is_named() -> None:
     page = here(str(render_renewal("/static/fin-messenger-auth.js", "/messenger/settings")))
     assert (page.requests, page.imports) == (["/messenger/settings"], ["/static/fin-messenger-auth.js"])
     assert here(scripts("fetch('/me')")).requests == ["/me"]
@@ -230,9 +231,7 @@ def test_a_url_of_settings_is_named(messenger_builder: TokenPairBuilder) -> None
 
 def test_order_is_recorded() -> None:
     page = here(
-        scripts(
-            LOADER, f"Intercom('shutdown'); Intercom('boot', {{app_id: 'a'}}); Intercom('update', {{user_id: '42'}})"
-        )
+        scripts(LOADER, "Intercom('shutdown'); Intercom('boot', {app_id: 'a'}); Intercom('update', {user_id: '42'})")
     )
 
     assert page.calls == ["shutdown", "boot", "update"]
@@ -353,7 +352,7 @@ def test_a_page_without_an_end_is_stopped_and_says_so(name: str, monkeypatch: py
 
     assert read_page(document).stopped
     found = check_page(Document(document))
-    assert [each.level for each in found] == [Level.UNCHECKED]
+    assert {each.level for each in found} == {Level.UNCHECKED}
 
 
 @pytest.mark.parametrize("name", [*attacks.ENDED, *attacks.MARKUP])
@@ -371,14 +370,11 @@ def test_there_are_enough_attacks() -> None:
 
 
 def test_the_process_has_no_environment_and_opens_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[Any, ...]] = []
     monkeypatch.setenv("INTERCOM_MESSENGER_SECRET", "s" * 40)
-    run = subprocess.run
-    monkeypatch.setattr(subprocess, "run", lambda *given, **more: (asked.append((given, more)), run(*given, **more))[1])
-    read_page("<script>1</script>")
-    [(command,), more] = asked[0]
-    assert set(more["env"]) <= {"SYSTEMROOT"}
-    assert command[1:3] == ["-I", "-S"]
+    with mock.patch.object(subprocess, "run", wraps=subprocess.run) as run:
+        read_page("<script>1</script>")
+    assert set(run.call_args.kwargs["env"]) <= {"SYSTEMROOT"}
+    assert run.call_args.args[0][1:3] == ["-I", "-S"]
     resource = pytest.importorskip("resource")
     limits: dict[int, Any] = {}
     monkeypatch.setattr(resource, "setrlimit", limits.__setitem__)

@@ -166,7 +166,7 @@ def _parse(html: str) -> dict[str, Any]:
         attributes = {name: value or "" for name, value in node.attributes.items()}
         tree.append((parent, tag, attributes))
         page["attributes"] += [each for each in attributes.values() if each[:1] == "{" and any(i in each for i in _IDS)]
-        if tag == "script" and not (parent >= 0 and tree[parent][1] == "noscript"):
+        if tag == "script":
             _add_script(page, attributes, node.text() or "", place)
         elif tag == "meta" and attributes.get("http-equiv", "").lower() == "content-security-policy":
             page["policies"].append(attributes.get("content", ""))
@@ -194,7 +194,7 @@ def _add_script(page: dict[str, Any], attributes: dict[str, str], text: str, pla
 
 def _nodes(html: str) -> Iterator[tuple[LexborNode, int, int]]:
     """Walk a document: each node, its place and its parent's, or -1."""
-    root = LexborHTMLParser(html).root
+    root = LexborHTMLParser(html, scripting=True).root
     document = root.parent if root else None
     places: dict[int, int] = {}
     for place, node in enumerate(document.traverse(include_text=True) if document else (), -1):

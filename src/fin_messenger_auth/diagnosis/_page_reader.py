@@ -122,6 +122,10 @@ class Page:
     stopped: str = ""
     calls_shutdown: bool = False
 
+    def names(self) -> set[str]:
+        """Return the names of all settings that count in the end."""
+        return {*self.values, *self.unknown}
+
 
 def decoded(body: bytes, content_type: str = "") -> str:
     """Return the text of a page, by its byte order mark or the charset of its ``Content-Type``; UTF-8 without both."""

@@ -297,7 +297,10 @@ function started(source) { // our own module: settings, a URL of them, or a func
 }
 function imported(specifier) {
   note("import", member("url", quoted(specifier)));
-  const rest = (known) => new Proxy(known, { __proto__: null, get: (target, key) => key in target ? target[key] : unknown(text(key)) });
+  const rest = (known) => new Proxy(known, {
+    __proto__: null,
+    get: (target, key) => key in target ? target[key] : typeof key === "symbol" || key === "then" ? undefined : unknown(key),
+  });
   if (includes(specifier, "messenger-js-sdk")) {
     return rest({ __proto__: null, default: npmInitialiser, Intercom: npmInitialiser, boot: npm("boot"), update: npm("update"), shutdown: npm("shutdown") });
   }
@@ -325,7 +328,7 @@ function schedule(function_, delay = 0, given = [], every = 0) {
 const soon = (function_) => schedule(function_);
 const cancel = (id) => { for (let at = 0; at < tasks.length; at++) if (tasks[at].id === id) tasks[at].function_ = null; };
 
-function run(function_, self, given) {
+function run(function_, self, given = []) {
   setAdd(seen, function_);
   try {
     return apply(function_, self, given);
