@@ -1,7 +1,8 @@
 """What pages get while a KMS hangs, and what a burst costs: ``python -m bench.outage``, from the root, with boto3.
 
 The KMS is the double of ``tests/backends``, in a process of its own. It answers after 20 ms. While it hangs it accepts
-requests, and answers them when it has recovered. Beside ``with_deadline``, the same calls by boto3 alone in a thread pool.
+requests, and answers them when it has recovered. Beside ``with_deadline``, the same calls by boto3 alone, in a pool of
+threads.
 """
 
 from __future__ import annotations
@@ -178,7 +179,7 @@ def bursts(address: str, full: FullPools) -> Iterator[str]:
             seconds[name].append(asyncio.run(burst(sign)))
     ours, theirs = (values[1:] for values in seconds.values())
     yield (
-        f"{BURST} signatures asked for at once, {ROUNDS} rounds: `with_deadline` takes {median(ours):.3f} s, boto3 alone "
+        f"{BURST} signatures at once, {ROUNDS} rounds: `with_deadline` takes {median(ours):.3f} s, boto3 alone "
         f"in as many threads {median(theirs):.3f} s, a ratio of {median(map(truediv, ours, theirs)):.2f}. "
         f"Warnings that the pool of connections is full: {full.since()}.\n"
     )

@@ -36,8 +36,8 @@ from fin_messenger_auth import (
     SalesforceMinter,
     StringKeySource,
     TokenPairBuilder,
-    jws,
 )
+from fin_messenger_auth._jws import encode
 from fin_messenger_auth.testing import throwaway_rsa_key, throwaway_secret
 
 KID = "throwaway"
@@ -148,7 +148,7 @@ def hmac_floor(case: Case) -> Callable[[], object]:
 def ours_hs256(case: Case) -> Callable[[], object]:
     """Our claims, compact form and signature of the token for Intercom."""
     minter, user = case.builder.intercom, case.user
-    return lambda: jws.encode(minter.claims(user, int(time.time())), minter.signer)
+    return lambda: encode(minter.claims(user, int(time.time())), minter.signer)
 
 
 def peers(case: Case, *, parsed: bool) -> dict[str, Signing]:

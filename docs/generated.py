@@ -226,7 +226,11 @@ def write_compatibility() -> None:
     rows = [
         ("Python", project["project"]["requires-python"]),
         *(each.split(">=") for each in project["project"]["dependencies"]),
-        *((f"{name} (extra `{extra}`)", low) for extra in extras for name, low in [extras[extra][0].split(">=")]),
+        *(
+            (f"{name} (extra `{extra}`)", low)
+            for extra in extras
+            for name, low in (each.split(">=") for each in extras[extra])
+        ),
         *(each.split(">=") for each in groups["frameworks"] if not each.startswith("httpx")),
     ]
     lines = ["| what | lowest version |", "|---|---|", *(f"| {name} | {low.lstrip('>=')} |" for name, low in rows)]

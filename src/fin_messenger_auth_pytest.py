@@ -1,4 +1,4 @@
-"""The pytest plugin: fixtures for tests of applications. Outside the package, so that pytest loads nothing of it."""
+"""Adds fixtures for tests of applications to pytest, from outside the package: pytest loads nothing of it."""
 
 from __future__ import annotations
 

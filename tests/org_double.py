@@ -1,8 +1,7 @@
 """A double of an org's messaging service, over real HTTP on loopback, that refuses as the platform does.
 
 It rests on Salesforce's documentation of the access-token endpoint and on field reports of its refusals, not on
-a recording: ``docs/reference/guarantees.md`` lists which behaviour rests on what. It can also replay a
-recorded transcript.
+a recording: ``docs/reference/guarantees.md`` lists which behaviour rests on what.
 """
 
 from __future__ import annotations
@@ -47,7 +46,6 @@ class OrgDouble:
         refusal: How a token that does not verify is refused: ``401``, or silently as a ``guest`` or ``anon``.
         always: An answer to every request instead of all this, as status and body (bytes, or JSON).
         headers: Further headers of every answer.
-        recording: What to replay instead, in order, for each method and path.
     """
 
     jwks: dict[str, Any]
@@ -58,7 +56,6 @@ class OrgDouble:
     refusal: str = "401"
     always: Reply | None = None
     headers: dict[str, str] = field(default_factory=dict)
-    recording: list[dict[str, Any]] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
 
@@ -83,8 +80,6 @@ class OrgDouble:
         self.requests.append((method, parts.path))
         if body is not None:
             self.tokens.append(str(body.get("customerIdentityToken")))
-        if self.recording:
-            return self._replayed(method, parts.path)
         if self.always is not None:
             return self.always
         if (method, parts.path) == ("GET", CONFIG_PATH):
@@ -94,14 +89,6 @@ class OrgDouble:
         if (method, parts.path) == ("GET", JWKS_PATH):
             return 200, self.jwks
         return 404, {"message": "Not found"}
-
-    def _replayed(self, method: str, path: str) -> Reply:
-        for exchange in self.recording:
-            if (exchange["method"], exchange["path"]) == (method, path):
-                self.recording.remove(exchange)
-                self.recording.append(exchange)
-                return exchange["status"], exchange["answer"]
-        return 404, {}
 
     def _config(self, query: Mapping[str, str]) -> Reply:
         if (query.get("orgId"), query.get("esConfigName")) != (ORG_ID, DEPLOYMENT):

@@ -22,7 +22,7 @@ def install(site: Path, name: str, signers: Mapping[str, str]) -> None:
     info.mkdir(parents=True)
     (info / "METADATA").write_text(f"Metadata-Version: 2.4\nName: {name}\nVersion: 1.0\n")
     lines = "".join(f"{signer} = {factory}\n" for signer, factory in signers.items())
-    (info / "entry_points.txt").write_text(f"[fin_messenger_auth._signers]\n{lines}")
+    (info / "entry_points.txt").write_text(f"[fin_messenger_auth.signers]\n{lines}")
 
 
 @contextmanager

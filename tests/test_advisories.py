@@ -16,29 +16,22 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from fin_messenger_auth import (
-    FileKeySource,
-    InvalidClaimError,
-    InvalidKeyError,
-    KeyUnavailableError,
-    MessengerUser,
-    StringKeySource,
-    identify,
-)
+from fin_messenger_auth import FileKeySource, MessengerUser, StringKeySource, identify
 from fin_messenger_auth._json_values import MAX_DEPTH, MAX_JSON_LENGTH, read_json
 from fin_messenger_auth._jws import base64url
 from fin_messenger_auth._keys import MaskedBytes, checked_rsa_key
 from fin_messenger_auth._signers import HMACSigner
 from fin_messenger_auth.diagnosis import (
     VerifyingKey,
+    _http,
     check_intercom_token,
     check_jwks,
     check_salesforce_token,
     has_errors,
 )
-from fin_messenger_auth.diagnosis._http import Answer, NoAnswerError, fetch_page
+from fin_messenger_auth.diagnosis._http import NoAnswerError, send
 from fin_messenger_auth.diagnosis._page_reader import read_page
-from fin_messenger_auth.diagnosis._transcript import redacted
+from fin_messenger_auth.errors import InvalidClaimError, InvalidKeyError, KeyUnavailableError
 from fin_messenger_auth.onboarding._jwk import read_jwk
 from fin_messenger_auth.page import is_same_origin
 from fin_messenger_auth.sandbox import Sandbox, SandboxServer
@@ -79,8 +72,6 @@ def seconds(call: Callable[[], object]) -> float:
 
 LINEAR: dict[str, tuple[str, Callable[[str], object]]] = {
     "a user_id of dots": ("a@" + "." * 20_000, lambda text: MessengerUser(text + "@")),
-    "a message of dots": ("a@" + "." * 20_000, lambda text: redacted({"message": text + "@"})),
-    "a message of letters": ("a" * 20_000, lambda text: redacted({"message": text})),
     "a page of token beginnings": ("eyJ" * 10_000, lambda text: read_page(f"<script>app_id={{a:'{text}'}}</script>")),
     "a page of braces": ("={" * 5_000, lambda text: read_page(f"<script>app_id{text}</script>")),
     "a page of tags without an end": ("<a " * 5_000, read_page),
@@ -88,7 +79,7 @@ LINEAR: dict[str, tuple[str, Callable[[str], object]]] = {
 }
 
 
-@pytest.mark.filterwarnings("ignore::fin_messenger_auth.FinMessengerAuthWarning")
+@pytest.mark.filterwarnings("ignore::fin_messenger_auth.errors.FinMessengerAuthWarning")
 @pytest.mark.parametrize("name", LINEAR)
 def test_twice_the_input_takes_about_twice_the_time(name: str) -> None:
     text, read = LINEAR[name]
@@ -185,10 +176,6 @@ class TestJson:
         with pytest.raises(InvalidKeyError, match="not valid JSON"):
             read_jwk('{"kty":"RSA","kty":"oct"}')
 
-    @pytest.mark.parametrize("date", ["Mon, 01 Jan 99999 00:00:00 GMT", "", "x", "Mon, 99 Jan 2026 00:00:00 GMT"])
-    def test_a_date_beyond_the_calendar_is_none(self, date: str) -> None:
-        assert Answer(200, {"date": date}, b"").date is None
-
 
 class TestKeys:
     @pytest.mark.parametrize(
@@ -270,13 +257,15 @@ def server() -> Iterator[SandboxServer]:
 
 class TestNetwork:
     def test_other_sites_cannot_read_the_status_page(self, server: SandboxServer) -> None:
-        assert "access-control-allow-origin" not in fetch_page(server.url, {}).headers
-        assert fetch_page(f"{server.url}widget/a", {}).headers["access-control-allow-origin"] == "*"
+        assert "access-control-allow-origin" not in send(server.url, {}).headers
+        assert send(f"{server.url}widget/a", {}).headers["access-control-allow-origin"] == "*"
 
     def test_a_silent_connection_ends(self, server: SandboxServer) -> None:
         assert 0 < getattr(server.RequestHandlerClass, "timeout", 0) <= 30
 
-    def test_one_deadline_for_all_of_an_answer(self) -> None:
+    def test_one_deadline_for_all_of_an_answer(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(_http, "TIMEOUT_SECONDS", 0.5)
+
         def drip(listening: socket.socket) -> None:
             connection, _ = listening.accept()
             with connection:
@@ -291,7 +280,7 @@ class TestNetwork:
             threading.Thread(target=drip, args=[listening], daemon=True).start()
             start = time.monotonic()
             with pytest.raises(NoAnswerError):
-                fetch_page(f"http://127.0.0.1:{listening.getsockname()[1]}/", {}, seconds=0.5)
+                send(f"http://127.0.0.1:{listening.getsockname()[1]}/", {})
 
         assert time.monotonic() - start < 3
 
@@ -300,18 +289,7 @@ class TestNetwork:
     ) -> None:
         monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
 
-        assert fetch_page(server.url, {}).status == 200
-
-    def test_a_transcript_holds_no_name(self) -> None:
-        answer = {
-            "Ada Lovelace": "x",
-            "message": "Ada Lovelace is not a user",
-            "code": "Ada Lovelace",
-            "n": 491701234567,
-        }
-
-        assert "Ada" not in json.dumps(redacted(answer))
-        assert "4917" not in json.dumps(redacted(answer))
+        assert send(server.url, {}).status == 200
 
 
 # The lowest version without a published advisory on what is called here. docs/explanation/releases.md says how this is
@@ -326,6 +304,10 @@ ADVISORIES = {
     # None of its own, but older versions require a urllib3 below 2.1, of which each has advisories.
     "boto3": (1, 36),
     "python-pkcs11": (0, 10),  # none is published
+    "quickjs-ng": (0, 17),  # none is published for the binding
+    "rich": (13, 9),  # none is published
+    "selectolax": (1, 0),  # none is published
+    "urllib3": (2, 7),  # CVE-2026-44431 and -44432, on redirects and on limits of decompression
 }
 
 

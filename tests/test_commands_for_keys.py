@@ -138,48 +138,34 @@ class TestKeysThatExist:
         assert jwk["kid"] == kid_of(keys)
         assert jwk["x5c"] != json.loads((keys / "jwk.json").read_text())["x5c"]
 
-    def test_metadata_is_written(self, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        text = output(capsys, "metadata", str(tmp_path / "md"), "--jwk", str(keys / "jwk.json"), "--issuer", ISSUER)
-        assert len(text.splitlines()) == 3
-        assert all(Path(line).is_file() for line in text.splitlines())
-
     @pytest.mark.parametrize(
         ("x5c", "message"),
         [
             ("-----BEGIN CERTIFICATE-----", "x5c contains PEM lines"),
-            ("", "The JWK has no x5c"),
             ("AAAA", "cannot be read"),
         ],
     )
     def test_what_the_doctor_condemns_is_not_written(
         self, x5c: str, message: str, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        jwk = {**json.loads((keys / "jwk.json").read_text()), "x5c": [x5c] if x5c else []}
+        jwk = {**json.loads((keys / "jwk.json").read_text()), "x5c": [x5c]}
         (tmp_path / "jwk.json").write_text(json.dumps(jwk))
-        path = str(tmp_path / "jwk.json")
-        commands = [["metadata", str(tmp_path / "md"), "--jwk", path, "--issuer", ISSUER], ["jwks", path]]
-        for argv in commands if x5c else commands[:1]:  # a key set that is served may lack a certificate
-            assert main(argv) == 1
-            captured = capsys.readouterr()
-            assert message in captured.err
-            assert captured.out == ""
-        assert not (tmp_path / "md").exists()
+        assert main(["jwks", str(tmp_path / "jwk.json")]) == 1
+        captured = capsys.readouterr()
+        assert message in captured.err
+        assert captured.out == ""
 
     def test_a_warning_is_issued_once(self, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         jwk = {**json.loads((keys / "jwk.json").read_text()), "use": "enc"}
         (tmp_path / "jwk.json").write_text(json.dumps(jwk))
-        path = str(tmp_path / "jwk.json")
-        for argv in (["jwks", path], ["metadata", str(tmp_path / "md"), "--jwk", path, "--issuer", ISSUER]):
-            assert main(argv) == 0
-            assert capsys.readouterr().err.count("warning: use of the JWK") == 1
+        assert main(["jwks", str(tmp_path / "jwk.json")]) == 0
+        assert capsys.readouterr().err.count("warning: use of the JWK") == 1
 
     @pytest.mark.parametrize(
         ("path", "shown"), [("nofile.json", "'nofile.json'"), ("nofile", "<path not shown: it could be a secret>")]
     )
-    def test_a_file_that_is_not_there_is_named(
-        self, path: str, shown: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        assert main(["metadata", str(tmp_path / "md"), "--jwk", path, "--issuer", ISSUER]) == 1
+    def test_a_file_that_is_not_there_is_named(self, path: str, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["jwks", path]) == 1
         assert f"{shown} cannot be read: No such file" in capsys.readouterr().err
 
     def test_a_certificate_in_place_of_a_public_key_is_named(
@@ -359,15 +345,14 @@ class TestDoctor:
             text = output(capsys, "doctor", "--online", org.url, "--jwks-url", org.url + JWKS_PATH, *options)
         assert "0 errors, 0 warnings" in text
 
-    def test_online_and_recorded(self, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_online(self, keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
         jwks = json.loads((keys / "jwks.json").read_text())
-        options = ("--org-id", ORG_ID, "--deployment", DEPLOYMENT, "--record", str(tmp_path / "transcript.json"))
+        options = ("--org-id", ORG_ID, "--deployment", DEPLOYMENT)
         with OrgDouble(jwks=jwks, issuer=ISSUER, headers={"Cache-Control": "max-age=300"}) as org:
             text = output(capsys, "doctor", "--online", org.url, "--jwks-url", org.url + JWKS_PATH, *options)
             assert "0 errors, 0 warnings" in text
             [token] = org.tokens
-        assert len(json.loads((tmp_path / "transcript.json").read_text())["exchanges"]) == 3
-        assert token not in text + (tmp_path / "transcript.json").read_text()
+        assert token not in text
 
     def test_online_a_guest_is_an_error(self, keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
         jwks = json.loads((keys / "jwks.json").read_text())
@@ -383,18 +368,11 @@ class TestDoctor:
         assert "The token exchange was not checked." in text
         assert "variable-missing" in text
 
-    @pytest.mark.parametrize("arguments", [["--online", "https://x"], ["--record", "file"]])
-    def test_half_a_question_is_wrong_usage(self, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    def test_half_a_question_is_wrong_usage(self, capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit) as caught:
-            main(["doctor", *arguments])
+            main(["doctor", "--online", "https://x"])
         assert caught.value.code == 2
         assert "needs --" in capsys.readouterr().err
-
-    def test_a_transcript_that_cannot_be_written_is_said(
-        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        assert main(["doctor", "--jwks-url", "http://x", "--record", str(tmp_path)]) == 1
-        assert "cannot be written: Is a directory" in capsys.readouterr().err
 
 
 def test_a_fresh_machine_needs_one_command(tmp_path: Path) -> None:

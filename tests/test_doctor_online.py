@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import ssl
 import threading
@@ -14,14 +13,12 @@ import pytest
 from fin_messenger_auth._keys import StringKeySource
 from fin_messenger_auth._signers import RSASigner
 from fin_messenger_auth.diagnosis import (
-    Client,
     Finding,
     Level,
     Org,
     _http,
     check_org,
     check_published_jwks,
-    has_errors,
 )
 from fin_messenger_auth.onboarding import certificate_pem, make_jwk, make_jwks, self_signed_certificate
 from fin_messenger_auth.testing._throwaway import pem_of
@@ -188,14 +185,11 @@ class TestWithoutAnAnswer:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
         [finding] = check_org(Org(f"http://127.0.0.1:{port}", ORG_ID, DEPLOYMENT), identity_token())
-        assert "ConnectionRefusedError" in finding.message
+        assert "nothing listens there" in finding.message
 
     def test_no_answer_in_time(self, listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(_http, "TIMEOUT_SECONDS", 0.05)
         assert "no answer within" in self.reason(f"http://127.0.0.1:{listener.getsockname()[1]}")
-
-    def test_an_address_that_http_cannot_carry(self) -> None:
-        assert "UnicodeEncodeError" in self.reason("http://127.0.0.1/schl\u00fcssel")
 
     def test_something_that_speaks_no_http(self, listener: socket.socket) -> None:
         def speak() -> None:
@@ -204,7 +198,7 @@ class TestWithoutAnAnswer:
                 connection.sendall(b"SSH-2.0-OpenSSH\r\n\r\n")
 
         threading.Thread(target=speak, daemon=True).start()
-        assert "BadStatusLine" in self.reason(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        assert "ProtocolError" in self.reason(f"http://127.0.0.1:{listener.getsockname()[1]}")
 
     def test_a_certificate_that_nobody_vouches_for(self, listener: socket.socket, tmp_path: Path) -> None:
         (tmp_path / "both.pem").write_bytes(pem_of(KEY) + certificate_pem(CERTIFICATE))
@@ -247,45 +241,3 @@ class TestPublishedJWKS:
 
     def test_not_over_https(self) -> None:
         assert codes(check_published_jwks("http://acme.example/jwks.json")) == {"online-address"}
-
-
-class TestRecording:
-    def record(self, org: OrgDouble, token: str) -> list[dict[str, Any]]:
-        client = Client()
-        check_org(Org(org.url, ORG_ID, DEPLOYMENT), token, client=client)
-        check_published_jwks(org.url + JWKS_PATH, client=client)
-        return client.exchanges
-
-    def test_it_holds_nothing_that_could_be_used(self, org: OrgDouble) -> None:
-        token = identity_token()
-        org.headers["Set-Cookie"] = "session=secret"
-        document = json.dumps(self.record(org, token))
-        for each in (token, *token.split("."), "eyJ", ORG_ID, SUBJECT, DEPLOYMENT, "127.0.0.1", "session="):
-            assert each not in document
-
-    def test_messages_and_unknown_names_are_dropped(self, org: OrgDouble) -> None:
-        org.always = (
-            401,
-            {"message": f"ada@example.com {identity_token()} {ORG_ID} https://x.example/a?b", "other": "x"},
-        )
-        document = json.dumps(self.record(org, identity_token()))
-        assert '"message": "<string of ' in document
-        assert '"<name 1>": "<string of 1 characters>"' in document
-
-    @pytest.mark.parametrize("fault", ["none", "401", "guest", "anon", "UnAuth", "no scheme"])
-    def test_a_replay_finds_what_was_found(self, org: OrgDouble, fault: str) -> None:
-        token = identity_token() if fault in ("none", "UnAuth", "no scheme") else identity_token(iss="another")
-        org.refusal = fault
-        org.auth_mode = "UnAuth" if fault == "UnAuth" else "Auth"
-        org.scheme_active = fault != "no scheme"
-        found = codes(ask(org, token))
-        recording = self.record(org, token)
-        with OrgDouble(jwks={}, issuer="", recording=recording) as replay:
-            assert codes(ask(replay, token)) == found
-        assert has_errors(ask(org, token)) == (fault != "none")
-
-    def test_an_answer_that_is_no_json_is_only_measured(self, org: OrgDouble) -> None:
-        org.always = (200, b"<html>secret</html>")
-        document = json.dumps(self.record(org, identity_token()))
-        assert "<19 bytes, not JSON>" in document
-        assert "html" not in document

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from xml.etree import ElementTree as ET
 
 import joserfc.jwt
 import jwt as pyjwt
@@ -424,66 +423,6 @@ class TestOthersVerifyWithTheKeySet:
     def test_pyjwt(self, document: str, token: str) -> None:
         key = pyjwt.PyJWKSet.from_json(document)["key-1"]
         assert pyjwt.decode(token, key, algorithms=["RS256"]) == CLAIMS
-
-
-class TestMetadata:
-    NAMESPACE = "{http://soap.sforce.com/2006/04/metadata}"
-
-    def fields(self, text: str) -> dict[str, str]:
-        return {each.tag.removeprefix(self.NAMESPACE): "".join(each.itertext()).strip() for each in ET.fromstring(text)}
-
-    def test_keys_and_keyset_stand_in_their_folders(self) -> None:
-        files = onboarding.salesforce_metadata([JWK, {**JWK, "kid": "key 2 <&>"}], issuer='Acme <&> "Sons" Ltd')
-        first, second, keyset, package = files
-        assert re.fullmatch(r"PublicKeyCertificate/FinMessengerKey_\w+\.PublicKeyCertificate", first)
-        assert keyset == "PublicKeyCertificateSet/FinMessengerKeyset.PublicKeyCertificateSet"
-        fields = self.fields(files[first])
-        assert fields["isActive"] == "true"
-        assert json.loads(fields["jsonWebKey"]) == JWK
-        assert fields["masterLabel"] == Path(first).stem
-        fields = self.fields(files[keyset])
-        assert (fields["jwtIssuer"], fields["type"]) == ('Acme <&> "Sons" Ltd', "JWKS")
-        assert Path(first).stem in files[keyset]
-        assert Path(second).stem in files[keyset]
-        assert Path(second).stem in files[package]
-        assert "<version>62.0</version>" in files[package]
-        assert all(text.startswith('<?xml version="1.0" encoding="UTF-8"?>') for text in files.values())
-
-    def test_a_keyset_may_have_an_endpoint_instead(self) -> None:
-        files = onboarding.salesforce_metadata([], issuer="acme", endpoint="https://acme.example/jwks.json")
-        keyset, package = files
-        fields = self.fields(files[keyset])
-        assert (fields["type"], fields["jwksEndPoint"]) == ("JWKS_URL", "https://acme.example/jwks.json")
-        assert "<name>PublicKeyCertificate</name>" not in files[package]
-
-    @pytest.mark.parametrize(
-        ("keys", "options", "message"),
-        [
-            ([JWK], {"issuer": " "}, "issuer is blank"),
-            ([JWK], {"issuer": "https://acme.example "}, "issuer has whitespace"),
-            ([JWK], {"issuer": "Fin.ai"}, "issuer is fin.ai"),
-            ([], {"issuer": "acme"}, "either jwks or endpoint"),
-            ([JWK], {"issuer": "acme", "endpoint": "https://acme.example"}, "either jwks or endpoint"),
-            ([], {"issuer": "acme", "endpoint": "http://acme.example"}, "https://"),
-            ([{**JWK, "x5c": []}], {"issuer": "acme"}, "has no x5c"),
-        ],
-    )
-    def test_what_would_not_work_is_refused(
-        self, keys: list[dict[str, Any]], options: dict[str, Any], message: str
-    ) -> None:
-        with pytest.raises(ConfigurationError, match=message):
-            onboarding.salesforce_metadata(keys, **options)
-
-    def test_a_file_that_cannot_be_written_is_named(self, tmp_path: Path) -> None:
-        (tmp_path / "keyset").mkdir()
-        with pytest.raises(ConfigurationError, match=r"keyset cannot be written"):
-            onboarding.write_metadata(tmp_path, {"keyset": ""})
-
-    def test_a_package_that_is_there_is_left_alone(self, tmp_path: Path) -> None:
-        onboarding.write_metadata(tmp_path, {"package.xml": "first"})
-        with pytest.raises(ConfigurationError, match=r"already contains a package"):
-            onboarding.write_metadata(tmp_path, {"package.xml": "second"})
-        assert (tmp_path / "package.xml").read_text() == "first"
 
 
 def test_a_password_that_cannot_be_read_is_said(tmp_path: Path) -> None:

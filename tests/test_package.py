@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ast
 import pickle
+import re
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import is_dataclass
+from graphlib import TopologicalSorter
 from importlib.metadata import metadata, requires
 from importlib.resources import files
 from pathlib import Path
@@ -14,7 +17,8 @@ from pathlib import Path
 import pytest
 
 import fin_messenger_auth
-from fin_messenger_auth import FinMessengerAuthError, InvalidClaimError, errors
+from fin_messenger_auth import errors
+from fin_messenger_auth.errors import FinMessengerAuthError, InvalidClaimError
 
 SOURCE = Path(str(files(fin_messenger_auth)))
 
@@ -39,8 +43,18 @@ def test_importing_loads_nothing_heavy() -> None:
 
     assert "fin_messenger_auth._builder" in loaded
     heavy = {
-        *("argparse", "asyncio", "difflib", "hashlib", "http", "joserfc", "logging"),
-        *("pytest", "socket", "ssl", "urllib"),
+        *(
+            "argparse",
+            "asyncio",
+            "http",
+            "importlib.metadata",
+            "joserfc",
+            "pytest",
+            "socket",
+            "ssl",
+            "tomllib",
+            "urllib.request",
+        ),
     }
     assert heavy.isdisjoint(loaded)
 
@@ -72,6 +86,8 @@ FLOORS = [
         "_processes",
         "_deadline",
         "_jws",
+        "_verification",
+        "_uploaded",
         "_users",
         "_tokens",
         "_settings",
@@ -86,19 +102,20 @@ def floor_of(path: Path) -> str:
     return path.relative_to(SOURCE).parts[0].removesuffix(".py")
 
 
-def imports_of(path: Path) -> set[str]:
-    """The files and folders of the library that a file imports from, wherever in it the import stands."""
+def imports_of(path: Path) -> set[Path]:
+    """The files of the library that a file imports from, wherever in it the import stands."""
     package = ["fin_messenger_auth", *path.relative_to(SOURCE).parent.parts]
-    imported = set()
+    imported: set[Path] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if not isinstance(node, ast.ImportFrom):
             continue
         start = package[: len(package) - node.level + 1] if node.level else []
-        module = [*start, *(node.module or "").split(".")] if node.module else start
-        if module == ["fin_messenger_auth"]:
-            imported |= {each.name for each in node.names}
-        elif module[0] == "fin_messenger_auth":
-            imported.add(module[1])
+        module = [*start, *(node.module.split(".") if node.module else [])]
+        if module[0] == "fin_messenger_auth":
+            for name in node.names:
+                places = (SOURCE.joinpath(*module[1:], name.name), SOURCE.joinpath(*module[1:]))
+                found = [file for each in places for file in (each.with_suffix(".py"), each / "__init__.py")]
+                imported.add(next(file for file in found if file.is_file()))
     return imported
 
 
@@ -106,7 +123,26 @@ def imports_of(path: Path) -> set[str]:
 def test_every_import_points_down(path: Path) -> None:
     floor = floor_of(path)
 
-    assert imports_of(path) - {floor} <= set(FLOORS[: FLOORS.index(floor)])
+    assert {floor_of(each) for each in imports_of(path)} - {floor} <= set(FLOORS[: FLOORS.index(floor)])
+
+
+def test_no_imports_go_round_in_a_circle() -> None:
+    TopologicalSorter({path: imports_of(path) for path in ROOMS}).prepare()  # or it raises CycleError
+
+
+def test_no_module_has_the_name_of_another() -> None:
+    names = Counter(path.stem.strip("_") for path in ROOMS if path.name != "__init__.py")
+
+    assert [name for name, number in names.items() if number > 1] == []
+
+
+def test_no_file_holds_the_marks_of_a_merge_conflict() -> None:
+    marks = ["-e", "^<<<<<<< ", "-e", "^>>>>>>> ", "-e", "^=======$"]
+    found = subprocess.run(
+        ["git", "grep", "-lI", *marks], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+    )
+
+    assert (found.returncode, found.stdout) == (1, ""), found.stderr
 
 
 PUBLIC_VALUES = [name for name in fin_messenger_auth.__all__ if is_dataclass(getattr(fin_messenger_auth, name))]
@@ -115,3 +151,11 @@ PUBLIC_VALUES = [name for name in fin_messenger_auth.__all__ if is_dataclass(get
 @pytest.mark.parametrize("name", PUBLIC_VALUES)
 def test_public_values_take_no_further_attributes(name: str) -> None:
     assert "__slots__" in vars(getattr(fin_messenger_auth, name))
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_a_module_says_in_a_sentence_what_it_does(path: Path) -> None:
+    first_line = path.read_text("utf-8").partition("\n")[0].removesuffix('"""')
+
+    assert re.match(r'"""[A-Z][a-z]+s [^.]', first_line), "It begins with a verb: Reads, Makes, Checks."
+    assert first_line.endswith(".")

@@ -16,8 +16,9 @@ from django.template import Context, Engine
 from django.utils.functional import SimpleLazyObject
 from jinja2 import Environment
 
-from fin_messenger_auth import ConfigurationError, InvalidClaimError, TokenPairBuilder, render_snippet
+from fin_messenger_auth import TokenPairBuilder, render_snippet
 from fin_messenger_auth._settings import PublicSettings, Region
+from fin_messenger_auth.errors import ConfigurationError, InvalidClaimError
 from fin_messenger_auth.page import (
     cookie_names,
     npm_settings,
@@ -189,7 +190,8 @@ def test_the_tokens_are_in_the_markup_and_not_in_its_repr(messenger_builder: Tok
     settings = messenger_builder.build_settings(42)
     snippet = render_snippet(settings)
     assert settings["intercom_user_jwt"] in snippet
-    assert repr(snippet) == f"<Snippet of {len(snippet)} characters>"
+    assert repr(snippet).startswith(f"<Snippet of {len(snippet)} characters, ")
+    assert repr(snippet) != repr(type(snippet)(snippet.replace("boot", "toob")))
 
 
 def test_nothing_breaks_out_of_the_sign_out() -> None:

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from fin_messenger_auth import ConfigurationError, KeyUnavailableError, RSASigner, StringKeySource, TokenPairBuilder
+from fin_messenger_auth import RSASigner, StringKeySource, TokenPairBuilder
 from fin_messenger_auth._environment import SIGNERS, read_environment
 from fin_messenger_auth.cli import main
 from fin_messenger_auth.diagnosis import Level, check_environment, run_checks
+from fin_messenger_auth.errors import ConfigurationError, KeyUnavailableError
 from fin_messenger_auth.sandbox import sandbox_from_env
 from fin_messenger_auth.testing import throwaway_environ, throwaway_rsa_key, throwaway_secret, verify
 from fin_messenger_auth.testing._throwaway import THROWAWAY_AUDIENCE, THROWAWAY_ISSUER, pem_of
@@ -37,25 +38,26 @@ def rsa_signer(kid: str | None = "throwaway", alg: Any = "RS256") -> RSASigner:
 
 
 # The factories that the metadata below names.
-def good(_environ: Mapping[str, str], _prefix: str, kid: str) -> RSASigner:
+def good(_environ: Mapping[str, str], _prefix: str, *, kid: str, **_: object) -> RSASigner:
     return rsa_signer(kid)
 
 
-def other_kid(_environ: Mapping[str, str], _prefix: str, _kid: str) -> RSASigner:
+def other_kid(_environ: Mapping[str, str], _prefix: str, **_: object) -> RSASigner:
     return rsa_signer("another")
 
 
-def no_signer(_environ: Mapping[str, str], _prefix: str, _kid: str) -> object:
+def no_signer(_environ: Mapping[str, str], _prefix: str, **_: object) -> object:
     return object()
 
 
-def failing(_environ: Mapping[str, str], _prefix: str, _kid: str) -> RSASigner:
+def failing(_environ: Mapping[str, str], _prefix: str, **_: object) -> RSASigner:
     raise OSError("could not use the credential hunter2")
 
 
-def of_three_parameters(environ: Mapping[str, str], prefix: str, kid: str) -> RSASigner:
+def of_all_arguments(environ: Mapping[str, str], prefix: str, *, kid: str, alg: str, public_key: object) -> RSASigner:
     assert environ[f"{prefix}INTERCOM_APP_ID"]
-    return rsa_signer(kid)
+    assert public_key is None
+    return rsa_signer(kid, alg)
 
 
 class Hidden:
@@ -72,11 +74,11 @@ class Down(Hidden):
         raise TimeoutError
 
 
-def hidden(_environ: Mapping[str, str], _prefix: str, _kid: str) -> Hidden:
+def hidden(_environ: Mapping[str, str], _prefix: str, **_: object) -> Hidden:
     return Hidden()
 
 
-def down(_environ: Mapping[str, str], _prefix: str, _kid: str) -> Hidden:
+def down(_environ: Mapping[str, str], _prefix: str, **_: object) -> Hidden:
     return Down()
 
 
@@ -86,7 +88,7 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     example = tomllib.loads((EXAMPLE / "pyproject.toml").read_text("utf-8"))["project"]["entry-points"][SIGNERS]
     module = sys.modules[__name__]
     monkeypatch.setitem(sys.modules, "factories_of_the_test", module)
-    names = ("good", "other_kid", "no_signer", "failing", "of_three_parameters", "hidden", "down")
+    names = ("good", "other_kid", "no_signer", "failing", "of_all_arguments", "hidden", "down")
     install(tmp_path / "site", "signers-of-the-test", {name: f"factories_of_the_test:{name}" for name in names})
     install(tmp_path / "site", "one", {"twice": "factories_of_the_test:good", "lost": "factories_of_the_test:gone"})
     install(tmp_path / "site", "two", {"twice": "factories_of_the_test:failing"})
@@ -108,8 +110,8 @@ def test_a_package_gives_its_signer_a_name() -> None:
         assert sandbox_from_env(environ).keys[0].kid == "throwaway"
 
 
-def test_the_factory_gets_environment_prefix_and_kid() -> None:
-    environ = {f"MY_{name}": value for name, value in THERE.items()} | {"MY_SALESFORCE_SIGNER": "of_three_parameters"}
+def test_the_factory_gets_environment_prefix_kid_and_algorithm() -> None:
+    environ = {f"MY_{name}": value for name, value in THERE.items()} | {"MY_SALESFORCE_SIGNER": "of_all_arguments"}
 
     verify(TokenPairBuilder.from_env(environ, prefix="MY_").build_settings("42"))
 
@@ -141,7 +143,7 @@ MISTAKES: dict[str, tuple[dict[str, str], str, str]] = {
     "AWS, nothing set": (
         {"SALESFORCE_SIGNER": "aws-kms"},
         "variable-missing",
-        "^SALESFORCE_SIGNER: SALESFORCE_AWS_KMS_KEY_ID must be set",
+        "^SALESFORCE_AWS_KMS_KEY_ID must be set",
     ),
     "PKCS#11, nothing set": (
         {"SALESFORCE_SIGNER": "pkcs11", "SALESFORCE_PKCS11_KEY": "k"},
@@ -200,13 +202,13 @@ def test_a_signer_in_code_needs_no_key_in_the_environment(kid: str) -> None:
 @pytest.mark.parametrize(
     ("changed", "signer", "message"),
     [
-        ({"SALESFORCE_KEY_ID": "other"}, rsa_signer(), "the kid of the signer is not the one in SALESFORCE_KEY_ID"),
+        ({"SALESFORCE_KEY_ID": "other"}, rsa_signer(), "The kid of the signer is not the one in SALESFORCE_KEY_ID"),
         ({"SALESFORCE_ISSUER": ""}, rsa_signer(), "^SALESFORCE_ISSUER must be set too, as they go with salesforce_sig"),
         ({"SALESFORCE_PRIVATE_KEY": "x"}, rsa_signer(), "^salesforce_signer and SALESFORCE_PRIVATE_KEY each say what"),
         ({"SALESFORCE_SIGNER": "good"}, rsa_signer(), "^salesforce_signer and SALESFORCE_SIGNER each say what signs"),
         ({"SALESFORCE_IDENTITY": "fin-managed"}, rsa_signer(), "and salesforce_signer, .* that you do"),
-        ({"SALESFORCE_KEY_ID": ""}, rsa_signer(None), "^salesforce_signer: .* has no kid"),
-        ({}, object(), "^salesforce_signer: The signer of salesforce_identity_token: expected alg, kid"),
+        ({"SALESFORCE_KEY_ID": ""}, rsa_signer(None), "^The signer of salesforce_identity_token has no kid"),
+        ({}, object(), "^The signer of salesforce_identity_token: expected alg, kid"),
     ],
     ids=["kid", "issuer", "key", "name", "Fin", "no kid", "no signer"],
 )

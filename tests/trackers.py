@@ -40,7 +40,9 @@ def seen_by_structlog(error: BaseException) -> str:
     return json.dumps(stacks, default=repr)
 
 
-class _Kept(Transport):
+class KeptEvents(Transport):
+    """Keeps the events that would be sent."""
+
     def __init__(self) -> None:
         super().__init__()
         self.events: list[Any] = []
@@ -50,8 +52,8 @@ class _Kept(Transport):
 
 
 @cache
-def _sentry() -> tuple[sentry_sdk.Client, _Kept]:
-    kept = _Kept()
+def _sentry() -> tuple[sentry_sdk.Client, KeptEvents]:
+    kept = KeptEvents()
     client = sentry_sdk.Client(
         dsn="https://key@sentry.example/1",
         transport=kept,

@@ -1,4 +1,4 @@
-"""``python -m fin_messenger_auth``."""
+"""Runs the command line as ``python -m fin_messenger_auth``."""
 
 import sys
 

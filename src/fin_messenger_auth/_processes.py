@@ -1,4 +1,4 @@
-"""What every process makes for itself: threads, locks and connections do not survive a fork."""
+"""Makes for every process what does not survive a fork: threads, locks and connections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``Reloading``: the builder of this moment, replaced as a whole when its keys change."""
+"""Replaces the builder as a whole when its keys change (``Reloading``)."""
 
 from __future__ import annotations
 

@@ -9,11 +9,11 @@ from dataclasses import KW_ONLY, dataclass, field
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from ._json_values import configured_string, fill, thawed
+from ._json_values import configured_string, fill
 from ._jws import aencode, encode
 from ._signers import RSA_HASHES, AsyncSigner, Signer, check_signer_for
 from ._users import MessengerUser
-from .errors import ConfigurationError, masked_class, warn
+from .errors import ConfigurationError, warn
 
 DEFAULT_LIFETIME = timedelta(hours=1)  # how long a token is valid, as in Intercom's article
 RECOMMENDED_LIFETIME = timedelta(minutes=5)
@@ -93,7 +93,6 @@ _ALWAYS = ("user_id", "exp")
 _OPTIONAL = ("email", "name", "phone", "created_at", "company")
 
 
-@masked_class
 @dataclass(frozen=True, slots=True, eq=False)
 class IntercomMinter(Minter):
     """Makes ``intercom_user_jwt``.
@@ -130,7 +129,7 @@ class IntercomMinter(Minter):
         Returns:
             A fresh dict of ``user_id`` and ``exp`` (Unix seconds), and what else the user was given.
         """
-        claims: dict[str, Any] = thawed(user.attributes)
+        claims: dict[str, Any] = dict(user.attributes)
         claims["user_id"] = user.user_id
         claims["exp"] = now + self.seconds
         for name in _OPTIONAL:
@@ -197,7 +196,6 @@ def is_scrt_origin(audience: str) -> bool:
     return _AUDIENCE.fullmatch(audience) is not None
 
 
-@masked_class
 @dataclass(frozen=True, slots=True, eq=False)
 class SalesforceMinter(Minter):
     """Makes ``salesforce_identity_token``.

@@ -1,4 +1,4 @@
-"""The command line: one parser; the commands are in ``commands``."""
+"""Parses the command line and runs a command of ``commands``."""
 
 from __future__ import annotations
 

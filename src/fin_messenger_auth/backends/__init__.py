@@ -1,1 +1,1 @@
-"""Signers whose key lives elsewhere, one file each, each behind an extra of the same name."""
+"""Signs with keys that live elsewhere: one file for each service, each behind an extra of the same name."""

@@ -1,6 +1,6 @@
-"""The signers of this folder by their names in ``SALESFORCE_SIGNER``, made from environment variables.
+"""Makes the signers of this folder from environment variables, by their names in ``SALESFORCE_SIGNER``.
 
-A factory is given the variables, the prefix of their names and the key ID for the header. Both wrap their signer in
+A factory is given the variables, the prefix of their names, and what the uploaded JWK says. Both wrap their signer in
 ``with_deadline``, so that it serves synchronous and async pages alike, and raise what the signer raises, or
 ``ConfigurationError`` for a variable that is missing.
 """
@@ -8,27 +8,31 @@ A factory is given the variables, the prefix of their names and the key ID for t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
-from fin_messenger_auth._deadline import ThreadedSigner, with_deadline
+from fin_messenger_auth._deadline import with_deadline
 from fin_messenger_auth._environment import PIN, Variables
 from fin_messenger_auth._keys import StringKeySource
+from fin_messenger_auth._signers import DualSigner
 from fin_messenger_auth.errors import raise_first
 
 from .aws_kms import AWSKMSSigner
 from .pkcs11 import PKCS11Signer
 
+Alg = Literal["RS256", "RS512"]
 
-def aws_kms(environ: Mapping[str, str], prefix: str, kid: str) -> ThreadedSigner:
+
+def aws_kms(environ: Mapping[str, str], prefix: str, *, kid: str, alg: Alg, public_key: object) -> DualSigner:  # noqa: ARG001
     """Make the signer of ``SALESFORCE_SIGNER=aws-kms``: the key is ``SALESFORCE_AWS_KMS_KEY_ID``.
 
     Region and credentials are boto3's own, from variables without the prefix.
     """
     variables = Variables(environ, prefix)
     [key_id] = _required(variables, "SALESFORCE_AWS_KMS_KEY_ID")
-    return with_deadline(AWSKMSSigner(key_id, kid=kid))
+    return with_deadline(AWSKMSSigner(key_id, kid=kid, alg=alg))
 
 
-def pkcs11(environ: Mapping[str, str], prefix: str, kid: str) -> ThreadedSigner:
+def pkcs11(environ: Mapping[str, str], prefix: str, *, kid: str, alg: Alg, public_key: object) -> DualSigner:  # noqa: ARG001
     """Make the signer of ``SALESFORCE_SIGNER=pkcs11``.
 
     ``SALESFORCE_PKCS11_MODULE`` is the path of the HSM's module, ``_TOKEN`` the label of the token, ``_KEY`` that of
@@ -38,7 +42,7 @@ def pkcs11(environ: Mapping[str, str], prefix: str, kid: str) -> ThreadedSigner:
     _, pin = variables.key(PIN)
     names = (f"SALESFORCE_PKCS11_{part}" for part in ("MODULE", "TOKEN", "KEY"))
     module, token, key, _ = _required(variables, *names, PIN)
-    return with_deadline(PKCS11Signer(module, token=token, key=key, pin=StringKeySource(pin or b""), kid=kid))
+    return with_deadline(PKCS11Signer(module, token=token, key=key, pin=StringKeySource(pin or b""), kid=kid, alg=alg))
 
 
 def _required(variables: Variables, *names: str) -> list[str]:

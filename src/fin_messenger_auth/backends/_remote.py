@@ -1,4 +1,4 @@
-"""What every signer for an RSA key held by another service does here: hash, and verify the answer.
+"""Does what every signer for an RSA key in another service must do: hashes, and verifies the answer.
 
 Only the digest is sent: it is short, whatever the token contains, and no service sees a claim. Each signature is
 verified with the public key before it is used. That takes under 0.1 ms, and finds an answer that was truncated, mixed

@@ -1,4 +1,4 @@
-"""RS256 or RS512 with a key in AWS KMS, which nobody can export. Needs the extra ``aws-kms``."""
+"""Signs RS256 or RS512 with a key in AWS KMS, which nobody can export. Needs the extra ``aws-kms``."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DEFAULT_TIMEOUT = 1.5
 """Seconds to connect, and as many to answer, with the client that is made if none is passed. It tries twice."""
 
 CONNECTIONS = 32 + PROBES
-"""Connections that this client keeps: as many as ``with_deadline`` has calls at the same time, those that hang included."""
+"""Connections that this client keeps: the most calls that ``with_deadline`` has at once, those that hang included."""
 
 _ALIAS = re.compile(r"(^|:)alias/")
 

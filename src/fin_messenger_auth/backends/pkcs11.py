@@ -1,4 +1,4 @@
-"""RS256 or RS512 with a key in an HSM, through PKCS#11. Needs the extra ``pkcs11`` and the HSM's own module."""
+"""Signs RS256 or RS512 in an HSM, through PKCS#11. Needs the extra ``pkcs11`` and the HSM's own module."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The commands: in each file, ``register`` says what its commands are called and take, and what runs them."""
+"""Holds the commands: in each file, ``register`` adds names and options, and says what runs."""

@@ -1,4 +1,4 @@
-"""``inspect``: what the platforms would say of a token, of settings or of a page, and why."""
+"""Says what the platforms would say of a token, of settings or of a page, and why (``inspect``)."""
 
 from __future__ import annotations
 

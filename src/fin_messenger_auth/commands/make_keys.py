@@ -1,19 +1,19 @@
-"""``keygen``, ``jwk``, ``jwks``, ``certificate``, ``metadata``: a key for Salesforce, and what is made of it."""
+"""Makes a key for Salesforce and its public files: ``keygen``, ``jwk``, ``jwks``, ``certificate``."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fin_messenger_auth import onboarding
 from fin_messenger_auth._environment import read_salesforce_signer
 from fin_messenger_auth._keys import FileKeySource, MaskedBytes
 from fin_messenger_auth._signers import AsyncSigner, RSASigner, Signer, public_key_of, signs_at_once, unwrapped
+from fin_messenger_auth._uploaded import rsa_key_of
 from fin_messenger_auth.errors import ConfigurationError
-from fin_messenger_auth.onboarding._certificate import DEFAULT_DAYS, rsa_key_of
+from fin_messenger_auth.onboarding._certificate import DEFAULT_DAYS
 from fin_messenger_auth.onboarding._jwk import parse_jwk
 from fin_messenger_auth.onboarding._key_directory import DEFAULT_ISSUER, KEY_SIZES, checked_issuer
 
@@ -71,18 +71,6 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     _add_days(parser)
     parser.set_defaults(run=certificate)
 
-    parser = commands.add_parser(
-        "metadata",
-        help="write the keyset and its keys as Salesforce metadata",
-        description="Write the keyset and its keys as a package for Salesforce's Metadata API.",
-    )
-    parser.add_argument("directory", metavar="DIRECTORY", help="where to write; made if it does not exist")
-    parser.add_argument(
-        "--jwk", metavar="FILE", action="append", required=True, help="a JWK; may be repeated, for a rotation"
-    )
-    parser.add_argument("--issuer", required=True, help="the keyset's issuer, byte for byte the iss of the tokens")
-    parser.set_defaults(run=metadata)
-
 
 def keygen(arguments: argparse.Namespace) -> int:
     """Make the key, and print what is left to do."""
@@ -131,16 +119,6 @@ def certificate(arguments: argparse.Namespace) -> int:
     public_key = _given_public_key(arguments, signer)
     made = onboarding.self_signed_certificate(signer, public_key, days=arguments.days)
     print(onboarding.certificate_pem(made).decode(), end="")
-    return 0
-
-
-def metadata(arguments: argparse.Namespace) -> int:
-    """Write the package, and print its files."""
-    directory = Path(arguments.directory)
-    files = onboarding.salesforce_metadata([parse_jwk(_read(path)) for path in arguments.jwk], issuer=arguments.issuer)
-    onboarding.write_metadata(directory, files)
-    for name in files:
-        print(directory / name)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Options of the commands that verify tokens: the secret, and what is configured in Salesforce; and files."""
+"""Defines the options that commands share: the secret, what is configured in Salesforce, and files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``settings``: the real job, from the environment, as JSON."""
+"""Prints the settings of one user from the environment, as JSON (``settings``)."""
 
 from __future__ import annotations
 

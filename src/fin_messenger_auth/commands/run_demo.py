@@ -1,4 +1,4 @@
-"""``demo``: both tokens signed with throwaway keys, and verified, to read in a terminal."""
+"""Signs both tokens with throwaway keys, verifies them, and prints them for a person (``demo``)."""
 
 from __future__ import annotations
 

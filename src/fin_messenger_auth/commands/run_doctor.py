@@ -1,16 +1,14 @@
-"""``doctor``: all checks of the configuration, the keys, the upload and a page; with ``--online`` the org's answer."""
+"""Checks configuration, keys, upload and page, and asks the org with ``--online`` (``doctor``)."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
-from pathlib import Path
 
 from fin_messenger_auth import diagnosis
 from fin_messenger_auth._environment import FIN_MANAGED, Variables
-from fin_messenger_auth.diagnosis._http import NoAnswerError, fetch_page
+from fin_messenger_auth.diagnosis._http import NoAnswerError, send
 from fin_messenger_auth.diagnosis._page_reader import decoded
 from fin_messenger_auth.diagnosis._report import as_json, report, summary
 from fin_messenger_auth.errors import ConfigurationError
@@ -56,14 +54,12 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     online.add_argument("--org-id", metavar="ID", help="the ID of the org, 00D…")
     online.add_argument("--deployment", metavar="NAME", help="the API name of the Custom Client deployment")
     online.add_argument("--jwks-url", metavar="URL", help="the Endpoint URL of the keyset")
-    online.add_argument("--record", metavar="FILE", help="write the requests and answers to a file, redacted")
     parser.set_defaults(run=run, usage=parser.error)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the findings; the exit status is that of the command's help."""
     _check_usage(arguments)
-    client = diagnosis.Client()
     findings = diagnosis.run_checks(
         prefix=arguments.prefix,
         key_directory=arguments.key_directory,
@@ -71,19 +67,12 @@ def run(arguments: argparse.Namespace) -> int:
         attributes=arguments.attribute,
         org=diagnosis.Org(arguments.online, arguments.org_id, arguments.deployment) if arguments.online else None,
         jwks_url=arguments.jwks_url,
-        client=client,
         uploaded=None if arguments.uploaded is None else read_file(arguments.uploaded),
         page=None if arguments.page is None else _page(arguments),
         user_id=arguments.user,
         audience=arguments.audience,
         secret=expected_from(arguments).secret,
     )
-    if arguments.record:
-        try:
-            transcript = json.dumps({"version": 1, "exchanges": client.exchanges}, indent=2)
-            Path(arguments.record).write_text(transcript + "\n", encoding="utf-8")
-        except OSError as error:
-            raise ConfigurationError(f"{arguments.record} cannot be written: {error.strerror}.") from error
     looked_at, missing = _looked_at(arguments)
     if arguments.json:
         print(as_json(findings, looked_at=looked_at, not_looked_at=missing))
@@ -104,7 +93,6 @@ def _check_usage(arguments: argparse.Namespace) -> None:
     page = arguments.page or ""
     for given, needed, wrong in (
         (arguments.online, arguments.org_id and arguments.deployment, "--online needs --org-id and --deployment"),
-        (arguments.record, arguments.online or arguments.jwks_url, "--record needs --online or --jwks-url"),
         (arguments.cookie or arguments.header, "://" in page, "--cookie and --header need --page URL"),
         (arguments.cookie, "=" in (arguments.cookie or ""), "--cookie: expected NAME=VALUE"),
         (arguments.header, all(map(_HEADER.fullmatch, arguments.header)), "--header: expected NAME:VALUE"),
@@ -140,7 +128,7 @@ def _page(arguments: argparse.Namespace) -> diagnosis.Document:
     cookie = [f"Cookie:{arguments.cookie}"] if arguments.cookie else []
     headers = [each.partition(":") for each in (*arguments.header, *cookie)]
     try:
-        answer = fetch_page(arguments.page, {name.strip(): value.strip() for name, _, value in headers})
+        answer = send(arguments.page, {name.strip(): value.strip() for name, _, value in headers})
     except NoAnswerError as error:
         raise ConfigurationError(f"The page cannot be fetched: {error}.") from error
     text = decoded(answer.body, answer.headers.get("content-type", ""))

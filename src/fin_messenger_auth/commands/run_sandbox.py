@@ -1,4 +1,4 @@
-"""``sandbox``: a local stand-in for both platforms."""
+"""Runs a local stand-in for both platforms (``sandbox``)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``assets``: the JavaScript module, for an application that serves its own static files."""
+"""Writes the JavaScript module for an application that serves its own static files (``assets``)."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Integrations with web frameworks, each on its own: importing one imports its framework, and nothing imports them."""
+"""Integrates with web frameworks: each module imports its own framework, and nothing imports them."""

@@ -1,4 +1,4 @@
-"""Runs the checks: of the environment, the key directory, an upload, a page and an org, in the order of their causes."""
+"""Runs the checks of environment, key directory, upload, page and org, in the order of their causes."""
 
 from __future__ import annotations
 
@@ -14,22 +14,19 @@ from fin_messenger_auth._builder import TokenPair, TokenPairBuilder, check_time
 from fin_messenger_auth._environment import Reading, read_environment
 from fin_messenger_auth._signers import signs_at_once
 from fin_messenger_auth._tokens import INTERCOM_TOKEN, SALESFORCE_TOKEN
+from fin_messenger_auth._verification import VerifyingKey
 from fin_messenger_auth.errors import KeyUnavailableError, SigningError, masked, problems_of
 from fin_messenger_auth.onboarding._key_directory import CERTIFICATE, JWK
 
 from ._expected import Expected
 from ._findings import Finding, finding, finding_of
-from ._http import Client
-from ._key_checks import mode_for_others
-from ._key_directory_checks import check_key_directory, check_upload, compare_upload, keys_in_directory
+from ._key_checks import check_key_directory, check_upload, compare_upload, keys_in, keys_in_directory, mode_for_others
 from ._online import Org, check_org, check_published_jwks
 from ._page_checks import Document, check_page
 from ._root_causes import fold
 from ._token_checks import compare_issuers, kids_of, quoted
-from ._verifying_keys import VerifyingKey, keys_in
 
 
-@masked
 def check_environment(environ: Mapping[str, str] | None = None, *, prefix: str = "") -> list[Finding]:
     """Check the environment variables that ``TokenPairBuilder.from_env`` reads.
 
@@ -69,7 +66,6 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
     attributes: Collection[str] = (),
     org: Org | None = None,
     jwks_url: str | None = None,
-    client: Client | None = None,
     uploaded: bytes | None = None,
     page: Document | None = None,
     user_id: str | None = None,
@@ -87,7 +83,6 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
         attributes: The names of the attributes that the application signs, to be named in the result.
         org: The deployment to send a token to.
         jwks_url: The *Endpoint URL* of the keyset.
-        client: What sends the requests; keep it to read its transcript.
         uploaded: The JWK or JWKS that was uploaded to Salesforce: what tokens are verified with there.
         page: A page of the site, or the answer of its endpoint.
         user_id: The user that the page must be for; ``""`` for an anonymous visitor.
@@ -103,9 +98,9 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
     pair, findings = _make_pair(reading, moment)
     if org is not None:
         token = None if pair is None else pair.salesforce_identity_token
-        findings += check_org(org, token, client=client, now=now)
+        findings += check_org(org, token, now=now)
     if jwks_url is not None:
-        findings += check_published_jwks(jwks_url, kid=reading.kid, client=client, now=now)
+        findings += check_published_jwks(jwks_url, kid=reading.kid, now=now)
     if not (reading.is_empty and (uploaded or key_directory)):
         findings += check_reading(reading)
     configured = reading.value("SALESFORCE_ISSUER")
@@ -130,7 +125,6 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
     return fold(findings, reading, expected.keys)
 
 
-@masked
 def manual_checks(*, fin_managed: bool = False, attributes: Collection[str] = ()) -> list[Finding]:
     """List what only the platforms can tell, and where to look.
 

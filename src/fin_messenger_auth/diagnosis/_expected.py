@@ -1,4 +1,4 @@
-"""What tokens are verified with and a page is compared with, as far as it is known."""
+"""Holds what tokens are verified with and a page is compared with, as far as it is known."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from fin_messenger_auth._environment import Reading
 from fin_messenger_auth._json_values import fill
 from fin_messenger_auth._keys import MaskedBytes
 from fin_messenger_auth._tokens import INTERCOM_TOKEN, SALESFORCE_TOKEN
+from fin_messenger_auth._verification import VerifyingKey
 from fin_messenger_auth.errors import masked_class
 
 from ._findings import Finding
+from ._key_checks import configured_keys
 from ._token_checks import check_intercom_token, check_pair, check_salesforce_token
-from ._verifying_keys import VerifyingKey, configured_keys
 
 
-@masked_class
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """What tokens are verified with.

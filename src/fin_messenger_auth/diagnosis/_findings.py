@@ -1,4 +1,4 @@
-"""What a check finds: a stable code, what is wrong, the fix, and the evidence for it.
+"""Makes findings: a stable code, what is wrong, the fix, and the evidence for it.
 
 The texts are data, in the TOML files of ``catalogue/``; only this module reads them.
 """
@@ -12,7 +12,7 @@ from enum import StrEnum
 from importlib.resources import files
 from typing import Any
 
-from fin_messenger_auth.errors import FinMessengerAuthWarning, Problem, masked
+from fin_messenger_auth.errors import FinMessengerAuthWarning, Problem
 
 _PARTS = ("tokens", "keys", "page", "setup")
 
@@ -71,7 +71,6 @@ class Finding:
     url: str | None
 
 
-@masked
 def has_errors(findings: Iterable[Finding]) -> bool:
     """Tell whether one of ``findings`` is an error."""
     return any(each.level is Level.ERROR for each in findings)

@@ -1,23 +1,81 @@
-"""What is wrong with a secret, a key, a certificate, a JWK or a key set: the rules of the readers, as findings."""
+"""Checks a secret, a key, a certificate, a JWK, a key set, the directory that ``keygen`` wrote, and the upload."""
 
 from __future__ import annotations
 
+import json
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import combinations
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.x509 import Certificate
 
+from fin_messenger_auth._environment import Reading
 from fin_messenger_auth._json_values import parse_json
-from fin_messenger_auth._keys import MaskedBytes, read_private_key
-from fin_messenger_auth._signers import configured_secret
-from fin_messenger_auth.errors import InvalidKeyError, Problem, masked, problems_of
-from fin_messenger_auth.onboarding._certificate import certificate_problems, read_certificate
+from fin_messenger_auth._keys import (
+    FileKeySource,
+    MaskedBytes,
+    StringKeySource,
+    read_private_key,
+    read_public_key,
+    shown_path,
+)
+from fin_messenger_auth._signers import MIN_SECRET_BYTES, RSASigner, configured_secret, public_key_of
+from fin_messenger_auth._uploaded import certificate_in, read_certificate, rsa_key_of
+from fin_messenger_auth._verification import VerifyingKey, read_jwks
+from fin_messenger_auth.errors import FinMessengerAuthWarning, InvalidKeyError, Problem, attempt, masked, problems_of
+from fin_messenger_auth.onboarding._certificate import certificate_problems
 from fin_messenger_auth.onboarding._jwk import jwk_problems, jwks_problems, parse_jwk, parse_jwks
+from fin_messenger_auth.onboarding._key_directory import CERTIFICATE, JWK, JWKS, PRIVATE_KEY
 
-from ._findings import Finding, finding_of
+from ._findings import Finding, finding, finding_of
+from ._token_checks import quoted
+
+
+@masked
+def read_verifying_keys(document: bytes) -> list[VerifyingKey]:
+    """Read the keys that a token can be verified with, in any format.
+
+    Args:
+        document: A JWK or a JWKS; a certificate, a public key or an unencrypted private key (its public half is
+            used) in PEM; a certificate or public key in DER.
+
+    Raises:
+        InvalidKeyError: It is none of these, or a key is not RSA of at least 2048 bits.
+    """
+    if document.lstrip()[:1] in (b"{", b"["):
+        return read_jwks(document)
+    if b"PRIVATE KEY-----" in document:
+        return [VerifyingKey(read_private_key(document).public_key())]
+    if b"-----BEGIN CERTIFICATE-----" in document:
+        return [VerifyingKey(rsa_key_of(read_certificate(document)))]
+    try:
+        return [VerifyingKey(read_public_key(document))]
+    except InvalidKeyError:
+        if b"-----BEGIN " in document:
+            raise
+        return [VerifyingKey(rsa_key_of(read_certificate(document)))]
+
+
+def keys_in(document: bytes) -> list[VerifyingKey]:
+    """Return the keys in a file; none if it cannot be read, which the checks of the file report."""
+    try:
+        return read_verifying_keys(document)
+    except InvalidKeyError:
+        return []
+
+
+def configured_keys(reading: Reading) -> list[VerifyingKey]:
+    """Return the public half of the key that the environment signs with; none if Fin signs or it is not known."""
+    signer = reading.salesforce_signer
+    public_key = None if signer is None else public_key_of(signer)
+    if signer is None or public_key is None:
+        return []
+    return [VerifyingKey(public_key, kid=reading.kid, alg=signer.alg)]
 
 
 @masked
@@ -41,7 +99,6 @@ def check_private_key(pem: bytes, *, password: bytes | None = None) -> list[Find
     return _findings(lambda: problems_of(lambda: read_private_key(pem, password)))
 
 
-@masked
 def check_certificate(
     document: bytes, *, public_key: RSAPublicKey | None = None, now: float | None = None
 ) -> list[Finding]:
@@ -55,7 +112,6 @@ def check_certificate(
     return _findings(lambda: certificate_problems(read_certificate(document), public_key=public_key, now=_moment(now)))
 
 
-@masked
 def check_jwk(
     document: str | bytes, *, public_key: RSAPublicKey | None = None, now: float | None = None
 ) -> list[Finding]:
@@ -71,7 +127,6 @@ def check_jwk(
     return _findings(lambda: jwk_problems(parse_jwk(document), public_key=public_key, now=_moment(now)))
 
 
-@masked
 def check_jwks(
     document: str | bytes, *, public_key: RSAPublicKey | None = None, now: float | None = None
 ) -> list[Finding]:
@@ -87,7 +142,6 @@ def check_jwks(
     return _findings(lambda: jwks_problems(parse_jwks(document), public_key=public_key, now=_moment(now)))
 
 
-@masked
 def check_key_file(document: bytes, *, now: float | None = None) -> list[Finding]:
     """Return what is wrong with a JWK, a JWKS or a certificate; a key without a certificate has no findings.
 
@@ -121,3 +175,133 @@ def _findings(problems: Callable[[], Iterable[Problem]]) -> list[Finding]:
 
 def _moment(now: float | None) -> datetime | None:
     return None if now is None else datetime.fromtimestamp(now, UTC)
+
+
+@masked
+def check_key_directory(
+    path: str | os.PathLike[str], *, password: bytes | None = None, now: float | None = None
+) -> list[Finding]:
+    """Check the files of a key directory, each by itself and together.
+
+    Only ``jwk.json`` must exist: a directory may hold public files only, and not every setup needs a JWKS.
+
+    Args:
+        path: The directory.
+        password: The password of the private key, if it is encrypted.
+        now: The time, in Unix seconds; the machine's if left out.
+    """
+    directory = Path(path)
+    if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for a path that is too long
+        # A shorter name is no secret (MIN_SECRET_BYTES).
+        shown = str(directory) if len(str(directory)) < MIN_SECRET_BYTES else shown_path(str(directory))
+        fix = "Give the directory that `keygen` wrote, or make a key: fin-messenger-auth keygen DIRECTORY."
+        return [replace(finding("directory-incomplete", path=shown), fix=fix)]
+    findings, public_key = _check_private_key(directory / PRIVATE_KEY, password)
+    files = {name: _read(directory / name) for name in (CERTIFICATE, JWK, JWKS)}
+    certificate, jwk, jwks = files.values()
+    if jwk:
+        findings += _of_file(JWK, check_jwk(jwk, public_key=public_key, now=now))
+    else:
+        findings.append(finding("directory-incomplete", path=directory / JWK))
+    if certificate:
+        findings += _of_file(CERTIFICATE, check_certificate(certificate, public_key=public_key, now=now))
+    if jwks:
+        findings += _of_file(JWKS, check_jwks(jwks, now=now))
+    if jwk and jwks and any(key not in keys_in(jwks) for key in keys_in(jwk)):
+        findings.append(finding("directory-differs", first=JWK, second=JWKS, what="keys"))
+    held = [(name, each) for name, document in files.items() for each in _certificates(document)]
+    for (first, one), (second, other) in combinations(held, 2):
+        if first != second and one != other and rsa_key_of(one) == rsa_key_of(other):
+            what = "certificates for the same key (an unfinished renewal)"
+            return [*findings, finding("directory-differs", first=first, second=second, what=what)]
+    return findings
+
+
+@masked
+def check_upload(
+    document: bytes, *, key_directory: str | os.PathLike[str] | None = None, now: float | None = None
+) -> list[Finding]:
+    """Check the JWK, or the key set of the JWKs, that were uploaded to Salesforce.
+
+    Args:
+        document: The JWK; or several, as a JWKS.
+        key_directory: The directory that ``keygen`` wrote, to be searched for a newer certificate.
+        now: The time, in Unix seconds; the machine's if left out.
+    """
+    several, _ = attempt(parse_jwks, document)
+    documents = dict.fromkeys(map(json.dumps, several or [])) or [document]
+    findings = [each for jwk in documents for each in check_jwk(jwk, now=now)]
+    if several is not None:
+        message = "This is a key set (JWKS): it is for a keyset of type Endpoint URL. For type Keys, upload each JWK."
+        findings.append(finding_of(FinMessengerAuthWarning(message, "jwk-document")))
+    if key_directory is not None:
+        what = "certificates for the same key: the newer one was not uploaded"
+        for name in _newer_files(Path(key_directory), _certificates(document)):
+            differs = finding("directory-differs", first=name, second="the uploaded JWK", what=what)
+            findings.append(replace(differs, fix=f"Upload {Path(key_directory) / JWK}.") if name == JWK else differs)
+    return list(dict.fromkeys(findings))
+
+
+def compare_upload(path: str | os.PathLike[str], uploaded: Sequence[VerifyingKey]) -> list[Finding]:
+    """Compare the directory's JWK with the upload, where no environment says which key is in use."""
+    own = keys_in(_read(Path(path) / JWK))[:1]
+    if not uploaded or not own or own[0] in uploaded:
+        return []
+    same = [each for each in uploaded if each.public_key == own[0].public_key]
+    what = f"key IDs: {quoted(own[0].kid)} and {quoted(same[0].kid)}" if same else "keys"
+    fix = f"Upload {Path(path) / JWK} if it is the one in use; else give the directory of the key that was uploaded."
+    return [replace(finding("directory-differs", first=JWK, second="the uploaded JWK", what=what), fix=fix)]
+
+
+def keys_in_directory(path: str | os.PathLike[str]) -> list[VerifyingKey]:
+    """Return the keys in the directory's JWK and JWKS; a file that cannot be read has none."""
+    keys = [key for name in (JWK, JWKS) for key in keys_in(_read(Path(path) / name))]
+    return [key for place, key in enumerate(keys) if key not in keys[:place]]
+
+
+def _read(path: Path) -> bytes:
+    """Return the content of a file; nothing if it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _check_private_key(path: Path, password: bytes | None) -> tuple[list[Finding], RSAPublicKey | None]:
+    if not path.is_file():
+        return [], None
+    mode = mode_for_others(path)
+    findings = [] if mode is None else [finding("file-permissions", file=path, mode=mode)]
+    given = None if password is None else StringKeySource(password)
+    signer, problems = attempt(RSASigner, FileKeySource(path), password=given)
+    return [*findings, *map(finding_of, problems)], None if signer is None else signer.public_key
+
+
+def _of_file(name: str, findings: list[Finding]) -> list[Finding]:
+    """Add the name of the file to what is found of its certificate: three files hold one."""
+    return [
+        replace(each, message=f"{name}: {each.message}") if each.check == "certificate" else each for each in findings
+    ]
+
+
+def _newer_files(directory: Path, uploaded: list[Certificate]) -> list[str]:
+    """Name the first file with a later certificate for a key that was uploaded."""
+
+    def is_newer(local: Certificate, other: Certificate) -> bool:
+        return rsa_key_of(local) == rsa_key_of(other) and local.not_valid_after_utc > other.not_valid_after_utc
+
+    return [
+        name
+        for name in (JWK, CERTIFICATE)
+        if any(is_newer(local, other) for local in _certificates(_read(directory / name)) for other in uploaded)
+    ][:1]
+
+
+def _certificates(document: bytes) -> list[Certificate]:
+    try:
+        if document.lstrip()[:1] != b"{":
+            return [read_certificate(document)]
+        value = parse_json(document)
+        return [certificate_in(each) for each in value.get("keys", [value])]
+    except (AttributeError, TypeError, InvalidKeyError):
+        return []  # the checks of the file say why

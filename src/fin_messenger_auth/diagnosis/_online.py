@@ -1,20 +1,21 @@
-"""What an org answers to a token, and whether a JWKS can be fetched: the checks that leave the machine."""
+"""Asks an org about a token, and fetches a JWKS: the checks that leave the machine."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 from uuid import uuid4
 
+from fin_messenger_auth._json_values import parse_json
 from fin_messenger_auth._tokens import SALESFORCE_TOKEN
-from fin_messenger_auth.errors import masked
 
 from ._findings import Finding, finding
-from ._http import Answer, Client, NoAnswerError, is_allowed
+from ._http import Answer, NoAnswerError, is_allowed, send
 from ._key_checks import check_jwks
 from ._token_checks import LEEWAY_SECONDS, check_form, duration, quoted
 
@@ -45,70 +46,66 @@ class Org:
     deployment: str = field(repr=False)
 
 
-@masked
-def check_org(org: Org, token: str | None, *, client: Client | None = None, now: float | None = None) -> list[Finding]:
+def check_org(org: Org, token: str | None, *, now: float | None = None) -> list[Finding]:
     """Ask an org how its channel is configured, and exchange a token.
 
     Args:
         org: The deployment.
         token: A ``salesforce_identity_token``, made for a user of its own; ``None`` if there is none.
-        client: What sends the requests; keep it to read its transcript.
         now: The time, in Unix seconds; the machine's if left out.
     """
     parts = urlsplit(org.url) if is_allowed(org.url) else None
     if parts is None or parts.path.strip("/") or parts.query:
         why = "it does not begin with https://" if parts is None else "it has a path or query after the host"
         return [finding("online-address", what="the org", why=why)]
-    client = client or Client()
     try:
-        findings = [*_check_channel(org, client, time.time() if now is None else now)]
+        findings = [*_check_channel(org, time.time() if now is None else now)]
         if any(each.code == "online-deployment" for each in findings):
             return findings
         if token is None:
             return [*findings, finding("unchecked", what="The token exchange", how=_NOT_MADE)]
-        return [*findings, *_check_exchange(org, token, client)]
+        return [*findings, *_check_exchange(org, token)]
     except NoAnswerError as error:
         return [finding("online-unreachable", what=_ORG, why=error)]
 
 
-@masked
-def check_published_jwks(
-    url: str, *, kid: str | None = None, client: Client | None = None, now: float | None = None
-) -> list[Finding]:
+def check_published_jwks(url: str, *, kid: str | None = None, now: float | None = None) -> list[Finding]:
     """Fetch a JWKS as Salesforce does, and check it.
 
     Args:
         url: Its URL, the *Endpoint URL* of the keyset.
         kid: The key ID of the tokens, which must be in it.
-        client: What sends the request; keep it to read its transcript.
         now: The time, in Unix seconds; the machine's if left out.
     """
     if not is_allowed(url):
         return [finding("online-address", what="the JWKS", why="it does not begin with https://")]
     try:
-        answer = (client or Client()).send(url)
+        answer = send(url, {})
     except NoAnswerError as error:
         return [finding("online-unreachable", what=_JWKS, why=error)]
-    if answer.status != _OK or answer.json is None:
+    document = _json(answer)
+    if document is None:
         return [_unexpected(_JWKS, answer)]
     findings = check_jwks(answer.body, now=now)
-    keys = answer.json.get("keys")
+    keys = document.get("keys")
     if kid is not None and kid not in [_member(key, "kid") for key in (keys if isinstance(keys, list) else ())]:
         findings.append(finding("online-jwks-key-missing", kid=quoted(kid)))
     return findings
 
 
-def _check_channel(org: Org, client: Client, now: float) -> Iterator[Finding]:
+def _check_channel(org: Org, now: float) -> Iterator[Finding]:
     query = urlencode({"orgId": org.org_id, "esConfigName": org.deployment, "language": "en_US"})
-    answer = client.send(f"{org.url.rstrip('/')}{CONFIG_PATH}?{query}")
-    if answer.date is not None and abs(answer.date - now) > LEEWAY_SECONDS:
-        yield finding("clock-wrong", how=f"it is {duration(abs(answer.date - now))} away from the org's")
+    answer = send(f"{org.url.rstrip('/')}{CONFIG_PATH}?{query}", {})
+    with suppress(KeyError, ValueError, OverflowError):  # a Date that is missing or none
+        away = abs(parsedate_to_datetime(answer.headers["date"]).timestamp() - now)
+        if away > LEEWAY_SECONDS:
+            yield finding("clock-wrong", how=f"it is {duration(away)} away from the org's")
     if answer.status in (400, 404):
         yield finding("online-deployment")
-    elif answer.status != _OK or answer.json is None:
+    elif (document := _json(answer)) is None:
         yield _unexpected(_ORG, answer)
     else:
-        yield from _check_mode(_member(answer.json, *_MODE))
+        yield from _check_mode(_member(document, *_MODE))
 
 
 def _check_mode(mode: object) -> Iterator[Finding]:
@@ -116,9 +113,10 @@ def _check_mode(mode: object) -> Iterator[Finding]:
         yield finding("online-channel-mode", got=f"authMode is {quoted(mode)}, expected Auth")
 
 
-def _check_exchange(org: Org, token: str, client: Client) -> Iterator[Finding]:
-    answer = client.send(
+def _check_exchange(org: Org, token: str) -> Iterator[Finding]:
+    answer = send(
         f"{org.url.rstrip('/')}{TOKEN_PATH}",
+        {},
         {
             "orgId": org.org_id,
             "esDeveloperName": org.deployment,
@@ -130,18 +128,18 @@ def _check_exchange(org: Org, token: str, client: Client) -> Iterator[Finding]:
             "customerIdentityToken": token,
         },
     )
-    said = json.dumps(answer.json or {}).lower()
+    document, said = _json(answer), answer.body.decode(errors="replace").lower()
     if "no active authschemes" in said:
         yield finding("online-no-scheme")
     elif "user verification isn't enabled" in said or "user verification is not enabled" in said:
         yield finding("online-channel-mode", got="it answers that User Verification is not enabled")
     elif answer.status in (400, 401, 403):
         yield finding("online-guest", answer=f"it refused the token with status {answer.status}")
-    elif answer.status != _OK or answer.json is None:
+    elif document is None:
         yield _unexpected(_ORG, answer)
     else:
-        yield from _check_subject(_member(answer.json, "context", "endUser", "subject"), token)
-        if (mode := _member(answer.json, "context", "configuration", *_MODE)) is not None:  # not in every answer
+        yield from _check_subject(_member(document, "context", "endUser", "subject"), token)
+        if (mode := _member(document, "context", "configuration", *_MODE)) is not None:  # not in every answer
             yield from _check_mode(mode)
 
 
@@ -151,8 +149,14 @@ def _check_subject(subject: object, token: str) -> Iterator[Finding]:
         yield finding("online-answer", what=_ORG, got="no subject", wanted="context.endUser.subject")
     elif "/AUTH/" not in subject:
         yield finding("online-guest", answer="it accepted the token, but its subject is a guest (no /AUTH/)")
-    elif read is not None and not subject.endswith((str(read.claims.get("sub")), "<redacted>")):
+    elif read is not None and not subject.endswith(str(read.claims.get("sub"))):
         yield finding("online-subject-differs")
+
+
+def _json(answer: Answer) -> dict[str, Any] | None:
+    """Return the JSON object of a successful answer."""
+    value = parse_json(answer.body) if answer.status == _OK else None
+    return value if isinstance(value, dict) else None
 
 
 def _unexpected(what: str, answer: Answer) -> Finding:

@@ -1,4 +1,4 @@
-"""What a page's Content-Security-Policy blocks."""
+"""Names what a page's Content-Security-Policy blocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Findings as a person reads them, and as a machine does."""
+"""Prints findings, for a person and for a machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Findings that follow from another are folded into it, and each fix is completed with what is known here."""
+"""Folds findings into the one that they follow from, and completes each fix with what is known here."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from fin_messenger_auth._environment import Reading
+from fin_messenger_auth._verification import VerifyingKey
 
 from ._findings import Finding
 from ._token_checks import audience_for, kids_of
-from ._verifying_keys import VerifyingKey
 
 _ABOUT_A_KEY = (
     "salesforce-signature",

@@ -1,9 +1,10 @@
-"""What Salesforce needs of a new key: certificate, JWK, JWKS, metadata, and the steps in Setup."""
+"""Makes what Salesforce needs of a new key: certificate, JWK, JWKS, and the steps in Setup."""
 
 from fin_messenger_auth._keys import read_public_key
+from fin_messenger_auth._uploaded import certificate_in, read_certificate
 
-from ._certificate import certificate_pem, days_left, read_certificate, self_signed_certificate
-from ._jwk import certificate_in, make_jwk, make_jwks, read_jwk, thumbprint
+from ._certificate import certificate_pem, days_left, self_signed_certificate
+from ._jwk import make_jwk, make_jwks, read_jwk, thumbprint
 from ._key_directory import (
     KeyDirectory,
     environment_lines,
@@ -12,7 +13,6 @@ from ._key_directory import (
     private_key_pem,
     salesforce_steps,
 )
-from ._metadata import salesforce_metadata, write_metadata
 
 __all__ = [
     "KeyDirectory",
@@ -28,9 +28,7 @@ __all__ = [
     "read_certificate",
     "read_jwk",
     "read_public_key",
-    "salesforce_metadata",
     "salesforce_steps",
     "self_signed_certificate",
     "thumbprint",
-    "write_metadata",
 ]

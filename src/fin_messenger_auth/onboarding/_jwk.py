@@ -1,22 +1,24 @@
-"""The JWK that is uploaded to Salesforce, a public key with its certificate, and the JWKS that is served (RFC 7517)."""
+"""Makes and reads the JWK for Salesforce, a public key with its certificate, and the served JWKS (RFC 7517)."""
 
 from __future__ import annotations
 
 import json
 import re
-from base64 import b64decode, b64encode, urlsafe_b64decode
+from base64 import b64encode
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import Certificate
 
 from fin_messenger_auth._json_values import configured_string, parse_json
 from fin_messenger_auth._keys import checked_rsa_key
 from fin_messenger_auth._signers import RSA_HASHES
+from fin_messenger_auth._uploaded import certificate_in
+from fin_messenger_auth._verification import joserfc_key, rsa_key_in, without_dummies
 from fin_messenger_auth.errors import (
     ConfigurationError,
     FinMessengerAuthWarning,
@@ -28,10 +30,8 @@ from fin_messenger_auth.errors import (
     raise_first,
 )
 
-from ._certificate import certificate_problems, read_certificate
+from ._certificate import certificate_problems
 
-_PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")  # RFC 7518 §6.3.2 and §6.4
-_DUMMIES = ("y", "crv", "d", "k")  # Salesforce's own tool fills them with their own name, as "d": "d"
 _MAX_KEYS = 100  # of one set: each makes findings of its own
 # What a binary file is (DER), by the bytes behind the length of its outer SEQUENCE.
 _BINARY = (
@@ -40,14 +40,10 @@ _BINARY = (
     (b"\x30\x0d", "This is a public key (DER), not a JWK; make a JWK of it with `jwk`.", "jwk-document"),
     (b"", "This is a certificate (DER), not a JWK; make a JWK of it with `jwk`.", "jwk-document"),
 )
-_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
-_BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
-
 # What Salesforce asks of an uploaded certificate. Served key sets without any are reported to work.
 _ONLY_FOR_UPLOADS = {"jwk-x5c-missing", "certificate-validity", "certificate-not-yet-valid"}
 
 
-@masked
 def make_jwk(
     public_key: RSAPublicKey,
     certificate: Certificate,
@@ -74,7 +70,7 @@ def make_jwk(
     Warns:
         FinMessengerAuthWarning: The certificate is valid for under 30 more days.
     """
-    key = _joserfc_key(checked_rsa_key(public_key, "The public key"))
+    key = joserfc_key(checked_rsa_key(public_key, "The public key"))
     members = key.as_dict(private=False)
     jwk = {
         "kty": "RSA",
@@ -89,7 +85,6 @@ def make_jwk(
     return jwk
 
 
-@masked
 def make_jwks(keys: Iterable[Mapping[str, Any]], *, now: datetime | None = None) -> dict[str, list[dict[str, Any]]]:
     """Return a JWKS of public keys in the order given, to be served for a keyset of type *Endpoint URL*.
 
@@ -110,10 +105,9 @@ def make_jwks(keys: Iterable[Mapping[str, Any]], *, now: datetime | None = None)
     return {"keys": [without_dummies(key) for key in given]}
 
 
-@masked
 def thumbprint(public_key: RSAPublicKey) -> str:
     """Return the RFC 7638 thumbprint of a key: the ``kid`` of its JWK unless another is chosen."""
-    kid: str = _joserfc_key(public_key).thumbprint()
+    kid: str = joserfc_key(public_key).thumbprint()
     return kid
 
 
@@ -169,7 +163,6 @@ def parse_jwk(document: str | bytes) -> dict[str, Any]:
     return jwk
 
 
-@masked
 def parse_jwks(document: str | bytes) -> list[dict[str, Any]]:
     """Parse a key set, without a check of its keys."""
     value = parse_json(document)
@@ -178,57 +171,6 @@ def parse_jwks(document: str | bytes) -> list[dict[str, Any]]:
         expected = f'a JSON object with a list of up to {_MAX_KEYS} JWKs in "keys"'
         raise InvalidKeyError(f"Expected a key set: {expected}.", "jwks-empty")
     return keys
-
-
-def without_dummies(jwk: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a JWK without the dummies of Salesforce's tool, and refuse one with a private key."""
-    kept = {name: value for name, value in jwk.items() if not (name in _DUMMIES and value == name)}
-    private = [name for name in _PRIVATE if name in kept]
-    if private:
-        raise InvalidKeyError(
-            f"The JWK contains a private key (its member {private[0]}). Do not upload it; if it has left this machine, "
-            "make a new key. Make the public JWK with `jwk`.",
-            "jwk-private",
-        )
-    return kept
-
-
-def rsa_key_in(jwk: Mapping[str, Any]) -> RSAPublicKey:
-    """Return the public key in a JWK (``n`` and ``e``, RFC 7518 §6.3.1).
-
-    By cryptography and not by joserfc, which warns of a short key where an error is needed.
-    """
-    if jwk.get("kty") != "RSA":
-        raise _member("kty", "RSA")
-    for name in ("n", "e"):
-        if not isinstance(jwk.get(name), str) or not _BASE64URL.fullmatch(jwk[name]):
-            raise _member(name, "Base64URL without padding")
-    try:
-        e, n = (int.from_bytes(urlsafe_b64decode(f"{jwk[name]}=="), "big") for name in ("e", "n"))
-        key = RSAPublicNumbers(e, n).public_key()
-    except ValueError as error:
-        raise _member("n", "an RSA key, together with e") from error
-    return checked_rsa_key(key, "The key of the JWK")
-
-
-@masked
-def certificate_in(jwk: Mapping[str, Any]) -> Certificate:
-    """Return the certificate in a JWK (``x5c``, RFC 7517 §4.7).
-
-    Raises:
-        InvalidKeyError: There is none, or it is not standard Base64 of a DER certificate.
-    """
-    chain = jwk.get("x5c")
-    if not chain:
-        raise InvalidKeyError(
-            "The JWK has no x5c: the upload may succeed, and then every chat is a guest. "
-            "Make the JWK with its certificate: `jwk --certificate FILE`.",
-            "jwk-x5c-missing",
-        )
-    wrong = _wrong_with_format(chain)
-    if wrong is not None:
-        raise InvalidKeyError(f"x5c {wrong}", "jwk-x5c-format")
-    return read_certificate(b64decode(chain[0]))
 
 
 def jwk_problems(
@@ -297,28 +239,7 @@ def jwks_problems(
         )
 
 
-def _wrong_with_format(chain: object) -> str | None:
-    if not isinstance(chain, list) or not all(isinstance(each, str) for each in chain):
-        return "must be a list with one string, the certificate."
-    text: str = chain[0]
-    if "-----" in text:
-        return "contains PEM lines (-----BEGIN CERTIFICATE-----); keep only the Base64 between them, on one line."
-    if text != "".join(text.split()):
-        return "contains newlines or other whitespace; write the Base64 on one line."
-    if _BASE64.fullmatch(text) and len(text) % 4 == 0:
-        return None
-    if _BASE64URL.fullmatch(text.rstrip("=")) and not text.rstrip("=").isalnum():
-        return "is Base64URL (it contains - or _); use standard Base64, with + and /."
-    return "is not standard Base64 of a DER certificate."
-
-
 def _member(name: str, expected: str) -> InvalidKeyError:
     return InvalidKeyError(
         f"{name} of the JWK is missing or invalid: expected {expected}. Make the JWK again with `jwk`.", "jwk-member"
     )
-
-
-def _joserfc_key(public_key: RSAPublicKey) -> Any:  # noqa: ANN401 - joserfc is imported only when it is used
-    from joserfc.jwk import RSAKey  # noqa: PLC0415 - 33 ms, needed only here
-
-    return RSAKey.import_key(public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))

@@ -62,7 +62,6 @@ class KeyDirectory:
         return self.path / JWK
 
 
-@masked
 def generate_private_key(bits: int = 2048) -> rsa.RSAPrivateKey:
     """Make a new RSA key.
 
@@ -176,7 +175,6 @@ def checked_issuer(issuer: object, name: str = "issuer") -> str:
     return plain
 
 
-@masked
 def environment_lines(directory: KeyDirectory, *, issuer: str = DEFAULT_ISSUER) -> list[str]:
     """Return the Salesforce half of the environment, one ``NAME=value`` a line, quoted for a shell.
 
@@ -196,7 +194,6 @@ def environment_lines(directory: KeyDirectory, *, issuer: str = DEFAULT_ISSUER) 
     return [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
 
 
-@masked
 def salesforce_steps(directory: KeyDirectory, *, issuer: str = DEFAULT_ISSUER) -> list[str]:
     """Return the steps in Salesforce's Setup, in order, with the values filled in.
 

@@ -1,4 +1,4 @@
-"""Content-Security-Policy: what a page with the Messenger must allow. The sources are data, in ``csp.toml``."""
+"""Lists what a page's Content-Security-Policy must allow. The sources are data, in ``csp.toml``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cache
 
 from fin_messenger_auth._json_values import is_lost
 from fin_messenger_auth._settings import Region
-from fin_messenger_auth.errors import ConfigurationError, masked
+from fin_messenger_auth.errors import ConfigurationError
 
 from ._development import development_widget
 
@@ -19,7 +19,6 @@ _DIRECTIVE = re.compile(r"[a-z]+(-[a-z]+)+")
 _SOURCE = re.compile(r"[!-+\--:<-~]+")  # visible ASCII, but for the comma and the semicolon, which end a source
 
 
-@masked
 def csp_sources(region: Region | None = None) -> dict[str, tuple[str, ...]]:
     """Return the sources that the Messenger needs, by directive.
 
@@ -54,7 +53,6 @@ def vendor_sources(region: Region | None = None) -> dict[str, tuple[str, ...]]:
     }
 
 
-@masked
 def strict_policy(
     nonce: object, *, region: Region | None = None, also: Mapping[str, Collection[str]] | None = None
 ) -> str:

@@ -1,4 +1,4 @@
-"""Where the widget comes from while a site is developed: an environment variable names the sandbox, no code does."""
+"""Points a page at the sandbox while a site is developed: an environment variable names it, no code does."""
 
 from __future__ import annotations
 

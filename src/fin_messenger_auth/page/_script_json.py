@@ -1,4 +1,4 @@
-"""A value as JavaScript that cannot break out of its ``<script>``."""
+"""Writes a value as JavaScript that cannot break out of its ``<script>``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from json import JSONEncoder
 
 from fin_messenger_auth._json_values import has_unsafe_integer
-from fin_messenger_auth.errors import InvalidClaimError, masked
+from fin_messenger_auth.errors import InvalidClaimError
 
 _json = JSONEncoder(separators=(",", ":"), allow_nan=False)
 
@@ -15,7 +15,6 @@ _json = JSONEncoder(separators=(",", ":"), allow_nan=False)
 _UNSAFE = re.compile(r"[<>&]|\{(?=[{%#])|(?<=[{$])\{")
 
 
-@masked
 def script_json(value: object) -> str:
     """Return ``value`` as a JavaScript expression that is safe inside a ``<script>``.
 

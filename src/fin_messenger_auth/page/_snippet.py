@@ -1,4 +1,4 @@
-"""The settings in the page: a ``<script>`` that no value can break out of, and what goes with it.
+"""Writes the settings into a page: a ``<script>`` that no value can break out of, and what goes with it.
 
 The scripts are in ``static/``, built from ``static/source/`` into what the snippet holds and into the module.
 """
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, Hash  # loaded already
 
 from fin_messenger_auth._json_values import configured_string
 from fin_messenger_auth._settings import API_BASES
-from fin_messenger_auth.errors import ConfigurationError, masked
+from fin_messenger_auth.errors import ConfigurationError
 
 from ._csp import checked_nonce
 from ._development import LOOPBACK, development_widget
@@ -44,8 +44,8 @@ class Snippet(str):
         return str(self)
 
     def __repr__(self) -> str:
-        """Show the length only."""
-        return f"<{type(self).__name__} of {len(self)} characters>"
+        """Show the length, and a number that differs by content: a cache may take a representation as its key."""
+        return f"<{type(self).__name__} of {len(self)} characters, {hash(self):x}>"
 
     @property
     def csp_source(self) -> str:
@@ -56,7 +56,6 @@ class Snippet(str):
         return f"'sha256-{b2a_base64(digest.finalize(), newline=False).decode()}'"
 
 
-@masked
 def render_snippet(settings: Mapping[str, object], *, nonce: object = None, widget_base: str = WIDGET_BASE) -> Snippet:
     """Return the ``<script>`` that boots the Messenger with ``settings``.
 
@@ -87,7 +86,6 @@ def render_snippet(settings: Mapping[str, object], *, nonce: object = None, widg
     return _script("boot", nonce, dict(settings), widget_base, *identity)
 
 
-@masked
 def render_sign_out(app_id: str, *, nonce: object = None) -> Snippet:
     """Return a ``<script>`` that ends the Messenger's session, for the page that follows a sign-out.
 
@@ -104,7 +102,6 @@ def render_sign_out(app_id: str, *, nonce: object = None) -> Snippet:
     return _script("leave", nonce, configured_string(app_id, "app_id"))
 
 
-@masked
 def render_renewal(module_url: str, endpoint: str, *, nonce: object = None) -> Snippet:
     """Return a ``<script type="module">`` that renews the tokens of this page and boots for whoever is signed in.
 
@@ -126,7 +123,6 @@ def renewal_module() -> os.PathLike[str]:
     return _static("fin-messenger-auth.js")
 
 
-@masked
 def cookie_names(app_id: object) -> tuple[str, ...]:
     """Return the names of the Messenger's cookies, for a sign-out that expires them on the server.
 
@@ -137,7 +133,6 @@ def cookie_names(app_id: object) -> tuple[str, ...]:
     return tuple(f"intercom-{kind}-{name}" for kind in ("session", "id", "device-id"))
 
 
-@masked
 def npm_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``settings`` for the initialiser ``Intercom`` of the npm package ``@intercom/messenger-js-sdk``.
 

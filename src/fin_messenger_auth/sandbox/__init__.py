@@ -1,4 +1,4 @@
-"""A stand-in for both platforms on this machine: would they accept the tokens of a page?
+"""Stands in for both platforms on this machine, and says whether they would accept a page's tokens.
 
 It is a test double, built from what is documented. It verifies what can be verified with the keys that it has, and
 knows nothing about the configuration of an org or a workspace. It listens on the loopback interface only, and keeps

@@ -1,4 +1,4 @@
-"""What the sandbox serves to a browser: the stand-in for the Messenger's widget, and the status page."""
+"""Renders what the sandbox serves to a browser: the stand-in for the Messenger's widget, and the status page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The judge: whom each platform would take the visitor of a page for."""
+"""Judges whom each platform would take the visitor of a page for."""
 
 from __future__ import annotations
 

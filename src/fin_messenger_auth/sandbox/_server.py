@@ -1,4 +1,4 @@
-"""The server: the widget, the verdicts and the status page, on the loopback interface only."""
+"""Serves the widget, the verdicts and the status page, on the loopback interface only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is in the settings: both tokens decoded, and verified by joserfc as the platforms would."""
+"""Decodes both tokens of settings, and verifies them with joserfc as the platforms would."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from fin_messenger_auth._jws import parse_token
 from fin_messenger_auth._tokens import INTERCOM_ALGORITHMS, INTERCOM_TOKEN, SALESFORCE_ALGORITHMS, SALESFORCE_TOKEN
+from fin_messenger_auth._verification import joserfc_key
 from fin_messenger_auth.errors import masked
 
 from ._throwaway import throwaway_rsa_key, throwaway_secret
@@ -50,7 +50,6 @@ class DecodedSettings:
     unsigned: dict[str, Any]
 
 
-@masked
 def decode_token(token: str) -> DecodedToken:
     """Decode a token, without verifying it.
 
@@ -64,7 +63,6 @@ def decode_token(token: str) -> DecodedToken:
     return DecodedToken(parsed.header, parsed.claims)
 
 
-@masked
 def decode(settings: Mapping[str, Any]) -> DecodedSettings:
     """Decode the tokens in ``settings``, without verifying them.
 
@@ -83,22 +81,26 @@ def decode(settings: Mapping[str, Any]) -> DecodedSettings:
     )
 
 
-@masked
 def settings_in(document: str) -> dict[str, Any]:
     """Return the settings that a page of the application passes to the Messenger, to be decoded or verified.
 
     Args:
         document: The HTML of the page, or the JSON answer of an endpoint.
 
-    Raises:
-        AssertionError: It passes none.
-    """
-    from fin_messenger_auth.diagnosis import settings_in_page  # noqa: PLC0415 - 30 ms that decoding need not pay
+    They are what counts in the end, when the page's scripts have run. Pages whose scripts are not of
+    :func:`~fin_messenger_auth.render_snippet` alone need the extra ``doctor``.
 
-    found = settings_in_page(document)
-    if not found:
+    Raises:
+        AssertionError: It passes none, or could not be read to its end.
+    """
+    from fin_messenger_auth.diagnosis._page_reader import read_page  # noqa: PLC0415 - 30 ms that decoding need not pay
+
+    page = read_page(document)
+    if page.stopped or page.broken:
+        raise AssertionError(f"The page cannot be read: {page.stopped or page.broken}.")
+    if not page.values:
         raise AssertionError("The page passes no settings to the Messenger.")
-    return {name: value for each in found for name, value in each.values.items()}
+    return page.values
 
 
 @masked
@@ -121,7 +123,7 @@ def verify(
         AssertionError: ``intercom_user_jwt`` is missing; a signature, an algorithm or a lifetime is
             invalid; ``user_id`` differs between the settings and the token.
     """
-    from joserfc.jwk import OctKey, RSAKey  # noqa: PLC0415 - heavy, and needed only here
+    from joserfc.jwk import OctKey  # noqa: PLC0415 - heavy, and needed only here
 
     try:
         decoded = decode(settings)
@@ -132,12 +134,12 @@ def verify(
     moment = int(time.time() if now is None else now)
     key = OctKey.import_key(throwaway_secret() if secret is None else secret)
     _verify_token(settings, INTERCOM_TOKEN, key, INTERCOM_ALGORITHMS, moment)
-    if decoded.intercom.claims.get("user_id") != settings.get("user_id"):
+    signed = decoded.intercom.claims.get("user_id")
+    if settings.get("user_id", signed) != signed:  # the token alone identifies, too
         raise AssertionError("user_id is not the same in the settings and in intercom_user_jwt.")
     if decoded.salesforce is not None:
         public_key = public_key or throwaway_rsa_key().public_key()
-        rsa_key = RSAKey.import_key(public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
-        _verify_token(settings, SALESFORCE_TOKEN, rsa_key, SALESFORCE_ALGORITHMS, moment)
+        _verify_token(settings, SALESFORCE_TOKEN, joserfc_key(public_key), SALESFORCE_ALGORITHMS, moment)
     return decoded
 
 

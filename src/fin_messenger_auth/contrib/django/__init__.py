@@ -1,1 +1,1 @@
-"""The Messenger in a Django site: an app, a template tag, two URLs, a middleware and system checks."""
+"""Puts the Messenger into a Django site: an app, a template tag, two URLs, a middleware and system checks."""

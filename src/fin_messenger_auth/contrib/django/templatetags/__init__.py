@@ -1,1 +1,1 @@
-"""The template tag."""
+"""Holds the template tag's library."""

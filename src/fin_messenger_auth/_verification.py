@@ -1,0 +1,123 @@
+"""Reads JWKs and verifies tokens with joserfc: another hand's code judges what ours has signed.
+
+joserfc is imported inside the functions, so that a page never loads it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from ._json_values import parse_json
+from ._keys import checked_rsa_key
+from .errors import InvalidKeyError
+
+if TYPE_CHECKING:
+    from joserfc.jwk import OctKey, RSAKey
+
+_PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")  # RFC 7518 §6.3.2 and §6.4
+_DUMMIES = ("y", "crv", "d", "k")  # Salesforce's own tool fills them with their own name, as "d": "d"
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyingKey:
+    """A public key of a keyset.
+
+    Args:
+        public_key: The key; of a signer, its ``public_key``.
+        kid: The key ID of its JWK. ``None`` if it is not known, so that it matches any.
+        alg: The ``alg`` of its JWK. ``None`` if it is not known.
+    """
+
+    public_key: RSAPublicKey = field(repr=False)
+    kid: str | None = None
+    alg: str | None = None
+
+    def verifies(self, token: str) -> bool:
+        """Tell whether this key's private half made the signature of a token (RFC 7515 §5.2)."""
+        return verifies(token, joserfc_key(self.public_key), "RS256", "RS512")
+
+
+def verifies(token: str, key: OctKey | RSAKey, *algorithms: str) -> bool:
+    """Tell whether a key verifies the signature of a token, made with one of these algorithms (RFC 7515 §5.2)."""
+    from joserfc import errors, jws  # noqa: PLC0415 - 33 ms
+
+    registry = jws.JWSRegistry(algorithms=list(algorithms))  # its limits are for the tokens of strangers
+    registry.max_header_length = registry.max_payload_length = registry.max_signature_length = len(token)
+    try:
+        jws.deserialize_compact(token, key, algorithms=list(algorithms), registry=registry)
+    except (errors.JoseError, ValueError):
+        return False
+    return True
+
+
+def verifies_hs256(token: str, secret: bytes) -> bool:
+    """Tell whether a Messenger API Secret verifies the signature of a token."""
+    from joserfc.jwk import OctKey  # noqa: PLC0415 - 33 ms
+
+    return verifies(token, OctKey.import_key(secret), "HS256")
+
+
+def joserfc_key(public_key: RSAPublicKey) -> RSAKey:
+    """Return joserfc's form of a public key, for its members and its thumbprint (RFC 7638)."""
+    from joserfc.jwk import RSAKey  # noqa: PLC0415 - 33 ms
+
+    return RSAKey.import_key(public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+
+
+def without_dummies(jwk: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a JWK without the dummies of Salesforce's tool, and refuse one with a private key."""
+    kept = {name: value for name, value in jwk.items() if not (name in _DUMMIES and value == name)}
+    private = [name for name in _PRIVATE if name in kept]
+    if private:
+        raise InvalidKeyError(
+            f"The JWK contains a private key (its member {private[0]}). Do not upload it; if it has left this machine, "
+            "make a new key. Make the public JWK with `jwk`.",
+            "jwk-private",
+        )
+    return kept
+
+
+def rsa_key_in(jwk: Mapping[str, Any]) -> RSAPublicKey:
+    """Return the public key in a JWK (``n`` and ``e``, RFC 7518 §6.3.1), checked."""
+    from joserfc import errors  # noqa: PLC0415 - 33 ms
+    from joserfc.jwk import RSAKey  # noqa: PLC0415
+
+    members = {name: jwk[name] for name in ("kty", "n", "e") if name in jwk}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a short key, which is refused below
+        try:
+            key = RSAKey.import_key(members)
+        except (errors.JoseError, ValueError, TypeError) as error:
+            wrong = [name for name in ("n", "e") if not isinstance(jwk.get(name), str)]
+            name, expected = ((wrong or ["n"])[0], "Base64URL without padding, an RSA key together with e")
+            if jwk.get("kty") != "RSA":
+                name, expected = "kty", "RSA"
+            raise InvalidKeyError(
+                f"{name} of the JWK is missing or invalid: expected {expected}. Make the JWK again with `jwk`.",
+                "jwk-member",
+            ) from error
+    return checked_rsa_key(key.public_key, "The key of the JWK")
+
+
+def read_jwks(document: bytes) -> list[VerifyingKey]:
+    """Read the keys in a JWK or a JWKS, with their ``kid`` and ``alg``.
+
+    Raises:
+        InvalidKeyError: It is neither, or one of its keys is private or not RSA of at least 2048 bits.
+    """
+    value = parse_json(document)
+    found = value.get("keys", [value]) if isinstance(value, dict) else value
+    if not isinstance(found, list) or not found or not all(isinstance(each, dict) for each in found):
+        raise InvalidKeyError("Expected a JWK or a JWKS with at least one key.", "jwk-document")
+    return [_verifying_key(each) for each in found]
+
+
+def _verifying_key(jwk: dict[str, Any]) -> VerifyingKey:
+    kid, alg = (each if isinstance(each, str) else None for each in (jwk.get("kid"), jwk.get("alg")))
+    return VerifyingKey(rsa_key_in(without_dummies(jwk)), kid=kid, alg=alg)
