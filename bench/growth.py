@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from fin_messenger_auth import FinMessengerAuthWarning, MessengerUser
+from fin_messenger_auth import MessengerUser
+from fin_messenger_auth.errors import FinMessengerAuthWarning
 
 from . import peers
 from .measure import Effort, Figure, Section, compare, steepest, timed

@@ -18,15 +18,15 @@ def measure(effort: Effort) -> list[Section]:
     case, now = Case(), int(time.time())
     builder, user = case.builder, case.user
     intercom, salesforce = builder.intercom, RSASigner(StringKeySource(case.pem), kid=peers.KID)
-    claims, message = intercom.claims(user, now), _jws.signing_input(intercom.claims(user, now), intercom.signer)
+    claims, message = intercom.claims(user, now), _jws.unsigned(intercom.claims(user, now), intercom.signer).message
     long_claims = case.salesforce_claims()
-    long_message = _jws.signing_input(long_claims, salesforce)
+    long_message = _jws.unsigned(long_claims, salesforce).message
     secret_signer = HMACSigner(StringKeySource(case.secret))
     rounds = compare(
         {
             "claims of the token for Intercom": timed(partial(intercom.claims, user, now)),
-            "its signing input: JSON and Base64": timed(partial(_jws.signing_input, claims, intercom.signer)),
-            "the signing input for Salesforce": timed(partial(_jws.signing_input, long_claims, salesforce)),
+            "its signing input: JSON and Base64": timed(partial(_jws.unsigned, claims, intercom.signer)),
+            "the signing input for Salesforce": timed(partial(_jws.unsigned, long_claims, salesforce)),
             "HMACSigner.sign": timed(partial(secret_signer.sign, message)),
             "RSASigner.sign": timed(partial(salesforce.sign, long_message)),
             FLOOR: timed(peers.floor(case)),

@@ -50,7 +50,6 @@ def instrumented() -> contextlib.AbstractContextManager[None]:
 with instrumented():
     from fin_messenger_auth import (
         Company,
-        FinMessengerAuthError,
         HMACSigner,
         MessengerUser,
         RSASigner,
@@ -80,6 +79,7 @@ with instrumented():
         settings_in_page,
     )
     from fin_messenger_auth.diagnosis._http import Answer
+    from fin_messenger_auth.errors import FinMessengerAuthError
     from fin_messenger_auth.onboarding import make_jwk, read_jwk, self_signed_certificate
     from fin_messenger_auth.page import is_same_origin, render_snippet
     from fin_messenger_auth.page._snippet import _source

@@ -16,15 +16,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from fin_messenger_auth import (
-    FileKeySource,
-    InvalidClaimError,
-    InvalidKeyError,
-    KeyUnavailableError,
-    MessengerUser,
-    StringKeySource,
-    identify,
-)
+from fin_messenger_auth import FileKeySource, MessengerUser, StringKeySource, identify
 from fin_messenger_auth._json_values import MAX_DEPTH, MAX_JSON_LENGTH, read_json
 from fin_messenger_auth._jws import base64url
 from fin_messenger_auth._keys import MaskedBytes, checked_rsa_key
@@ -39,6 +31,7 @@ from fin_messenger_auth.diagnosis import (
 )
 from fin_messenger_auth.diagnosis._http import NoAnswerError, send
 from fin_messenger_auth.diagnosis._page_reader import read_page
+from fin_messenger_auth.errors import InvalidClaimError, InvalidKeyError, KeyUnavailableError
 from fin_messenger_auth.onboarding._jwk import read_jwk
 from fin_messenger_auth.page import is_same_origin
 from fin_messenger_auth.sandbox import Sandbox, SandboxServer
@@ -86,7 +79,7 @@ LINEAR: dict[str, tuple[str, Callable[[str], object]]] = {
 }
 
 
-@pytest.mark.filterwarnings("ignore::fin_messenger_auth.FinMessengerAuthWarning")
+@pytest.mark.filterwarnings("ignore::fin_messenger_auth.errors.FinMessengerAuthWarning")
 @pytest.mark.parametrize("name", LINEAR)
 def test_twice_the_input_takes_about_twice_the_time(name: str) -> None:
     text, read = LINEAR[name]

@@ -8,16 +8,8 @@ from typing import Any
 
 import pytest
 
-from fin_messenger_auth import (
-    AsyncSigner,
-    ConfigurationError,
-    IntercomMinter,
-    SalesforceMinter,
-    Signer,
-    SigningError,
-    TokenPairBuilder,
-    with_deadline,
-)
+from fin_messenger_auth import AsyncSigner, IntercomMinter, SalesforceMinter, Signer, TokenPairBuilder, with_deadline
+from fin_messenger_auth.errors import ConfigurationError, SigningError
 from fin_messenger_auth.testing import FrozenClock, throwaway_builder, verify
 
 NOW = 1_700_000_000

@@ -22,7 +22,8 @@ from django.urls import include, path
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy
 
-from fin_messenger_auth import ConfigurationError, MessengerUser, Reloading, default_builder
+from fin_messenger_auth import MessengerUser, Reloading, default_builder
+from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.testing import throwaway_builder, throwaway_environ
 
 APP = "fin_messenger_auth.contrib.django"

@@ -16,10 +16,11 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 from starlette.middleware.sessions import SessionMiddleware
 
-from fin_messenger_auth import ConfigurationError, IntercomMinter, MessengerUser, Reloading, TokenPairBuilder
+from fin_messenger_auth import IntercomMinter, MessengerUser, Reloading, TokenPairBuilder
 from fin_messenger_auth.contrib import fastapi as for_fastapi
 from fin_messenger_auth.contrib import flask as for_flask
 from fin_messenger_auth.contrib._visit import SIGNED_OUT
+from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.testing import throwaway_builder, throwaway_environ, verify
 from tests.attempts import FOREIGN, attempts
 from tests.pages import must_be_private
@@ -29,6 +30,15 @@ SETTINGS = "/messenger/settings"
 ANONYMOUS = {"api_base": "https://api-iam.intercom.io", "app_id": "throwaway"}
 NONCE = "bm9uY2Utb2YtMTYtYnl0ZXM"
 SIGN_OUT_SCRIPT = '})().leave("'
+PUBLIC = {
+    "Cache-Control": "public, max-age=60",
+    "CDN-Cache-Control": "public, max-age=600",
+    "Fastly-Cache-Control": "max-age=600",
+    "Surrogate-Control": "max-age=600",
+    "X-Accel-Expires": "600",
+    "Vary": "X-Cookie-Consent",
+}
+"""What a site with public pages behind a CDN says of all of them."""
 PAGE = "<!doctype html><title>Shop</title>{{ fin_messenger(**public) }}"
 
 
@@ -38,7 +48,7 @@ def flask_site(**options: Any) -> flask.Flask:
 
     @app.after_request  # of an extension that was there first, so that it runs after those that come later
     def extension(response: flask.Response) -> flask.Response:
-        response.headers["Cache-Control"] = "public, max-age=60"
+        response.headers.update(PUBLIC)
         response.set_cookie("seen", "1")
         return response
 
@@ -90,7 +100,7 @@ def fastapi_site(**options: Any) -> FastAPI:  # noqa: C901 - many short views
     async def nonce(request: Request, call_next: Any) -> Any:
         request.state.csp_nonce = NONCE
         response = await call_next(request)
-        response.headers["Cache-Control"] = "public, max-age=60"
+        response.headers.update(PUBLIC)
         response.set_cookie("seen", "1")
         return response
 
@@ -287,9 +297,30 @@ def test_there_are_more_than_23_ways_to_be_refused() -> None:
 
 def test_other_responses_stay_as_they_are(client: httpx.Client) -> None:
     sign_in(client)
-    plain = client.get("/plain")
-    assert plain.headers["Cache-Control"] == "public, max-age=60"
-    assert plain.headers["Vary"].startswith("Accept")
+    for path in ("/plain", "/nowhere"):
+        answer = client.get(path)
+        assert {name: answer.headers[name] for name in PUBLIC if name != "Vary"} == {
+            name: value for name, value in PUBLIC.items() if name != "Vary"
+        }
+        assert "X-Cookie-Consent" in answer.headers["Vary"]
+    if isinstance(client._transport, AsgiTransport):  # Flask says so itself, as the session was read
+        assert answer.headers["Vary"] == PUBLIC["Vary"]
+
+
+def test_no_header_puts_a_cache_before_cache_control(client: httpx.Client) -> None:
+    sign_in(client)
+    for path in ("/", SETTINGS):
+        answer = client.get(path)
+        must_be_private(answer)
+        assert answer.headers.keys().isdisjoint({name.lower() for name in PUBLIC} - {"cache-control", "vary"})
+        assert "X-Cookie-Consent" in answer.headers["Vary"]
+
+
+def test_the_views_of_flask_are_plain_functions_with_names() -> None:
+    app = flask_site(builder=throwaway_builder())
+    for name in ("settings", "renewal"):
+        view: Any = app.view_functions[f"fin_messenger.{name}"]
+        assert (view.__module__, type(view).__name__) == (for_flask.__name__, "function")
 
 
 def test_the_routes_do_not_prolong_the_session(client: httpx.Client) -> None:
@@ -395,7 +426,6 @@ def test_a_site_can_be_without_the_messenger(
         assert (page.status_code, page.text) == (200, PAGE.partition("{")[0])
         assert client.get(SETTINGS).status_code == 404
         assert not [each for each in client.post("/sign_out").headers.get_list("Set-Cookie") if "intercom" in each]
-        assert "Cookie" not in client.get("/plain").headers["Vary"]
 
 
 def test_a_request_can_be_without_the_messenger(make: Make) -> None:

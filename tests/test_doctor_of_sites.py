@@ -255,7 +255,7 @@ def test_a_clean_doctor_says_so_first(
     assert doctor(site, monkeypatch, capsys)[1].startswith("✓ Nothing wrong was found.")
 
 
-@pytest.mark.filterwarnings("ignore::fin_messenger_auth.FinMessengerAuthWarning")
+@pytest.mark.filterwarnings("ignore::fin_messenger_auth.errors.FinMessengerAuthWarning")
 def test_a_fix_is_a_whole_setting(
     site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

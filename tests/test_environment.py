@@ -7,16 +7,10 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
-from fin_messenger_auth import (
-    ConfigurationError,
-    FinMessengerAuthError,
-    InvalidKeyError,
-    KeyUnavailableError,
-    MessengerUser,
-    TokenPairBuilder,
-)
+from fin_messenger_auth import MessengerUser, TokenPairBuilder
 from fin_messenger_auth._environment import SALESFORCE_VARIABLES
 from fin_messenger_auth._tokens import AUDIENCE_PLACEHOLDER
+from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthError, InvalidKeyError, KeyUnavailableError
 from fin_messenger_auth.testing import FrozenClock, throwaway_rsa_key, throwaway_secret, verify
 from fin_messenger_auth.testing._throwaway import pem_of
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import json
@@ -12,14 +13,15 @@ import pytest
 from django.utils.functional import SimpleLazyObject
 from werkzeug.local import LocalProxy
 
-from fin_messenger_auth import Company, FinMessengerAuthWarning, InvalidClaimError, MessengerUser, identify
+from fin_messenger_auth import Company, MessengerUser, identify
 from fin_messenger_auth._json_values import MAX_DEPTH, MAX_SAFE_INTEGER, MAX_VALUES
+from fin_messenger_auth.errors import FinMessengerAuthWarning, InvalidClaimError
 from fin_messenger_auth.testing import FrozenClock, throwaway_builder, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = pytest.mark.filterwarnings("ignore:The attribute:fin_messenger_auth.FinMessengerAuthWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:The attribute:fin_messenger_auth.errors.FinMessengerAuthWarning")
 
 NOW = 1_700_000_000
 BUILDER = throwaway_builder(clock=FrozenClock(NOW))
@@ -43,67 +45,31 @@ def claims(user: MessengerUser) -> str:
     return json.dumps(BUILDER.intercom.claims(user, NOW))
 
 
+# What an application may try: most is refused, and the rest changes a copy only.
 CHANGES: dict[str, Callable[[Any], object]] = {
-    "item": lambda user: user.attributes.__setitem__("plan", "free"),
-    "item, as a dict": lambda user: dict.__setitem__(user.attributes, "plan", "free"),
-    "item of what holds the values": lambda user: user.attributes._values.__setitem__("plan", "free"),
-    "what holds the values": lambda user: setattr(user.attributes, "_values", {}),
-    "no values": lambda user: delattr(user.attributes, "_values"),
-    "attributes made a second time": lambda user: user.attributes.__init__({"plan": "free"}),
-    "item of a company": lambda user: dict.__setitem__(user.company.attributes, "id", "8"),
-    "made a second time": lambda user: user.__init__("43", attributes={"admin": True}),
-    "company made a second time": lambda user: user.company.__init__("8"),
-}
-HARMLESS: dict[str, Callable[[Any], object]] = {
-    "list": lambda attributes: attributes["tags"].append("z"),
-    "item of a list": lambda attributes: attributes["tags"].__setitem__(0, "z"),
-    "object in a list": lambda attributes: attributes["tags"][1].update(b="z"),
-    "list in an object": lambda attributes: attributes["owner"]["roles"].clear(),
-    "object": lambda attributes: dict.__setitem__(attributes["owner"], "name", "Eve"),
-    "copy": lambda attributes: copy.deepcopy(attributes).update(plan="free"),
+    "field": lambda user: setattr(user, "user_id", "43"),
+    "field deleted": lambda user: delattr(user, "attributes"),
+    "field of a company": lambda user: setattr(user.company, "company_id", "8"),
+    "attribute": lambda user: user.attributes.__setitem__("plan", "free"),
+    "attribute, as a dict": lambda user: dict.__setitem__(user.attributes, "plan", "free"),
+    "attribute of a company": lambda user: dict.__setitem__(user.company.attributes, "id", "8"),
+    "list": lambda user: user.attributes["tags"].append("z"),
+    "object in a list": lambda user: user.attributes["tags"][1].update(b="z"),
+    "list in an object": lambda user: user.attributes["owner"]["roles"].clear(),
+    "list of a company": lambda user: user.company.attributes["tags"].append("z"),
 }
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_nothing_of_a_user_can_be_changed(change: str) -> None:
+def test_nothing_done_to_a_user_changes_what_is_signed(change: str) -> None:
     user = user_of(nested(), nested())
     before = claims(user)
 
-    with pytest.raises((AttributeError, TypeError)):
+    with contextlib.suppress(AttributeError, TypeError):
         CHANGES[change](user)
-    assert claims(user) == before
-
-
-@pytest.mark.parametrize("change", HARMLESS)
-def test_what_is_read_from_a_user_is_a_copy(change: str) -> None:
-    user = user_of(nested(), nested())
-    before = claims(user)
-    assert user.company
-
-    for attributes in (user.attributes, user.company.attributes):
-        HARMLESS[change](attributes)
 
     assert claims(user) == before
-    assert user.attributes == user.company.attributes == nested()
-
-
-@pytest.mark.parametrize("kind", [MessengerUser, Company])
-def test_the_refusal_of_a_second_constructor_says_what_to_do(kind: Any) -> None:
-    made = kind("42")
-
-    with pytest.raises(TypeError, match=f"{kind.__name__} is immutable; make a new one"):
-        made.__init__("43")
-    assert made == kind("42")
-
-
-@pytest.mark.parametrize("field", dataclasses.fields(MessengerUser), ids=lambda field: field.name)
-def test_no_field_can_be_set_or_deleted(field: dataclasses.Field[Any]) -> None:
-    user = user_of(nested(), nested())
-
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        setattr(user, field.name, "x")
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        delattr(user, field.name)
+    assert user == user_of(nested(), nested())
 
 
 def test_changes_to_the_original_mappings_are_not_signed() -> None:
@@ -153,7 +119,7 @@ def test_attributes_read_like_a_dict() -> None:
     assert repr(attributes) == "{'plan': 'pro', 'tags': ['a']}"
     assert (len(attributes), list(attributes), "plan" in attributes) == (2, ["plan", "tags"], True)
     assert {**attributes} == dict(attributes.items()) == {"plan": "pro", "tags": ["a"]}
-    assert pickle.loads(pickle.dumps(attributes)) == attributes
+    assert pickle.loads(pickle.dumps(attributes)) == attributes == copy.deepcopy(attributes)
     with pytest.raises(KeyError):
         attributes["trial"]
 
@@ -167,26 +133,12 @@ COPIES: dict[str, Callable[[MessengerUser], MessengerUser]] = {
 
 
 @pytest.mark.parametrize("how", COPIES)
-def test_copies_are_equal_and_just_as_immutable(how: str) -> None:
+def test_copies_are_equal(how: str) -> None:
     user = user_of(nested(), nested())
 
-    made = COPIES[how](user)
-
-    assert made == user
-    made.attributes["tags"].append("z")
-    with pytest.raises(TypeError):
-        made.attributes["plan"] = "free"  # type: ignore[index]
-    assert claims(made) == claims(user)
-
-
-def test_a_user_can_be_replaced_and_converted_to_a_dict() -> None:
-    user = user_of(nested(), nested())
-
-    assert dataclasses.replace(user, attributes={"plan": "free"}).attributes == {"plan": "free"}
-    plain = dataclasses.asdict(user)
-    assert plain["attributes"] == nested()
-    assert plain["company"] == {"company_id": "7", "name": None, "attributes": nested()}
-    assert json.loads(json.dumps(plain)) == plain
+    assert COPIES[how](user) == user
+    assert claims(COPIES[how](user)) == claims(user)
+    assert dataclasses.asdict(user)["company"]["attributes"] == nested()
 
 
 # Lazy objects
@@ -235,7 +187,7 @@ def test_a_lazy_object_is_evaluated_once() -> None:
 
 
 @pytest.mark.parametrize("lazy", [SimpleLazyObject, LocalProxy])
-@pytest.mark.filterwarnings("error::fin_messenger_auth.FinMessengerAuthWarning")
+@pytest.mark.filterwarnings("error::fin_messenger_auth.errors.FinMessengerAuthWarning")
 def test_a_lazy_user_is_resolved_to_the_user_without_a_second_check(lazy: Any) -> None:
     with pytest.warns(FinMessengerAuthWarning, match="e-mail"):
         user = MessengerUser("ada@example.com")
@@ -294,7 +246,7 @@ def test_an_integer_that_a_browser_rounds_is_refused_in_a_documented_setting() -
 
 
 @pytest.mark.parametrize("value", [MAX_SAFE_INTEGER, -MAX_SAFE_INTEGER])
-@pytest.mark.filterwarnings("error::fin_messenger_auth.FinMessengerAuthWarning")
+@pytest.mark.filterwarnings("error::fin_messenger_auth.errors.FinMessengerAuthWarning")
 def test_the_largest_safe_integers_are_fine(value: int) -> None:
     assert MessengerUser("42", attributes={"a": value}).attributes == {"a": value}
     assert BUILDER.build_settings(None, z_index=value, extra={"a": value})["z_index"] == value

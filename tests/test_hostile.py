@@ -13,23 +13,16 @@ from typing import TYPE_CHECKING, Any, Never
 import pytest
 from starlette.responses import Response
 
-from fin_messenger_auth import (
-    ConfigurationError,
-    InvalidClaimError,
-    MessengerUser,
-    SalesforceMinter,
-    with_deadline,
-)
+from fin_messenger_auth import MessengerUser, SalesforceMinter
 from fin_messenger_auth.cli import main
 from fin_messenger_auth.contrib._visit import Visit
 from fin_messenger_auth.diagnosis._page_reader import decoded
-from fin_messenger_auth.errors import masked
+from fin_messenger_auth.errors import ConfigurationError, InvalidClaimError, masked
 from fin_messenger_auth.page import is_same_origin, render_sign_out, render_snippet
 from fin_messenger_auth.page._script_json import script_json
 from fin_messenger_auth.sandbox import SandboxServer
 from fin_messenger_auth.sandbox._server import throwaway_sandbox
 from fin_messenger_auth.testing import throwaway_builder
-from tests.trackers import TRACKERS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,32 +97,6 @@ def test_a_nonce_or_a_url_of_another_type_is_not_converted(value: Any) -> None:
 def test_headers_as_bytes_do_not_pass_for_the_site_itself(headers: Any) -> None:
     with pytest.raises(ConfigurationError, match="decode the bytes"):
         is_same_origin(headers, "site.example")
-
-
-@pytest.mark.parametrize("signer", [AsyncSlow(), with_deadline(Slow(lambda _message: threading.Event().wait(1)))])
-@pytest.mark.parametrize("method", ["abuild", "abuild_settings"])
-def test_a_time_out_leaves_nothing_of_the_user_in_a_traceback(signer: Any, method: str) -> None:
-    async def page() -> None:
-        await asyncio.wait_for(getattr(with_salesforce(signer), method)(USER), 0.05)
-
-    with pytest.raises(TimeoutError) as caught:
-        asyncio.run(page())
-
-    for show in TRACKERS.values():
-        seen = show(caught.value)
-        assert "eyJ" not in seen
-        assert "Hostile" not in seen
-
-
-def test_ctrl_c_leaves_nothing_of_the_user_in_a_traceback() -> None:
-    def interrupted(_message: bytes) -> Never:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt) as caught:
-        with_salesforce(Slow(interrupted)).build_settings(USER)
-
-    for show in TRACKERS.values():
-        assert "eyJ" not in show(caught.value)
 
 
 def test_errors_within_a_group_are_cleared_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,17 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
-from fin_messenger_auth import (
-    ConfigurationError,
-    HMACSigner,
-    InvalidClaimError,
-    RSASigner,
-    Signer,
-    SigningError,
-    StringKeySource,
-    _jws,
-)
+from fin_messenger_auth import HMACSigner, RSASigner, Signer, StringKeySource, _jws
 from fin_messenger_auth._jws import aencode
+from fin_messenger_auth.errors import ConfigurationError, InvalidClaimError, SigningError
 from fin_messenger_auth.testing import throwaway_rsa_key, throwaway_secret
 from fin_messenger_auth.testing._throwaway import pem_of
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from fin_messenger_auth import ConfigurationError, EnvKeySource, FileKeySource, KeyUnavailableError, StringKeySource
+from fin_messenger_auth import EnvKeySource, FileKeySource, StringKeySource
+from fin_messenger_auth.errors import ConfigurationError, KeyUnavailableError
 
 PEM = "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\n"
 

@@ -15,9 +15,7 @@ import pytest
 
 from fin_messenger_auth import (
     EnvKeySource,
-    FinMessengerAuthError,
     HMACSigner,
-    InvalidKeyError,
     MessengerUser,
     RSASigner,
     StringKeySource,
@@ -25,6 +23,7 @@ from fin_messenger_auth import (
     TokenPairBuilder,
     with_deadline,
 )
+from fin_messenger_auth.errors import FinMessengerAuthError, InvalidKeyError
 from fin_messenger_auth.testing import throwaway_builder, throwaway_environ, throwaway_rsa_key, throwaway_secret
 from fin_messenger_auth.testing._throwaway import pem_of
 

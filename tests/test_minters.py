@@ -9,8 +9,6 @@ import pytest
 
 from fin_messenger_auth import (
     Company,
-    ConfigurationError,
-    FinMessengerAuthWarning,
     HMACSigner,
     IntercomMinter,
     MessengerUser,
@@ -19,6 +17,7 @@ from fin_messenger_auth import (
     StringKeySource,
 )
 from fin_messenger_auth._tokens import AUDIENCE_PLACEHOLDER
+from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthWarning
 from fin_messenger_auth.testing import throwaway_rsa_key, throwaway_secret
 from fin_messenger_auth.testing._throwaway import pem_of
 

@@ -18,9 +18,10 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fin_messenger_auth import ConfigurationError, FinMessengerAuthWarning, KeyUnavailableError, TokenPairBuilder
+from fin_messenger_auth import TokenPairBuilder
 from fin_messenger_auth._tokens import AUDIENCE_PLACEHOLDER
 from fin_messenger_auth.diagnosis import Level, check_environment
+from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthWarning, KeyUnavailableError
 from fin_messenger_auth.testing import throwaway_environ, throwaway_rsa_key, throwaway_secret
 from fin_messenger_auth.testing._throwaway import pem_of
 
@@ -284,6 +285,7 @@ def test_a_fault_is_refused_by_the_name_of_its_variable_and_prefix(fault: str) -
 
     allowed = error is None or "is truncated" in str(error)
     assert allowed or f"MY_{variable.removesuffix('_FILE')}" in str(error)
+    assert error is None or str(error.variable).startswith("MY_")
 
 
 cheap_keys = st.sampled_from([TRUNCATED, PUBLIC_KEY, SECRET, "", MISSING, None, b"key"])

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fin_messenger_auth import Company, FinMessengerAuthWarning, InvalidClaimError, MessengerUser
+from fin_messenger_auth import Company, MessengerUser
 from fin_messenger_auth.diagnosis import check_intercom_token, check_salesforce_token
+from fin_messenger_auth.errors import FinMessengerAuthWarning, InvalidClaimError
 from tests.broken_tokens import INTERCOM_CLAIMS, INTERCOM_HEADER, KID, NOW, SECRET, base64url, signed
 
 WORDS = ("None", "null", "undefined", "NaN", "nil", "AnonymousUser", "[object Object]")

@@ -14,15 +14,8 @@ from typing import Any
 
 import pytest
 
-from fin_messenger_auth import (
-    ConfigurationError,
-    IntercomMinter,
-    SalesforceMinter,
-    SigningError,
-    TokenPairBuilder,
-    _outages,
-    with_deadline,
-)
+from fin_messenger_auth import IntercomMinter, SalesforceMinter, TokenPairBuilder, _outages, with_deadline
+from fin_messenger_auth.errors import ConfigurationError, SigningError
 from fin_messenger_auth.testing import throwaway_builder
 
 LOCAL = throwaway_builder()

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from fin_messenger_auth import ConfigurationError
 from fin_messenger_auth._settings import API_BASES
+from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.page import csp_sources, strict_policy
 
 if TYPE_CHECKING:

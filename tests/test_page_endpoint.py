@@ -10,7 +10,8 @@ from typing import Any, NoReturn
 
 import pytest
 
-from fin_messenger_auth import IntercomMinter, InvalidClaimError, TokenPairBuilder
+from fin_messenger_auth import IntercomMinter, TokenPairBuilder
+from fin_messenger_auth.errors import InvalidClaimError
 from fin_messenger_auth.page import (
     NO_STORE,
     SettingsResponse,

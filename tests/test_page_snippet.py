@@ -16,8 +16,9 @@ from django.template import Context, Engine
 from django.utils.functional import SimpleLazyObject
 from jinja2 import Environment
 
-from fin_messenger_auth import ConfigurationError, InvalidClaimError, TokenPairBuilder, render_snippet
+from fin_messenger_auth import TokenPairBuilder, render_snippet
 from fin_messenger_auth._settings import PublicSettings, Region
+from fin_messenger_auth.errors import ConfigurationError, InvalidClaimError
 from fin_messenger_auth.page import (
     cookie_names,
     npm_settings,

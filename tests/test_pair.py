@@ -15,17 +15,15 @@ from joserfc.jwk import OctKey, RSAKey
 
 import fin_messenger_auth
 from fin_messenger_auth import (
-    ConfigurationError,
     HMACSigner,
     IntercomMinter,
-    InvalidClaimError,
     MessengerUser,
     RSASigner,
     SalesforceMinter,
-    SigningError,
     StringKeySource,
     TokenPairBuilder,
 )
+from fin_messenger_auth.errors import ConfigurationError, InvalidClaimError, SigningError
 from fin_messenger_auth.testing import (
     FrozenClock,
     decode,

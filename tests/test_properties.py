@@ -11,9 +11,10 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fin_messenger_auth import Company, FinMessengerAuthError, FinMessengerAuthWarning, MessengerUser, identify
+from fin_messenger_auth import Company, MessengerUser, identify
 from fin_messenger_auth._json_values import is_lost
 from fin_messenger_auth._users import RESERVED_NAMES
+from fin_messenger_auth.errors import FinMessengerAuthError, FinMessengerAuthWarning
 from fin_messenger_auth.testing import FrozenClock, throwaway_builder, verify
 
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # machines are noisy

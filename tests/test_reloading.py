@@ -17,11 +17,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from fin_messenger_auth import (
-    ConfigurationError,
     FileKeySource,
     HMACSigner,
     IntercomMinter,
-    InvalidKeyError,
     Reloading,
     RSASigner,
     SalesforceMinter,
@@ -29,6 +27,7 @@ from fin_messenger_auth import (
 )
 from fin_messenger_auth._jws import parse_token
 from fin_messenger_auth.diagnosis import VerifyingKey
+from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError
 from fin_messenger_auth.testing import throwaway_builder, throwaway_rsa_key, throwaway_secret
 from fin_messenger_auth.testing._throwaway import THROWAWAY_AUDIENCE, THROWAWAY_ISSUER, pem_of
 
@@ -170,7 +169,7 @@ def test_a_delivery_while_the_keys_are_read_is_read_again(root: Path) -> None:
     reloading = Reloading(make, watch=[root / "current"])
 
     settings = reloading.builder.build_settings("42")
-    assert VerifyingKey(KEYS["key-2"].public_key()).verifies(parse_token(settings["salesforce_identity_token"]))
+    assert VerifyingKey(KEYS["key-2"].public_key()).verifies(settings["salesforce_identity_token"])
     assert kid_of(reloading.builder) == "key-2"
 
 
@@ -274,9 +273,8 @@ class Salesforce:
         now = time.monotonic()
         if now - self._read_at > CACHED:
             self._known, self._read_at = set(self.keyset), now
-        parsed = parse_token(token)
-        kid = str(parsed.header["kid"])
-        return kid in self._known and VerifyingKey(KEYS[kid].public_key()).verifies(parsed)
+        kid = str(parse_token(token).header["kid"])
+        return kid in self._known and VerifyingKey(KEYS[kid].public_key()).verifies(token)
 
 
 @contextmanager

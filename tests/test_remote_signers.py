@@ -17,11 +17,11 @@ from fin_messenger_auth import (
     IntercomMinter,
     RSASigner,
     SalesforceMinter,
-    SigningError,
     StringKeySource,
     TokenPairBuilder,
     with_deadline,
 )
+from fin_messenger_auth.errors import SigningError
 from fin_messenger_auth.testing import throwaway_rsa_key, throwaway_secret, verify
 from fin_messenger_auth.testing._throwaway import pem_of
 

@@ -18,9 +18,10 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc.jwk import RSAKey
 
-from fin_messenger_auth import ConfigurationError, SalesforceMinter, TokenPairBuilder, sandbox
+from fin_messenger_auth import SalesforceMinter, TokenPairBuilder, sandbox
 from fin_messenger_auth.cli import main
 from fin_messenger_auth.diagnosis import read_verifying_keys
+from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.sandbox import (
     Sandbox,
     SandboxServer,

@@ -9,15 +9,9 @@ from typing import Any
 
 import pytest
 
-from fin_messenger_auth import (
-    Company,
-    ConfigurationError,
-    InvalidClaimError,
-    MessengerUser,
-    PublicSettings,
-    TokenPairBuilder,
-)
-from fin_messenger_auth._settings import RULES
+from fin_messenger_auth import Company, IntercomMinter, MessengerUser, PublicSettings, TokenPairBuilder
+from fin_messenger_auth._settings import DISPLAY_SETTINGS, IDENTIFYING_SETTINGS, RULES
+from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthWarning, InvalidClaimError
 from fin_messenger_auth.testing import throwaway_builder
 
 EVERYTHING: dict[str, Any] = {
@@ -56,12 +50,40 @@ def test_every_documented_setting_has_a_type_and_a_rule() -> None:
     assert RULES.keys() == PublicSettings.__annotations__.keys() == EVERYTHING.keys()
 
 
-@pytest.mark.parametrize("user", [None, "42"])
-def test_every_documented_setting_is_passed_on(builder: TokenPairBuilder, user: str | None) -> None:
-    settings = builder.build_settings(user, **EVERYTHING)
+def test_every_documented_setting_is_passed_on(builder: TokenPairBuilder) -> None:
+    settings = builder.build_settings("42", **EVERYTHING)
 
     assert {name: settings[name] for name in EVERYTHING} == EVERYTHING
     assert json.loads(json.dumps(settings)) == settings
+
+
+def test_without_a_user_nothing_identifies(builder: TokenPairBuilder) -> None:
+    with pytest.warns(FinMessengerAuthWarning, match=r"^auth_tokens, avatar, companies, .* phone: dropped") as caught:
+        settings = builder.build_settings(None, extra={"plan": "pro"}, **EVERYTHING)
+
+    assert {each.message.code for each in caught} == {"page-not-anonymous"}  # type: ignore[union-attr]
+    assert settings.keys() == {"api_base", "app_id", "plan", *EVERYTHING} - IDENTIFYING_SETTINGS
+    assert settings.keys() >= DISPLAY_SETTINGS
+    with pytest.warns(FinMessengerAuthWarning, match="email: dropped"):
+        assert "email" not in builder.build_settings(None, extra={"email": "ada@example.com"})
+
+
+def test_where_signing_fails_nothing_identifies(builder: TokenPairBuilder) -> None:
+    class Broken:
+        alg, kid = "HS256", None
+
+        def sign(self, _signing_input: bytes, /) -> bytes:
+            raise RuntimeError
+
+    failing = replace(builder, intercom=IntercomMinter(Broken()), on_signing_error="anonymous")
+    assert failing.build_settings("42", email="ada@example.com", z_index=1).keys() == {"api_base", "app_id", "z_index"}
+
+
+def test_an_answer_is_not_identified_again() -> None:
+    builder = throwaway_builder(identify=lambda account: MessengerUser(account.key))
+
+    assert builder.build(None) is None
+    assert builder.build_settings(MessengerUser("42"))["user_id"] == "42"
 
 
 WRONG: list[tuple[str, Any]] = [

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from fin_messenger_auth import ConfigurationError, KeyUnavailableError, RSASigner, StringKeySource, TokenPairBuilder
+from fin_messenger_auth import RSASigner, StringKeySource, TokenPairBuilder
 from fin_messenger_auth._environment import SIGNERS, read_environment
 from fin_messenger_auth.cli import main
 from fin_messenger_auth.diagnosis import Level, check_environment, run_checks
+from fin_messenger_auth.errors import ConfigurationError, KeyUnavailableError
 from fin_messenger_auth.sandbox import sandbox_from_env
 from fin_messenger_auth.testing import throwaway_environ, throwaway_rsa_key, throwaway_secret, verify
 from fin_messenger_auth.testing._throwaway import THROWAWAY_AUDIENCE, THROWAWAY_ISSUER, pem_of
@@ -142,7 +143,7 @@ MISTAKES: dict[str, tuple[dict[str, str], str, str]] = {
     "AWS, nothing set": (
         {"SALESFORCE_SIGNER": "aws-kms"},
         "variable-missing",
-        "^SALESFORCE_SIGNER: SALESFORCE_AWS_KMS_KEY_ID must be set",
+        "^SALESFORCE_AWS_KMS_KEY_ID must be set",
     ),
     "PKCS#11, nothing set": (
         {"SALESFORCE_SIGNER": "pkcs11", "SALESFORCE_PKCS11_KEY": "k"},
@@ -201,13 +202,13 @@ def test_a_signer_in_code_needs_no_key_in_the_environment(kid: str) -> None:
 @pytest.mark.parametrize(
     ("changed", "signer", "message"),
     [
-        ({"SALESFORCE_KEY_ID": "other"}, rsa_signer(), "the kid of the signer is not the one in SALESFORCE_KEY_ID"),
+        ({"SALESFORCE_KEY_ID": "other"}, rsa_signer(), "The kid of the signer is not the one in SALESFORCE_KEY_ID"),
         ({"SALESFORCE_ISSUER": ""}, rsa_signer(), "^SALESFORCE_ISSUER must be set too, as they go with salesforce_sig"),
         ({"SALESFORCE_PRIVATE_KEY": "x"}, rsa_signer(), "^salesforce_signer and SALESFORCE_PRIVATE_KEY each say what"),
         ({"SALESFORCE_SIGNER": "good"}, rsa_signer(), "^salesforce_signer and SALESFORCE_SIGNER each say what signs"),
         ({"SALESFORCE_IDENTITY": "fin-managed"}, rsa_signer(), "and salesforce_signer, .* that you do"),
-        ({"SALESFORCE_KEY_ID": ""}, rsa_signer(None), "^salesforce_signer: .* has no kid"),
-        ({}, object(), "^salesforce_signer: The signer of salesforce_identity_token: expected alg, kid"),
+        ({"SALESFORCE_KEY_ID": ""}, rsa_signer(None), "^The signer of salesforce_identity_token has no kid"),
+        ({}, object(), "^The signer of salesforce_identity_token: expected alg, kid"),
     ],
     ids=["kid", "issuer", "key", "name", "Fin", "no kid", "no signer"],
 )

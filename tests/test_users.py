@@ -22,14 +22,8 @@ from django.utils.safestring import mark_safe
 from markupsafe import Markup
 from werkzeug.local import LocalProxy
 
-from fin_messenger_auth import (
-    Company,
-    ConfigurationError,
-    FinMessengerAuthWarning,
-    InvalidClaimError,
-    MessengerUser,
-    identify,
-)
+from fin_messenger_auth import Company, MessengerUser, identify
+from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthWarning, InvalidClaimError
 from fin_messenger_auth.testing import throwaway_builder
 
 UUID = uuid.UUID("12345678-1234-5678-1234-567812345678")
@@ -104,7 +98,7 @@ def test_attributes_keep_their_json_type(given: Any, expected: Any) -> None:
     assert type(made) is type(expected)
 
 
-@pytest.mark.filterwarnings("ignore::fin_messenger_auth.FinMessengerAuthWarning")
+@pytest.mark.filterwarnings("ignore::fin_messenger_auth.errors.FinMessengerAuthWarning")
 def test_containers_become_plain_lists_and_dicts() -> None:
     given = {"a": (1, [2, OrderedDict(b=MappingProxyType({"c": Colour.RED}))])}
 
@@ -212,7 +206,7 @@ def test_values_that_misbehave_raise_our_error_with_theirs_as_the_cause(value: A
 
 @pytest.mark.parametrize("value", [True, False, None, 3, 2.5, "x", [1], {"a": None}])
 @pytest.mark.parametrize("lazy", [SimpleLazyObject, LocalProxy])
-@pytest.mark.filterwarnings("ignore::fin_messenger_auth.FinMessengerAuthWarning")
+@pytest.mark.filterwarnings("ignore::fin_messenger_auth.errors.FinMessengerAuthWarning")
 def test_lazy_objects_become_the_plain_values_behind_them(lazy: Any, value: Any) -> None:
     made = MessengerUser("42", attributes={"a": lazy(lambda: value)}).attributes["a"]
 
@@ -241,14 +235,14 @@ def test_no_attribute_takes_the_place_of_a_claim() -> None:
     assert refused.value.code == "setting-reserved"
 
 
-@pytest.mark.filterwarnings("ignore::fin_messenger_auth.FinMessengerAuthWarning")
+@pytest.mark.filterwarnings("ignore::fin_messenger_auth.errors.FinMessengerAuthWarning")
 def test_the_same_list_twice_is_no_cycle() -> None:
     shared = [1]
 
     assert MessengerUser("42", attributes={"a": [shared, shared]}).attributes == {"a": [[1], [1]]}
 
 
-@pytest.mark.filterwarnings("ignore::fin_messenger_auth.FinMessengerAuthWarning")
+@pytest.mark.filterwarnings("ignore::fin_messenger_auth.errors.FinMessengerAuthWarning")
 def test_nothing_the_caller_passes_is_changed_or_kept() -> None:
     given: dict[str, Any] = {"when": datetime(2023, 11, 14, tzinfo=UTC), "list": [1, {"a": 2}]}
     before = copy.deepcopy(given)

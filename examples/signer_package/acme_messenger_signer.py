@@ -10,8 +10,9 @@ from urllib.request import Request, urlopen
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from fin_messenger_auth import AsyncSigner, ConfigurationError, with_deadline
+from fin_messenger_auth import AsyncSigner, with_deadline
 from fin_messenger_auth.backends._remote import RemoteKey
+from fin_messenger_auth.errors import ConfigurationError
 
 
 class AcmeSigner:

@@ -11,12 +11,13 @@ from typing import Any, Self, Unpack
 from . import _users
 from ._environment import read_environment
 from ._json_values import configured_string, fill
+from ._jws import Unsigned, check_signs_at_once, unsigned
 from ._outages import OnSigningError, OutageLog, checked_policy, outcome_of
-from ._settings import PublicSettings, Region, api_base_of, checked_settings
+from ._settings import PublicSettings, Region, api_base_of, checked_settings, without_identity
 from ._signers import AsyncSigner, Signer, signs_async
-from ._tokens import IntercomMinter, Minter, SalesforceMinter
+from ._tokens import INTERCOM_TOKEN, IntercomMinter, Minter, SalesforceMinter
 from ._users import MessengerUser, resolved
-from .errors import ConfigurationError, InvalidClaimError, SigningError, masked
+from .errors import ConfigurationError, InvalidClaimError, SigningError, masked, warn
 
 Identify = Callable[[Any], MessengerUser | None]
 """The application's user to a :class:`MessengerUser`, or ``None`` for an anonymous visitor."""
@@ -165,7 +166,8 @@ class TokenPairBuilder:
 
         Returns:
             ``api_base``, ``app_id``, ``user_id``, the tokens, and what was passed. An anonymous
-            visitor's have neither ``user_id`` nor tokens.
+            visitor's have neither ``user_id`` nor tokens, and nothing that identifies, such as ``email``: a
+            :class:`~fin_messenger_auth.FinMessengerAuthWarning` says what was dropped.
 
         Raises:
             InvalidClaimError: The user has no usable ID; a value is not a JSON value.
@@ -193,71 +195,67 @@ class TokenPairBuilder:
         return settings if visitor is None else _with_tokens(settings, visitor, await self._asign(visitor))
 
     def _visitor(self, user: object) -> MessengerUser | None:
-        visitor = self.identify(user)
-        if visitor is None:
-            return None
-        if isinstance(visitor, MessengerUser):
-            return resolved(visitor)
-        raise InvalidClaimError(
-            "user_id",
-            f"identify= must return a MessengerUser or None, not {type(visitor).__name__}.",
-            "user-unidentified",
-        )
+        return visitor_of(user, self.identify)
 
     def _sign(self, visitor: MessengerUser) -> TokenPair | None:
-        now = int(self.clock())
+        for minter in self._minters:
+            check_signs_at_once(minter.signer)
+        now, tokens = self._plan(visitor)
         try:
-            return self._pair(now, *[self._mint(minter, visitor, now) for minter in self._minters])
+            return self._pair(now, *[self._signed(each) for each in tokens])
         except _AnonymousPage:
             return None
 
     async def _asign(self, visitor: MessengerUser) -> TokenPair | None:
-        now = int(self.clock())
+        now, tokens = self._plan(visitor)
         try:
-            return self._pair(now, *await self._amint_all(visitor, now))
+            return self._pair(now, *await self._asigned_all(tokens))
         except _AnonymousPage:
             return None
 
-    async def _amint_all(self, visitor: MessengerUser, now: int) -> list[str | None]:
-        """Mint the tokens, at the same time where both signers have to be awaited.
+    def _plan(self, visitor: MessengerUser) -> tuple[int, list[Unsigned]]:
+        """Return the time and both tokens, unsigned: what is wrong with a claim is found before anything is signed."""
+        now = int(self.clock())
+        return now, [unsigned(each.claims(visitor, now), each.signer, each.token) for each in self._minters]
+
+    def _signed(self, token: Unsigned) -> str | None:
+        try:
+            return token.sign()
+        except SigningError as error:
+            self._do_without(error)
+            return None
+
+    async def _asigned(self, token: Unsigned) -> str | None:
+        try:
+            return await token.asign()
+        except SigningError as error:
+            self._do_without(error)
+            return None
+
+    async def _asigned_all(self, tokens: list[Unsigned]) -> list[str | None]:
+        """Sign the tokens, at the same time where both signers have to be awaited.
 
         If one fails or the caller is cancelled, the other is cancelled too and none is left running.
         """
-        if sum(signs_async(minter.signer) for minter in self._minters) < 2:  # noqa: PLR2004 - one cannot wait for another
-            return [await self._amint(minter, visitor, now) for minter in self._minters]
+        if len(tokens) == 1 or not all(signs_async(token.signer) for token in tokens):  # one waits for nobody
+            return [await self._asigned(token) for token in tokens]
         from asyncio import TaskGroup, sleep  # noqa: PLC0415 - 25 ms that a synchronous application need not pay
 
         await sleep(0)  # a burst of pages identifies its visitors in one turn of the loop, and signs in the next
         try:
             async with TaskGroup() as group:
-                tasks = [group.create_task(self._amint(minter, visitor, now)) for minter in self._minters]
+                tasks = [group.create_task(self._asigned(token)) for token in tokens]
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from failures.exceptions[0].__cause__
         return [task.result() for task in tasks]
 
-    def _mint(self, minter: Minter, visitor: MessengerUser, now: int) -> str | None:
-        try:
-            return minter.mint(visitor, now)
-        except SigningError as error:
-            del visitor  # an error tracker records the variables of this frame with what is logged
-            self._do_without(minter, error)
-            return None
-
-    async def _amint(self, minter: Minter, visitor: MessengerUser, now: int) -> str | None:
-        try:
-            return await minter.amint(visitor, now)
-        except SigningError as error:
-            del visitor  # an error tracker records the variables of this frame with what is logged
-            self._do_without(minter, error)
-            return None
-
-    def _do_without(self, minter: Minter, error: SigningError) -> None:
-        """Return if the page can do without this token; else raise what ends the pair."""
+    def _do_without(self, error: SigningError) -> None:
+        """Return if the page can do without the token that failed; else raise what ends the pair."""
         outcome = outcome_of(self.on_signing_error, error)
         if outcome == "raise":
             raise error
         self._outages.write(error, outcome)
-        if outcome == "anonymous" or minter is self.intercom:
+        if outcome == "anonymous" or error.token == INTERCOM_TOKEN:
             raise _AnonymousPage
 
     def _pair(self, now: int, intercom_user_jwt: str | None, salesforce_identity_token: str | None = None) -> TokenPair:
@@ -273,10 +271,28 @@ class TokenPairBuilder:
     ) -> dict[str, Any]:
         if not public and extra is None:
             return dict(self._anonymous)
-        return {
-            **self._anonymous,
-            **checked_settings(public, extra, lambda name: visitor is not None and self.intercom.signs(visitor, name)),
-        }
+        checked = checked_settings(
+            public, extra, lambda name: visitor is not None and self.intercom.signs(visitor, name)
+        )
+        settings = {**self._anonymous, **checked}
+        if visitor is None and (dropped := checked.keys() - without_identity(checked).keys()):
+            names = ", ".join(sorted(dropped))
+            warn(f"{names}: dropped, because nobody is signed in. Sign it with a user.", "page-not-anonymous")
+        return settings if visitor is not None else without_identity(settings)
+
+
+def visitor_of(user: object, identify: Identify) -> MessengerUser | None:
+    """Return who the visitor is; ``identify`` is not asked of nobody, nor of a ``MessengerUser``."""
+    visitor = user if user is None or isinstance(user, MessengerUser) else identify(user)
+    if visitor is None:
+        return None
+    if isinstance(visitor, MessengerUser):
+        return resolved(visitor)
+    raise InvalidClaimError(
+        "user_id",
+        f"identify= must return a MessengerUser or None, not {type(visitor).__name__}.",
+        "user-unidentified",
+    )
 
 
 def check_time(now: object) -> None:
@@ -295,7 +311,7 @@ class _AnonymousPage(Exception):  # noqa: N818 - a signal, not an error
 
 def _with_tokens(settings: dict[str, Any], visitor: MessengerUser, pair: TokenPair | None) -> dict[str, Any]:
     if pair is None:
-        return settings
+        return without_identity(settings)
     settings["user_id"] = visitor.user_id
     settings["intercom_user_jwt"] = pair.intercom_user_jwt
     if pair.salesforce_identity_token is not None:

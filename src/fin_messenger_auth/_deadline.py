@@ -18,10 +18,9 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from ._json_values import fill
 from ._keys import Sealed
 from ._processes import PerProcess
-from ._signers import Signer, signs_at_once
+from ._signers import DualSigner, Signer, signs_at_once
 from .errors import ConfigurationError, SigningError
 
 FAILURES = 5
@@ -43,7 +42,7 @@ _FIRST_GUESS = 0.01  # seconds a call, until one has succeeded
 _LATE = 0.9  # of its time: a call that has run for so long hangs, and one that has waited for so long is not started
 
 
-def with_deadline(signer: Signer, *, threads: int = 32, timeout: float = 5.0) -> ThreadedSigner:
+def with_deadline(signer: Signer, *, threads: int = 32, timeout: float = 5.0) -> DualSigner:
     """Give a signer that blocks on a network a deadline, by running it in threads of its own.
 
     What it returns has ``sign`` and ``asign``, for synchronous and asynchronous pages, on any event loop. Both
@@ -86,12 +85,9 @@ class ThreadedSigner(Sealed):
 
     __slots__ = ("_pool", "signer")
 
-    signer: Signer
-    _pool: PerProcess[_Pool]
-
     def __init__(self, signer: Signer, threads: int, timeout: float) -> None:
-        fill(self, "signer", signer)
-        fill(self, "_pool", PerProcess(lambda: _Pool(signer, threads, timeout)))
+        self.signer = signer
+        self._pool = PerProcess(lambda: _Pool(signer, threads, timeout))
 
     def __repr__(self) -> str:
         """Show the signer."""

@@ -102,34 +102,36 @@ class Variables:
     def require(self, *names: str, why: str = "") -> None:
         """Note which of the variables are missing."""
         if missing := [name for name in names if not self.is_set(name)]:
-            self.note(f"{self.names(missing)} must be set{why}.", "variable-missing")
+            self.note(f"{self.names(missing)} must be set{why}.", "variable-missing", missing[0])
 
     def key(self, name: str) -> tuple[str, MaskedBytes | None]:
         """Return the variable that holds or names a key, and the key as it was read."""
         variable, path = self.prefix + name, self.value(f"{name}_FILE")
         if path and self.value(name):
-            self.note(f"{variable} and {variable}_FILE are both set; unset one.", "variable-and-file")
+            self.note(f"{variable} and {variable}_FILE are both set; unset one.", "variable-and-file", name)
             return variable, None
         if not (path or self.value(name)):
             return variable, None
         if not path:
-            return variable, self.attempt(lambda: read_key(EnvKeySource(variable, environ=self.environ)))
+            return variable, self.attempt(lambda: read_key(EnvKeySource(variable, environ=self.environ)), variable)
         variable = f"{variable}_FILE"
         self.key_files[variable] = path
         return variable, self.attempt(lambda: read_key(FileKeySource(path)), variable)
 
-    def attempt(self, make: Callable[[], _T], variable: str = "") -> _T | None:
-        """Call ``make``; note its error and its warnings, with the name of the variable where they lack it."""
+    def attempt(self, make: Callable[[], _T], variable: str | None, *, says_it: bool = False) -> _T | None:
+        """Call ``make``; note its error and its warnings, with the variable that is meant, unless they say it."""
         made, problems = attempt(make)
         for problem in problems:
-            named = type(problem)(f"{variable}: {problem.message}", problem.code) if variable else problem
+            is_said = says_it or variable is None or problem.variable is not None
+            message = problem.message if is_said else f"{variable}: {problem.message}"
+            named = type(problem)(message, problem.code, variable=problem.variable or variable)
             named.__cause__ = problem.__cause__
             self.problems.append(named)
         return made
 
-    def note(self, message: str, code: str) -> None:
-        """Add an error."""
-        self.problems.append(ConfigurationError(message, code))
+    def note(self, message: str, code: str, name: str) -> None:
+        """Add an error about the variable of this name."""
+        self.problems.append(ConfigurationError(message, code, variable=self.prefix + name))
 
     @property
     def has_errors(self) -> bool:
@@ -147,6 +149,7 @@ def phrase(names: Sequence[str], last_word: str = "and") -> str:
     return f"{', '.join(others)} {last_word} {last}" if others else last
 
 
+IDENTITY = "SALESFORCE_IDENTITY"  # says who makes the Salesforce token, if it is not one's own key
 FIN_MANAGED = "fin-managed"  # the value of SALESFORCE_IDENTITY that says that Fin makes the second token
 INTERCOM_VARIABLES = ("INTERCOM_APP_ID", SECRET)  # what is always required
 SIGNER = "SALESFORCE_SIGNER"  # names a signer, in place of SALESFORCE_PRIVATE_KEY
@@ -223,7 +226,7 @@ class Reading(Variables):
     @property
     def fin_managed(self) -> bool:
         """Whether Fin makes the Salesforce token."""
-        return self.value("SALESFORCE_IDENTITY") == FIN_MANAGED
+        return self.value(IDENTITY) == FIN_MANAGED
 
     def read(self, given: Signer | AsyncSigner | None) -> None:
         """Read all of it; ``given`` is what signs the Salesforce token, if no variable says so."""
@@ -231,7 +234,7 @@ class Reading(Variables):
         self._check_types()
         self._check_completeness(own, given)
         region = self.value("INTERCOM_REGION") or "us"
-        self.attempt(lambda: api_base_of(region, name=self.prefix + "INTERCOM_REGION"))
+        self._checked("INTERCOM_REGION", lambda value, name: api_base_of(str(value), name=name))
         app_id = self._checked("INTERCOM_APP_ID", configured_string)
         policy = self._checked("MESSENGER_ON_SIGNING_ERROR", checked_policy) or "raise"
         intercom = self._intercom()
@@ -249,11 +252,11 @@ class Reading(Variables):
         for name in ALL_VARIABLES:
             value = self.environ.get(self.prefix + name, "")
             if not isinstance(value, str):
-                self.note(f"{self.prefix}{name}: expected a str, got {type(value).__name__}.", "argument-invalid")
+                self.note(f"{self.prefix}{name}: expected a str, got {type(value).__name__}.", "argument-invalid", name)
 
     def _check_completeness(self, own: Sequence[str], given: Signer | AsyncSigner | None) -> None:
         """Check what must be set together; a missing variable must never make every chat a guest's."""
-        identity, identity_name = self.value("SALESFORCE_IDENTITY"), self.prefix + "SALESFORCE_IDENTITY"
+        identity, identity_name = self.value(IDENTITY), self.prefix + IDENTITY
         argument = [] if given is None else ["salesforce_signer"]
         keys = [name for name in (KEY, SIGNER) if name in own]
         say_own = argument + [self.prefix + name for name in own]
@@ -263,14 +266,17 @@ class Reading(Variables):
         elif own and not identity:
             self.require(*(keys or [KEY])[:1], KEY_ID, *_PLACE, why=" too, as all four go together")
         if len(say_what := argument + [self.prefix + name for name in keys]) > 1:
-            self.note(f"{' and '.join(say_what)} each say what signs; set only one.", "salesforce-signer-ambiguous")
+            self.note(
+                f"{' and '.join(say_what)} each say what signs; set only one.", "salesforce-signer-ambiguous", SIGNER
+            )
         if identity and identity != FIN_MANAGED:
-            self.note(f"{identity_name}: expected {FIN_MANAGED}.", "salesforce-signer-ambiguous")
+            self.note(f"{identity_name}: expected {FIN_MANAGED}.", "salesforce-signer-ambiguous", IDENTITY)
         elif identity and say_own:
             self.note(
                 f"{identity_name}={FIN_MANAGED} says that Fin makes the Salesforce token, and {phrase(say_own)} that "
                 "you do; unset one or the other.",
                 "salesforce-signer-ambiguous",
+                IDENTITY,
             )
         elif not (identity or say_own):
             self.note(
@@ -278,6 +284,7 @@ class Reading(Variables):
                 f"if you do, with your own key, set {self.names(SALESFORCE_VARIABLES)}, or {self.prefix}{SIGNER} in "
                 f"place of {self.prefix}{KEY}.",
                 "salesforce-signer-unset",
+                IDENTITY,
             )
 
     def _intercom(self) -> IntercomMinter | None:
@@ -301,7 +308,7 @@ class Reading(Variables):
         """Read the key ID and the key, or call the factory; ``given`` takes the place of both."""
         kid, name = self._key_id(), self.value(SIGNER)
         if given is not None:
-            signer = self._fitting(given, "salesforce_signer", kid)
+            signer = self._fitting(given, None, kid)
         elif name:
             made = None if kid is None else self.attempt(lambda: self._made_by(name, kid), self.prefix + SIGNER)
             signer = None if made is None else self._fitting(made, self.prefix + SIGNER, kid)
@@ -318,7 +325,7 @@ class Reading(Variables):
         if raw is None:
             return None
         kid = raw.without_line_end().decode(errors="surrogateescape")
-        return self.attempt(lambda: configured_string(kid, variable))
+        return self.attempt(lambda: configured_string(kid, variable), variable, says_it=True)
 
     def _rsa_signer(self, kid: str | None) -> RSASigner | None:
         (variable, key), (_, self.password) = self.key(KEY), self.key(PASSWORD)
@@ -348,33 +355,37 @@ class Reading(Variables):
             raise KeyUnavailableError(f"the factory {factory.value} raised {type(error).__name__}.") from error
         return signer
 
-    def _fitting(self, signer: Signer | AsyncSigner, source: str, kid: str | None) -> Signer | AsyncSigner | None:
+    def _fitting(
+        self, signer: Signer | AsyncSigner, variable: str | None, kid: str | None
+    ) -> Signer | AsyncSigner | None:
         """Return the signer if it can sign this token, under the configured key ID where there is one."""
 
         def check() -> Signer | AsyncSigner:
             check_signer_for(SALESFORCE_TOKEN, signer, SALESFORCE_ALGORITHMS, kid_required=True)
             if kid not in (None, signer.kid):
                 raise ConfigurationError(
-                    f"the kid of the signer is not the one in {self.prefix}{KEY_ID}.", "signer-invalid"
+                    f"The kid of the signer is not the one in {self.prefix}{KEY_ID}.", "signer-invalid"
                 )
             return signer
 
-        return self.attempt(check, source)
+        return self.attempt(check, variable)
 
     def _lifetime(self, name: str, token: str) -> timedelta:
         digits = self.value(name).strip()
         if not digits:
             return DEFAULT_LIFETIME
         if not (digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS):
-            self.note(f"{self.prefix}{name}: expected a whole number of seconds, such as 3600.", "lifetime-invalid")
+            self.note(
+                f"{self.prefix}{name}: expected a whole number of seconds, such as 3600.", "lifetime-invalid", name
+            )
             return DEFAULT_LIFETIME
         lifetime = timedelta(seconds=int(digits))
         valid = self.attempt(lambda: whole_seconds(lifetime, token), self.prefix + name)
         return lifetime if valid else DEFAULT_LIFETIME
 
     def _checked(self, name: str, check: Callable[[object, str], _T]) -> _T | None:
-        value = self.value(name)
-        return self.attempt(lambda: check(value, self.prefix + name)) if value else None
+        value, variable = self.value(name), self.prefix + name
+        return self.attempt(lambda: check(value, variable), variable, says_it=True) if value else None
 
 
 def _quietly(make: Callable[[], _T]) -> _T:

@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
-from json import JSONDecoder, dumps, loads
-from types import MappingProxyType, NoneType
-from typing import Any, Final, NoReturn, Self
+from json import JSONDecoder
+from types import NoneType
+from typing import Any, Final
 
 from .errors import ConfigurationError, InvalidClaimError
 
@@ -30,34 +30,6 @@ _LOST = frozenset({"", "none", "null", "undefined", "nan", "nil", "anonymoususer
 _surrogate_in = re.compile("[\ud800-\udfff]").search
 
 _INVISIBLE_LETTERS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"  # printable to Python, blank to everybody
-
-
-def fill_once(instance: object, /, **values: object) -> None:
-    """Set the attributes of an immutable object in its ``__init__``, which cannot be called a second time."""
-    if hasattr(instance, next(iter(values))):
-        raise TypeError(f"{type(instance).__name__} is immutable; make a new one.")
-    for name, value in values.items():
-        fill(instance, name, value)
-
-
-class Frozen:
-    """A base for objects that do not change once ``__init__`` has filled them."""
-
-    __slots__ = ()
-
-    def __setattr__(self, name: str, _value: object) -> NoReturn:
-        """Refuse to be changed."""
-        raise AttributeError(f"{type(self).__name__} is immutable; make a new one instead of setting {name}.")
-
-    def __delattr__(self, name: str) -> NoReturn:
-        """Refuse to be changed."""
-        raise AttributeError(f"{type(self).__name__} is immutable; {name} cannot be deleted.")
-
-    def __copy__(self, _memo: object = None) -> Self:
-        """Return the object itself, as a method that a lazy object passes on, and so is resolved once."""
-        return self
-
-    __deepcopy__ = _itself = __copy__
 
 
 def configured_string(value: object, name: str) -> str:
@@ -173,20 +145,21 @@ def has_unsafe_integer(value: object) -> bool:
     return isinstance(value, list | tuple) and any(map(has_unsafe_integer, value))
 
 
-class FrozenMapping(Frozen, Mapping[str, Any]):
-    """Plain JSON values by name. Lists and objects are kept as text, so that a reader gets a copy of them."""
+class FrozenMapping(Mapping[str, Any]):
+    """Plain JSON values by name, read-only: a list or an object is given out as a copy.
+
+    Args:
+        values: A dict of :func:`json_value`, which nobody else holds.
+    """
 
     __slots__ = ("_values",)
 
-    _values: Mapping[str, Any]
-
     def __init__(self, values: dict[str, Any]) -> None:
-        texts = {name: dumps(value).encode() for name, value in values.items() if isinstance(value, dict | list)}
-        fill_once(self, _values=MappingProxyType(values | texts))
+        self._values = values
 
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - any JSON
         """Return a value, each time a copy."""
-        return _read(self._values[name])
+        return _copied(self._values[name])
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names."""
@@ -198,24 +171,14 @@ class FrozenMapping(Frozen, Mapping[str, Any]):
 
     def __repr__(self) -> str:
         """Show the values as a dict."""
-        return repr(thawed(self))
-
-    def __deepcopy__(self, _memo: object = None) -> Any:  # noqa: ANN401 - not of this type
-        """Return a plain dict, for ``dataclasses.asdict``."""
-        return thawed(self)
-
-    def __reduce__(self) -> tuple[type[Self], tuple[dict[str, Any]]]:
-        """Pickle as a whole, since attributes cannot be set one by one."""
-        return type(self), (thawed(self),)
+        return repr(self._values)
 
 
-def thawed(values: Any) -> dict[str, Any]:  # noqa: ANN401 - a FrozenMapping, in a field that says Mapping
-    """Return the values of a :class:`FrozenMapping` as a fresh, plain dict."""
-    return {name: _read(value) for name, value in values._values.items()}  # noqa: SLF001 - of this module
-
-
-def _read(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    return loads(value.decode()) if type(value) is bytes else value
+def _copied(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Return a deep copy of a plain JSON value."""
+    if type(value) is dict:
+        return {name: _copied(each) for name, each in value.items()}
+    return list(map(_copied, value)) if type(value) is list else value
 
 
 class _Copy:

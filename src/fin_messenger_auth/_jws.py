@@ -36,61 +36,87 @@ def base64url(data: bytes) -> bytes:
     return b2a_base64(data).translate(_URL_SAFE, b"=\n")
 
 
-def signing_input(claims: Mapping[str, Any], signer: Signer | AsyncSigner) -> bytes:
-    """Return what is signed: header and claims, each in Base64URL, joined by a dot (RFC 7515 §5.1)."""
+@dataclass(frozen=True, slots=True)
+class Unsigned:
+    """A token that awaits its signature.
+
+    Attributes:
+        message: What is signed: header and claims, each in Base64URL, joined by a dot (RFC 7515 §5.1).
+        signer: Signs it.
+        token: The setting that carries it, for the error.
+    """
+
+    message: bytes = field(repr=False)
+    signer: Signer | AsyncSigner
+    token: str | None
+
+    def sign(self) -> str:
+        """Return the token, signed by a signer that has ``sign``."""
+        signer: Any = self.signer
+        try:
+            return self._finished(signer.sign(self.message))
+        except Exception as error:
+            _describe(error, signer, self.token)
+            raise
+
+    async def asign(self) -> str:
+        """Return the token, awaiting ``asign`` where the signer has it."""
+        if not signs_async(self.signer):
+            return self.sign()
+        try:
+            return self._finished(await self.signer.asign(self.message))
+        except Exception as error:
+            _describe(error, self.signer, self.token)
+            raise
+
+    def _finished(self, signature: bytes) -> str:
+        if not isinstance(signature, bytes) or not signature:
+            got = "b''" if signature == b"" else type(signature).__name__
+            raise SigningError(f"{type(unwrapped(self.signer)).__name__}: expected a signature as bytes, got {got}.")
+        return (self.message + b"." + base64url(signature)).decode("ascii")
+
+
+def unsigned(claims: Mapping[str, Any], signer: Signer | AsyncSigner, token: str | None = None) -> Unsigned:
+    """Return a JWT claims set (RFC 7519 §4) that awaits its signature; ``token`` names the setting that carries it.
+
+    Raises:
+        InvalidClaimError: A claim is not a JSON value.
+        SigningError: The signer does not say its ``alg`` or ``kid``.
+    """
     try:
         payload = _claims_json.encode(claims).encode()
     except _NOT_JSON as error:
         raise InvalidClaimError(_offending_claim(claims), "the value is not a JSON value.") from error
-    return _protected_header(signer.alg, signer.kid) + base64url(payload)
+    try:
+        header = _protected_header(signer.alg, signer.kid)
+    except Exception as error:
+        _describe(error, signer, token)
+        raise
+    return Unsigned(header + base64url(payload), signer, token)
 
 
 def encode(claims: Mapping[str, Any], signer: Signer | AsyncSigner, token: str | None = None) -> str:
-    """Sign a JWT claims set (RFC 7519 §4); ``token`` names the setting that carries it, for the error."""
+    """Sign a JWT claims set."""
+    check_signs_at_once(signer)
+    return unsigned(claims, signer, token).sign()
+
+
+async def aencode(claims: Mapping[str, Any], signer: Signer | AsyncSigner, token: str | None = None) -> str:
+    """Do what :func:`encode` does, awaiting ``asign`` where the signer has it."""
+    return await unsigned(claims, signer, token).asign()
+
+
+def check_signs_at_once(signer: Signer | AsyncSigner) -> None:
+    """Refuse a signer that has ``asign`` only, before anything is signed."""
     if not signs_at_once(signer):
         raise ConfigurationError(
             f"{type(signer).__name__} signs asynchronously only; await abuild or abuild_settings instead.",
             "signer-async-only",
         )
-    try:
-        message = signing_input(claims, signer)
-        return _compact(message, signer.sign(message), signer)
-    except Exception as error:
-        _describe(error, signer, token)
-        raise
-
-
-async def aencode(claims: Mapping[str, Any], signer: Signer | AsyncSigner, token: str | None = None) -> str:
-    """Do what :func:`encode` does, awaiting ``asign`` where the signer has it."""
-    if not signs_async(signer):
-        return encode(claims, signer, token)
-    try:
-        message = signing_input(claims, signer)
-        return _compact(message, await signer.asign(message), signer)
-    except Exception as error:
-        _describe(error, signer, token)
-        raise
-
-
-@lru_cache(maxsize=64)
-def _protected_header(alg: str, kid: str | None) -> bytes:
-    header = {"alg": alg, "typ": "JWT"}
-    if kid is not None:
-        header["kid"] = kid
-    return base64url(_header_json.encode(header).encode()) + b"."
-
-
-def _compact(message: bytes, signature: bytes, signer: Signer | AsyncSigner) -> str:
-    if not isinstance(signature, bytes) or not signature:
-        got = "b''" if signature == b"" else type(signature).__name__
-        raise SigningError(f"{type(unwrapped(signer)).__name__}: expected a signature as bytes, got {got}.")
-    return (message + b"." + base64url(signature)).decode("ascii")
 
 
 def _describe(error: Exception, signer: Signer | AsyncSigner, token: str | None) -> None:
     """Tell a ``SigningError`` what failed, and raise one in place of a foreign error."""
-    if isinstance(error, InvalidClaimError):
-        return
     failed, failure = unwrapped(signer), error
     if not isinstance(failure, SigningError):
         failure = SigningError(f"{type(failed).__name__} raised {type(error).__name__}.")
@@ -99,6 +125,14 @@ def _describe(error: Exception, signer: Signer | AsyncSigner, token: str | None)
         failure.kid = signer.kid
     if failure is not error:
         raise failure from error
+
+
+@lru_cache(maxsize=64)
+def _protected_header(alg: str, kid: str | None) -> bytes:
+    header = {"alg": alg, "typ": "JWT"}
+    if kid is not None:
+        header["kid"] = kid
+    return base64url(_header_json.encode(header).encode()) + b"."
 
 
 def _offending_claim(claims: Mapping[str, Any]) -> str:

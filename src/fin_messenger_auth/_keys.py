@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from typing import Any, NoReturn, Protocol
+from pathlib import Path
+from typing import Any, NoReturn, Protocol, Self
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
@@ -19,7 +20,6 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from ._json_values import Frozen, fill_once
 from .errors import ConfigurationError, InvalidKeyError, KeyUnavailableError, masked
 
 _PEM_ARMOUR = b"-----BEGIN "
@@ -65,8 +65,8 @@ class MaskedBytes(bytes):
         return MaskedBytes(self.removesuffix(b"\n").removesuffix(b"\r"))
 
 
-class Sealed(Frozen):
-    """For objects that hold key material: immutable, never pickled, and a copy is the object itself."""
+class Sealed:
+    """For objects that hold key material: they refuse to be pickled, and a copy is the object itself."""
 
     __slots__ = ()
 
@@ -75,6 +75,12 @@ class Sealed(Frozen):
         raise TypeError(
             f"{type(self).__name__} holds a key and refuses to be pickled; create it in the process that uses it."
         )
+
+    def __copy__(self, _memo: object = None) -> Self:
+        """Return the object itself."""
+        return self
+
+    __deepcopy__ = __copy__
 
 
 class EnvKeySource(Sealed):
@@ -90,11 +96,9 @@ class EnvKeySource(Sealed):
 
     __slots__ = ("_environ", "_name")
 
-    _environ: Mapping[str, str]
-    _name: str
-
     def __init__(self, name: str, *, environ: Mapping[str, str] | None = None) -> None:
-        fill_once(self, _name=name, _environ=os.environ if environ is None else environ)
+        self._name = name
+        self._environ: Mapping[str, str] = os.environ if environ is None else environ
 
     def __repr__(self) -> str:
         """Name the variable, not its value."""
@@ -109,9 +113,11 @@ class EnvKeySource(Sealed):
         try:
             value = MaskedBytes(os.fsencode(self._environ.get(self._name, "")))
         except (TypeError, ValueError):  # which would hold the value, so it is not the cause
-            raise KeyUnavailableError(f"The environment variable {self._name} is not a valid string.") from None
+            message = f"The environment variable {self._name} is not a valid string."
+            raise KeyUnavailableError(message, variable=self._name) from None
         if not value.strip():
-            raise KeyUnavailableError(f"The environment variable {self._name} is not set or blank.")
+            message = f"The environment variable {self._name} is not set or blank."
+            raise KeyUnavailableError(message, variable=self._name)
         return value.with_line_ends() if value.looks_like_pem() else value
 
 
@@ -127,8 +133,6 @@ class FileKeySource(Sealed):
 
     __slots__ = ("_path",)
 
-    _path: str
-
     @masked
     def __init__(self, path: str | os.PathLike[str]) -> None:
         if not isinstance(path, str | os.PathLike):
@@ -137,7 +141,7 @@ class FileKeySource(Sealed):
             raise ConfigurationError(
                 "FileKeySource: expected a file path, got PEM data; pass PEM data to StringKeySource."
             )
-        fill_once(self, _path=os.fspath(path))
+        self._path = os.fspath(path)
 
     def __repr__(self) -> str:
         """Name the file."""
@@ -150,7 +154,7 @@ class FileKeySource(Sealed):
             KeyUnavailableError: The file does not exist or cannot be read.
         """
         try:
-            with open(self._path, "rb") as file:
+            with open(self._path, "rb") as file:  # noqa: PTH123 - a frame of pathlib would hold a secret in place of a path
                 return MaskedBytes(file.read())
         except ValueError as error:
             raise KeyUnavailableError(
@@ -163,11 +167,11 @@ class FileKeySource(Sealed):
             ) from error
 
 
-def shown_path(path: str) -> str:
+def shown_path(path: str | os.PathLike[str]) -> str:
     """Return a path for a message, unless it could be a secret, a token or a page in place of a path."""
-    directory, extension = os.path.dirname(path), os.path.splitext(path)[1]
-    is_plainly_a_path = extension in _EXTENSIONS or (directory.strip("/") and os.path.isdir(directory))
-    return repr(path) if is_plainly_a_path else "<path not shown: it could be a secret>"
+    directory, suffix = Path(path).parent, Path(path).suffix
+    is_plainly_a_path = suffix in _EXTENSIONS or (str(directory).strip("./") and directory.is_dir())
+    return repr(str(path)) if is_plainly_a_path else "<path not shown: it could be a secret>"
 
 
 class StringKeySource(Sealed):
@@ -182,13 +186,11 @@ class StringKeySource(Sealed):
 
     __slots__ = ("_value",)
 
-    _value: MaskedBytes
-
     @masked
     def __init__(self, value: str | bytes) -> None:
         if not isinstance(value, str | bytes):
             raise ConfigurationError(f"StringKeySource: expected a str or bytes, got {type(value).__name__}.")
-        fill_once(self, _value=MaskedBytes(value.encode(errors="surrogatepass") if isinstance(value, str) else value))
+        self._value = MaskedBytes(value.encode(errors="surrogatepass") if isinstance(value, str) else value)
 
     def __repr__(self) -> str:
         """Say that there is a value, and nothing about it."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from copy import copy
 from inspect import iscoroutinefunction
+from logging import getLogger
 from threading import Lock
 from typing import Literal, cast
 
@@ -75,8 +76,6 @@ def log_error(message: str, error: BaseException, *arguments: object) -> None:
     Only our own errors are shown with their message: that of a client's error is a service's, and may hold a
     credential or the signing input. An error tracker finds no local variables: a signer's may be the signing input.
     """
-    from logging import getLogger  # noqa: PLC0415 - 7 ms that a working page need not pay
-
     clear_frames(error, foreign=True)
     shown = _without_foreign_messages(error)
     getLogger("fin_messenger_auth").error(message, *arguments, exc_info=(type(shown), shown, shown.__traceback__))

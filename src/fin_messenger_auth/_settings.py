@@ -1,6 +1,7 @@
 """Checks the public settings that go beside the tokens in ``window.intercomSettings``, and knows the regions."""
 
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from typing import Any, Literal, NamedTuple, TypedDict, get_args
 
 from ._json_values import configured_string, has_unsafe_integer, json_items, json_value
@@ -93,6 +94,21 @@ RULES: dict[str, _Rule] = {
 }
 """What each public setting must be, by Intercom's list of Messenger attributes."""
 
+DISPLAY_SETTINGS = frozenset(
+    {
+        *("action_color", "alignment", "background_color", "custom_launcher_selector", "hide_default_launcher"),
+        *("horizontal_padding", "language_override", "link_color", "page_title", "vertical_padding", "z_index"),
+    }
+)
+"""The public settings that say nothing of a person: a cache may keep them, and a sign-out leaves them."""
+
+IDENTIFYING_SETTINGS = frozenset(
+    {
+        *("auth_tokens", "avatar", "companies", "company", "created_at", "email", "name", "phone"),
+    }
+)
+"""The public settings by which the Messenger makes a person of a visitor; without a user, they are dropped."""
+
 _RESERVED = {
     "api_base": "it follows from the builder's region=",
     "app_id": "it is the builder's app_id=",
@@ -132,6 +148,11 @@ def checked_settings(
     return settings
 
 
+def without_identity(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that an anonymous visitor's page may have."""
+    return {name: value for name, value in settings.items() if name not in IDENTIFYING_SETTINGS}
+
+
 def _check_name(name: str, is_signed: Callable[[str], bool]) -> None:
     if name in _RESERVED:
         raise ConfigurationError(f"{name} cannot be set here: {_RESERVED[name]}.", "setting-reserved")
@@ -143,8 +164,6 @@ def _check_name(name: str, is_signed: Callable[[str], bool]) -> None:
 
 def _checked_value(name: str, value: object) -> Any:  # noqa: ANN401 - any JSON
     if name not in RULES:
-        from difflib import get_close_matches  # noqa: PLC0415 - needed only to word an error
-
         close = get_close_matches(name, RULES, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else "."
         raise ConfigurationError(

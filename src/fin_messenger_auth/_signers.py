@@ -9,15 +9,16 @@ new signer. Any object with these three members is a signer; there is no base cl
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass, field
 from inspect import iscoroutinefunction
-from typing import Literal, Protocol, TypeGuard
+from typing import Any, Literal, Protocol, TypeGuard
 
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256, SHA512
 from cryptography.hazmat.primitives.hmac import HMAC
 
-from ._json_values import configured_string, fill_once, is_wrapped
+from ._json_values import configured_string, fill, is_wrapped
 from ._keys import KeySource, MaskedBytes, Sealed, read_key, read_private_key
 from .errors import ConfigurationError, InvalidKeyError, masked, warn
 
@@ -62,7 +63,20 @@ class AsyncSigner(_Key, Protocol):
         ...
 
 
-class HMACSigner(Sealed):
+class DualSigner(Signer, AsyncSigner, Protocol):
+    """Signs either way, as what :func:`~fin_messenger_auth.with_deadline` returns does."""
+
+
+class _KeyHolder(Sealed):
+    """Holds a key in a slot that is no field, so that ``asdict``, ``repr`` and comparisons pass it by."""
+
+    __slots__ = ("_key",)
+
+    _key: Any  # of cryptography
+
+
+@dataclass(frozen=True, slots=True, init=False, eq=False)
+class HMACSigner(_KeyHolder):
     """HS256 with a secret: what ``intercom_user_jwt`` needs.
 
     The secret is read once, here, and used as the raw bytes of the string, as Intercom does: neither base64
@@ -84,30 +98,25 @@ class HMACSigner(Sealed):
         FinMessengerAuthWarning: It is shorter than the 32 bytes of Intercom's own secrets.
     """
 
-    __slots__ = ("_keyed", "alg", "kid")
-
-    alg: str
     kid: str | None
-    _keyed: HMAC
+    alg: str = field(repr=False)
 
     @masked
     def __init__(self, source: KeySource, /, *, kid: str | None = None) -> None:
         check_kid(kid)
-        keyed = HMAC(checked_secret(read_key(source).without_line_end()), SHA256())
-        fill_once(self, alg="HS256", kid=kid, _keyed=keyed)
-
-    def __repr__(self) -> str:
-        """Show the key ID, and nothing of the secret."""
-        return f"HMACSigner(kid={self.kid!r})"
+        fill(self, "kid", kid)
+        fill(self, "alg", "HS256")
+        fill(self, "_key", HMAC(checked_secret(read_key(source).without_line_end()), SHA256()))
 
     def sign(self, signing_input: bytes, /) -> bytes:
         """Return HMAC-SHA256 of the message (RFC 7518 §3.2)."""
-        mac = self._keyed.copy()  # keyed with the secret once, in __init__
+        mac: HMAC = self._key.copy()  # keyed with the secret once, in __init__
         mac.update(signing_input)
         return mac.finalize()
 
 
-class RSASigner(Sealed):
+@dataclass(frozen=True, slots=True, init=False, eq=False)
+class RSASigner(_KeyHolder):
     """RS256 or RS512 with an RSA private key: what ``salesforce_identity_token`` needs.
 
     The key is read, parsed and checked once, here; that costs tens of milliseconds, a signature a
@@ -131,13 +140,9 @@ class RSASigner(Sealed):
         ConfigurationError: ``alg`` or ``kid`` is not valid.
     """
 
-    __slots__ = ("_hash", "_key", "alg", "kid", "public_key")
-
-    alg: str
     kid: str | None
-    public_key: RSAPublicKey
-    _hash: SHA256 | SHA512
-    _key: RSAPrivateKey
+    alg: str
+    public_key: RSAPublicKey = field(repr=False)
 
     @masked
     def __init__(
@@ -149,18 +154,18 @@ class RSASigner(Sealed):
         alg: Literal["RS256", "RS512"] = "RS256",
         password: KeySource | None = None,
     ) -> None:
-        digest = rsa_hash(alg)
+        rsa_hash(alg)
         check_kid(kid)
         key = read_private_key(read_key(source), None if password is None else read_key(password))
-        fill_once(self, alg=alg, kid=kid, public_key=key.public_key(), _hash=digest, _key=key)
-
-    def __repr__(self) -> str:
-        """Show the algorithm and the key ID, and nothing of the key."""
-        return f"RSASigner(kid={self.kid!r}, alg={self.alg!r})"
+        fill(self, "kid", kid)
+        fill(self, "alg", alg)
+        fill(self, "public_key", key.public_key())
+        fill(self, "_key", key)
 
     def sign(self, signing_input: bytes, /) -> bytes:
         """Return the RSASSA-PKCS1-v1_5 signature of the message (RFC 7518 §3.3)."""
-        return self._key.sign(signing_input, _PKCS1V15, self._hash)
+        signature: bytes = self._key.sign(signing_input, _PKCS1V15, RSA_HASHES[self.alg])
+        return signature
 
 
 def signs_at_once(signer: Signer | AsyncSigner) -> TypeGuard[Signer]:

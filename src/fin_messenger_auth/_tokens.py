@@ -9,7 +9,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from ._json_values import configured_string, fill, thawed
+from ._json_values import configured_string, fill
 from ._jws import aencode, encode
 from ._signers import RSA_HASHES, AsyncSigner, Signer, check_signer_for
 from ._users import MessengerUser
@@ -129,7 +129,7 @@ class IntercomMinter(Minter):
         Returns:
             A fresh dict of ``user_id`` and ``exp`` (Unix seconds), and what else the user was given.
         """
-        claims: dict[str, Any] = thawed(user.attributes)
+        claims: dict[str, Any] = dict(user.attributes)
         claims["user_id"] = user.user_id
         claims["exp"] = now + self.seconds
         for name in _OPTIONAL:

@@ -10,16 +10,14 @@ from typing import Any, NoReturn, TypeGuard
 from uuid import UUID
 
 from ._json_values import (
-    Frozen,
     FrozenMapping,
-    fill_once,
+    fill,
     has_unsafe_integer,
     is_lost,
     json_items,
     json_string,
     json_value,
     looks_like_email,
-    thawed,
 )
 from .errors import FinMessengerAuthWarning, InvalidClaimError, warn
 
@@ -31,7 +29,7 @@ _REGISTERED_CLAIMS = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"}
 
 
 @dataclass(frozen=True, slots=True, init=False)
-class Company(Frozen):
+class Company:
     """The company that the user belongs to, signed into ``intercom_user_jwt``.
 
     Args:
@@ -58,21 +56,22 @@ class Company(Frozen):
         name: str | None = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> None:
-        fill_once(
-            self,
-            company_id=_identifier(company_id, "company_id"),
-            name=_string(name, "company name"),
-            attributes=_attributes(attributes, frozenset({"id", "name"}), MAX_COMPANY_ATTRIBUTES),
-        )
+        fill(self, "company_id", _identifier(company_id, "company_id"))
+        fill(self, "name", _string(name, "company name"))
+        fill(self, "attributes", _attributes(attributes, frozenset({"id", "name"}), MAX_COMPANY_ATTRIBUTES))
 
     def claim(self) -> dict[str, Any]:
         """Return the value of the claim ``company``, a fresh dict."""
         name = {} if self.name is None else {"name": self.name}
-        return {**thawed(self.attributes), "id": self.company_id, **name}
+        return {**self.attributes, "id": self.company_id, **name}
+
+    def _itself(self) -> Company:
+        """Return the object behind a lazy one, read once."""
+        return self
 
 
 @dataclass(frozen=True, slots=True, init=False)
-class MessengerUser(Frozen):
+class MessengerUser:
     """The signed-in user. Everything here is signed, so the visitor cannot change it.
 
     On hand-off to Salesforce agents see all of it: pass what they need and no more. It is immutable: nothing done to
@@ -120,22 +119,23 @@ class MessengerUser(Frozen):
         salesforce_subject: str | int | UUID | None = None,
     ) -> None:
         subject = salesforce_subject
-        fill_once(
-            self,
-            user_id=_identifier(user_id, "user_id"),
-            email=_string(email, "email"),
-            name=_string(name, "name"),
-            phone=_string(phone, "phone"),
-            created_at=None if created_at is None else _unix_seconds(created_at, "created_at"),
-            company=_company(company),
-            attributes=_attributes(attributes, RESERVED_NAMES, MAX_ATTRIBUTES),
-            salesforce_subject=None if subject is None else _identifier(subject, "salesforce_subject"),
-        )
+        fill(self, "user_id", _identifier(user_id, "user_id"))
+        fill(self, "email", _string(email, "email"))
+        fill(self, "name", _string(name, "name"))
+        fill(self, "phone", _string(phone, "phone"))
+        fill(self, "created_at", None if created_at is None else _unix_seconds(created_at, "created_at"))
+        fill(self, "company", _company(company))
+        fill(self, "attributes", _attributes(attributes, RESERVED_NAMES, MAX_ATTRIBUTES))
+        fill(self, "salesforce_subject", None if subject is None else _identifier(subject, "salesforce_subject"))
         if looks_like_email(self.user_id):
             warn(
                 "The user_id is an e-mail address: it can change, and it is personal data. Use your own, stable ID.",
                 "user-id-email",
             )
+
+    def _itself(self) -> MessengerUser:
+        """Return the object behind a lazy one, read once."""
+        return self
 
 
 RESERVED_NAMES = _REGISTERED_CLAIMS | {each.name for each in fields(MessengerUser)}
@@ -177,7 +177,7 @@ def identify(user: Any) -> MessengerUser | None:  # noqa: ANN401 - every framewo
 
 def resolved(user: MessengerUser) -> MessengerUser:
     """Return the user behind a lazy object, read once, so that it cannot change between the two tokens."""
-    return user._itself()  # noqa: SLF001 - of a base
+    return user._itself()  # noqa: SLF001 - of this module
 
 
 def _is_authenticated(user: Any) -> bool:  # noqa: ANN401 - every framework has its own user
@@ -246,7 +246,7 @@ def _unix_seconds(value: object, claim: str) -> int:
 
 def _company(value: object) -> Company | None:
     if isinstance(value, Company):
-        return value._itself()  # noqa: SLF001 - of a base
+        return value._itself()  # noqa: SLF001 - of this module
     if isinstance(value, NoneType):
         return None
     raise InvalidClaimError("company", f"expected a Company, got {type(value).__name__}.")

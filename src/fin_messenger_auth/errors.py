@@ -11,8 +11,9 @@
 
     FinMessengerAuthWarning (UserWarning) allowed, but probably a mistake
 
-All but ``SigningError`` carry ``.code``, the code of the finding that says the same: ``doctor`` and the page of
-findings list the codes. A message names the thing and the fix. It never holds a secret, a token or personal data.
+All but ``SigningError`` carry ``.code``, the code of the finding that says the same, which ``doctor`` and the page of
+findings list, and ``.variable``, the environment variable that is meant, if one is. A message names the thing and the
+fix. It never holds a secret, a token or personal data.
 """
 
 from __future__ import annotations
@@ -44,14 +45,15 @@ _T = TypeVar("_T")
 
 
 class _Coded(Exception):  # noqa: N818 - the warning is one, too
-    """A message, which says what is wrong and how to fix it, and the code of the finding that says the same."""
+    """A message, the code of the finding that says the same, and the environment variable that is meant, if one is."""
 
     default_code: ClassVar[str]  # for a key source of your own, which need not know the codes
 
-    def __init__(self, message: str, code: str | None = None) -> None:
+    def __init__(self, message: str, code: str | None = None, *, variable: str | None = None) -> None:
         super().__init__(message)
         self.message: str = message
         self.code: str = code or self.default_code
+        self.variable: str | None = variable
 
     def __str__(self) -> str:
         """Return the message."""
@@ -68,6 +70,7 @@ class ConfigurationError(_Coded, FinMessengerAuthError, ValueError):
     Attributes:
         code: The code of the finding that says the same.
         message: What is wrong and how to fix it.
+        variable: The environment variable that is meant, with its prefix; the first of several, or ``None``.
     """
 
     default_code = "argument-invalid"
@@ -85,6 +88,7 @@ class KeyUnavailableError(_Coded, FinMessengerAuthError):
     Attributes:
         code: The code of the finding that says the same.
         message: What is wrong and how to fix it.
+        variable: The environment variable that is meant, with its prefix; the first of several, or ``None``.
     """
 
     default_code = "key-unavailable"
@@ -143,6 +147,7 @@ class FinMessengerAuthWarning(_Coded, UserWarning):
     Attributes:
         code: The code of the finding that says the same.
         message: What is unwise and how to fix it.
+        variable: The environment variable that is meant, with its prefix, or ``None``.
     """
 
     default_code = "argument-invalid"
@@ -154,9 +159,9 @@ Problem = ConfigurationError | KeyUnavailableError | FinMessengerAuthWarning
 _collected: ContextVar[list[Problem] | None] = ContextVar("collected_warnings", default=None)
 
 
-def warn(message: str, code: str) -> None:
+def warn(message: str, code: str, variable: str | None = None) -> None:
     """Issue a warning that points at the first line outside this library, or collect it."""
-    warning, collected = FinMessengerAuthWarning(message, code), _collected.get()
+    warning, collected = FinMessengerAuthWarning(message, code, variable=variable), _collected.get()
     if collected is not None:
         collected.append(warning)
         return
@@ -182,7 +187,7 @@ def raise_first(problems: Iterable[Problem]) -> None:
     for problem in problems:
         if isinstance(problem, FinMessengerAuthError):
             raise problem
-        warn(problem.message, problem.code)
+        warn(problem.message, problem.code, problem.variable)
 
 
 def attempt(make: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> tuple[_T | None, list[Problem]]:

@@ -22,18 +22,10 @@ import pytest
 from botocore.config import Config
 from botocore.credentials import RefreshableCredentials
 
-from fin_messenger_auth import (
-    ConfigurationError,
-    IntercomMinter,
-    InvalidKeyError,
-    KeyUnavailableError,
-    SalesforceMinter,
-    SigningError,
-    TokenPairBuilder,
-    with_deadline,
-)
+from fin_messenger_auth import IntercomMinter, SalesforceMinter, TokenPairBuilder, with_deadline
 from fin_messenger_auth._deadline import FAILURES, PROBES
 from fin_messenger_auth.backends.aws_kms import AWSKMSSigner
+from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError, KeyUnavailableError, SigningError
 from fin_messenger_auth.testing import acheck_signer, check_signer, throwaway_builder, verify
 
 from .conftest import check_jwk_through

@@ -17,8 +17,8 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import kms
 from google.cloud.kms_v1.services.key_management_service.transports import KeyManagementServiceRestTransport
 
-from fin_messenger_auth import SigningError
 from fin_messenger_auth._jws import encode
+from fin_messenger_auth.errors import SigningError
 from fin_messenger_auth.testing import check_signer, throwaway_rsa_key
 
 from . import doubles

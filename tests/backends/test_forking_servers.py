@@ -26,7 +26,8 @@ RUNS, PAGES, VISITORS, WORKERS = 3, 1000, 8, 4
 
 APPLICATION = """
 import os
-from fin_messenger_auth import SigningError, StringKeySource, with_deadline
+from fin_messenger_auth import StringKeySource, with_deadline
+from fin_messenger_auth.errors import SigningError
 from fin_messenger_auth.backends.aws_kms import AWSKMSSigner
 from fin_messenger_auth.backends.pkcs11 import PKCS11Signer
 

@@ -16,11 +16,12 @@ from zipfile import ZipFile
 
 import pytest
 
-from fin_messenger_auth import ConfigurationError, KeyUnavailableError, TokenPairBuilder, default_builder
+from fin_messenger_auth import TokenPairBuilder, default_builder
 from fin_messenger_auth._environment import SIGNERS, read_environment
 from fin_messenger_auth._signers import public_key_of
 from fin_messenger_auth.cli import main
 from fin_messenger_auth.diagnosis import Level, check_environment, run_checks
+from fin_messenger_auth.errors import ConfigurationError, KeyUnavailableError
 from fin_messenger_auth.onboarding import read_jwk
 from fin_messenger_auth.sandbox import sandbox_from_env
 from fin_messenger_auth.testing import acheck_signer, throwaway_environ, throwaway_rsa_key, verify

@@ -20,8 +20,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from fin_messenger_auth import KeyUnavailableError
 from fin_messenger_auth.backends.aws_kms import AWSKMSSigner
+from fin_messenger_auth.errors import KeyUnavailableError
 from fin_messenger_auth.testing import throwaway_environ, throwaway_rsa_key
 
 from .conftest import HOST, PIN, TOKEN, free_port, running
@@ -62,7 +62,8 @@ def test_under_gevent_pages_wait_for_the_service_together(environ: dict[str, str
         monkey.patch_all()  # before everything else
         import time
         import gevent
-        from fin_messenger_auth import TokenPairBuilder, SigningError, with_deadline
+        from fin_messenger_auth import TokenPairBuilder, with_deadline
+        from fin_messenger_auth.errors import SigningError
         from fin_messenger_auth.testing import throwaway_builder
 
         builder = TokenPairBuilder.from_env()
@@ -217,7 +218,8 @@ def page(port: int) -> str:
 def test_importing_the_library_needs_no_variable_so_an_image_is_built_without_secrets(tmp_path: Path) -> None:
     bare = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path), "HOME": str(tmp_path)}
     script = """
-        from fin_messenger_auth import ConfigurationError, build_settings, default_builder
+        from fin_messenger_auth import build_settings, default_builder
+        from fin_messenger_auth.errors import ConfigurationError
         from fin_messenger_auth.backends import aws_kms, pkcs11
         try:
             default_builder()

@@ -17,16 +17,10 @@ import pkcs11
 import pytest
 from pkcs11 import Attribute, KeyType
 
-from fin_messenger_auth import (
-    ConfigurationError,
-    InvalidKeyError,
-    KeyUnavailableError,
-    SigningError,
-    StringKeySource,
-    with_deadline,
-)
+from fin_messenger_auth import StringKeySource, with_deadline
 from fin_messenger_auth.backends import pkcs11 as backend
 from fin_messenger_auth.backends.pkcs11 import PKCS11Signer
+from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError, KeyUnavailableError, SigningError
 from fin_messenger_auth.testing import acheck_signer, check_signer
 
 from .conftest import PIN, TOKEN, check_jwk_through

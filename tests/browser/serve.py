@@ -20,7 +20,8 @@ from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Any, NoReturn
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from fin_messenger_auth import FinMessengerAuthWarning, IntercomMinter, SalesforceMinter, TokenPairBuilder
+from fin_messenger_auth import IntercomMinter, SalesforceMinter, TokenPairBuilder
+from fin_messenger_auth.errors import FinMessengerAuthWarning
 from fin_messenger_auth.sandbox import SandboxServer, throwaway_sandbox
 from fin_messenger_auth.testing import throwaway_builder
 

@@ -39,7 +39,7 @@ from fin_messenger_auth.testing._throwaway import pem_of
 if TYPE_CHECKING:
     from tests.conftest import Program
 
-pytestmark = pytest.mark.filterwarnings("ignore::fin_messenger_auth.FinMessengerAuthWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::fin_messenger_auth.errors.FinMessengerAuthWarning")
 
 HERE = Path(__file__).parent
 SECRET = throwaway_secret()

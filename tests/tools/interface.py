@@ -24,14 +24,27 @@ def last_release(repository: Path) -> str | None:
     return found.stdout.strip() or None
 
 
-def breaks(repository: Path, tag: str) -> Iterator[griffe.Breakage]:
+def breaks(repository: Path, tag: str) -> Iterator[str]:
     """Yield what the public interface of ``repository`` breaks of the one at ``tag``."""
     released = griffe.load_git(PACKAGE, ref=tag, repo=repository, search_paths=["src"], allow_inspection=False)
     present = griffe.load(PACKAGE, search_paths=[repository / "src"], allow_inspection=False)
     promised = public_paths(released)
+    yield from (f"{path}: Public object was removed" for path in sorted(promised) if is_lost(path, present))
     for each in griffe.find_breaking_changes(released, present):
         if any(f"{each.obj.canonical_path}.".startswith(f"{path}.") for path in promised):
-            yield each
+            yield each.explain(griffe.ExplanationStyle.ONE_LINE)
+
+
+def is_lost(path: str, package: griffe.Object | griffe.Alias) -> bool:
+    """Tell whether a package re-exports a name that is no longer where it was defined, which griffe passes over."""
+    try:
+        found = package[path.removeprefix(f"{PACKAGE}.")]
+        _ = found.is_alias and found.final_target
+    except griffe.AliasResolutionError:
+        return True
+    except KeyError:
+        pass  # griffe says so
+    return False
 
 
 def public_paths(package: griffe.Object | griffe.Alias) -> set[str]:
@@ -70,7 +83,7 @@ def main(repository: Path) -> int:
     version = tomllib.loads((repository / "pyproject.toml").read_text("utf-8"))["project"]["version"]
     found = list(breaks(repository, tag))
     for each in found:
-        print(each.explain(griffe.ExplanationStyle.ONE_LINE))
+        print(each)
     print(f"{len(found)} breaks of the public interface of {tag}.")
     return int(bool(found) and not may_break(tag, version))
 

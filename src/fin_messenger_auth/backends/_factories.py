@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from fin_messenger_auth._deadline import ThreadedSigner, with_deadline
+from fin_messenger_auth._deadline import with_deadline
 from fin_messenger_auth._environment import PIN, Variables
 from fin_messenger_auth._keys import StringKeySource
+from fin_messenger_auth._signers import DualSigner
 from fin_messenger_auth.errors import raise_first
 
 from .aws_kms import AWSKMSSigner
@@ -21,7 +22,7 @@ from .pkcs11 import PKCS11Signer
 Alg = Literal["RS256", "RS512"]
 
 
-def aws_kms(environ: Mapping[str, str], prefix: str, *, kid: str, alg: Alg, public_key: object) -> ThreadedSigner:  # noqa: ARG001
+def aws_kms(environ: Mapping[str, str], prefix: str, *, kid: str, alg: Alg, public_key: object) -> DualSigner:  # noqa: ARG001
     """Make the signer of ``SALESFORCE_SIGNER=aws-kms``: the key is ``SALESFORCE_AWS_KMS_KEY_ID``.
 
     Region and credentials are boto3's own, from variables without the prefix.
@@ -31,7 +32,7 @@ def aws_kms(environ: Mapping[str, str], prefix: str, *, kid: str, alg: Alg, publ
     return with_deadline(AWSKMSSigner(key_id, kid=kid, alg=alg))
 
 
-def pkcs11(environ: Mapping[str, str], prefix: str, *, kid: str, alg: Alg, public_key: object) -> ThreadedSigner:  # noqa: ARG001
+def pkcs11(environ: Mapping[str, str], prefix: str, *, kid: str, alg: Alg, public_key: object) -> DualSigner:  # noqa: ARG001
     """Make the signer of ``SALESFORCE_SIGNER=pkcs11``.
 
     ``SALESFORCE_PKCS11_MODULE`` is the path of the HSM's module, ``_TOKEN`` the label of the token, ``_KEY`` that of

@@ -1,6 +1,7 @@
 """Holds what the integrations share. It imports no framework."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,9 @@ from fin_messenger_auth.page._snippet import Snippet
 
 SIGNED_OUT = "fin_messenger_signed_out"  # the cookie that says that the next page must end the Messenger's session
 SCRIPT_HEADERS = {"Content-Type": "text/javascript", "Cache-Control": "public, max-age=3600"}
+
+# What a cache may put before Cache-Control: the targeted fields of RFC 9213, what came before it, and nginx's own.
+_OVERRIDES = re.compile(r"(?i)^.*-cache-control$|^(surrogate|edge)-control$|^x-accel-expires$|^expires$|^pragma$")
 
 
 class PageSettings(PublicSettings, total=False):
@@ -71,9 +75,12 @@ class Visit:
             response.set_cookie(SIGNED_OUT, "1", secure=self.is_secure, httponly=True, samesite="lax")
         if self.signed_out:  # its cookies are one visitor's (RFC 9111 §7.3: they do not keep it out of caches)
             self.is_private = True
-        vary = response.headers.get("Vary", "")
-        if self.is_private is not None and "cookie" not in vary.lower():
-            response.headers["Vary"] = f"{vary}, Cookie".lstrip(", ")
+        if self.is_private is not None:
+            vary = [name for each in response.headers.get("Vary", "").split(",") if (name := each.strip())]
+            if not {"*", "cookie"} & {name.lower() for name in vary}:
+                response.headers["Vary"] = ", ".join([*vary, "Cookie"])
         if self.is_private:
+            for name in filter(_OVERRIDES.search, list(response.headers.keys())):
+                del response.headers[name]
             response.headers["Cache-Control"] = NO_STORE["Cache-Control"]
         self.is_complete = True

@@ -119,7 +119,7 @@ class FinMessenger:
         urls = scope["fin_messenger_urls"] = [f"{root}{self.prefix}/{name}" for name in ("renewal.js", "settings")]
         url = root + scope["path"].removeprefix(root)  # some servers leave the root path out
         visit = scope["fin_messenger"] = Visit(request.cookies, request.url.scheme == "https")
-        visit.is_private = url == urls[1]  # even if the user's dependency raises
+        visit.is_private = True if url == urls[1] else None  # even if the user's dependency raises
 
         async def completing(message: Message) -> None:
             if message["type"] == "http.response.start" and self.enabled:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, InitVar, dataclass
-from functools import partial
 from importlib import import_module, util
 from typing import Any
 
@@ -65,9 +64,15 @@ class FinMessenger:
         if self.enabled:
             self._builder = checked_builder(self.builder or builder_from_env())
             routes = flask.Blueprint("fin_messenger", __name__, url_prefix=self.url_prefix)
-            routes.add_url_rule("/settings", "settings", self._fresh_settings)
-            script = partial(flask.send_file, renewal_module(), mimetype="text/javascript", max_age=3600)
-            routes.add_url_rule("/renewal.js", "renewal", script)
+
+            @routes.get("/settings", endpoint="settings")
+            def fresh_settings() -> Any:
+                return self._fresh_settings()
+
+            @routes.get("/renewal.js", endpoint="renewal")
+            def renewal_script() -> flask.Response:
+                return flask.send_file(renewal_module(), mimetype="text/javascript", max_age=3600)
+
             app.register_blueprint(routes)
             flask.request_finished.connect(self._complete, app)  # it comes after every after_request and the session
             if _FLASK_LOGIN is not None:
@@ -95,7 +100,8 @@ class FinMessenger:
     def _complete(self, _app: flask.Flask, response: flask.Response, **_signal: object) -> None:
         if request.blueprint == "fin_messenger":
             response.headers.remove("Set-Cookie")  # it would prolong the session, or a cache would keep it
-        _visit().complete(response, self._builder.app_id, is_streamed=response.is_streamed)
+        is_streamed = response.is_streamed and response.content_length is None  # Flask's own 404 is an iterator, too
+        _visit().complete(response, self._builder.app_id, is_streamed=is_streamed)
 
 
 def _visit() -> Visit:

@@ -59,7 +59,7 @@ async def acheck_signer(
 
     As :func:`check_signer`, with eight tasks in place of the threads. In addition: that it does not hold up the event
     loop, ends when its task is cancelled, leaves no task behind, and signs in a second event loop. If the
-    signer has ``sign`` too, as what :func:`~fin_messenger_auth.with_deadline` returns, that is checked as well. Arguments,
+    signer has ``sign`` too, as what :func:`~fin_messenger_auth.with_deadline` returns, that is checked too. Arguments,
     result and errors are those of :func:`check_signer`.
     """
     from asyncio import to_thread  # noqa: PLC0415 - 25 ms that a synchronous test need not pay
