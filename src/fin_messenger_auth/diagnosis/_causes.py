@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from fin_messenger_auth._tokens import SALESFORCE_TOKEN
+
 from ._expected import Expected
 from ._findings import VARIANTS, Finding, finding
 from ._page_checks import Document, settings_of
-from ._token_checks import quoted
+from ._token_checks import check_form, kids_of, quoted
 
 _ABOUT_A_KEY = (
     "salesforce-signature",
@@ -77,13 +79,17 @@ def cause_of(
     if expected.app_id and app_id not in (None, expected.app_id) and unverified:
         cause = finding("page-elsewhere", got=quoted(app_id), wanted=quoted(expected.app_id))
         return [cause, *before, *(each for each in of_page if each.code in _OF_THE_RESPONSE)]
-    return [*before, *(_of_page(each, right=right) for each in of_page)]
+    token, _ = check_form(str(settings.get(SALESFORCE_TOKEN)), SALESFORCE_TOKEN)
+    kids = [quoted(None if token is None else token.header.get("kid")), kids_of(expected.keys)]
+    return [*before, *(_of_page(each, kids, right=right) for each in of_page)]
 
 
-def _of_page(each: Finding, *, right: bool) -> Finding:
+def _of_page(each: Finding, kids: Sequence[str], *, right: bool) -> Finding:
     """Say that a token of the page is meant, and that the environment is not the cause if its own tokens verify."""
     if each.check in ("page", "headers", "settings", "configuration"):
         return each
+    if right and each.code == "salesforce-signature" and kids[0] != kids[1]:
+        return finding("salesforce-signature", "page", got=kids[0], wanted=kids[1])
     if right and each.check in _OF_THE_CONFIGURATION and (each.code, "page") in VARIANTS:
         return replace(each, message=f"In the page: {each.message}", fix=VARIANTS[each.code, "page"].fix)
     return replace(each, message=f"In the page: {each.message}")

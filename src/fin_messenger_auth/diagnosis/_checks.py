@@ -29,7 +29,7 @@ from fin_messenger_auth.onboarding._key_directory import JWK, PRIVATE_KEY
 
 from ._causes import cause_of, fold
 from ._expected import Expected
-from ._findings import Finding, assignment, finding, finding_of, naming
+from ._findings import Finding, assignment, finding, finding_of, naming, remake
 from ._key_checks import (
     check_key_directory,
     check_upload,
@@ -186,7 +186,7 @@ def _known_values(directory: Path | None, issuer: str | None) -> dict[str, str]:
     known = {} if issuer is None else {"SALESFORCE_ISSUER": issuer}
     if directory is not None and (directory / PRIVATE_KEY).is_file():
         known[f"{KEY}_FILE"] = str((directory / PRIVATE_KEY).absolute())
-        known |= {KEY_ID: each.kid for each in keys_in_directory(directory)[:1] if each.kid}
+        known |= dict([(KEY_ID, each.kid) for each in keys_in_directory(directory) if each.kid][:1])
     return known
 
 
@@ -242,31 +242,32 @@ def _of_pair(
     each: Finding, keys: Sequence[VerifyingKey], directory: Path | None, path: Path | None, reading: Reading
 ) -> Finding:
     """Name the file that holds another key or key ID than the environment, and the way out."""
-    name = path or ("the uploaded JWK" if directory is None or keys_in_directory(directory) != keys else directory / JWK)
+    name = path or (
+        "the uploaded JWK" if directory is None or keys_in_directory(directory) != keys else directory / JWK
+    )
     if each.code == "salesforce-signature" and keys:
         kids = ""
         if reading.kid not in [key.kid for key in keys]:
             kids = f", which has the kid {kids_of(keys)}; SALESFORCE_KEY_ID is {quoted(reading.kid)}"
         return finding("salesforce-signature", "pair", name=name, kids=kids, ways=_ways_out(keys, directory, reading))
     if each.code == "salesforce-kid-differs" and path is None and directory is not None:
-        return replace(each, fix=f"{each.fix} If {name} is not what was uploaded, give that: `--uploaded FILE`.")
+        return replace(each, fix=f"{each.fix} If {name} is not what was uploaded, give that with --uploaded.")
     return each
 
 
 def _ways_out(keys: Sequence[VerifyingKey], directory: Path | None, reading: Reading) -> str:
     """Say how the environment gets the key of the upload, or Salesforce this one."""
-    known, fits = _known_values(directory, None), [] if directory is None else keys_in_directory(directory)
-    signs = [] if directory is None else keys_in((directory / PRIVATE_KEY).read_bytes()) if known else []
-    for own in (each for each in signs for key in keys if each.public_key == key.public_key):
-        kid = next(key.kid for key in keys if key.public_key == own.public_key)
-        return f"Set {assignment(f'{KEY}_FILE', known[f'{KEY}_FILE'])} and {assignment(KEY_ID, kid or '')}."
+    known = _known_values(directory, None)
+    held = keys_in(Path(known[f"{KEY}_FILE"]).read_bytes()) if f"{KEY}_FILE" in known else []
+    for kid in [key.kid for key in keys for own in held if key.public_key == own.public_key and key.kid]:
+        return f"Set {assignment(f'{KEY}_FILE', known[f'{KEY}_FILE'])} and {assignment(KEY_ID, kid)}."
     old = f"kid {kids_of(keys)}" if any(key.kid for key in keys) else "the uploaded JWK"
-    new = reading.kid if reading.kid not in [key.kid for key in (*keys, *fits)] else f"{reading.kid}-2"
-    with naming(kid=f" --kid={shlex.quote(str(new))}", certificate="certificate.pem", jwk="jwk.json", jwks=""):
-        made = finding("jwk-x5c-missing").fix.partition(": ")[2].removesuffix(".")
+    new = f"{reading.kid}-2" if reading.kid in [key.kid for key in keys] else str(reading.kid)
+    with naming(kid=f" --kid={shlex.quote(new)}", certificate="certificate.pem", jwk="jwk.json", jwks=""):
+        made = remake()
     return (
-        f"Either set {reading.prefix}{KEY}_FILE to the path of the private key of {old}. Or upload the key of this "
-        f"environment: {made}, add it to the keyset, and set {assignment(KEY_ID, str(new))}."
+        f"Either restore the old key: set {reading.prefix}{KEY}_FILE to the path of the private key of {old}. Or "
+        f"upload this one: {made}, add it to the keyset, and set {assignment(KEY_ID, new)}."
     )
 
 

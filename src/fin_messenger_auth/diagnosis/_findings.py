@@ -74,11 +74,13 @@ class Finding:
     evidence: Evidence
     url: str | None
 
+
 def has_errors(findings: Iterable[Finding]) -> bool:
     """Tell whether one of ``findings`` is an error."""
     return any(each.level is Level.ERROR for each in findings)
 
 
+DEFAULT_KID = " --kid KID"
 _REMAKE = (
     "`fin-messenger-auth certificate {key} > {certificate}`, then `fin-messenger-auth jwk {key} --certificate "
     "{certificate}{kid} > {jwk}`{jwks}, and upload {jwk}"
@@ -87,7 +89,8 @@ _REMAKE = (
 _NAMES = {
     "key": "--private-key FILE",
     "certificate": "certificate.pem",
-    "kid": " --kid KID",
+    "kid": DEFAULT_KID,
+    "password": " --password-file FILE",
     "jwk": "jwk.json",
     "jwks": "",
     "prefix": "",
@@ -96,8 +99,7 @@ _NAMES = {
     "audience": "SALESFORCE_AUDIENCE=https://<subdomain>.my.salesforce-scrt.com, with the subdomain of your own org",
     "region": "us",
     "unwrap": "Remove them. To write a value to a file without a newline, run `printf %s VALUE > FILE`.",
-    "unlock": "Set the variable, or correct the path in the variable with _FILE and let the application's user read the "
-    "file.",
+    "unlock": "Set the variable, or correct the path in it and let the application's user read the file.",
     "complete": "Set the variables that the message names.",
 }
 _named: ContextVar[dict[str, str]] = ContextVar("names_in_fixes", default=_NAMES)
@@ -113,9 +115,19 @@ def naming(**names: str) -> Iterator[None]:
         _named.reset(token)
 
 
+def name_of(thing: str) -> str:
+    """Return what fixes call a thing at the moment."""
+    return _named.get()[thing]
+
+
 def assignment(variable: str, value: str) -> str:
     """Return how to set a variable, with the prefix of this case, for a fix."""
-    return f"`{_named.get()['prefix']}{variable}={shlex.quote(value)}`"
+    return f"`{name_of('prefix')}{variable}={shlex.quote(value)}`"
+
+
+def remake() -> str:
+    """Return how to make the public files of the key of this case again."""
+    return _REMAKE.format(**_named.get())
 
 
 def finding(code: str, variant: str = "", /, **details: object) -> Finding:
@@ -130,8 +142,8 @@ def finding_of(problem: Problem, **details: object) -> Finding:
     What is an error in one place may be only a warning in another.
     """
     level = Level.WARNING if isinstance(problem, FinMessengerAuthWarning) else Level.ERROR
-    named = {} if getattr(problem, "variable", None) is None else {"variable": problem.variable}
-    filled = _filled(CATALOGUE[problem.code], {**named, **details})
+    named = {} if problem.variable is None else {"variable": problem.variable}
+    filled = _filled(replace(CATALOGUE[problem.code], message=""), {**named, **details})
     return replace(filled, message=one_line(problem.message), level=level)
 
 
@@ -142,7 +154,7 @@ def one_line(text: str) -> str:
 
 def _filled(entry: Finding, details: dict[str, Any]) -> Finding:
     names = _named.get()
-    known = {**names, "remake": _REMAKE.format(**names), **details}
+    known = {"remake": remake(), **names, **details}
     message, fix = (one_line(each.format(**known)) for each in (entry.message, entry.fix))
     return replace(entry, check=details.get("check", entry.check), message=message, fix=fix)
 

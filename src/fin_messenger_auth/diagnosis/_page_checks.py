@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
@@ -53,11 +53,26 @@ class Document:
         text: The HTML or the JSON.
         headers: The headers of the response; ``None`` if they are not known.
         status: The status of the response, likewise.
+        url: The address that answered, after redirects within its origin; blank for a file.
+        asked: The address that was asked for.
+        target: Where the answer redirects to; blank if it does not.
+        failure: Why there was no answer.
+        with_session: Whether it was asked for with a session's cookie.
+        role: ``page``, or, beside a page, its renewal ``script``, that script's ``endpoint``, or the page for
+            ``nobody``.
+        others: What was fetched beside a page.
     """
 
     text: str = field(repr=False)
     headers: Mapping[str, str] | None = None
     status: int | None = None
+    url: str = ""
+    asked: str = ""
+    target: str = ""
+    failure: str = ""
+    with_session: bool = False
+    role: str = "page"
+    others: tuple[Document, ...] = ()
 
 
 _OLD = 300  # seconds from which a page's Date means that it was kept
@@ -107,6 +122,11 @@ def _wrong_with_values(settings: Mapping[str, object]) -> Iterator[Finding]:
         yield finding_of(FinMessengerAuthWarning(message, "setting-invalid"))
 
 
+def settings_of(document: Document) -> dict[str, object]:
+    """Return the settings that a page passes on in the end."""
+    return read_page(document.text).values
+
+
 def check_page(document: Document, expected: Expected = _NOTHING, *, now: float | None = None) -> list[Finding]:
     """Check a page of a site, or the answer of its endpoint, for everything that keeps a user from being verified.
 
@@ -127,6 +147,9 @@ def _wrong_with_page(document: Document, expected: Expected, now: float) -> Iter
     secret, settings = expected.secret.decode(errors="replace"), page.values
     if _PRIVATE_KEY in document.text or (len(secret) >= MIN_SECRET_BYTES and secret in document.text):
         yield finding("page-secret")
+    if document.failure:
+        yield finding("page-unreachable", why=document.failure)
+        return
     if page.broken:
         yield finding("page-broken", why=page.broken)
         return
@@ -134,8 +157,7 @@ def _wrong_with_page(document: Document, expected: Expected, now: float) -> Iter
         yield _without_settings(page, document, headers)
         return
     if expected.fin_managed and settings.pop(SALESFORCE_TOKEN, None):
-        message = f"The page carries {SALESFORCE_TOKEN}, which Fin makes here."
-        yield replace(finding("issuer-fin", check="page"), message=message)
+        yield finding("issuer-fin", "page")
     yield from _wrong_with_passing(page)
     copied = _of_a_cache(headers, now)
     public = "its Cache-Control says public" if "public" in headers.get("cache-control", "").lower() else ""
@@ -194,13 +216,15 @@ def _compare(page: Page, settings: Mapping[str, object], expected: Expected, kep
 def _compare_workspace(settings: Mapping[str, object], expected: Expected, *, npm: bool) -> Iterator[Finding]:
     got = settings.get("app_id", settings.get("appId"))
     if expected.app_id and got is not None and got != expected.app_id:
-        yield finding("settings-differ", name="app_id", wanted=quoted(expected.app_id), got=quoted(got))
+        wanted = quoted(expected.app_id)
+        yield finding("settings-differ", name="app_id", wanted=wanted, got=quoted(got), use=f"`app_id: {wanted}`")
     name, default, wanted = "api_base", API_BASES["us"], API_BASES.get(expected.region or "")
     if npm or "region" in settings:  # the npm package sets api_base itself
         name, default, wanted = "region", "us", expected.region
     base = str(settings.get(name, default)).rstrip("/")
     if wanted is not None and API_BASES.get(base, base) != API_BASES.get(wanted, wanted):
-        yield finding("settings-differ", name=name, wanted=quoted(wanted), got=quoted(base))
+        use = f"`{name}: {quoted(wanted)}`"
+        yield finding("settings-differ", name=name, wanted=quoted(wanted), got=quoted(base), use=use)
 
 
 def _compare_user(
