@@ -5,13 +5,11 @@ Not for production: each process generates its own throwaway keys.
 
 from ._conformance import acheck_signer, check_signer
 from ._decoded import DecodedSettings, DecodedToken, decode, decode_token, settings_in, verify
-from ._examination import Durations
 from ._throwaway import FrozenClock, throwaway_builder, throwaway_environ, throwaway_rsa_key, throwaway_secret
 
 __all__ = [
     "DecodedSettings",
     "DecodedToken",
-    "Durations",
     "FrozenClock",
     "acheck_signer",
     "check_signer",
