@@ -9,7 +9,7 @@ from fin_messenger_auth._tokens import SALESFORCE_TOKEN
 
 from ._expected import Expected
 from ._findings import VARIANTS, Finding, finding
-from ._page_checks import Document, settings_of
+from ._page_checks import Document, read_document
 from ._token_checks import check_form, kids_of, quoted
 
 _ABOUT_A_KEY = (
@@ -73,7 +73,7 @@ def cause_of(
         expected: What it was compared with.
         right: Whether the environment's own tokens verify, so that it is not the cause.
     """
-    settings = settings_of(page)
+    settings = read_document(page).values
     app_id = settings.get("app_id", settings.get("appId"))
     unverified = not expected.secret or any(each.code == "intercom-signature" for each in of_page)
     if expected.app_id and app_id not in (None, expected.app_id) and unverified:

@@ -6,17 +6,17 @@ from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from hashlib import sha256, sha384, sha512
 from typing import cast
-from urllib.parse import urlsplit
 
 from fin_messenger_auth._settings import API_BASES, Region
 from fin_messenger_auth.page._csp import vendor_sources
 
 from ._findings import Finding, finding
+from ._http import origin_of
 from ._page_reader import Page
 
 _HASHES = {"sha256": sha256, "sha384": sha384, "sha512": sha512}
 _SETTINGS = ("app_id", "appId", "startMessenger(")
-_PORTS = {"https": 443, "wss": 443, "http": 80, "ws": 80}
+_PORTS = {"https": "443", "wss": "443", "http": "80", "ws": "80"}
 
 
 def check_policies(page: Page, header: str, api_base: str) -> list[Finding]:
@@ -68,16 +68,15 @@ def _allows_inline(sources: Sequence[str] | None, nonce: str | None, text: str) 
 
 
 def _allows(sources: Sequence[str], url: str) -> bool:
-    """Tell whether a list of sources allows a host: by scheme, host and port, a wildcard for whole labels (§6.7.2.8)."""
-    wanted = urlsplit(url)
-    host = wanted.hostname or ""
+    """Tell whether a list of sources allows a host (§6.7.2.8): a wildcard stands for whole labels."""
+    wanted, host, _ = origin_of(url)
     for source in map(str.lower, sources):
         scheme, mark, rest = source.rpartition("://")
-        if source in ("*", f"{wanted.scheme}:"):
+        if source in ("*", f"{wanted}:"):
             return True
         name, _, port = rest.split("/")[0].partition(":")
-        same_scheme = not mark or scheme == wanted.scheme
-        same_port = not port or port == "*" or port == str(_PORTS[wanted.scheme])
+        same_scheme = not mark or scheme == wanted
+        same_port = not port or port == "*" or port == _PORTS.get(wanted)
         same_host = name == host or (name.startswith("*.") and host.endswith(name[1:]))
         if same_scheme and same_port and same_host:
             return True
