@@ -90,7 +90,7 @@ TABLES = {
 
 ELSEWHERE = {
     "test_doctor_online.py": re.compile(r"online-"),
-    "test_doctor_of_sites.py": re.compile(r"page-[cu]"),
+    "test_doctor_of_sites.py": re.compile(r"page-[cus]"),
     "test_doctor.py": re.compile(r"unknown-|unchecked$"),
     "test_diagnosis_of_tokens.py": re.compile(r"pair-"),
 }

@@ -30,11 +30,9 @@ from fin_messenger_auth.diagnosis import (
     Level,
     check_page,
     check_upload,
-    settings_in_page,
 )
-from fin_messenger_auth.diagnosis._literal_reader import read_literal
 from fin_messenger_auth.onboarding import certificate_pem, make_key_directory, self_signed_certificate
-from fin_messenger_auth.page import strict_policy
+from fin_messenger_auth.page import render_renewal, strict_policy
 from fin_messenger_auth.testing import throwaway_builder
 from fin_messenger_auth.testing._throwaway import pem_of
 from tests.broken_pages import BROKEN_PAGES, HEALTHY_PAGES
@@ -428,8 +426,94 @@ def test_no_page_is_fetched_without_tls_from_elsewhere(
         monkeypatch.setenv(name, value)
     assert main(["doctor", "--page", url]) == 1
     output = capsys.readouterr().out
+    assert first_code(output) == "page-unreachable"
     assert "✗ page: The page cannot be fetched: it must start with https://" in output
     assert "✓" not in output
+    assert "unknown-secret" in output  # the rest is looked at all the same
+
+
+class TestBesideThePage:
+    """Its renewal script, that script's endpoint, and the same address without the cookie."""
+
+    PRIVATE: ClassVar[dict[str, str]] = {"Cache-Control": "private, no-store"}
+    MODULE: ClassVar[dict[str, str]] = {"Content-Type": "text/javascript"}
+
+    def look(
+        self, shop: str, site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], **changed: Any
+    ) -> str:
+        text = snippet(site.settings).replace("</body>", f"{render_renewal('/m/fin-messenger-auth.js', '/s')}</body>")
+        _Shop.answers = {
+            "/": (200, self.PRIVATE, text),
+            "/m/fin-messenger-auth.js": (200, self.MODULE, ""),
+            "/s": (200, self.PRIVATE, json.dumps(site.settings)),
+            "/?anonymous": (200, {}, snippet(site.builder.build_settings(None))),
+            **{f"/{path}": answer for path, answer in changed.items()},
+        }
+        for name, value in site.environ.items():
+            monkeypatch.setenv(name, value)
+        main(["doctor", *site.options, "--page", f"{shop}/", "--cookie", "session=ada", "--user", "42"])
+        return capsys.readouterr().out
+
+    def test_all_is_looked_at_and_said(
+        self, shop: str, site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        output = self.look(shop, site, monkeypatch, capsys)
+        assert first_code(output) == "", output
+        assert f"its renewal script ({shop}/m/fin-messenger-auth.js), its settings endpoint ({shop}/s)" in output
+        assert f"the page without the cookie ({shop}/)" in output
+        assert [each["Cookie"] for each in _Shop.seen if "Cookie" in each] == ["session=ada"] * 3
+
+    @pytest.mark.parametrize(
+        ("changed", "line"),
+        [
+            (
+                {"m/fin-messenger-auth.js": (404, {}, "")},
+                '✗ page: The page loads its renewal script from "/m/fin-messenger-auth.js": it is answered with',
+            ),
+            (
+                {"s": (401, {}, "")},
+                '✗ page: In the answer of the settings endpoint, "/s": The page passes no settings',
+            ),
+            (
+                {"s": (200, {}, "{}")},
+                '✗ page: In the answer of the settings endpoint, "/s": The page passes no settings',
+            ),
+        ],
+        ids=["no script", "no session", "no settings"],
+    )
+    def test_what_does_not_work_is_named(
+        self,
+        changed: dict[str, Any],
+        line: str,
+        shop: str,
+        site: Site,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        assert line in self.look(shop, site, monkeypatch, capsys, **changed)
+
+    def test_the_endpoint_s_answer_may_be_kept_or_another_user_s(
+        self, shop: str, site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        kept = self.look(shop, site, monkeypatch, capsys, s=(200, {}, json.dumps(site.settings)))
+        assert first_code(kept) == "page-cached"
+        other = json.dumps(site.builder.build_settings("43"))
+        assert (
+            first_code(self.look(shop, site, monkeypatch, capsys, s=(200, self.PRIVATE, other))) == "page-user-differs"
+        )
+
+    def test_a_cache_that_hands_the_page_on_is_found(
+        self, shop: str, site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        answer = (200, self.PRIVATE, snippet(site.settings))
+        output = self.look(shop, site, monkeypatch, capsys, **{"?anonymous": answer})
+        assert "Asked for without the cookie" in output
+        assert first_code(output) == "page-cached"
+
+    def test_a_script_is_in_a_page_by_its_code(self) -> None:
+        script = Document("", {}, 500, asked="https://a.example/m.js", role="script")
+        found = check_page(Document(snippet(throwaway_builder().build_settings("42")), others=(script,)))
+        assert "page-script" in [each.code for each in found]
 
 
 WINDOW = "window.intercomSettings"
@@ -455,86 +539,12 @@ def test_a_policy_is_held_to_the_script_and_to_the_hosts(site: Site) -> None:
     assert policy_codes("img-src 'self'", made) == []
 
 
-@pytest.mark.parametrize(
-    ("document", "source", "values", "unknown"),
-    [
-        (
-            "<script>window.intercomSettings={app_id:'a',user_id:u.id}</script>",
-            "window.intercomSettings",
-            {"app_id": "a"},
-            ("user_id",),
-        ),
-        ('<script>Intercom( \'boot\' , {"app_id":"a",})</script>', "Intercom('boot')", {"app_id": "a"}, ()),
-        ("<script>Intercom('update',{app_id:`a`,x:`${y}`})</script>", "Intercom('update')", {"app_id": "a"}, ("x",)),
-        ("<script>Intercom({app_id:'a',...more,['k']:1,f(){return 1}})</script>", "npm", {"app_id": "a"}, ("...", "f")),
-        (
-            "<script>window.intercomSettings={app_id:'\\u0061\\x62',n:-1.5e3,l:[1,[true,null]],}</script>",
-            "window.intercomSettings",
-            {"app_id": "ab", "n": -1500, "l": [1, [True, None]]},
-            (),
-        ),
-        ('{"app_id":"a"}', "JSON", {"app_id": "a"}, ()),
-    ],
-    ids=lambda value: value[:30] if isinstance(value, str) else None,
-)
-def test_settings_are_read_however_they_are_written(
-    document: str, source: str, values: dict[str, Any], unknown: tuple[str, ...]
-) -> None:
-    [found] = settings_in_page(document)
-    assert (found.source, found.values, found.unknown) == (source, values, unknown)
-
-
-def test_an_expression_is_unknown_and_shows_nothing() -> None:
-    value, end = read_literal("[a + 'b', f({x: [1]}), 'c' + d, /* */ 1 ]", 0)
-    assert repr(value) == "[UNKNOWN, UNKNOWN, UNKNOWN, 1]"
-    assert end == 41
-
-
-@pytest.mark.parametrize("text", ["[" * 40, "{a:{} b:1}", "{a:'x", "{a: f(`x", "{a:b"])
-def test_what_is_not_a_literal_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"."):
-        read_literal(text, 0)
-
-
 def test_a_policy_in_the_page_counts_too(site: Site) -> None:
     meta = "<meta http-equiv='Content-Security-Policy' content=\"script-src 'none'\">"
     assert policy_codes("img-src 'self'", meta + render_snippet(site.settings)) == ["page-csp"]
-
-
-@pytest.mark.parametrize("repeated", ["Intercom('boot', {app_id: 'a'});", "intercomSettings.user_id = '1';"])
-def test_a_page_that_repeats_itself_is_read_up_to_a_limit(repeated: str) -> None:
-    assert len(settings_in_page(f"<script>{repeated * 50}</script>")) == 50
-    assert 400 < len(settings_in_page(f"<script>{repeated * 5_000}</script>")) < 1_500
-
-
-def test_later_assignments_are_read() -> None:
-    source = f"start({{app_id: 'a', more: {{b: 1}}}}); {WINDOW}.user_id = ; {WINDOW}['email'] = 'x'"
-    first, second, third = settings_in_page(f"<script>{source}</script>")
-    assert (first.source, first.values) == ("script", {"app_id": "a", "more": {"b": 1}})
-    assert (second.source, second.unknown, third.values) == (WINDOW, ("user_id",), {"email": "x"})
-    source = f"{WINDOW} = {{app_id: 'a'}}; {WINDOW}.user_id = user.id; {WINDOW}.x = 1;{WINDOW}.y = 'cut off"
-    read = settings_in_page(f"<script>{source}</script>")
-    assert [(each.values, each.unknown) for each in read] == [({"app_id": "a"}, ()), ({}, ("user_id",)), ({"x": 1}, ())]
 
 
 def test_a_directory_without_a_certificate_is_no_newer_upload(site: Site) -> None:
     jwk = json.dumps(site.jwk).encode()
     (site.directory / "certificate.pem").unlink()
     assert check_upload(jwk, key_directory=site.directory) == []
-
-
-@pytest.mark.parametrize(
-    "document",
-    [
-        "<script>window.intercomSettings={app_id:" + "[" * 100_000,
-        "<script>app_id" + "={" * 50_000 + "</script>",
-        "<script>app_id" + "=({a:(" * 20_000 + "</script>",
-        "<script>window.intercomSettings={app_id:'" + "\\" * 100_001 + "</script>",
-        "<script>app_id" + "={/*" * 30_000 + "</script>",
-        '{"app_id":' * 50_000,
-        "<script>app_id; f({a: 1 b})</script>",
-    ],
-    ids=["lists", "objects", "expressions", "backslashes", "comments", "JSON", "elsewhere"],
-)
-def test_a_hostile_page_is_read_quickly_and_without_a_traceback(document: str) -> None:
-    assert settings_in_page(document) == []

@@ -19,8 +19,7 @@ from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthWarnin
 
 from ._expected import Expected
 from ._findings import Finding, finding, finding_of
-from ._literal_reader import SPREAD
-from ._page_reader import Page, PageSettings, read_page
+from ._page_reader import SPREAD, Page, PageSettings, read_page
 from ._policy_checks import check_policies
 from ._token_checks import check_form, is_in_milliseconds, quoted
 
@@ -153,7 +152,8 @@ def read_document(document: Document) -> Page:
     if isinstance(value, dict) and not {"app_id", "appId", *_TOKENS} & value.keys():
         for name in _BARE:
             if isinstance(value.get(name), str) and _JWT.search(value[name]):
-                return Page(settings=[PageSettings("token", {INTERCOM_TOKEN: value[name]})])
+                settings = {INTERCOM_TOKEN: value[name]}
+                return Page(settings=[PageSettings("token", settings)], values=settings)
     return read_page(document.text)
 
 
@@ -188,6 +188,10 @@ def _wrong_with_page(document: Document, expected: Expected, now: float) -> Iter
     if page.broken:
         yield finding("page-broken", why=page.broken)
         return
+    if page.stopped:
+        yield finding("unchecked", check="page", what=f"What the page passes on ({page.stopped})", how=_STOPPED)
+        if not page.settings:
+            return
     if (document.status or 0) >= _REDIRECT or not any(each.names() for each in page.settings):
         yield _without_settings(page, document)
         return
@@ -207,11 +211,10 @@ def _wrong_with_what_it_passes(document: Document, page: Page, expected: Expecte
     yield from _compare(page, settings, expected, copied or public, other=other and not copied)
     found = list(expected.check_tokens(settings, now))
     yield from (each for each in found if not (copied and each.code == "token-expired"))
-    kept = copied or (
-        "" if "no-store" in policy.lower() else f"its Cache-Control is {quoted(policy)}, without no-store"
-    )
-    if document.headers is not None and any(map(settings.get, _TOKENS)) and kept and not (copied and other):
-        yield finding("page-cached", how=kept)
+    stored = "" if "no-store" in policy.lower() else f"its Cache-Control is {quoted(policy)}, without no-store"
+    carries = document.headers is not None and any(map(settings.get, _TOKENS))
+    if carries and (copied or stored) and not (copied and other):
+        yield finding("page-cached", how=copied or stored)
     api_base = str(settings.get("api_base") or API_BASES.get(expected.region or "us"))
     if page.scripts:
         yield from check_policies(page, headers.get("content-security-policy", ""), api_base)
@@ -237,8 +240,11 @@ def _wrong_beside(page: Document, other: Document, expected: Expected, now: floa
 
 def _wrong_with_passing(page: Page) -> Iterator[Finding]:
     """Find what is wrong with how a page passes its settings on."""
-    if page.twice:
+    if page.twice or len(page.loaders) > 1:
         yield finding("page-settings-twice")
+    first_boot = page.calls.index("boot") if "boot" in page.calls else 0
+    if "shutdown" in page.calls[:first_boot] and not page.names() & {"user_id", INTERCOM_TOKEN}:
+        yield finding("page-shutdown-early")
     for each in page.settings:
         names = each.names()
         if each.source == "Intercom('update')" and "user_id" in names and not names & {INTERCOM_TOKEN, SPREAD}:

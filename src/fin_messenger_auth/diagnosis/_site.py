@@ -48,9 +48,9 @@ def _fetch(url: str, headers: Mapping[str, str]) -> Document:
 def _targets(page: Document) -> Iterator[tuple[str, str]]:
     """Yield what the page's own renewal script is, and which endpoint it asks."""
     read = read_page(page.text)
-    for module in getattr(read, "imports", ()):
+    for module in read.imports:
         if _MODULE in module:
             yield "script", urljoin(page.url, module)
-    for asked in getattr(read, "requests", ()):
+    for asked in read.requests:
         if any("startMessenger(" in source and asked in source for _, source in read.scripts):
             yield "endpoint", urljoin(page.url, asked)

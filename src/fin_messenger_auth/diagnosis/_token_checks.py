@@ -168,7 +168,8 @@ def _made_elsewhere(token: ParsedToken) -> str:
     if re.search(r"\b(login|test)\.salesforce\.com\b", audience) or issuer.startswith("3MVG"):
         return "it is a Connected App's assertion, for Salesforce's own login"
     named = next((name for name in _OF_PROVIDERS if name in token.claims), None)
-    return "" if named is None else f"it is an identity provider's token, with {named} and the iss {quoted(issuer)}"
+    of = f", of {quoted(issuer)}" if issuer else ""
+    return "" if named is None else f"it is an identity provider's or a session's token (it has {named}){of}"
 
 
 def check_claims(token: ParsedToken, name: str, now: float) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """Writes the settings into a page: a ``<script>`` that no value can break out of, and what goes with it.
 
-The scripts are in ``static/``: the rules in ``core.js``, built into what the snippet holds and into the module.
+The scripts are in ``static/``, built from ``static/source/`` into what the snippet holds and into the module.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class Snippet(str):
         return str(self)
 
     def __repr__(self) -> str:
-        """Show the length only."""
-        return f"<{type(self).__name__} of {len(self)} characters>"
+        """Show the length, and a number that differs by content: a cache may take a representation as its key."""
+        return f"<{type(self).__name__} of {len(self)} characters, {hash(self):x}>"
 
     @property
     def csp_source(self) -> str:
