@@ -19,8 +19,8 @@ import {
  * @typedef {"signed-out" | "user-changed"} Change
  *
  * @typedef {object} Shared What the scripts of a document have in common.
- * @property {(settings: Settings, base: string, id?: string) => void} boot
- * @property {(app: string) => void} leave
+ * @property {(settings: Settings, base: string, id?: string) => void} take Takes the settings of a page.
+ * @property {(app: string) => void} signOut
  * @property {() => import("./widget.js").Inheritance & {isFresh: boolean}} stop
  */
 
@@ -224,8 +224,8 @@ export function makeTicket() {
   };
 }
 
-/** @type {Shared["boot"]} */
-export function boot(given, base, id) {
+/** @type {Shared["take"]} */
+function take(given, base, id) {
   // Turbo shows a stored copy of the page while it fetches the real one.
   if (read("documentElement").matches("[data-turbo-preview],[data-turbolinks-preview]")) return;
   setOrigin(base, read("currentScript")?.nonce);
@@ -250,8 +250,8 @@ export const shared = () => /** @type {any} */ (globalThis)[Symbol.for(NAME)] ??
 function start() {
   tellTabs = listen(look);
   return {
-    boot,
-    leave: signOut,
+    take,
+    signOut,
     stop() {
       isDeaf = true;
       return { ...inheritance(), isFresh: fresh === turn };
@@ -263,7 +263,7 @@ function start() {
 export function takeOver() {
   const key = Symbol.for(NAME), w = /** @type {any} */ (globalThis);
   const before = /** @type {Shared | undefined} */ (w[key]);
-  if (before?.boot === boot) return false;
+  if (before?.take === take) return false;
   const found = before?.stop();
   w[key] = start();
   if (!found?.settings.app_id) return false;
