@@ -106,8 +106,8 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
     moment = time.time() if now is None else now
     reading = read_environment(environ, prefix=prefix)
     directory = None if key_directory is None else Path(key_directory)
-    path = None if uploaded is None or isinstance(uploaded, bytes) else Path(uploaded)
-    upload = uploaded if path is None or isinstance(uploaded, bytes) else path.read_bytes()
+    path = Path(uploaded) if isinstance(uploaded, str | os.PathLike) else None
+    upload = uploaded if isinstance(uploaded, bytes | None) else Path(uploaded).read_bytes()
     # What Salesforce verifies with: what was uploaded, or else the nearest to it.
     keys = keys_in(upload or b"") or ([] if directory is None else keys_in_directory(directory))
     given = Expected(secret=secret or b"", keys=keys, issuer=issuer, audience=audience, user_id=user_id)

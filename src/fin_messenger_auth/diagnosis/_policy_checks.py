@@ -22,7 +22,7 @@ _PORTS = {"https": "443", "wss": "443", "http": "80", "ws": "80"}
 def check_policies(page: Page, header: str, api_base: str) -> list[Finding]:
     """Return everything that the policies block, those of the header and those in the page, as one finding."""
     region = next((name for name, base in API_BASES.items() if base == api_base), None)
-    hosts = {
+    hosts: dict[str, Sequence[str]] = {
         "script-src": vendor_sources()["script-src"],
         "connect-src": [api_base] if region is None else vendor_sources(cast("Region", region))["connect-src"],
     }

@@ -34,11 +34,13 @@ _ENDED_BY = {
 }
 
 
-def passed(name: str, findings: Sequence[Finding]) -> list[str]:
-    """Return the checks that a token passed, in order."""
+def token_report(name: str, findings: Sequence[Finding]) -> str:
+    """Return what the platform would say of a token, check by check, including the checks that it passed."""
     found = {each.check for each in findings}
     skipped = {each for check in found for each in _ENDED_BY.get(check, ())}
-    return [check for check in TOKEN_CHECKS[name] if check not in found | skipped]
+    checks = (report(each for each in findings if each.check == check) for check in TOKEN_CHECKS[name])
+    shown = zip(TOKEN_CHECKS[name], checks, strict=True)
+    return "\n".join(said or f"✓ {check}" for check, said in shown if said or check not in skipped)
 
 
 def ordered(findings: Iterable[Finding]) -> list[Finding]:
@@ -55,17 +57,25 @@ def report(findings: Iterable[Finding]) -> str:
     )
 
 
-def print_report(findings: Iterable[Finding], *, before: str = "", after: str = "") -> None:
-    """Print findings between two texts: as blocks on a terminal, in colour if rich is there, else as :func:`report`."""
+def print_report(findings: Iterable[Finding], *, before: str = "", after: str = "", plain: str | None = None) -> None:
+    """Print findings between two texts: as blocks on a terminal, in colour if rich is there, else as :func:`report`.
+
+    Args:
+        findings: The findings.
+        before: What stands before them.
+        after: What stands after them.
+        plain: What is printed in place of them where it is no terminal.
+    """
     found = list(findings)
-    if sys.stdout.isatty():
-        text = "\n\n".join(filter(None, [before, *_blocks(found), after]))
-        try:
-            _print_in_colour(text)
-        except ImportError:
-            print("\n".join(_wrapped(line) for line in text.splitlines()))  # noqa: T201 - what a command says
-    else:
-        print("\n".join(filter(None, [before, report(found), after and f"\n{after}"])))  # noqa: T201 - likewise
+    if not sys.stdout.isatty():
+        said = "\n".join(filter(None, [before, report(found) if plain is None else plain]))
+        print(*filter(None, [said, after]), sep="\n\n")  # noqa: T201 - what a command says
+        return
+    text = "\n\n".join(filter(None, [before, *_blocks(found), after]))
+    try:
+        _print_in_colour(text)
+    except ImportError:
+        print("\n".join(map(_wrapped, text.splitlines())))  # noqa: T201 - likewise
 
 
 def summary(findings: Iterable[Finding]) -> str:
