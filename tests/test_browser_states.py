@@ -24,6 +24,10 @@ def test_every_cell_of_the_table_is_what_the_docs_say(program: Program) -> None:
     assert run(program, "cells.mjs") == "102 cells\n"
 
 
+def test_what_an_application_sees_of_the_module(program: Program) -> None:
+    run(program, "--test", "module.test.mjs")
+
+
 def test_random_interleavings_show_nobody_who_has_left(program: Program) -> None:
     assert run(program, "interleavings.mjs", "500", "3").startswith("500 sequences")  # tests/browser runs 20,000
 

@@ -106,7 +106,6 @@ def test_20_000_random_interleavings_show_nobody_who_has_left(program: Callable[
     assert done.stdout.startswith("20000 sequences")
 
 
-
 def test_the_integrity_hash_is_that_of_the_module(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["assets", str(tmp_path / "static")]) == 0
     module = (tmp_path / "static" / "fin-messenger-auth.js").read_bytes()

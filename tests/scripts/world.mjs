@@ -179,11 +179,9 @@ export class Tab {
   #values() { return GLOBALS.map((name) => this.window[name]); }
 
   /** Start the module. */
-  async start(source = "/settings", options = {}) {
+  start(source = "/settings", options = {}) {
     this.startMessenger ??= MODULE(...this.#values());
-    this.starting = this.startMessenger(source, options).then((made) => (this.messenger = made));
-    await settled();
-    return this.starting;
+    return (this.messenger = this.startMessenger(source, options));
   }
 
   /** Run a snippet, as a page does that the server has made. */

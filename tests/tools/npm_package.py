@@ -69,7 +69,9 @@ def check(archive: Path, directory: Path) -> None:
     for module, resolution in WAYS.items():
         for name, source in (("right", RIGHT), ("wrong", WRONG)):
             (directory / f"{name}.ts").write_text(source)
-            options = f"--noEmit --strict --target es2022 --lib es2022,dom --module {module} --moduleResolution {resolution}"
+            options = (
+                f"--noEmit --strict --target es2022 --lib es2022,dom --module {module} --moduleResolution {resolution}"
+            )
             command = [str(tools / "tsc"), *options.split(), f"{name}.ts"]
             done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
             if (done.returncode == 0) != (name == "right"):

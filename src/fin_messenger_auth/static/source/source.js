@@ -27,7 +27,9 @@ export const isSettings = (given) => typeof given?.app_id === "string";
 export function sourceOf(given, credentials = "include") {
   if (isSettings(given)) return;
   if (typeof given === "function") return given;
-  if (!given?.toString().includes("/")) throw TypeError(`${NAME}: expected a URL, a function, or settings with app_id`);
+  if (typeof given !== "string" && !(given instanceof URL)) {
+    throw new TypeError(`${NAME}: expected a URL, a function, or settings with app_id`);
+  }
   return ({ signal }) =>
     fetch(given, {
       // With this header, the answer for nobody is no error, which the console would show.
