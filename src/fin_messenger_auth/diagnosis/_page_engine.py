@@ -19,7 +19,7 @@ from typing import Any
 import quickjs
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-_MEMORY, _STACK, _JOBS = 256 << 20, 1_000_000, 20_000  # bytes, and runs of promises' jobs or tasks
+_MEMORY, _STACK = 256 << 20, 1_000_000  # bytes
 _NAMES = 500  # names of functions that are looked for
 
 _STAND_IN = Path(__file__).with_name("browser_stand_in.js").read_text("utf-8")
@@ -111,13 +111,12 @@ class _Scripts:
 
     def _work_off(self, step: str = "") -> None:
         """Do what is due: jobs of promises, and between them tasks."""
-        for _ in range(_JOBS):
+        while True:
             while self._limited(self._engine.execute_pending_job)[0]:
                 pass
             self._step("look")
             if not step or self._step(step) != "1":
                 return
-        raise _StoppedError("its scripts give themselves ever more to do")
 
     def _step(self, name: str, *given: object) -> object:
         return self._limited(lambda: self._drive(name, *given))[0]
@@ -138,13 +137,11 @@ class _Scripts:
         self._engine.set_time_limit(left)
         try:
             return run(), ""
-        except MemoryError:
-            raise _StoppedError("its scripts need too much memory") from None
         except Exception as error:  # noqa: BLE001 - JSException, and whatever else the binding raises
             what = str(error)
         if what.startswith("InternalError: interrupted"):
             raise _StoppedError("its scripts do not end")
-        if "out of memory" in what or not what.replace("null", "").strip():
+        if "out of memory" in what or not what.replace("null", "").strip():  # then there is none for a message
             raise _StoppedError("its scripts need too much memory")
         return None, what
 
