@@ -455,7 +455,7 @@ def _pages() -> list[bytes]:
     return [
         b"\1" + html.encode(),
         b"\1<script>Intercom('boot', {app_id: 'a', user_id: `${x}`, company: {id: 1},});</script>",
-        b"\1<script>window.intercomSettings.email = 'a';</script><meta http-equiv='Content-Security-Policy' content='x'>",
+        b"\1<script>window.intercomSettings.email = 'a';</script><meta http-equiv=Content-Security-Policy content=x>",
         b"\1" + json.dumps(BUILDER.build_settings("42")).encode(),
         *(bytes([0, 1, *range(start, start + 40)]) for start in (0, 40, 80, 120, 160, 200)),
     ]
