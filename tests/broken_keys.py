@@ -138,7 +138,7 @@ BROKEN = [
     private_key(b"-----BEGIN RUBBISH-----\n-----END RUBBISH-----\n", "key-not-pem"),
     private_key(certificate_pem(CERTIFICATE), "key-public"),
     private_key(PUBLIC_PEM, "key-public"),
-    private_key(KEY.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()), "key-openssh"),
+    private_key(KEY.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()), "key-container"),
     private_key(PEM[:600], "key-damaged"),
     private_key(PEM[:600] + PEM[700:], "key-damaged"),
     private_key(EC_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), "key-not-rsa"),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 NOW = 1_800_000_000
-SECRET = "c2VjcmV0LW9mLXRoaXJ0eS10d28tYnl0ZXMtb3ItbW9y"  # Base64 by chance, as a real secret may be
+SECRET = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJCr"  # Base64 by chance, as a real secret may be
 HEX_SECRET = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 URL_SECRET = "_-9zZWNyZXQtb2YtdGhpcnR5LXR3by1ieXRlcy1vci1tb3Jl"
 ISSUER = "https://acme.example"

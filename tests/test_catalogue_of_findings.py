@@ -25,7 +25,7 @@ from fin_messenger_auth.errors import (
     collect_warnings,
 )
 from fin_messenger_auth.testing import throwaway_builder
-from tests import broken_keys, broken_pages, broken_setups, broken_sites, broken_tokens
+from tests import broken_keys, broken_pages, broken_setups, broken_sites, broken_tokens, shapes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,6 +77,7 @@ TABLES = {
     *(code for case in broken_tokens.BROKEN_PAGES for code in case.codes),
     *(code for case in broken_keys.BROKEN for code in case.codes),
     *(code for case in broken_setups.BROKEN for code in case.codes),
+    *({case.code for case in (*shapes.SHAPES, *shapes.VALUES)} - {""}),
     *(case.code for case in (*broken_sites.BROKEN_SITES, *broken_pages.BROKEN_PAGES)),
 }
 """The codes that a row of a table triggers: other tests run each row, and require exactly its codes."""
@@ -86,6 +87,7 @@ ELSEWHERE = {
     "test_doctor_of_sites.py": re.compile(r"page-[cu]"),
     "test_doctor.py": re.compile(r"unknown-|unchecked$"),
     "test_diagnosis_of_tokens.py": re.compile(r"pair-"),
+    "test_material.py": re.compile(r"key-[cp]"),
 }
 """The codes that a test of a file names."""
 
@@ -126,7 +128,7 @@ def test_the_tables_hold_pairs_of_faults() -> None:
 
 
 def test_there_is_one_code_for_one_cause_and_fix() -> None:
-    assert len(CATALOGUE) <= 116
+    assert len(CATALOGUE) <= 136
     texts = [(entry.message, entry.fix) for entry in CATALOGUE.values()]
     assert len(set(texts)) == len(texts)
 

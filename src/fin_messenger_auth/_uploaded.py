@@ -12,8 +12,9 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from ._json_values import configured_string, parse_json
+from ._json_values import parse_json
 from ._keys import checked_rsa_key
+from ._material import RSA_PSS, check_algorithm, configured_string, find_certificate
 from ._signers import rsa_hash
 from ._verification import rsa_key_in, without_dummies
 from .errors import InvalidKeyError, masked
@@ -70,7 +71,7 @@ def _uploaded_key(jwk: dict[str, Any]) -> UploadedKey:
             "jwk-certificate-differs",
         )
     ends = None if certificate is None else certificate.not_valid_after_utc
-    return UploadedKey(configured_string(jwk.get("kid"), "kid of the JWK"), str(alg), key, ends)
+    return UploadedKey(configured_string(jwk.get("kid"), "kid of the JWK", "kid"), str(alg), key, ends)
 
 
 def certificate_in(jwk: Mapping[str, Any]) -> x509.Certificate:
@@ -99,13 +100,13 @@ def read_certificate(data: bytes) -> x509.Certificate:
     Raises:
         InvalidKeyError: It is not a certificate, or its key is not RSA of at least 2048 bits.
     """
-    load = x509.load_pem_x509_certificate if b"-----BEGIN " in data else x509.load_der_x509_certificate
+    der = find_certificate(data)
     try:
-        certificate = load(data)
+        certificate = x509.load_der_x509_certificate(der)
         certificate.public_key()
     except Exception as error:  # cryptography raises ValueError, and its own errors for what it does not support
         raise InvalidKeyError(
-            "The certificate cannot be read: it is neither PEM nor DER, or is damaged.", "certificate-unreadable"
+            "The certificate cannot be read: it is damaged. Copy the whole file again.", "certificate-unreadable"
         ) from error
     rsa_key_of(certificate)
     return certificate
@@ -113,7 +114,10 @@ def read_certificate(data: bytes) -> x509.Certificate:
 
 def rsa_key_of(certificate: x509.Certificate) -> RSAPublicKey:
     """Return the public key in a certificate, checked."""
-    return checked_rsa_key(certificate.public_key(), "The key of the certificate")
+    name = "The key of the certificate"
+    if certificate.public_key_algorithm_oid.dotted_string == RSA_PSS:
+        check_algorithm("RSA-PSS", name)
+    return checked_rsa_key(certificate.public_key(), name)
 
 
 def _wrong_with_format(chain: object) -> str | None:

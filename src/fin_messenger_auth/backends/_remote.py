@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import HashAlgorithm
 
 from fin_messenger_auth._deadline import PROBES
-from fin_messenger_auth._json_values import configured_string
 from fin_messenger_auth._keys import MIN_RSA_BITS, checked_rsa_key
+from fin_messenger_auth._material import configured_string
 from fin_messenger_auth._processes import PerProcess
 from fin_messenger_auth._signers import rsa_hash
 from fin_messenger_auth.errors import (
@@ -73,7 +73,7 @@ class RemoteKey:
 
     def __init__(self, public_key: PublicKeyTypes, *, kid: str, alg: str = "RS256") -> None:
         rsa_hash(alg)
-        self._kid, self._alg = configured_string(kid, "kid"), alg
+        self._kid, self._alg = configured_string(kid, "kid", "kid"), alg
         self._public_key = checked_rsa_key(public_key, "The remote key")
 
     def __repr__(self) -> str:
@@ -174,7 +174,7 @@ class RemoteSigner(RemoteKey):
         public_key: RSAPublicKey | None,
     ) -> None:
         rsa_hash(alg)
-        configured_string(kid, "kid")
+        configured_string(kid, "kid", "kid")
         if not callable(client):
             raise ConfigurationError("client: expected a function that makes one, which each process calls once.")
         if self.uses_tls:

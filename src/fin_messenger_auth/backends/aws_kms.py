@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from fin_messenger_auth._json_values import configured_string
+from fin_messenger_auth._material import configured_string
 from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError
 
 from ._remote import CONNECTIONS, TIMEOUT, Alg, RemoteSigner, import_client, over_http
@@ -72,7 +72,7 @@ class AWSKMSSigner(RemoteSigner):
         client: Callable[[], Any] | None = None,
         public_key: RSAPublicKey | None = None,
     ) -> None:
-        self._key_id = configured_string(key_id, "key_id")
+        self._key_id = configured_string(key_id, "key_id", "key-name")
         if _ALIAS.search(key_id):
             raise ConfigurationError(
                 "key_id is an alias, which can be pointed at another key while kid stays; give the key's ID or ARN."

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
-from fin_messenger_auth._json_values import configured_string
+from fin_messenger_auth._material import configured_string
 from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError
 
 from ._remote import TIMEOUT, Alg, RemoteSigner, import_client, over_http, pool
@@ -64,7 +64,7 @@ class AzureKeyVaultSigner(RemoteSigner):
         client: Callable[[], Any] | None = None,
         public_key: RSAPublicKey | None = None,
     ) -> None:
-        parts = _KEY_ID.fullmatch(configured_string(key_id, "key_id"))
+        parts = _KEY_ID.fullmatch(configured_string(key_id, "key_id", "key-name"))
         if parts is None:
             raise ConfigurationError(
                 "key_id: expected the key's URL with its version, https://….vault.azure.net/keys/NAME/VERSION."

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from fin_messenger_auth._json_values import configured_string
+from fin_messenger_auth._material import configured_string
 from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError
 
 from ._remote import TIMEOUT, Alg, RemoteSigner, import_client, over_http
@@ -63,7 +63,7 @@ class GoogleCloudKMSSigner(RemoteSigner):
         client: Callable[[], Any] | None = None,
         public_key: RSAPublicKey | None = None,
     ) -> None:
-        self._name = configured_string(key_version, "key_version")
+        self._name = configured_string(key_version, "key_version", "key-name")
         if not _VERSION.fullmatch(key_version):
             raise ConfigurationError(
                 "key_version: expected projects/…/locations/…/keyRings/…/cryptoKeys/…/cryptoKeyVersions/N, with the "

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from fin_messenger_auth._json_values import configured_string
+from fin_messenger_auth._material import configured_string
 from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError
 
 from ._remote import TIMEOUT, Alg, RemoteSigner, import_client, over_http, pool
@@ -71,8 +71,8 @@ class VaultTransitSigner(RemoteSigner):
         client: Callable[[], Any] | None = None,
         public_key: RSAPublicKey | None = None,
     ) -> None:
-        self._key, self._version = configured_string(key, "key"), version
-        self._mount = configured_string(mount, "mount").strip("/")
+        self._key, self._version = configured_string(key, "key", "key-name"), version
+        self._mount = configured_string(mount, "mount", "key-name").strip("/")
         if type(version) is not int or version < 1:
             raise ConfigurationError("version: expected the number of one version of the key, 1 or more.")
         make = _client if client is None else client

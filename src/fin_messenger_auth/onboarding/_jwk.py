@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import Certificate
 
-from fin_messenger_auth._json_values import configured_string, parse_json
+from fin_messenger_auth._json_values import parse_json
 from fin_messenger_auth._keys import checked_rsa_key
+from fin_messenger_auth._material import configured_string
 from fin_messenger_auth._signers import RSA_HASHES
 from fin_messenger_auth._uploaded import certificate_in
 from fin_messenger_auth._verification import joserfc_key, rsa_key_in, without_dummies
@@ -182,7 +183,7 @@ def jwk_problems(
     if not isinstance(kid, str) or not kid.strip():
         yield _member("kid", "a string that is not blank")
     else:
-        yield from problems_of(configured_string, kid, "kid")
+        yield from problems_of(configured_string, kid, "kid", "kid")
     if jwk.get("alg") not in tuple(RSA_HASHES):
         yield _member("alg", " or ".join(RSA_HASHES))
     if jwk.get("use", "sig") != "sig":
