@@ -113,8 +113,8 @@ def browser(session: nox.Session) -> None:
 
 @nox.session(tags=["full"])
 def frameworks(session: nox.Session) -> None:
-    """The recipes and the examples, over HTTP."""
-    install(session, "recipes")
+    """The recipes and the examples, over HTTP, and sites with real extensions beside the Messenger."""
+    install(session, "recipes", "extensions")
     session.run("pytest", "-q", "-n", "2", "--dist", "loadfile", "tests/frameworks", *session.posargs)
 
 
