@@ -21,7 +21,7 @@ HOME = "https://shop.example/"
 # A widget that only remembers what it is told.
 RECORDER = """
 window.told = [];
-const tell = (method, settings) => told.push([method, settings?.user_id ?? null, settings?.intercom_user_jwt ? "jwt" : ""]);
+const tell = (method, { user_id = null, intercom_user_jwt: jwt } = {}) => told.push([method, user_id, jwt ? "jwt" : ""]);
 for (const call of Intercom.q) tell(...call);
 window.Intercom = tell;
 """
@@ -74,7 +74,7 @@ class Shop:
         self.visitor, self.builder, self.user = visitor, builder, "42"
         self.asked: list[dict[str, str]] = []
         context = visitor.context
-        markup = "<!doctype html><link rel=icon href=data:,><script>1</script><body><script type=module src=/app.js></script>"
+        markup = "<!doctype html><link rel=icon href=data:,><script>1</script><script type=module src=/app.js></script>"
         context.route("https://widget.intercom.io/**", lambda route: route.fulfill(body=RECORDER))
         context.route(f"{HOME}**", lambda route: route.fulfill(body=markup, content_type="text/html"))
         context.route(f"{HOME}app.js", lambda route: route.fulfill(body=bundle, content_type="text/javascript"))

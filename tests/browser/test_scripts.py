@@ -34,7 +34,8 @@ const messenger: Messenger = await startMessenger("/messenger/settings", {
 });
 await messenger.signedIn();
 await messenger.signedIn({ app_id: "a", user_id: "42", z_index: 3 });
-await messenger.signedIn(async ({ signal }) => (await fetch("/settings", { signal })).json() as Promise<MessengerSettings>);
+const settings = async () => (await fetch("/settings")).json() as Promise<MessengerSettings>;
+await messenger.signedIn(settings);
 await messenger.signedIn(({ signal }) => fetch("https://api.example/settings", { signal }));
 await messenger.signedOut();
 await messenger.refresh();
@@ -71,7 +72,7 @@ window.started = startMessenger("/settings", { api }).then((messenger) => { wind
 """
 
 
-TYPESCRIPT = "--noEmit --strict --target es2022 --module nodenext --lib es2022,dom,dom.iterable".split()
+TYPESCRIPT = ["--noEmit", "--strict", "--target=es2022", "--module=nodenext", "--lib=es2022,dom,dom.iterable"]
 
 
 def compiled(parts: Path, *arguments: str | Path) -> list[str]:

@@ -94,7 +94,7 @@ async function run(number) {
     offline() { world.isOnline = false; },
     online() {
       world.isOnline = true;
-      for (const tab of world.tabs) if (!tab.isFrozen) tab.raise("online");
+      for (const tab of [...world.tabs]) if (!tab.isFrozen) tab.raise("online");
     },
     outage() { world.answer = () => pick({ status: 500 }, { status: 503, body: "{}" }, { status: 200, body: "<!doctype html>" }, { status: 200, isLost: true }); },
     repair() { world.answer = null; },

@@ -187,7 +187,7 @@ function tell(found) {
 export function reload() {
   state = "stopped";
   if (navigator.onLine) location.reload();
-  else addEventListener("online", () => location.reload());
+  else for (const name of ["online", "visibilitychange"]) addEventListener(name, reload, { once: true });
 }
 
 /** @param {string} value */
