@@ -210,8 +210,8 @@ def test_vaults_client_is_made_of_its_own_variables(
         VaultTransitSigner("messenger", version=1, kid="k")
 
 
-def signer(**options: Any) -> VaultTransitSigner:
-    return VaultTransitSigner("messenger", version=1, kid="k", **options)
+def signer(version: int = 1, **options: Any) -> VaultTransitSigner:
+    return VaultTransitSigner("messenger", version=version, kid="k", **options)
 
 
 def renewals(line: doubles.Line) -> int:
@@ -282,7 +282,7 @@ def test_a_version_or_a_mount_that_is_not_there(
 ) -> None:
     monkeypatch.setenv("VAULT_TOKEN", "throwaway")
     with pytest.raises(error, match=message):
-        VaultTransitSigner("messenger", **{"version": 1, "kid": "k"} | options)
+        signer(**options)
     assert line.requests
 
 
