@@ -274,6 +274,6 @@ BROKEN_PAGES = [
     PageCase({"settings-token-missing", "token-user-hash"}, {"user_id": "42", "user_hash": _SIGNED}),
     PageCase({"token-user-hash"}, {"user_hash": _SIGNED}),
     PageCase({"token-user-hash"}, {"user_id": "42", "user_hash": "ab" * 32, "intercom_user_jwt": _SIGNED}),
-    PageCase({"page-not-anonymous"}, {"intercom_user_jwt": _SIGNED}),
+    PageCase({"page-not-anonymous"}, {"salesforce_identity_token": _SIGNED}),
     PageCase({"settings-signed-twice"}, {"user_id": "42", "intercom_user_jwt": _SIGNED, "plan": "free"}),
 ]

@@ -93,7 +93,7 @@ def home(request):
 @non_atomic_requests
 async def async_home(request):
     user = await request.auser()
-    return render(request, "home.html", {"name": user.username, "title": "async"})
+    return render(request, "home.html", {"user": user, "title": "async"})
 
 
 @cache_page(60)
