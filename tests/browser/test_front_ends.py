@@ -21,7 +21,7 @@ HOME = "https://shop.example/"
 # A widget that only remembers what it is told.
 RECORDER = """
 window.told = [];
-const tell = (method, { user_id = null, intercom_user_jwt: jwt } = {}) => told.push([method, user_id, jwt ? "jwt" : ""]);
+const tell = (method, { user_id: id = null, intercom_user_jwt: jwt } = {}) => told.push([method, id, jwt ? "jwt" : ""]);
 for (const call of Intercom.q) tell(...call);
 window.Intercom = tell;
 """

@@ -7,7 +7,8 @@ import hmac
 import json
 import re
 import time
-from base64 import b64decode
+from base64 import b64decode, b64encode
+from codecs import BOM_UTF8, BOM_UTF16_LE
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -219,6 +220,12 @@ _ALTERATIONS: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
     ("followed by a newline", lambda secret: secret + b"\r\n"),
     ("in quotes", lambda secret: b'"' + secret + b'"'),
     ("in quotes", lambda secret: b"'" + secret + b"'"),
+    ("in Base64: encoded once more than it must be, as in a Secret of Kubernetes", b64encode),
+    ("in Base64: encoded once more than it must be, with a newline", lambda secret: b64encode(secret + b"\n")),
+    ("in UTF-16", lambda secret: secret.decode().encode("utf-16-le")),
+    ("in UTF-16", lambda secret: BOM_UTF16_LE + secret.decode().encode("utf-16-le")),
+    ("behind a byte order mark", lambda secret: BOM_UTF8 + secret),
+    ("followed by \\n, written out", lambda secret: secret + b"\\n"),
     ("decoded from hexadecimal", lambda secret: bytes.fromhex(secret.decode())),
     ("decoded from Base64", decode_base64),
     ("hashed with SHA-256", lambda secret: hashlib.sha256(secret).digest()),
