@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from fin_messenger_auth import MessengerUser, TokenPairBuilder, render_snippet
@@ -302,6 +303,7 @@ def identity(**changed: object) -> Change:
         claims = {**claims_of(settings["salesforce_identity_token"]), **changed}
         kept = {name: value for name, value in claims.items() if value is not None}
         key = load_pem_private_key((site.directory / "private-key.pem").read_bytes(), None)
+        assert isinstance(key, RSAPrivateKey)
         header = {"alg": "RS256", "typ": "JWT", "kid": site.jwk["kid"]}
         site.document = snippet({**settings, "salesforce_identity_token": signed(header, kept, key)})
 
