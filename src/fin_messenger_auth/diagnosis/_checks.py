@@ -17,10 +17,12 @@ from fin_messenger_auth._environment import (
     KEY_ID,
     PASSWORD,
     SALESFORCE_VARIABLES,
+    SECRET,
     SIGNER,
     Reading,
     read_environment,
 )
+from fin_messenger_auth._keys import FileKeySource, read_key
 from fin_messenger_auth._signers import signs_at_once
 from fin_messenger_auth._tokens import INTERCOM_TOKEN, SALESFORCE_TOKEN, is_fin_issuer
 from fin_messenger_auth._verification import VerifyingKey
@@ -41,7 +43,7 @@ from ._key_checks import (
 )
 from ._online import Org, check_org, check_published_jwks
 from ._page_checks import Document, check_page
-from ._token_checks import audience_meant, compare_issuers, kids_of, quoted
+from ._token_checks import altered_secrets, audience_meant, compare_issuers, kids_of, quoted
 
 USER_ID = "fin-messenger-auth-doctor"
 """The user ID in the tokens that the doctor makes."""
@@ -77,7 +79,7 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
     page: Document | None = None,
     user_id: str | None = None,
     audience: str | None = None,
-    secret: bytes | None = None,
+    secret: bytes | os.PathLike[str] | None = None,
     now: float | None = None,
 ) -> list[Finding]:
     """Check a whole configuration. Without ``org`` and ``jwks_url`` nothing leaves the machine.
@@ -94,7 +96,7 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
         page: A page of the site, or the answer of its endpoint.
         user_id: The user that the page must be for; ``""`` for an anonymous visitor.
         audience: The expected ``aud``, in place of ``SALESFORCE_AUDIENCE``.
-        secret: The Messenger API Secret of the workspace, to be compared with the environment's.
+        secret: The Messenger API Secret of the workspace, or its file, to be compared with the environment's.
         now: The time, in Unix seconds; the machine's if left out.
 
     Returns:
@@ -102,6 +104,7 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
 
     Raises:
         OSError: The file of the upload cannot be read.
+        KeyUnavailableError: The file of the secret cannot be read.
     """
     moment = time.time() if now is None else now
     reading = read_environment(environ, prefix=prefix)
@@ -110,7 +113,9 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
     upload = uploaded if isinstance(uploaded, bytes | None) else Path(uploaded).read_bytes()
     # What Salesforce verifies with: what was uploaded, or else the nearest to it.
     keys = keys_in(upload or b"") or ([] if directory is None else keys_in_directory(directory))
-    given = Expected(secret=secret or b"", keys=keys, issuer=issuer, audience=audience, user_id=user_id)
+    secret_file = secret if isinstance(secret, os.PathLike) else None
+    known = secret if isinstance(secret, bytes | None) else read_key(FileKeySource(secret)).without_line_end()
+    given = Expected(secret=known or b"", keys=keys, issuer=issuer, audience=audience, user_id=user_id)
     expected = given.completed(reading)
     with naming(**_names_of(reading, directory, issuer)):
         pair, findings = _make_pair(reading, moment)
@@ -127,6 +132,7 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
         if pair is not None:
             tokens = {name: getattr(pair, name) for name in (INTERCOM_TOKEN, SALESFORCE_TOKEN)}
             of_pair = _new(findings, expected.check_tokens({"user_id": USER_ID, **tokens}, moment))
+            of_pair = [_of_secret(each, known, secret_file, reading) for each in of_pair]
             findings += [_of_pair(each, keys, directory, path, reading) for each in of_pair]
         if page is not None:
             right = pair is not None and not any(each.level == "error" for each in findings)
@@ -251,6 +257,17 @@ def _other_jwk(directory: Path | None, path: Path | None, now: float) -> dict[st
         return {}
     own, copy = (shlex.quote(str(each)) for each in (directory / JWK, path))
     return {"remake": f"`cp {own} {copy}`, and upload {own}"}
+
+
+def _of_secret(each: Finding, secret: bytes | None, path: os.PathLike[str] | None, reading: Reading) -> Finding:
+    """Say that the environment's secret is not the workspace's, and how it gets that."""
+    if each.code not in ("intercom-signature", "intercom-secret-altered"):
+        return each
+    how = next((how for how, altered in altered_secrets(secret or b"") if altered == reading.secret), "")
+    fix = f"Set {reading.prefix}{SECRET} to the secret as it is written in Intercom: Settings > Messenger > Security."
+    if path is not None:
+        fix = f"Set {assignment(f'{SECRET}_FILE', str(Path(path).absolute()))} and `unset {reading.prefix}{SECRET}`."
+    return finding(each.code, "environment", how=how, fix=fix)
 
 
 def _of_pair(

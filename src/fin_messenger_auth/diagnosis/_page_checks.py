@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
+from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from fin_messenger_auth._json_values import is_lost, parse_json
@@ -19,7 +20,7 @@ from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthWarnin
 
 from ._expected import Expected
 from ._findings import Finding, finding, finding_of
-from ._page_reader import SPREAD, Page, PageSettings, read_page
+from ._page_reader import NEEDS_EXTRA, SPREAD, Page, PageSettings, read_page
 from ._policy_checks import check_policies
 from ._token_checks import check_form, is_in_milliseconds, quoted
 
@@ -178,7 +179,8 @@ def check_page(document: Document, expected: Expected = _NOTHING, *, now: float 
 
 def _wrong_with_page(document: Document, expected: Expected, now: float) -> Iterator[Finding]:
     if document.failure:
-        yield finding("page-unreachable", why=document.failure)
+        missing = find_spec("urllib3") is None
+        yield _without_extra() if missing else finding("page-unreachable", why=document.failure)
         return
     page, secret = read_document(document), expected.secret.decode(errors="replace")
     if _PRIVATE_KEY in document.text or (len(secret) >= MIN_SECRET_BYTES and secret in document.text):
@@ -188,6 +190,9 @@ def _wrong_with_page(document: Document, expected: Expected, now: float) -> Iter
     if page.broken:
         yield finding("page-broken", why=page.broken)
         return
+    if page.stopped == NEEDS_EXTRA:
+        yield _without_extra()
+        return
     if page.stopped:
         yield finding("unchecked", check="page", what=f"What the page passes on ({page.stopped})", how=_STOPPED)
         if not page.settings:
@@ -196,6 +201,11 @@ def _wrong_with_page(document: Document, expected: Expected, now: float) -> Iter
         yield _without_settings(page, document)
         return
     yield from _wrong_with_what_it_passes(document, page, expected, now)
+
+
+def _without_extra() -> Finding:
+    how = 'Install the extra that fetches and reads pages: `pip install "fin-messenger-auth[doctor]"`.'
+    return finding("unchecked", check="page", what="The page", how=how)
 
 
 def _wrong_with_what_it_passes(document: Document, page: Page, expected: Expected, now: float) -> Iterator[Finding]:
