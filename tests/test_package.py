@@ -7,7 +7,9 @@ import pickle
 import re
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import is_dataclass
+from graphlib import TopologicalSorter
 from importlib.metadata import metadata, requires
 from importlib.resources import files
 from pathlib import Path
@@ -85,6 +87,7 @@ FLOORS = [
         "_deadline",
         "_jws",
         "_verification",
+        "_uploaded",
         "_users",
         "_tokens",
         "_settings",
@@ -99,19 +102,20 @@ def floor_of(path: Path) -> str:
     return path.relative_to(SOURCE).parts[0].removesuffix(".py")
 
 
-def imports_of(path: Path) -> set[str]:
-    """The files and folders of the library that a file imports from, wherever in it the import stands."""
+def imports_of(path: Path) -> set[Path]:
+    """The files of the library that a file imports from, wherever in it the import stands."""
     package = ["fin_messenger_auth", *path.relative_to(SOURCE).parent.parts]
-    imported = set()
+    imported: set[Path] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if not isinstance(node, ast.ImportFrom):
             continue
         start = package[: len(package) - node.level + 1] if node.level else []
-        module = [*start, *(node.module or "").split(".")] if node.module else start
-        if module == ["fin_messenger_auth"]:
-            imported |= {each.name for each in node.names}
-        elif module[0] == "fin_messenger_auth":
-            imported.add(module[1])
+        module = [*start, *(node.module.split(".") if node.module else [])]
+        if module[0] == "fin_messenger_auth":
+            for name in node.names:
+                places = (SOURCE.joinpath(*module[1:], name.name), SOURCE.joinpath(*module[1:]))
+                found = [file for each in places for file in (each.with_suffix(".py"), each / "__init__.py")]
+                imported.add(next(file for file in found if file.is_file()))
     return imported
 
 
@@ -119,7 +123,26 @@ def imports_of(path: Path) -> set[str]:
 def test_every_import_points_down(path: Path) -> None:
     floor = floor_of(path)
 
-    assert imports_of(path) - {floor} <= set(FLOORS[: FLOORS.index(floor)])
+    assert {floor_of(each) for each in imports_of(path)} - {floor} <= set(FLOORS[: FLOORS.index(floor)])
+
+
+def test_no_imports_go_round_in_a_circle() -> None:
+    TopologicalSorter({path: imports_of(path) for path in ROOMS}).prepare()  # or it raises CycleError
+
+
+def test_no_module_has_the_name_of_another() -> None:
+    names = Counter(path.stem.strip("_") for path in ROOMS if path.name != "__init__.py")
+
+    assert [name for name, number in names.items() if number > 1] == []
+
+
+def test_no_file_holds_the_marks_of_a_merge_conflict() -> None:
+    marks = ["-e", "^<<<<<<< ", "-e", "^>>>>>>> ", "-e", "^=======$"]
+    found = subprocess.run(
+        ["git", "grep", "-lI", *marks], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+    )
+
+    assert (found.returncode, found.stdout) == (1, ""), found.stderr
 
 
 PUBLIC_VALUES = [name for name in fin_messenger_auth.__all__ if is_dataclass(getattr(fin_messenger_auth, name))]

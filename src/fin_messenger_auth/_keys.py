@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NoReturn, Protocol, Self
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -154,7 +153,7 @@ class FileKeySource(Sealed):
             KeyUnavailableError: The file does not exist or cannot be read.
         """
         try:
-            with open(self._path, "rb") as file:  # noqa: PTH123 - a frame of pathlib would hold a secret in place of a path
+            with open(self._path, "rb") as file:
                 return MaskedBytes(file.read())
         except ValueError as error:
             raise KeyUnavailableError(
@@ -169,9 +168,10 @@ class FileKeySource(Sealed):
 
 def shown_path(path: str | os.PathLike[str]) -> str:
     """Return a path for a message, unless it could be a secret, a token or a page in place of a path."""
-    directory, suffix = Path(path).parent, Path(path).suffix
-    is_plainly_a_path = suffix in _EXTENSIONS or (str(directory).strip("./") and directory.is_dir())
-    return repr(str(path)) if is_plainly_a_path else "<path not shown: it could be a secret>"
+    plain = os.fspath(path)
+    directory, extension = os.path.dirname(plain), os.path.splitext(plain)[1]
+    is_plainly_a_path = extension in _EXTENSIONS or (directory.strip("/") and os.path.isdir(directory))
+    return repr(plain) if is_plainly_a_path else "<path not shown: it could be a secret>"
 
 
 class StringKeySource(Sealed):

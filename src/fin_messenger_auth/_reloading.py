@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from threading import Lock, Thread
 
 from ._builder import TokenPairBuilder
@@ -110,7 +109,7 @@ class Reloading:
 
 def _state_of(path: str | os.PathLike[str]) -> tuple[int, int, int] | None:
     try:
-        status = Path(path).stat()
+        status = os.stat(path)
     except (OSError, ValueError):
         return None
     return status.st_mtime_ns, status.st_ino, status.st_size

@@ -11,8 +11,9 @@ from fin_messenger_auth import onboarding
 from fin_messenger_auth._environment import read_salesforce_signer
 from fin_messenger_auth._keys import FileKeySource, MaskedBytes
 from fin_messenger_auth._signers import AsyncSigner, RSASigner, Signer, public_key_of, signs_at_once, unwrapped
+from fin_messenger_auth._uploaded import rsa_key_of
 from fin_messenger_auth.errors import ConfigurationError
-from fin_messenger_auth.onboarding._certificate import DEFAULT_DAYS, rsa_key_of
+from fin_messenger_auth.onboarding._certificate import DEFAULT_DAYS
 from fin_messenger_auth.onboarding._jwk import parse_jwk
 from fin_messenger_auth.onboarding._key_directory import DEFAULT_ISSUER, KEY_SIZES, checked_issuer
 

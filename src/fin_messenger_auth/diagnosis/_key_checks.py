@@ -25,10 +25,11 @@ from fin_messenger_auth._keys import (
     shown_path,
 )
 from fin_messenger_auth._signers import MIN_SECRET_BYTES, RSASigner, configured_secret, public_key_of
+from fin_messenger_auth._uploaded import certificate_in, read_certificate, rsa_key_of
 from fin_messenger_auth._verification import VerifyingKey, read_jwks
 from fin_messenger_auth.errors import FinMessengerAuthWarning, InvalidKeyError, Problem, attempt, masked, problems_of
-from fin_messenger_auth.onboarding._certificate import certificate_problems, read_certificate, rsa_key_of
-from fin_messenger_auth.onboarding._jwk import certificate_in, jwk_problems, jwks_problems, parse_jwk, parse_jwks
+from fin_messenger_auth.onboarding._certificate import certificate_problems
+from fin_messenger_auth.onboarding._jwk import jwk_problems, jwks_problems, parse_jwk, parse_jwks
 from fin_messenger_auth.onboarding._key_directory import CERTIFICATE, JWK, JWKS, PRIVATE_KEY
 
 from ._findings import Finding, finding, finding_of

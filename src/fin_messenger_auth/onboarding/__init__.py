@@ -1,9 +1,10 @@
 """Makes what Salesforce needs of a new key: certificate, JWK, JWKS, and the steps in Setup."""
 
 from fin_messenger_auth._keys import read_public_key
+from fin_messenger_auth._uploaded import certificate_in, read_certificate
 
-from ._certificate import certificate_pem, days_left, read_certificate, self_signed_certificate
-from ._jwk import certificate_in, make_jwk, make_jwks, read_jwk, thumbprint
+from ._certificate import certificate_pem, days_left, self_signed_certificate
+from ._jwk import make_jwk, make_jwks, read_jwk, thumbprint
 from ._key_directory import (
     KeyDirectory,
     environment_lines,

@@ -13,18 +13,17 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from fin_messenger_auth._keys import checked_rsa_key
 from fin_messenger_auth._signers import Signer, rsa_hash
+from fin_messenger_auth._uploaded import WARN_DAYS_LEFT
 from fin_messenger_auth.errors import (
     ConfigurationError,
     FinMessengerAuthWarning,
     InvalidKeyError,
     Problem,
     SigningError,
-    masked,
 )
 
 DEFAULT_DAYS = 730  # how long a certificate is valid: two years
 MIN_DAYS_LEFT = 10  # Salesforce refuses a certificate that is valid for less
-WARN_DAYS_LEFT = 30  # a certificate that is valid for less should be renewed
 _COMMON_NAME = "fin-messenger-auth"  # the name in the certificate. Nothing reads it
 _CLOCKS_DIFFER = timedelta(hours=1)
 
@@ -83,33 +82,9 @@ class _PrivateHalf:
 RSAPrivateKey.register(_PrivateHalf)
 
 
-@masked
-def read_certificate(data: bytes) -> x509.Certificate:
-    """Read a certificate from PEM or DER; of several in PEM, the first.
-
-    Raises:
-        InvalidKeyError: It is not a certificate, or its key is not RSA of at least 2048 bits.
-    """
-    load = x509.load_pem_x509_certificate if b"-----BEGIN " in data else x509.load_der_x509_certificate
-    try:
-        certificate = load(data)
-        certificate.public_key()
-    except Exception as error:  # cryptography raises ValueError, and its own errors for what it does not support
-        raise InvalidKeyError(
-            "The certificate cannot be read: it is neither PEM nor DER, or is damaged.", "certificate-unreadable"
-        ) from error
-    rsa_key_of(certificate)
-    return certificate
-
-
 def certificate_pem(certificate: x509.Certificate) -> bytes:
     """Return a certificate as a PEM document."""
     return certificate.public_bytes(Encoding.PEM)
-
-
-def rsa_key_of(certificate: x509.Certificate) -> RSAPublicKey:
-    """Return the public key in a certificate, checked."""
-    return checked_rsa_key(certificate.public_key(), "The key of the certificate")
 
 
 def days_left(certificate: x509.Certificate, now: datetime | None = None) -> float:

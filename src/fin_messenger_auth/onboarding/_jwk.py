@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -17,6 +17,7 @@ from cryptography.x509 import Certificate
 from fin_messenger_auth._json_values import configured_string, parse_json
 from fin_messenger_auth._keys import checked_rsa_key
 from fin_messenger_auth._signers import RSA_HASHES
+from fin_messenger_auth._uploaded import certificate_in
 from fin_messenger_auth._verification import joserfc_key, rsa_key_in, without_dummies
 from fin_messenger_auth.errors import (
     ConfigurationError,
@@ -29,7 +30,7 @@ from fin_messenger_auth.errors import (
     raise_first,
 )
 
-from ._certificate import certificate_problems, read_certificate
+from ._certificate import certificate_problems
 
 _MAX_KEYS = 100  # of one set: each makes findings of its own
 # What a binary file is (DER), by the bytes behind the length of its outer SEQUENCE.
@@ -39,14 +40,6 @@ _BINARY = (
     (b"\x30\x0d", "This is a public key (DER), not a JWK; make a JWK of it with `jwk`.", "jwk-document"),
     (b"", "This is a certificate (DER), not a JWK; make a JWK of it with `jwk`.", "jwk-document"),
 )
-# What is written in place of the standard Base64 of a certificate, by what it contains.
-_OTHER_FORMS = {
-    "-----": "contains PEM lines (-----BEGIN CERTIFICATE-----); keep only the Base64 between them, on one line.",
-    r"\s": "contains newlines or other whitespace; write the Base64 on one line.",
-    "[-_]": "is Base64URL (it contains - or _); use standard Base64, with + and /.",
-}
-_TWICE = re.compile(rb"\s*(-----BEGIN |[A-Za-z0-9+/\s]{60})")  # what Base64 of text holds, where DER is expected
-
 # What Salesforce asks of an uploaded certificate. Served key sets without any are reported to work.
 _ONLY_FOR_UPLOADS = {"jwk-x5c-missing", "certificate-validity", "certificate-not-yet-valid"}
 
@@ -180,25 +173,6 @@ def parse_jwks(document: str | bytes) -> list[dict[str, Any]]:
     return keys
 
 
-def certificate_in(jwk: Mapping[str, Any]) -> Certificate:
-    """Return the certificate in a JWK (``x5c``, RFC 7517 §4.7).
-
-    Raises:
-        InvalidKeyError: There is none, or it is not standard Base64 of a DER certificate.
-    """
-    chain = jwk.get("x5c")
-    if not chain:
-        raise InvalidKeyError(
-            "The JWK has no x5c: the upload may succeed, and then every chat is a guest. "
-            "Make the JWK with its certificate: `jwk --certificate FILE`.",
-            "jwk-x5c-missing",
-        )
-    wrong = _wrong_with_format(chain)
-    if wrong is not None:
-        raise InvalidKeyError(f"x5c {wrong}", "jwk-x5c-format")
-    return read_certificate(b64decode(chain[0]))
-
-
 def jwk_problems(
     jwk: Mapping[str, Any], *, public_key: RSAPublicKey | None = None, now: datetime | None = None
 ) -> Iterator[Problem]:
@@ -263,22 +237,6 @@ def jwks_problems(
         yield InvalidKeyError(
             "The key set does not contain the key of the private key; make it again with `jwks`.", "key-differs"
         )
-
-
-def _wrong_with_format(chain: object) -> str | None:
-    if not isinstance(chain, list) or not all(isinstance(each, str) for each in chain):
-        return "must be a list with one string, the certificate."
-    text: str = chain[0]
-    for pattern, wrong in _OTHER_FORMS.items():
-        if re.search(pattern, text):
-            return wrong
-    try:
-        inner = b64decode(text, validate=True)
-    except ValueError:
-        return "is not standard Base64 of a DER certificate."
-    if _TWICE.match(inner):
-        return "is encoded twice: it is the Base64 of a text, such as a PEM file; encode the certificate (DER) once."
-    return None
 
 
 def _member(name: str, expected: str) -> InvalidKeyError:

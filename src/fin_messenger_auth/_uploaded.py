@@ -1,0 +1,132 @@
+"""Reads what was uploaded to Salesforce, a JWK with its certificate or a JWKS, into the key that must sign."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from ._json_values import configured_string, parse_json
+from ._keys import checked_rsa_key
+from ._signers import rsa_hash
+from ._verification import rsa_key_in, without_dummies
+from .errors import InvalidKeyError, masked
+
+WARN_DAYS_LEFT = 30  # of a certificate: time enough to upload another
+# What is written in place of the standard Base64 of a certificate, by what it contains.
+_OTHER_FORMS = {
+    "-----": "contains PEM lines (-----BEGIN CERTIFICATE-----); keep only the Base64 between them, on one line.",
+    r"\s": "contains newlines or other whitespace; write the Base64 on one line.",
+    "[-_]": "is Base64URL (it contains - or _); use standard Base64, with + and /.",
+}
+_TWICE = re.compile(rb"\s*(-----BEGIN |[A-Za-z0-9+/\s]{60})")  # what Base64 of text holds, where DER is expected
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedKey:
+    """A key that Salesforce verifies with.
+
+    Attributes:
+        kid: The key ID, which the signer must have.
+        alg: ``RS256`` or ``RS512``, which the signer must have.
+        public_key: The key, whose private half must sign.
+        ends: The last moment of its certificate; ``None`` without one, as in a JWKS that is served.
+    """
+
+    kid: str
+    alg: str
+    public_key: RSAPublicKey = field(repr=False)
+    ends: datetime | None
+
+
+def read_uploaded(document: bytes) -> list[UploadedKey]:
+    """Read the keys of a JWK or a JWKS.
+
+    Raises:
+        ConfigurationError: A ``kid`` or an ``alg`` is missing or not valid.
+        InvalidKeyError: It is neither; a key is private, or not RSA of at least 2048 bits; a certificate cannot be read
+            or is for another key.
+    """
+    value = parse_json(document)
+    found = value.get("keys", [value]) if isinstance(value, dict) else None
+    if not isinstance(found, list) or not found or not all(isinstance(each, dict) for each in found):
+        raise InvalidKeyError("Expected the JWK that was uploaded, or the JWKS that is served.", "jwk-document")
+    return [_uploaded_key(without_dummies(each)) for each in found]
+
+
+def _uploaded_key(jwk: dict[str, Any]) -> UploadedKey:
+    key, alg = rsa_key_in(jwk), jwk.get("alg")
+    rsa_hash(str(alg))
+    certificate = certificate_in(jwk) if "x5c" in jwk else None
+    if certificate is not None and certificate.public_key() != key:
+        raise InvalidKeyError(
+            "The certificate in the JWK is for another key than its n and e; make the JWK again with `jwk`.",
+            "jwk-certificate-differs",
+        )
+    ends = None if certificate is None else certificate.not_valid_after_utc
+    return UploadedKey(configured_string(jwk.get("kid"), "kid of the JWK"), str(alg), key, ends)
+
+
+def certificate_in(jwk: Mapping[str, Any]) -> x509.Certificate:
+    """Return the certificate in a JWK (``x5c``, RFC 7517 §4.7).
+
+    Raises:
+        InvalidKeyError: There is none, or it is not standard Base64 of a DER certificate.
+    """
+    chain = jwk.get("x5c")
+    if not chain:
+        raise InvalidKeyError(
+            "The JWK has no x5c: the upload may succeed, and then every chat is a guest. "
+            "Make the JWK with its certificate: `jwk --certificate FILE`.",
+            "jwk-x5c-missing",
+        )
+    wrong = _wrong_with_format(chain)
+    if wrong is not None:
+        raise InvalidKeyError(f"x5c {wrong}", "jwk-x5c-format")
+    return read_certificate(b64decode(chain[0]))
+
+
+@masked
+def read_certificate(data: bytes) -> x509.Certificate:
+    """Read a certificate from PEM or DER; of several in PEM, the first.
+
+    Raises:
+        InvalidKeyError: It is not a certificate, or its key is not RSA of at least 2048 bits.
+    """
+    load = x509.load_pem_x509_certificate if b"-----BEGIN " in data else x509.load_der_x509_certificate
+    try:
+        certificate = load(data)
+        certificate.public_key()
+    except Exception as error:  # cryptography raises ValueError, and its own errors for what it does not support
+        raise InvalidKeyError(
+            "The certificate cannot be read: it is neither PEM nor DER, or is damaged.", "certificate-unreadable"
+        ) from error
+    rsa_key_of(certificate)
+    return certificate
+
+
+def rsa_key_of(certificate: x509.Certificate) -> RSAPublicKey:
+    """Return the public key in a certificate, checked."""
+    return checked_rsa_key(certificate.public_key(), "The key of the certificate")
+
+
+def _wrong_with_format(chain: object) -> str | None:
+    if not isinstance(chain, list) or not all(isinstance(each, str) for each in chain):
+        return "must be a list with one string, the certificate."
+    text: str = chain[0]
+    for pattern, wrong in _OTHER_FORMS.items():
+        if re.search(pattern, text):
+            return wrong
+    try:
+        inner = b64decode(text, validate=True)
+    except ValueError:
+        return "is not standard Base64 of a DER certificate."
+    if _TWICE.match(inner):
+        return "is encoded twice: it is the Base64 of a text, such as a PEM file; encode the certificate (DER) once."
+    return None
