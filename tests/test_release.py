@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -130,6 +131,19 @@ def test_only_what_attests_and_publishes_has_an_identity() -> None:
     for job in with_identity.values():  # they run nothing of the repository
         assert "checkout" not in job
         assert "run:" not in job
+
+
+def test_the_interpreters_of_classifiers_workflow_sessions_and_docs_are_the_same() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    claimed = re.findall(r"Python :: (3\.\d+)", "\n".join(project["classifiers"]))
+    [matrix] = re.findall(r"^ +python: \[(.+)\]$", WORKFLOWS[0].read_text("utf-8"), re.MULTILINE)
+    [sessions] = re.findall(r"^INTERPRETERS = \[(.+)\]$", (ROOT / "noxfile.py").read_text("utf-8"), re.MULTILINE)
+    [said] = re.findall(r"\| Python \| (.+?) \|", (ROOT / "docs/reference/compatibility.md").read_text("utf-8"))
+
+    assert project["requires-python"] == f">={claimed[0]}"
+    assert re.findall(r"3\.\d+\b", matrix) == claimed
+    assert re.findall(r"3\.\d+", sessions) == claimed
+    assert re.findall(r"3\.\d+\b", said) == claimed
 
 
 @pytest.mark.parametrize("page", ["SECURITY.md", "docs/explanation/threat-model.md"])
