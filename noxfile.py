@@ -96,13 +96,14 @@ def interpreters(session: nox.Session) -> None:
 
 @nox.session(python=False, tags=["full"])
 def unstable(session: nox.Session) -> None:
-    """The tests on the newest Python, and the newest Django, in a chroot of Debian's unstable suite."""
+    """The tests on the newest Python and Django, and with FIPS, in a chroot of Debian's unstable suite."""
     if not shutil.which("debootstrap") or os.geteuid() != 0:
         absent(session, "debootstrap")
     root = Path(session.cache_dir, "unstable").absolute()
     if not (root / "usr/bin" / f"python{NEWEST}").exists():
         shutil.rmtree(root, ignore_errors=True)
-        packages = f"python{NEWEST},python{NEWEST}-venv,git,ca-certificates"
+        newest = f"python{NEWEST},python{NEWEST}-venv"
+        packages = f"{newest},python3-cryptography,python3-venv,openssl,openssl-provider-fips,git,ca-certificates"
         command = ["debootstrap", "--variant=minbase", f"--include={packages}", "sid", str(root)]
         session.run(*command, external=True, silent=True)
     for name in ("etc/resolv.conf", "etc/ssl/certs/ca-certificates.crt"):  # a network may have its own
@@ -124,6 +125,7 @@ def unstable(session: nox.Session) -> None:
     inside("/venv/bin/python", "-m", "pip", "install", "-q", ".", "--group", "browser")
     inside("/venv/bin/python", "-m", *FAST_TESTS, *session.posargs)
     inside("/venv/bin/python", "-m", "pytest", "-q", "tests/frameworks/test_django.py")
+    inside("tests/tools/fips.sh")
 
 
 @nox.session(python=INTERPRETERS[0], tags=["full"])
