@@ -102,8 +102,7 @@ def unstable(session: nox.Session) -> None:
     root = Path(session.cache_dir, "unstable").absolute()
     if not (root / "usr/bin" / f"python{NEWEST}").exists():
         shutil.rmtree(root, ignore_errors=True)
-        newest = f"python{NEWEST},python{NEWEST}-venv"
-        packages = f"{newest},python3-cryptography,python3-venv,openssl,openssl-provider-fips,git,ca-certificates"
+        packages = f"python{NEWEST},python{NEWEST}-venv,git,ca-certificates"
         command = ["debootstrap", "--variant=minbase", f"--include={packages}", "sid", str(root)]
         session.run(*command, external=True, silent=True)
     for name in ("etc/resolv.conf", "etc/ssl/certs/ca-certificates.crt"):  # a network may have its own

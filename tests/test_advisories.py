@@ -292,8 +292,8 @@ class TestNetwork:
         assert send(server.url, {}).status == 200
 
 
-# The lowest version without a published advisory on what is called here. docs/security/releases-and-reporting.md says how this is
-# watched.
+# The lowest version without a published advisory on what is called here. docs/security/releases-and-reporting.md
+# says how this is watched.
 ADVISORIES = {
     # CVE-2026-26007, -34073 and -39892 (46.0.5 to 46.0.7), GHSA-537c-gmf6-5ccf: OpenSSL in the wheels (48.0.1).
     # Left out: CVE-2026-69247 (50.0.0), on decrypting PKCS#7, which is not called.
@@ -303,6 +303,10 @@ ADVISORIES = {
     "joserfc": (1, 7, 7),
     # None of its own, but older versions require a urllib3 below 2.1, of which each has advisories.
     "boto3": (1, 36),
+    "azure-identity": (1, 16, 1),  # CVE-2023-36415 (1.15.0), CVE-2024-35255 (1.16.1)
+    "azure-keyvault-keys": (4, 9),  # none is published
+    "google-cloud-kms": (3, 0),  # none is published
+    "hvac": (2, 3),  # none is published
     "python-pkcs11": (0, 10),  # none is published
     "quickjs-ng": (0, 17),  # none is published for the binding
     "rich": (13, 9),  # none is published

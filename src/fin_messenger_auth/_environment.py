@@ -52,7 +52,8 @@ MEANINGS = {
     "INTERCOM_TOKEN_LIFETIME": "how long `intercom_user_jwt` is valid, in seconds; default 3600",
     "SALESFORCE_IDENTITY": "`fin-managed`: Fin makes the second token, and there is no Salesforce key here",
     KEY: "the RSA private key, as PEM; newlines may be written as `\\n`",
-    "SALESFORCE_SIGNER": "in place of the private key: the name of an installed signer, `aws-kms`, `pkcs11` or another",
+    "SALESFORCE_SIGNER": "in place of the private key: the name of an installed signer: `aws-kms`, `google-cloud-kms`, "
+    "`azure-key-vault`, `vault`, `pkcs11` or another",
     KEY_ID: "the `kid`, exactly as in the JWK that was uploaded to Salesforce",
     "SALESFORCE_ISSUER": "the keyset's JWT Issuer, byte for byte: case and a final slash count",
     "SALESFORCE_AUDIENCE": "`https://<subdomain>.my.salesforce-scrt.com`",
@@ -60,9 +61,18 @@ MEANINGS = {
     "SALESFORCE_TOKEN_LIFETIME": "how long `salesforce_identity_token` is valid, in seconds; default 3600",
     "MESSENGER_ON_SIGNING_ERROR": "what a page gets when a signer fails: `raise`, `anonymous` or `intercom-only`",
     "SALESFORCE_AWS_KMS_KEY_ID": "for `aws-kms`: the ID or ARN of the key; region and credentials are boto3's own",
+    "SALESFORCE_GOOGLE_CLOUD_KMS_KEY_VERSION": "for `google-cloud-kms`: `projects/…/cryptoKeyVersions/1`, the resource "
+    "name of one version of the key; credentials are Google's default ones",
+    "SALESFORCE_AZURE_KEY_VAULT_KEY_ID": "for `azure-key-vault`: the URL of the key with its version; credentials are "
+    "those of `DefaultAzureCredential`",
+    "SALESFORCE_VAULT_KEY": "for `vault`: the name of the key in the transit engine; address, namespace and token "
+    "are those of Vault's own variables",
+    "SALESFORCE_VAULT_KEY_VERSION": "for `vault`: the number of the key's version",
+    "SALESFORCE_VAULT_MOUNT": "for `vault`: where the transit engine is mounted; default `transit`",
     "SALESFORCE_PKCS11_MODULE": "for `pkcs11`: the path of the HSM's module",
     "SALESFORCE_PKCS11_TOKEN": "for `pkcs11`: the label of the HSM's token",
     "SALESFORCE_PKCS11_KEY": "for `pkcs11`: the label of the key",
+    "SALESFORCE_PKCS11_URI": "for `pkcs11`: the URI of the private key (RFC 7512), in place of token and key",
     PIN: "for `pkcs11`: the user PIN",
     "FIN_MESSENGER_WIDGET_BASE": "for development: loads the widget from the sandbox on this machine; takes no prefix",
 }

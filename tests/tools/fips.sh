@@ -1,7 +1,10 @@
 #!/bin/sh
-# Makes keys and signs with OpenSSL's FIPS provider alone: run as root by the session `unstable`, in its chroot, which has
-# Debian's python3-cryptography, openssl and openssl-provider-fips. That provider is a build, not a validated module.
+# Makes keys and signs with OpenSSL's FIPS provider alone: run as root by the session `unstable`, in its chroot. That
+# provider is Debian's build, not a validated module.
 set -eu
+apt-get -o Acquire::Check-Valid-Until=false update -qq  # a mirror may be some days old
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+  openssl openssl-provider-fips python3-cryptography python3-venv >/dev/null 2>&1
 module=$(find /usr/lib -name fips.so | head -1)
 openssl fipsinstall -out /etc/ssl/fipsmodule.cnf -module "$module" 2>/dev/null
 cat > /etc/ssl/fips.cnf <<'CONFIG'
