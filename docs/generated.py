@@ -64,11 +64,14 @@ def write_findings() -> None:
 
 def write_api() -> None:
     """Write a page for each public module, and the list of them."""
-    reference = Reference()
+    reference, folder = Reference(), DOCS / "reference" / "api"
+    for page in folder.glob("*.md"):
+        if page.stem not in reference.modules:
+            page.unlink()
     lines = ["| module | |", "|---|---|"]
     for module in reference.modules:
         lines.append(f"| [`{module}`](api/{module}.md) | {reference.summary(module)} |")
-        _write(DOCS / "reference" / "api" / f"{module}.md", reference.page(module))
+        _write(folder / f"{module}.md", reference.page(module))
     lines += ["", "```{toctree}", ":hidden:", "", *(f"api/{module}" for module in reference.modules), "```", ""]
     _embed(DOCS / "reference" / "api.md", "api", "\n".join(lines))
 

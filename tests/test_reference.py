@@ -52,6 +52,9 @@ def test_what_is_generated_is_committed_and_current(generated: Any) -> None:
     committed = {path: (DOCS / path).read_bytes() for path in written if (DOCS / path).is_file()}
 
     assert [str(path) for path in written if written[path] != committed.get(path)] == []
+    assert {path.name for path in (DOCS / "reference" / "api").iterdir()} == {
+        path.name for path in written if path.parent.name == "api"
+    }
 
 
 def section(page: str, name: str) -> str:

@@ -49,7 +49,7 @@ def test_joserfc_verifies_every_token(name: str, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv(variable, value)
     judged: list[str] = []
     validate = jws.JWSRegistry.get_alg
-    monkeypatch.setattr(jws.JWSRegistry, "get_alg", lambda self, alg: judged.append(alg) or validate(self, alg))
+    monkeypatch.setattr(jws.JWSRegistry, "get_alg", lambda self, alg: (judged.append(alg), validate(self, alg))[1])
     VERIFY[name]()
     assert {"HS256"} <= set(judged) or name == "check_salesforce_token"
     assert {"RS256"} <= set(judged) or name in ("inspect", "check_intercom_token")
@@ -58,7 +58,9 @@ def test_joserfc_verifies_every_token(name: str, monkeypatch: pytest.MonkeyPatch
 def test_joserfc_makes_and_reads_every_jwk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     imported: list[object] = []
     read = RSAKey.import_key
-    monkeypatch.setattr(RSAKey, "import_key", lambda value, *more: imported.append(type(value)) or read(value, *more))
+    monkeypatch.setattr(
+        RSAKey, "import_key", lambda value, *more: (imported.append(type(value)), read(value, *more))[1]
+    )
     document = make_key_directory(tmp_path / "keys").jwk.read_bytes()
     assert imported[0] is bytes
     for call in (read_jwk, diagnosis.check_jwk, diagnosis.read_verifying_keys):

@@ -40,8 +40,10 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         monkeypatch.setenv(name, value)
     app: Flask = runpy.run_path(str(RECIPES / "salesforce_chat.py"))["make_app"]()
     app.add_url_rule("/", view_func=lambda: PAGE, endpoint="home")
-    app.add_url_rule("/in", view_func=lambda: session.update(user_id="42") or redirect("/"), endpoint="in")
-    app.add_url_rule("/logout", view_func=lambda: session.clear() or redirect("/"), endpoint="out", methods=["POST"])
+    app.add_url_rule("/in", view_func=lambda: session.setdefault("user_id", "42") and redirect("/"), endpoint="in")
+    app.add_url_rule(
+        "/logout", view_func=lambda: session.pop("user_id") and redirect("/"), endpoint="out", methods=["POST"]
+    )
     script = (RECIPES / "salesforce_chat.js").read_text("utf-8")
     app.add_url_rule(
         "/salesforce_chat.js", view_func=lambda: (script, {"Content-Type": "text/javascript"}), endpoint="js"
