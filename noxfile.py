@@ -155,8 +155,8 @@ def browser(session: nox.Session) -> None:
 
 @nox.session(tags=["full"])
 def frameworks(session: nox.Session) -> None:
-    """The recipes and the examples, over HTTP."""
-    install(session, "recipes")
+    """The recipes and the examples, over HTTP, and sites with real extensions beside the Messenger."""
+    install(session, "recipes", "extensions")
     session.run("pytest", "-q", "-n", "2", "--dist", "loadfile", "tests/frameworks", *session.posargs)
 
 
@@ -204,6 +204,17 @@ def package(session: nox.Session) -> None:
     session.run("check-wheel-contents", *map(str, built.glob("*.whl")))
     session.run("python", "tests/tools/build_again.py", str(built))
     session.run("python", "tests/tools/sbom.py", str(built), str(directory / "sbom.cdx.json"))
+
+
+@nox.session(tags=["full"])
+def npm(session: nox.Session) -> None:
+    """The npm package of the browser's module, packed, and checked as its users get it.
+
+    An argument names the directory that it is left in, for a release.
+    """
+    if not shutil.which("npm"):
+        session.skip("npm is not installed")
+    session.run("python", "tests/tools/npm_package.py", *session.posargs)
 
 
 @nox.session(tags=["full"])

@@ -109,6 +109,7 @@ def codes_of_errors() -> dict[str, set[str]]:
     """Return the codes that each class carries, as the calls in the source name them."""
     classes = {name: name for name in errors.__all__} | {
         "note": "ConfigurationError",
+        "_value": "ConfigurationError",
         "warn": "FinMessengerAuthWarning",
     }
     found = {name: {getattr(getattr(errors, name), "default_code", "")} & CATALOGUE.keys() for name in errors.__all__}

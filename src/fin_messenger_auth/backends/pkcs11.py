@@ -15,8 +15,8 @@ from urllib.parse import unquote_to_bytes
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 
-from fin_messenger_auth._json_values import configured_string
 from fin_messenger_auth._keys import KeySource, read_key, shown_path
+from fin_messenger_auth._material import configured_string
 from fin_messenger_auth._processes import PerProcess, at_fork
 from fin_messenger_auth.errors import (
     ConfigurationError,
@@ -68,8 +68,8 @@ class PKCS11Signer(RemoteSigner):
         uri: In place of ``token`` and ``key``, the URI of the private key (RFC 7512), such as
             ``pkcs11:serial=0123;id=%01``.
         pin: Where the user PIN comes from. One trailing line end is dropped.
-        kid: The key ID for the header: exactly the ``kid`` of the uploaded JWK.
-        alg: ``RS256`` or ``RS512``, the same as in the uploaded JWK.
+        kid: The ``kid`` of the uploaded JWK.
+        alg: ``RS256`` or ``RS512``, as in the uploaded JWK.
         public_key: The key of the uploaded JWK; the HSM is asked for none then.
 
     Raises:
@@ -104,17 +104,20 @@ class PKCS11Signer(RemoteSigner):
         public_key: RSAPublicKey | None = None,
     ) -> None:
         [client] = import_client("pkcs11", extra="pkcs11")
-        path = configured_string(os.fspath(module), "The path of the PKCS#11 module")
+        path = configured_string(os.fspath(module), "The path of the PKCS#11 module", "module")
         place: Mapping[str, str | bytes]
         if uri is None:
-            place = {"token": configured_string(token, "token"), "object": configured_string(key, "key")}
+            place = {
+                "token": configured_string(token, "token", "key-name"),
+                "object": configured_string(key, "key", "key-name"),
+            }
         elif token is not None or key is not None:
             raise ConfigurationError("A PKCS#11 URI takes the place of token and key; give one or the other.")
         else:
-            place = _parsed(configured_string(uri, "The PKCS#11 URI"))
+            place = _parsed(configured_string(uri, "The PKCS#11 URI", "key-name"))
         super().__init__(lambda: _Session(client, path, place, pin), kid=kid, alg=alg, public_key=public_key)
 
-    def _fetch(self, client: _Session, alg: str) -> RSAPublicKey:
+    def _fetch(self, client: _Session) -> RSAPublicKey:
         return client.public_key()
 
     def _request(self, client: _Session, digest: bytes) -> bytes:
@@ -321,6 +324,6 @@ class _Session:
 
 def _text(pin: bytes) -> str:
     try:
-        return configured_string(pin.decode(), "The PIN")
+        return configured_string(pin.decode(), "The PIN", "pin")
     except UnicodeDecodeError:
         raise InvalidKeyError("The PIN is not UTF-8.") from None  # its own error would hold the PIN
