@@ -1,4 +1,4 @@
-"""The front ends of docs/integrate/single-page-and-mobile.md, bundled as they stand there: React, react-use-intercom and Vue."""
+"""The front ends of docs/integrate/single-page-and-mobile.md, bundled as they stand: React, react-use-intercom, Vue."""
 
 from __future__ import annotations
 
