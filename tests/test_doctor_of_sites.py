@@ -31,7 +31,7 @@ from fin_messenger_auth.diagnosis import (
     check_page,
     check_upload,
 )
-from fin_messenger_auth.onboarding import certificate_pem, make_key_directory, self_signed_certificate
+from fin_messenger_auth.onboarding import certificate_pem, make_jwk, make_key_directory, self_signed_certificate
 from fin_messenger_auth.page import render_renewal, strict_policy
 from fin_messenger_auth.testing import throwaway_builder
 from fin_messenger_auth.testing._throwaway import pem_of
@@ -229,7 +229,46 @@ def other_key(site: Site) -> None:
     site.environ["SALESFORCE_PRIVATE_KEY_FILE"] = str(path)
 
 
+def open_secret(site: Site) -> None:
+    path = site.directory.parent / "a secret"
+    path.write_text(SECRET)
+    path.chmod(0o644)
+    site.environ |= {"INTERCOM_MESSENGER_SECRET": "", "INTERCOM_MESSENGER_SECRET_FILE": str(path)}
+
+
+def key_in_both(site: Site) -> None:
+    site.environ["SALESFORCE_PRIVATE_KEY"] = (site.directory / "private-key.pem").read_text()
+
+
+def older_upload(site: Site) -> None:
+    site.upload(site.jwk)
+    signer = RSASigner(FileKeySource(site.directory / "private-key.pem"))
+    made = self_signed_certificate(signer, signer.public_key, days=900)
+    jwk = make_jwk(signer.public_key, made, kid=site.jwk["kid"])
+    (site.directory / "certificate.pem").write_bytes(certificate_pem(made))
+    (site.directory / "jwk.json").write_text(json.dumps(jwk))
+    (site.directory / "jwks.json").write_text(json.dumps({"keys": [jwk]}))
+
+
+def other_secret(site: Site) -> None:
+    path = site.directory.parent / "of the workspace"
+    path.write_text(SECRET)
+    path.chmod(0o600)
+    site.environ["INTERCOM_MESSENGER_SECRET"] = SECRET[::-1]
+    site.options += ["--secret-file", str(path)]
+
+
 LOCAL: dict[str, Callable[[Site], object]] = {
+    "an open secret": open_secret,
+    "a key in a variable and in a file": key_in_both,
+    "an older upload": older_upload,
+    "another secret": other_secret,
+    "a password that is not needed": lambda site: site.environ.update(SALESFORCE_PRIVATE_KEY_PASSWORD="x"),
+    "a short lifetime": lambda site: site.environ.update(SALESFORCE_TOKEN_LIFETIME="60"),
+    "a path to nowhere": lambda site: site.environ.update(SALESFORCE_PRIVATE_KEY_FILE="/nowhere/private-key.pem"),
+    "a kid with a newline": lambda site: site.environ.update(SALESFORCE_KEY_ID=f"{site.jwk['kid']}\n"),
+    "an app ID in quotes": lambda site: site.environ.update(INTERCOM_APP_ID="'abc'"),
+    "no issuer": lambda site: site.environ.update(SALESFORCE_ISSUER=""),
     "kid": lambda site: site.environ.update(SALESFORCE_KEY_ID="WebAppKey1"),
     "issuer": lambda site: site.environ.update(SALESFORCE_ISSUER=f"{ISSUER}/"),
     "audience": lambda site: site.environ.update(SALESFORCE_AUDIENCE="https://acme--uat.sandbox.my.salesforce.com/x"),
@@ -266,7 +305,7 @@ def test_a_fix_of_a_set_up_makes_the_same_command_green(
 @pytest.mark.parametrize(
     ("name", "fix"),
     [
-        ("an older certificate uploaded", "→ Upload {directory}/jwk.json."),
+        ("an older certificate uploaded", "→ Upload {directory}/jwk.json. Give that"),
         ("another key uploaded", f'the private key of kid "{OTHER_JWK["kid"]}"'),
         ("another key uploaded", f'which has the kid "{OTHER_JWK["kid"]}"; SALESFORCE_KEY_ID is "-Key1"'),
     ],

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fin_messenger_auth.cli import main
-from fin_messenger_auth.diagnosis import CATALOGUE, Document, _page_checks, _page_reader, _report, check_page
+from fin_messenger_auth.diagnosis import CATALOGUE, Document, _page_checks, _page_reader, check_page
 from fin_messenger_auth.diagnosis._findings import finding, one_line
 from fin_messenger_auth.diagnosis._report import print_report, report
 from fin_messenger_auth.testing import throwaway_environ
@@ -21,7 +21,7 @@ LONG = [CATALOGUE[code] for code in ("unknown-fin", "page-shutdown-missing", "pa
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()  # what it prints to is there from here on
-    monkeypatch.setattr(_report.sys.stdout.__class__, "isatty", lambda _self: True)
+    monkeypatch.setattr(type(sys.stdout), "isatty", lambda _self: True)
     monkeypatch.setenv("COLUMNS", "60")
 
 

@@ -124,7 +124,7 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
         if jwks_url is not None:
             findings += check_published_jwks(jwks_url, kid=reading.kid, now=now)
         if not (reading.is_empty and (upload or directory)):
-            findings += _check_reading(reading)
+            findings += _check_reading(reading, directory)
         if is_fin_issuer(issuer or issuer_in(upload or b"")) and not reading.fin_managed:
             findings.insert(0, finding("issuer-fin", "keyset"))
         findings += _check_issuer(reading, issuer)
@@ -211,21 +211,26 @@ def _known_values(directory: Path | None, issuer: str | None) -> dict[str, str]:
     return known
 
 
-def _check_reading(reading: Reading) -> list[Finding]:
+def _check_reading(reading: Reading, directory: Path | None = None) -> list[Finding]:
     """Return the findings of an environment that was read."""
     modes = {path: mode_for_others(Path(path)) for path in reading.key_files.values()}
     return [
-        *(finding_of(each, **_details(each, reading)) for each in reading.problems),
+        *(finding_of(each, **_details(each, reading, directory)) for each in reading.problems),
         *(finding("file-permissions", file=shlex.quote(path), mode=mode) for path, mode in modes.items() if mode),
     ]
 
 
-def _details(problem: Problem, reading: Reading) -> dict[str, str]:
-    """Return what a fix for this variable can name: its right value, where it is no secret."""
+def _details(problem: Problem, reading: Reading, directory: Path | None) -> dict[str, str]:
+    """Return what a fix for this variable can name: its right value, where it is known and no secret."""
     variable = problem.variable or ""
     name, value = variable.removeprefix(reading.prefix), reading.environ.get(variable, "")
     if problem.code == "value-wrapped" and name and (name not in IN_FILES or name == KEY_ID):
         return {"unwrap": f"Set {assignment(name, value.strip(_AROUND))}."}
+    if problem.code == "key-password-unneeded":  # the problem names the key
+        return {"variable": f"{reading.prefix}{PASSWORD}{'_FILE' if reading.value(f'{PASSWORD}_FILE') else ''}"}
+    known = _known_values(directory, None)
+    if problem.code == "key-unavailable" and name in known:
+        return {"unlock": f"Set {assignment(name, known[name])}."}
     return {}
 
 

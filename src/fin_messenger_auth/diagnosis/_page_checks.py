@@ -33,6 +33,7 @@ _BARE = ("token", "jwt")  # members under which endpoints answer with nothing bu
 _PRIVATE_KEY = "PRIVATE KEY-----"
 _MARK = "<fin-messenger-mark"
 _REDIRECT, _REFUSED = 300, 400  # the first status of each kind
+_HITS = ("x-cache", "cf-cache-status", "cache-status", "x-vercel-cache", "x-proxy-cache", "x-drupal-cache")
 _OLD = 300  # seconds from which a page's Date means that it was kept
 _SIGNED_IN = (
     'This one is of an anonymous visitor. Give the session, `--cookie NAME=VALUE`, and `--user ID`; or `--user ""` if '
@@ -221,7 +222,7 @@ def _wrong_with_what_it_passes(document: Document, page: Page, expected: Expecte
     yield from _compare(page, settings, expected, copied or public, other=other and not copied)
     found = list(expected.check_tokens(settings, now))
     yield from (each for each in found if not (copied and each.code == "token-expired"))
-    stored = "" if "no-store" in policy.lower() else f"its Cache-Control is {quoted(policy)}, without no-store"
+    stored = _may_be_stored(headers)
     carries = document.headers is not None and any(map(settings.get, _TOKENS))
     if carries and (copied or stored) and not (copied and other):
         yield finding("page-cached", how=copied or stored)
@@ -338,11 +339,23 @@ def _compare_user(
         yield finding("page-user-differs")
 
 
+def _may_be_stored(headers: Mapping[str, str]) -> str:
+    """Say which header lets a cache keep the page; empty if none does. CDNs heed their own before Cache-Control."""
+    for name, value in headers.items():
+        if (name.endswith("cdn-cache-control") or name == "surrogate-control") and re.search(r"age=[1-9]", value):
+            return f"its {name} is {quoted(value)}, which a CDN heeds before Cache-Control"
+    policy = headers.get("cache-control", "")
+    return "" if "no-store" in policy.lower() else f"its Cache-Control is {quoted(policy)}, without no-store"
+
+
 def _of_a_cache(headers: Mapping[str, str], now: float) -> str:
     """Say by what headers the page is surely a copy that a cache kept; empty if it need not be one."""
     age, date = headers.get("age", ""), headers.get("date", "")
     if age.strip("0"):
         return f"its header Age: {quoted(age)[1:-1]} says that this one comes from a cache"
+    for name in _HITS:
+        if re.search(r"\bhit\b", headers.get(name, ""), re.IGNORECASE):
+            return f"its header {name}: {quoted(headers[name])[1:-1]} says that this one comes from a cache"
     with suppress(ValueError, OverflowError):
         if now - parsedate_to_datetime(date).timestamp() > _OLD:
             return f"its header Date: {quoted(date)[1:-1]} says that this one was kept"
