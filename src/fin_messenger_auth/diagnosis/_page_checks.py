@@ -244,7 +244,7 @@ def _wrong_beside(page: Document, other: Document, expected: Expected, now: floa
             yield finding("page-script", path=path, got=got)
     else:
         known = {each.code for each in _wrong_with_page(page, expected, now)}
-        for each in _wrong_with_page(other, replace(expected, user_id=expected.user_id), now):
+        for each in _wrong_with_page(other, expected, now):
             if each.code not in known and each.level != "unchecked":
                 yield replace(each, message=f"In the answer of the settings endpoint, {path}: {each.message}")
 
