@@ -577,7 +577,8 @@ class TestBesideThePage:
     def test_a_session_that_has_ended_is_named_with_the_way_it_went(
         self, shop: str, site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        moved, login = (302, {"Location": "/login?next=x"}, ""), (200, {}, "<form><input type=password></form>")
+        moved = (302, {"Location": "/login?next=x"}, "")
+        login: tuple[int, dict[str, str], str] = (200, {}, "<form><input type=password></form>")
         output = self.look(shop, site, monkeypatch, capsys, **{"": moved, "login?next=x": login})
         assert (
             '✗ page: The page passes no settings to the Messenger: it redirects to "/login", a page to sign in.'
