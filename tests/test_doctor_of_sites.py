@@ -564,6 +564,15 @@ class TestBesideThePage:
             first_code(self.look(shop, site, monkeypatch, capsys, s=(200, self.PRIVATE, other))) == "page-user-differs"
         )
 
+    def test_a_fault_of_both_is_said_once(
+        self, shop: str, site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        other = site.builder.build_settings("43")
+        text = snippet(other).replace("</body>", f"{render_renewal('/m/fin-messenger-auth.js', '/s')}</body>")
+        changed = {"": (200, self.PRIVATE, text), "s": (200, self.PRIVATE, json.dumps(other))}
+        output = self.look(shop, site, monkeypatch, capsys, **changed)
+        assert output.count("page-user-differs") == 1
+
     def test_other_modules_and_requests_are_left_alone(
         self, shop: str, site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
