@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fin_messenger_auth import IntercomMinter, MessengerUser, RSASigner, StringKeySource, identify, render_snippet
+from fin_messenger_auth import (
+    IntercomMinter,
+    MessengerUser,
+    RSASigner,
+    StringKeySource,
+    TokenPairBuilder,
+    identify,
+    render_snippet,
+)
 from fin_messenger_auth._keys import FileKeySource, read_key
 from fin_messenger_auth.diagnosis import (
     CATALOGUE,
@@ -24,7 +32,7 @@ from fin_messenger_auth.errors import (
     KeyUnavailableError,
     collect_warnings,
 )
-from fin_messenger_auth.testing import throwaway_builder
+from fin_messenger_auth.testing import throwaway_builder, throwaway_environ
 from tests import broken_keys, broken_pages, broken_setups, broken_sites, broken_tokens
 
 if TYPE_CHECKING:
@@ -55,6 +63,10 @@ CORE: dict[str, Callable[[], object]] = {
     "value-wrapped": lambda: RSASigner(StringKeySource(broken_keys.PEM), kid="key-1\n"),
     "key-unavailable": lambda: read_key(FileKeySource("/nowhere/key.pem")),
     "signer-invalid": lambda: IntercomMinter(object()),  # type: ignore[arg-type]
+    "kid-differs": lambda: TokenPairBuilder.from_env(
+        {**throwaway_environ(), "SALESFORCE_PRIVATE_KEY": ""},
+        salesforce_signer=RSASigner(StringKeySource(broken_keys.PEM), kid="another"),
+    ),
     "signer-async-only": lambda: IntercomMinter(AsyncOnly()).mint(user(), 0),
     "user-unidentified": lambda: identify(object()),
     "user-id-lost": lambda: MessengerUser("null"),
@@ -126,7 +138,7 @@ def test_the_tables_hold_pairs_of_faults() -> None:
 
 
 def test_there_is_one_code_for_one_cause_and_fix() -> None:
-    assert len(CATALOGUE) <= 115
+    assert len(CATALOGUE) <= 120
     texts = [(entry.message, entry.fix) for entry in CATALOGUE.values()]
     assert len(set(texts)) == len(texts)
 

@@ -125,6 +125,6 @@ def _made(builder: TokenPairBuilder, user: object, made: dict[str, Any]) -> Sett
 def _failed(
     builder: TokenPairBuilder, error: SigningError, extra: Mapping[str, Any] | None, public: PublicSettings
 ) -> SettingsResponse:
-    log_error("Signing failed, so the response is 503: %s", error, error)
+    log_error(f"Signing failed, so the response is 503: {error}", error)
     nobody = replace(builder, identify=lambda _user: None).build_settings(None, extra=extra, **public)
     return SettingsResponse(503, nobody)
