@@ -139,6 +139,10 @@ def hexadecimal(site: Site) -> None:
     page(signed_with(bytes.fromhex("ab" * 32)))(site)
 
 
+LOADER = (
+    "(function(){var i=function(){i.c(arguments)};i.q=[];i.c=function(a){i.q.push(a)};window.Intercom=i;var s=document."
+    "createElement('script');s.src='https://widget.intercom.io/widget/abc';document.head.appendChild(s)})();"
+)
 ALPINE = "<!-- Alpine --><script>let a = 1</script><div x-data='{app_id: 1}'></div>"
 NO_JWT, NO_IDENTITY, NOBODY = (JWT,), (IDENTITY,), ("user_id", JWT, IDENTITY)
 
@@ -278,6 +282,22 @@ BROKEN_PAGES = [
     case("a layout with a second script", "page-settings-twice", replaced_by_a_layout),
     case("a later script without a user", "page-settings-twice", replaced_by_a_later_script),
     case("the snippet twice", "page-settings-twice", a_second_snippet),
+    case("two loaders", "page-settings-twice", written(f"window.intercomSettings = @; {LOADER} {LOADER}")),
+    case(
+        "shutdown before the first boot",
+        "page-shutdown-early",
+        options(
+            *("--user", ""),
+            then=document(script(f"{LOADER} if (window.Intercom) Intercom('shutdown'); Intercom('boot', {{{FIXED}}})")),
+        ),
+    ),
+    case(
+        "update without the token in a handler",
+        "settings-token-missing",
+        written(
+            "window.intercomSettings = @; onRoute = () => Intercom('update', {user_id: '42', page: location.href})"
+        ),
+    ),
     case("Fin makes it, no user", "page-not-anonymous", fin_managed_page(without("user_id"))),
     # Uploads.
     case("an array uploaded", "jwk-document", uploaded(lambda site: [site.jwk])),

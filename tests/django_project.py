@@ -84,7 +84,6 @@ from django.shortcuts import render
 from django.template import loader
 from django.views.decorators.cache import cache_control, cache_page
 from fin_messenger_auth import Company, MessengerUser
-from fin_messenger_auth.contrib.django.middleware import aprepare
 
 
 def home(request):
@@ -94,8 +93,7 @@ def home(request):
 @non_atomic_requests
 async def async_home(request):
     user = await request.auser()
-    await aprepare(request, page_title="async")
-    return render(request, "home.html", {"name": user.username})
+    return render(request, "home.html", {"name": user.username, "title": "async"})
 
 
 @cache_page(60)

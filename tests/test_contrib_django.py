@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import django
 import pytest
 from django.conf import settings
 from django.contrib.auth.signals import user_logged_out
 from django.core import checks
-from django.core.exceptions import SynchronousOnlyOperation
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.template import engines
 from django.test import Client, override_settings
 from django.test.utils import override_script_prefix
@@ -22,9 +22,9 @@ from django.urls import include, path
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy
 
-from fin_messenger_auth import MessengerUser, Reloading, default_builder
+from fin_messenger_auth import MessengerUser, default_builder
 from fin_messenger_auth.errors import ConfigurationError
-from fin_messenger_auth.testing import throwaway_builder, throwaway_environ
+from fin_messenger_auth.testing import fill, settings_in, throwaway_builder, throwaway_environ
 
 APP = "fin_messenger_auth.contrib.django"
 if not settings.configured:
@@ -36,20 +36,21 @@ def home(request: Any) -> HttpResponse:
     return HttpResponse(template.render({"title": gettext_lazy("Shop")}, request))
 
 
-async def prepared(request: Any) -> HttpResponse:
-    from fin_messenger_auth.contrib.django.middleware import aprepare
-
-    await aprepare(request, page_title="async")
+async def async_home(request: Any) -> HttpResponse:
+    request.user = SimpleLazyObject(lambda: read_user(request))
     return home(request)
 
 
-def unprepared(request: Any) -> HttpResponse:
-    request.user = SimpleLazyObject(read_user)
-    return home(request)
+def read_user(request: Any) -> Any:
+    """Read the user from the database, which Django refuses in an event loop."""
+    from django.utils.asyncio import async_unsafe
+
+    return async_unsafe("You cannot call this from an async context")(lambda: user_of(request))()
 
 
-def read_user() -> None:
-    raise SynchronousOnlyOperation("You cannot call this from an async context")  # what the ORM says there
+def user_of(request: Any) -> Any:
+    name = request.headers.get("X-Test-User")
+    return SimpleNamespace(pk=name, is_authenticated=name is not None)
 
 
 def sign_out(request: Any) -> HttpResponse:
@@ -58,8 +59,38 @@ def sign_out(request: Any) -> HttpResponse:
     return home(request) if "page" in request.GET else HttpResponse()
 
 
-def streamed(_request: Any) -> StreamingHttpResponse:
-    return StreamingHttpResponse([b"<p>"])
+def csp_nonce(get_response: Any, name: str = "csp_nonce") -> Any:
+    def middleware(request: Any) -> Any:
+        setattr(request, name, "bm9uY2UtbWFkZS1mb3ItYS10ZXN0")
+        return get_response(request)
+
+    return middleware
+
+
+def _csp_nonce(get_response: Any) -> Any:
+    return csp_nonce(get_response, "_csp_nonce")
+
+
+def streamed(request: Any) -> StreamingHttpResponse:
+    page = home(request).content
+    return StreamingHttpResponse(page[at : at + 7] for at in range(0, len(page), 7))
+
+
+async def async_streamed(request: Any) -> StreamingHttpResponse:
+    async def parts() -> AsyncIterator[bytes]:
+        for part in streamed(request):
+            yield part
+
+    request.user = SimpleLazyObject(lambda: read_user(request))
+    return StreamingHttpResponse(parts())
+
+
+def raw(request: Any) -> Any:
+    """Respond with what the template rendered, in a response of another kind."""
+    page = home(request).content
+    kind = request.GET["kind"]
+    content = [page] if "streamed" in request.GET else page
+    return (StreamingHttpResponse if "streamed" in request.GET else HttpResponse)(content, content_type=kind)
 
 
 class Session(dict[str, Any]):
@@ -70,8 +101,7 @@ class Session(dict[str, Any]):
 
 def sign_in(get_response: Any) -> Any:
     def middleware(request: Any) -> Any:
-        name = request.headers.get("X-Test-User")
-        request.user = SimpleNamespace(pk=name, is_authenticated=name is not None)
+        request.user = user_of(request)
         request.session = Session(request.headers.get("X-Test-Marks", "").split())
         request.impersonator = request.headers.get("X-Test-Impersonator")
         return get_response(request)
@@ -81,8 +111,9 @@ def sign_in(get_response: Any) -> Any:
 
 urlpatterns = [
     path("", home),
-    path("prepared", prepared),
-    path("unprepared", unprepared),
+    path("async", async_home),
+    path("async-streamed", async_streamed),
+    path("raw", raw),
     path("sign-out", sign_out),
     path("streamed", streamed),
     path("messenger/", include(f"{APP}.urls")),
@@ -145,42 +176,55 @@ def test_a_page_of_nobody() -> None:
     assert "Cache-Control" not in page
 
 
-def test_an_async_view_makes_the_scripts_first() -> None:
-    page = get("/prepared")
+@pytest.mark.parametrize("path", ["/", "/async", "/async-streamed"])
+def test_sync_and_async_under_asgi(path: str) -> None:
+    from django.test import AsyncClient
 
-    assert '"user_id":"42"' in page.text
-    assert '"page_title":"async"' in page.text
-    assert page.text.count(").boot(") == 1
+    async def get() -> Any:
+        response: Any = await AsyncClient().get(path, headers={"X-Test-User": "42"})
+        body = b"".join([part async for part in response]) if response.streaming else response.content
+        return response, body.decode()
 
-
-def test_an_async_view_that_makes_no_scripts_is_told_how() -> None:
-    with pytest.raises(SynchronousOnlyOperation, match=r"await aprepare\(request\)"):
-        get("/unprepared")
-
-
-def test_a_request_that_has_not_passed_the_middleware_gets_nothing() -> None:
-    request = HttpRequest()
-
-    assert home(request).text == ""
-    assert engines["django"].from_string("{% load fin_messenger %}{% fin_messenger %}").render() == ""
+    response, page = asyncio.run(get())
+    assert '"user_id":"42"' in page
+    assert page.count(").boot(") == 1
+    assert "fin-messenger-mark" not in page
+    assert response["Cache-Control"] == "private, no-store"
 
 
-@pytest.mark.parametrize("where", ["csp_nonce", "_csp_nonce", "argument"])
+def test_a_streamed_page_is_filled_wherever_it_is_cut() -> None:
+    page = get("/streamed")
+
+    assert '"user_id":"42"' in page.getvalue().decode()
+    assert page["Cache-Control"] == "private, no-store"
+
+
+@pytest.mark.parametrize("streamed", ["", "&streamed"])
+@pytest.mark.parametrize("kind", ["text/plain", "application/json", "application/xhtml+xml", "image/svg+xml"])
+def test_a_mark_in_what_is_no_html_is_removed_and_logged(
+    kind: str, streamed: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    response = get(f"/raw?kind={quote(kind)}{streamed}")
+
+    assert b"".join(response) == b""
+    assert "Cache-Control" not in response
+    assert "A mark of the Messenger was removed" in caplog.text
+
+
+def test_a_template_outside_a_request_has_a_mark_that_tests_can_fill() -> None:
+    rendered = engines["django"].from_string("{% load fin_messenger %}{% fin_messenger z_index=7 %}").render()
+
+    assert settings_in(fill(f"<p>{rendered}", "42"))["z_index"] == 7
+
+
+@pytest.mark.parametrize("where", ["csp_nonce", "_csp_nonce"])
 def test_the_nonce(where: str) -> None:
-    from fin_messenger_auth.contrib._visit import Visit
-    from fin_messenger_auth.contrib.django.middleware import render
-
-    request = SimpleNamespace(fin_messenger=Visit({}, is_secure=True), user=None)
     nonce = "bm9uY2UtbWFkZS1mb3ItYS10ZXN0"
-    if where != "argument":
-        setattr(request, where, nonce)
-    scripts = render(request, nonce=nonce if where == "argument" else None)
-
-    assert f'nonce="{nonce}"' in scripts
-
-
-def test_a_streamed_page_counts_as_one_with_tokens() -> None:
-    assert get("/streamed")["Cache-Control"] == "private, no-store"
+    with override_settings(MIDDLEWARE=[f"{__name__}.{where}", *PROJECT["MIDDLEWARE"]]):
+        assert f'nonce="{nonce}"' in get("/").text
+    template = engines["django"].from_string("{% load fin_messenger %}{% fin_messenger nonce='x' %}")
+    with pytest.raises(ConfigurationError, match=r"^nonce: .* Set request\.csp_nonce"):
+        template.render()
 
 
 @pytest.mark.parametrize("mark", ["hijack_history", "_impersonate", "loginas_from_user"])
@@ -197,7 +241,7 @@ def test_a_tool_of_your_own_sets_the_impersonator() -> None:
 def test_a_sign_out_expires_the_cookies_and_tells_the_next_page() -> None:
     client = Client()
     answer = client.get("/sign-out")
-    assert {name for name, each in answer.cookies.items() if each["max-age"] == 0} == {
+    assert {name for name, each in answer.cookies.items() if each["max-age"] == "0"} == {
         f"intercom-{kind}-throwaway" for kind in ("session", "id", "device-id")
     }
     assert answer.cookies["fin_messenger_signed_out"]["httponly"]
@@ -240,7 +284,7 @@ def test_a_site_can_be_without_the_messenger(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.delenv(name)
     with override_settings(FIN_MESSENGER={"ENABLED": False}):
         assert get("/").text == ""
-        assert get("/messenger/settings").status_code == get("/messenger/renewal.js").status_code == 404
+        assert (get("/messenger/settings").status_code, get("/messenger/settings").json()) == (410, {})
         assert not get("/sign-out").cookies
         assert ids(include_deployment_checks=True) == set()
 
@@ -269,17 +313,24 @@ def test_a_site_under_a_prefix() -> None:
 def overtaking(get_response: Any) -> Any:
     def middleware(request: Any) -> Any:
         response = get_response(request)
-        response["Cache-Control"] = "public, max-age=60"
+        response["Cache-Control"] = response["CDN-Cache-Control"] = response["Surrogate-Control"] = "public, max-age=60"
+        response["Expires"] = "Thu, 31 Dec 2037 23:59:59 GMT"
+        if "X-Not-There" not in response:
+            del response["X-Not-There"], response["Pragma"]
         return response
 
     return middleware
 
 
-def test_as_the_first_middleware_it_has_the_last_word() -> None:
+@pytest.mark.parametrize("order", [1, -1], ids=["outside", "inside"])
+def test_no_other_middleware_has_the_last_word(order: int) -> None:
     messenger = f"{APP}.middleware.FinMessengerMiddleware"
-    with override_settings(MIDDLEWARE=[messenger, f"{__name__}.overtaking", f"{__name__}.sign_in"]):
-        assert get("/")["Cache-Control"] == "private, no-store"
-        assert get("/messenger/settings")["Cache-Control"] == "private, no-store"
+    with override_settings(MIDDLEWARE=[f"{__name__}.sign_in", *[f"{__name__}.overtaking", messenger][::order]]):
+        for path in ("/", "/messenger/settings"):
+            headers = get(path).headers
+            assert headers["Cache-Control"] == "private, no-store"
+            assert not {"CDN-Cache-Control", "Surrogate-Control", "Expires"} & set(headers)
+        assert "public" in get("/", user=None)["Cache-Control"]
 
 
 def test_a_head_request_gets_the_headers_alone() -> None:
@@ -304,7 +355,6 @@ def test_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
         assert '"user_id":"shop-42"' in page.text
         assert "renewal.js" not in page.text
         assert get("/", user="7").text == ""
-        assert get("/prepared", user="7").text == ""
         assert get("/messenger/settings", user="7").status_code == 401
 
 
@@ -321,17 +371,16 @@ def test_the_builder_can_be_that_of_the_process() -> None:
     default_builder.cache_clear()
     with override_settings(FIN_MESSENGER={"BUILDER": "fin_messenger_auth.default_builder"}):
         assert get("/messenger/settings").json()["user_id"] == "42"
-    assert default_builder.cache_info().hits + default_builder.cache_info().misses == 1
+    assert len(default_builder._made) == 1
     default_builder.cache_clear()
 
 
 def test_something_that_is_not_a_builder_stops_the_start() -> None:
-    reloading = Reloading(throwaway_builder)
-    with (
-        override_settings(FIN_MESSENGER={"BUILDER": lambda: reloading}),
-        pytest.raises(ConfigurationError, match=r"builder: expected a TokenPairBuilder, got Reloading\."),
-    ):
-        get("/")
+    wrong = {"BUILDER": lambda: "builder"}
+    with override_settings(FIN_MESSENGER=wrong):
+        assert "fin_messenger_auth.E.argument-invalid" in ids(include_deployment_checks=True)
+        with pytest.raises(ConfigurationError, match=r"builder: expected a TokenPairBuilder, got str\."):
+            get("/")
 
 
 @pytest.mark.parametrize(
@@ -346,7 +395,7 @@ def test_what_a_page_gets_if_signing_fails(
 
     monkeypatch.setenv("MESSENGER_ON_SIGNING_ERROR", variable)
     with override_settings(FIN_MESSENGER={"ON_SIGNING_ERROR": chosen}):
-        assert configured()[1].on_signing_error == expected
+        assert configured().builder_of(None).on_signing_error == expected
 
 
 def test_the_server_does_not_start_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -367,12 +416,3 @@ def test_the_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     for wrong in ({"IDENTFIY": None}, {"IDENTIFY": "nowhere.identify"}):
         with override_settings(FIN_MESSENGER=wrong):
             assert ids(include_deployment_checks=True) == {"fin_messenger_auth.E.argument-invalid"}
-
-
-def test_under_asgi() -> None:
-    from django.test import AsyncClient
-
-    page: Any = asyncio.run(AsyncClient().get("/", headers={"X-Test-User": "42"}))
-
-    assert '"user_id":"42"' in page.text
-    assert page["Cache-Control"] == "private, no-store"

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
 
@@ -24,9 +24,7 @@ from fin_messenger_auth.diagnosis import (
     Level,
     check_page,
     check_upload,
-    settings_in_page,
 )
-from fin_messenger_auth.diagnosis._literal_reader import read_literal
 from fin_messenger_auth.onboarding import make_key_directory
 from fin_messenger_auth.page import strict_policy
 from fin_messenger_auth.testing import throwaway_builder
@@ -372,86 +370,12 @@ def test_a_policy_is_held_to_the_script_and_to_the_hosts(site: Site) -> None:
     assert policy_codes("img-src 'self'", made) == []
 
 
-@pytest.mark.parametrize(
-    ("document", "source", "values", "unknown"),
-    [
-        (
-            "<script>window.intercomSettings={app_id:'a',user_id:u.id}</script>",
-            "window.intercomSettings",
-            {"app_id": "a"},
-            ("user_id",),
-        ),
-        ('<script>Intercom( \'boot\' , {"app_id":"a",})</script>', "Intercom('boot')", {"app_id": "a"}, ()),
-        ("<script>Intercom('update',{app_id:`a`,x:`${y}`})</script>", "Intercom('update')", {"app_id": "a"}, ("x",)),
-        ("<script>Intercom({app_id:'a',...more,['k']:1,f(){return 1}})</script>", "npm", {"app_id": "a"}, ("...", "f")),
-        (
-            "<script>window.intercomSettings={app_id:'\\u0061\\x62',n:-1.5e3,l:[1,[true,null]],}</script>",
-            "window.intercomSettings",
-            {"app_id": "ab", "n": -1500, "l": [1, [True, None]]},
-            (),
-        ),
-        ('{"app_id":"a"}', "JSON", {"app_id": "a"}, ()),
-    ],
-    ids=lambda value: value[:30] if isinstance(value, str) else None,
-)
-def test_settings_are_read_however_they_are_written(
-    document: str, source: str, values: dict[str, Any], unknown: tuple[str, ...]
-) -> None:
-    [found] = settings_in_page(document)
-    assert (found.source, found.values, found.unknown) == (source, values, unknown)
-
-
-def test_an_expression_is_unknown_and_shows_nothing() -> None:
-    value, end = read_literal("[a + 'b', f({x: [1]}), 'c' + d, /* */ 1 ]", 0)
-    assert repr(value) == "[UNKNOWN, UNKNOWN, UNKNOWN, 1]"
-    assert end == 41
-
-
-@pytest.mark.parametrize("text", ["[" * 40, "{a:{} b:1}", "{a:'x", "{a: f(`x", "{a:b"])
-def test_what_is_not_a_literal_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"."):
-        read_literal(text, 0)
-
-
 def test_a_policy_in_the_page_counts_too(site: Site) -> None:
     meta = "<meta http-equiv='Content-Security-Policy' content=\"script-src 'none'\">"
     assert policy_codes("img-src 'self'", meta + render_snippet(site.settings)) == ["page-csp"]
-
-
-@pytest.mark.parametrize("repeated", ["Intercom('boot', {app_id: 'a'});", "intercomSettings.user_id = '1';"])
-def test_a_page_that_repeats_itself_is_read_up_to_a_limit(repeated: str) -> None:
-    assert len(settings_in_page(f"<script>{repeated * 50}</script>")) == 50
-    assert 400 < len(settings_in_page(f"<script>{repeated * 5_000}</script>")) < 1_500
-
-
-def test_later_assignments_are_read() -> None:
-    source = f"start({{app_id: 'a', more: {{b: 1}}}}); {WINDOW}.user_id = ; {WINDOW}['email'] = 'x'"
-    first, second, third = settings_in_page(f"<script>{source}</script>")
-    assert (first.source, first.values) == ("script", {"app_id": "a", "more": {"b": 1}})
-    assert (second.source, second.unknown, third.values) == (WINDOW, ("user_id",), {"email": "x"})
-    source = f"{WINDOW} = {{app_id: 'a'}}; {WINDOW}.user_id = user.id; {WINDOW}.x = 1;{WINDOW}.y = 'cut off"
-    read = settings_in_page(f"<script>{source}</script>")
-    assert [(each.values, each.unknown) for each in read] == [({"app_id": "a"}, ()), ({}, ("user_id",)), ({"x": 1}, ())]
 
 
 def test_a_directory_without_a_certificate_is_no_newer_upload(site: Site) -> None:
     jwk = json.dumps(site.jwk).encode()
     (site.directory / "certificate.pem").unlink()
     assert check_upload(jwk, key_directory=site.directory) == []
-
-
-@pytest.mark.parametrize(
-    "document",
-    [
-        "<script>window.intercomSettings={app_id:" + "[" * 100_000,
-        "<script>app_id" + "={" * 50_000 + "</script>",
-        "<script>app_id" + "=({a:(" * 20_000 + "</script>",
-        "<script>window.intercomSettings={app_id:'" + "\\" * 100_001 + "</script>",
-        "<script>app_id" + "={/*" * 30_000 + "</script>",
-        '{"app_id":' * 50_000,
-        "<script>app_id; f({a: 1 b})</script>",
-    ],
-    ids=["lists", "objects", "expressions", "backslashes", "comments", "JSON", "elsewhere"],
-)
-def test_a_hostile_page_is_read_quickly_and_without_a_traceback(document: str) -> None:
-    assert settings_in_page(document) == []

@@ -223,7 +223,7 @@ def test_a_kms_that_hangs_until_its_time_out_leaves_an_anonymous_page(caplog: py
     assert [record.getMessage() for record in caplog.records if record.name == "fin_messenger_auth"] == [
         (
             "Signing intercom_user_jwt with kid None failed (anonymous): Remote raised TimeoutError. "
-            "Failures since the last record: 1."
+            "Pages since the last record: 1."
         )
     ]
 

@@ -449,23 +449,24 @@ def process(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
 def test_integrations_share_what_the_process_has_made(process: pytest.MonkeyPatch) -> None:
     made = default_builder()
 
-    lenient = default_builder(on_signing_error="anonymous")
+    lenient = default_builder(by_default="anonymous")
 
     assert default_builder() is made
-    assert default_builder(on_signing_error="anonymous") is lenient
+    assert default_builder(by_default="anonymous") is lenient
     assert (made.on_signing_error, lenient.on_signing_error) == ("raise", "anonymous")
     assert lenient.salesforce is made.salesforce
+    assert default_builder(on_signing_error="intercom-only").on_signing_error == "intercom-only"
     process.setenv("MESSENGER_ON_SIGNING_ERROR", "intercom-only")
     default_builder.cache_clear()
-    assert default_builder(on_signing_error="anonymous").on_signing_error == "intercom-only"
-    assert default_builder(on_signing_error="anonymous") is default_builder()
+    assert default_builder(by_default="anonymous").on_signing_error == "intercom-only"
+    assert default_builder(by_default="anonymous") is default_builder()
     with pytest.raises(ConfigurationError, match=r"^MY_INTERCOM_APP_ID"):
         default_builder(prefix="MY_")
 
 
 @pytest.mark.usefixtures("process")
 def test_the_first_of_the_process_may_be_an_integration_s() -> None:
-    lenient = default_builder(on_signing_error="anonymous")
+    lenient = default_builder(by_default="anonymous")
 
     assert default_builder() is lenient
 
@@ -476,7 +477,7 @@ def test_another_builder_can_be_that_of_the_process(process: pytest.MonkeyPatch)
     by_request = {"first": first, "second": second}
 
     default_builder.use(by_request.__getitem__)
-    assert default_builder("second", on_signing_error="anonymous") is second
+    assert default_builder("second", by_default="anonymous") is second
     default_builder.use(Reloading(lambda: first))
     assert default_builder() is first
     assert verify(build_settings("42"), secret=None).intercom

@@ -413,14 +413,21 @@ class DefaultBuilder:
         self._made: dict[tuple[str, Any], TokenPairBuilder] = {}  # by prefix and policy
 
     def __call__(
-        self, request: object = None, /, *, prefix: str = "", on_signing_error: OnSigningError | None = None
+        self,
+        request: object = None,
+        /,
+        *,
+        prefix: str = "",
+        on_signing_error: OnSigningError | None = None,
+        by_default: OnSigningError | None = None,
     ) -> TokenPairBuilder:
         """Return the builder.
 
         Args:
             request: What :meth:`use` was given is called with it, if it is a function.
             prefix: What stands before each variable's name.
-            on_signing_error: What a page gets when a signer fails, if ``MESSENGER_ON_SIGNING_ERROR`` does not say it.
+            on_signing_error: What a page gets when a signer fails, in place of ``MESSENGER_ON_SIGNING_ERROR``.
+            by_default: The same, where neither says it: an integration's own default.
 
         Raises:
             ConfigurationError: A variable is missing, contradicts another or holds an unusable value.
@@ -428,7 +435,7 @@ class DefaultBuilder:
         """
         if self._source is not None:
             return builder_of(self._source, request)
-        policy = None if Variables(None, prefix).value(ON_SIGNING_ERROR) else on_signing_error
+        policy = on_signing_error or (None if Variables(None, prefix).value(ON_SIGNING_ERROR) else by_default)
         made = self._made.get((prefix, policy))
         if made is None:
             other = next((each for (of, _), each in self._made.items() if of == prefix), None)

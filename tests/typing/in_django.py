@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.urls import include, path
 
 from fin_messenger_auth import Company, MessengerUser
-from fin_messenger_auth.contrib.django.middleware import FinMessengerMiddleware, aprepare
+from fin_messenger_auth.contrib.django.middleware import FinMessengerMiddleware
 
 
 def identify(user: AbstractBaseUser) -> MessengerUser | None:
@@ -24,9 +24,6 @@ MIDDLEWARE = [f"{FinMessengerMiddleware.__module__}.{FinMessengerMiddleware.__qu
 
 
 async def home(request: HttpRequest) -> HttpResponse:
-    await aprepare(request, page_title="Home", extra={"plan": "pro"}, nonce="bm9uY2U")
-    await aprepare(request, page_title=3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    await aprepare(request, page_titel="Home")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     return render(request, "home.html")
 
 

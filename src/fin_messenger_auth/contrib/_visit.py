@@ -1,23 +1,43 @@
-"""Holds what the integrations share. It imports no framework."""
+"""Holds what the integrations share: the options of a site, and what becomes of a request. It loads no framework."""
 
-import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from inspect import signature
+from logging import getLogger
+from typing import Any, cast
 
-from fin_messenger_auth._builder import TokenPairBuilder
+from fin_messenger_auth._builder import Identify, TokenPairBuilder, default_builder, visitor_of
+from fin_messenger_auth._environment import messenger_enabled
 from fin_messenger_auth._outages import OnSigningError
-from fin_messenger_auth._settings import PublicSettings
+from fin_messenger_auth._settings import PublicSettings, without_identity
+from fin_messenger_auth._users import MessengerUser
 from fin_messenger_auth.errors import ConfigurationError
-from fin_messenger_auth.page import NO_STORE, cookie_names, render_renewal, render_sign_out, render_snippet
+from fin_messenger_auth.page import (
+    NO_STORE,
+    SettingsResponse,
+    asettings_response,
+    render_renewal,
+    render_sign_out,
+    render_snippet,
+    settings_response,
+    sign_out_cookies,
+)
+from fin_messenger_auth.page._csp import checked_nonce
+from fin_messenger_auth.page._development import development_widget
+from fin_messenger_auth.page._endpoint import Asking, checked_origins
+from fin_messenger_auth.page._mark import display_of, fill_marks
 from fin_messenger_auth.page._snippet import Snippet
 
 SIGNED_OUT = "fin_messenger_signed_out"  # the cookie that says that the next page must end the Messenger's session
 SCRIPT_HEADERS = {"Content-Type": "text/javascript", "Cache-Control": "public, max-age=3600"}
 
 # What a cache may put before Cache-Control: the targeted fields of RFC 9213, what came before it, and nginx's own.
-_OVERRIDES = re.compile(r"(?i)^.*-cache-control$|^(surrogate|edge)-control$|^x-accel-expires$|^expires$|^pragma$")
+_CACHING = re.compile(r"(?i)(.*-)?cache-control|(surrogate|edge)-control|x-accel-expires|expires|pragma")
+_TEXT = re.compile(r"text/|.*[/+](json|xml|javascript)\b")
+
+Of = Callable[[Any], Any]  # a function of the framework's request
 
 
 class PageSettings(PublicSettings, total=False):
@@ -26,61 +46,265 @@ class PageSettings(PublicSettings, total=False):
     extra: Mapping[str, Any] | None
 
 
-def checked_builder(builder: object) -> TokenPairBuilder:
-    """Return the builder that an integration was given, or refuse another object at start-up."""
-    if isinstance(builder, TokenPairBuilder):
-        return builder
-    raise ConfigurationError(f"builder: expected a TokenPairBuilder, got {type(builder).__name__}.")
+@dataclass(kw_only=True, slots=True)
+class Site:
+    """The options of one application. Every function is one of the request, or takes no argument.
+
+    Raises:
+        ConfigurationError: An option is of the wrong type.
+    """
+
+    builder: TokenPairBuilder | Of | None = None  # from the environment if left out
+    enabled: bool | Of = True
+    exclude: Of = lambda _request: False
+    identify: Identify | None = None
+    on_signing_error: OnSigningError | None = None
+    origins: Sequence[str] = ()
+    prefix: str = ""  # of the environment variables
+    renewal: bool = True
+    settings: Of = lambda _request: {}
+
+    def __post_init__(self) -> None:
+        self.origins = checked_origins(self.origins)
+        for name in ("builder", "enabled", "exclude", "settings"):
+            if not isinstance(given := getattr(self, name), bool | TokenPairBuilder | None):
+                setattr(self, name, _of_request(given, name))
+        if not (isinstance(self.enabled, bool) or callable(self.enabled)):
+            raise ConfigurationError("enabled: expected True, False or a function of the request.")
+
+    @property
+    def is_off(self) -> bool:
+        """Whether there is no Messenger as long as the process runs."""
+        return self.enabled is False or not messenger_enabled(prefix=self.prefix)
+
+    def start(self) -> None:
+        """Make the builder, or check what was given for one, at start-up.
+
+        Raises:
+            ConfigurationError: The environment is invalid; there is no builder.
+            KeyUnavailableError: A key cannot be read.
+        """
+        if self.is_off:
+            self.enabled = False
+        elif self.builder is None:
+            self.builder = _builder_from_env(self.prefix, self.on_signing_error)
+        elif not isinstance(self.builder, TokenPairBuilder) and _can_be_called(self.builder, ()):
+            _checked(self.builder(None))
+
+    def builder_of(self, request: object) -> TokenPairBuilder:
+        """Return the builder of a request."""
+        return self.builder if isinstance(self.builder, TokenPairBuilder) else _checked(self.builder(request))  # type: ignore[misc]
+
+    def secrets(self, keys: Iterable[str | bytes | None]) -> list[str | bytes]:
+        """Return what the marks are made with: the keys that all processes of the site share, or the Messenger secret.
+
+        Raises:
+            ConfigurationError: There is none, as a function of the request returns the builder.
+        """
+        if found := [key for key in keys if key]:
+            return found
+        if self.enabled is False:  # then no mark is filled
+            return [b"off"]
+        if not isinstance(self.builder, TokenPairBuilder) and not _can_be_called(self.builder, ()):
+            raise ConfigurationError("builder: where it is a function of the request, the site needs a secret key.")
+        return [self.builder_of(None).intercom.signer.sign(b"fin-messenger-auth mark")]  # type: ignore[union-attr]
 
 
-def builder_from_env(prefix: str = "", on_signing_error: OnSigningError | None = None) -> TokenPairBuilder:
-    """Read the environment; by default, a page is anonymous where signing fails."""
-    is_chosen = on_signing_error or os.environ.get(f"{prefix}MESSENGER_ON_SIGNING_ERROR", "").strip()
-    return TokenPairBuilder.from_env(prefix=prefix, on_signing_error=on_signing_error if is_chosen else "anonymous")
-
-
-@dataclass(slots=True)
 class Visit:
-    """One request, and what its response must say."""
+    """One request, and what its response must say. An integration adds what it knows of its framework's request."""
 
-    cookies: Mapping[str, str]  # of the request
-    is_secure: bool  # the request came over HTTPS
-    signed_out: bool = False  # in this very request
-    ends_session: bool = False  # it contains the script for a sign-out
-    is_private: bool | None = None  # it contains tokens, or that script; None if it contains no script
-    is_complete: bool = False  # its headers are final
+    def __init__(
+        self, site: Site, request: Any, host: Callable[[], str], cookies: Mapping[str, str], *, is_secure: bool
+    ) -> None:
+        self.site, self.request, self.host, self.cookies, self.is_secure = site, request, host, cookies, is_secure
+        self.signed_out = False  # in this very request
+        self.ends_session = False  # the response contains the script for a sign-out
+        self.is_private: bool | None = None  # it contains tokens, or that script; None if it contains no script
+        self.is_complete = False  # its headers are final
 
-    def scripts(self, made: Mapping[str, Any], nonce: object, renewal: Sequence[str] | None) -> Snippet:
+    @cached_property
+    def is_on(self) -> bool:
+        """Whether there is a Messenger at present."""
+        enabled = self.site.enabled
+        return enabled if isinstance(enabled, bool) else bool(enabled(self.request))
+
+    @cached_property
+    def is_excluded(self) -> bool:
+        """Whether this request is without the Messenger."""
+        return not self.is_on or bool(self.site.exclude(self.request))
+
+    @cached_property
+    def builder(self) -> TokenPairBuilder:
+        """The builder of this request, which is asked for once."""
+        return self.site.builder_of(self.request)
+
+    def visitor(self, user: object) -> MessengerUser | None:
+        """Return whom tokens may be made for."""
+        return None if self.is_excluded else visitor_of(user, self.site.identify or self.builder.identify)
+
+    def public(self, visitor: MessengerUser | None, **display: Any) -> dict[str, Any]:
+        """Return the public settings of the site and of the page; nobody's do not identify."""
+        public = {**self.site.settings(self.request), **display}
+        extra = public.pop("extra", None) or {}
+        if visitor is None:
+            public, extra = without_identity(public), without_identity(extra)
+        return {**public, "extra": extra} if extra else public
+
+    def answer(self, user: Callable[[], Any], headers: Mapping[str, str]) -> SettingsResponse:
+        """Answer a request for fresh settings; a function returns the user, who may cost a query."""
+        return self._refused(headers) or settings_response(**self._asked(user(), headers))
+
+    async def aanswer(self, user: object, headers: Mapping[str, str]) -> SettingsResponse:
+        """Do the same from async code."""
+        return self._refused(headers) or await asettings_response(**self._asked(user, headers))
+
+    def _refused(self, headers: Mapping[str, str]) -> SettingsResponse | None:
+        self.is_private = True
+        return Asking(headers, self.host(), self.site.origins).refused(is_on=self.is_on)
+
+    def _asked(self, user: object, headers: Mapping[str, str]) -> dict[str, Any]:
+        visitor = self.visitor(user)
+        asked = {"builder": self.builder, "user": visitor, "headers": headers, "host": self.host()}
+        return {**asked, "origins": self.site.origins, "enabled": True, **self.public(visitor)}
+
+    def checked(self, nonce: object) -> object:
+        """Return the nonce, after checking what could be refused after the tokens have been made."""
+        development_widget()
+        return None if nonce is None else checked_nonce(nonce)
+
+    def scripts(self, made: Mapping[str, Any], nonce: object, renewal: Sequence[str]) -> Snippet:
         """Return the scripts of a page with the settings ``made``; ``renewal`` are the URLs of the two routes."""
         if "user_id" in made and self.is_complete and not self.is_private:
             raise ConfigurationError("The response was sent already: make the Messenger's scripts before it starts.")
         self.is_private = self.is_private or "user_id" in made
         parts = [render_snippet(made, nonce=nonce)]
-        if renewal:  # for anonymous visitors, too: they follow a sign-in in another tab
+        if self.site.renewal:  # for anonymous visitors, too: they follow a sign-in in another tab
             parts.append(render_renewal(*renewal, nonce=nonce))
         if self.signed_out or self.cookies.get(SIGNED_OUT):
             parts.insert(0, render_sign_out(made["app_id"], nonce=nonce))
             self.ends_session = self.is_private = True
         return Snippet("".join(parts))
 
-    def complete(self, response: Any, app_id: str, *, is_streamed: bool = False) -> None:
+    def complete(self, response: Any) -> None:
         """Complete a response, of Werkzeug, Starlette or Django: the Messenger's cookies, and who may keep it."""
-        if is_streamed and response.headers.get("Content-Type", "").startswith("text/html"):
-            self.is_private = True  # tokens may come later
-        for name in cookie_names(app_id) if self.signed_out else ():
-            response.delete_cookie(name)
+        if self.signed_out and self.is_on:
+            for value in sign_out_cookies(self.builder.app_id, self.host(), secure=self.is_secure):
+                self.add_cookie(response, value)
         if self.ends_session and SIGNED_OUT in self.cookies:
             response.delete_cookie(SIGNED_OUT)
-        elif self.signed_out and not self.ends_session:
+        elif self.signed_out and self.is_on and not self.ends_session:
             response.set_cookie(SIGNED_OUT, "1", secure=self.is_secure, httponly=True, samesite="lax")
-        if self.signed_out:  # its cookies are one visitor's (RFC 9111 §7.3: they do not keep it out of caches)
+        if self.signed_out and self.is_on:  # one visitor's cookies do not keep a response out of caches (RFC 9111 §7.3)
             self.is_private = True
         if self.is_private is not None:
             vary = [name for each in response.headers.get("Vary", "").split(",") if (name := each.strip())]
             if not {"*", "cookie"} & {name.lower() for name in vary}:
                 response.headers["Vary"] = ", ".join([*vary, "Cookie"])
         if self.is_private:
-            for name in filter(_OVERRIDES.search, list(response.headers.keys())):
+            for name in filter(decides_caching, list(response.headers.keys())):
                 del response.headers[name]
             response.headers["Cache-Control"] = NO_STORE["Cache-Control"]
         self.is_complete = True
+
+    def add_cookie(self, response: Any, value: str) -> None:
+        """Add a ``Set-Cookie``; one name may be set for several domains."""
+        response.headers.append("Set-Cookie", value)
+
+
+class MarkedVisit(Visit):
+    """A request whose page is filled after the template: see :mod:`fin_messenger_auth.page._mark`."""
+
+    @cached_property
+    def _filled(self) -> dict[bytes, bytes]:
+        return {}
+
+    def user(self) -> Any:
+        """Return the user of the session, or ``None``."""
+        raise NotImplementedError
+
+    def nonce(self) -> object:
+        """Return the nonce of the response's policy, or ``None``."""
+        raise NotImplementedError
+
+    def urls(self) -> Sequence[str]:
+        """Return the URLs of the script and of the endpoint."""
+        raise NotImplementedError
+
+    def secrets(self) -> Iterable[str | bytes]:
+        """Return what the marks of this site are made with."""
+        raise NotImplementedError
+
+    def filler(self, content_type: str, *, is_streamed: bool = False) -> Callable[[bytes], bytes]:
+        """Return what fills the marks in content of that type, after checking what can be refused.
+
+        Tokens may come late in a streamed page, so it is private as a whole.
+        """
+        if not content_type.startswith("text/html"):
+            return lambda content: fill_marks(content, self._removed)
+        if self.is_excluded:
+            return lambda content: fill_marks(content, lambda _mark: b"")
+        self.checked(self.nonce())
+        if is_streamed:
+            self.is_private = True
+        return lambda content: fill_marks(content, self._fill)
+
+    def _fill(self, mark: bytes) -> bytes:
+        display = display_of(mark, self.secrets())
+        if display is None:
+            return self._removed(mark)
+        if mark not in self._filled:
+            visitor = self.visitor(self.user())
+            if self.request.method == "HEAD":  # the body is not sent, so nothing is signed for it
+                self.is_private = visitor is not None or self.signed_out or SIGNED_OUT in self.cookies
+                return b""
+            made = self.builder.build_settings(visitor, **self.public(visitor, **display))
+            self._filled[mark] = self.scripts(made, self.nonce(), self.urls()).encode()
+        return self._filled[mark]
+
+    def _removed(self, _mark: bytes) -> bytes:
+        getLogger("fin_messenger_auth").warning(
+            "A mark of the Messenger was removed from a response: it was in no HTML page, or not made by this site."
+        )
+        return b""
+
+
+def decides_caching(name: str) -> bool:
+    """Tell whether a header says to a cache what it may keep."""
+    return bool(_CACHING.fullmatch(name))
+
+
+def is_text(content_type: str) -> bool:
+    """Tell whether a response could contain a mark."""
+    return bool(_TEXT.match(content_type))
+
+
+def _builder_from_env(prefix: str, on_signing_error: OnSigningError | None) -> TokenPairBuilder:
+    """Read the environment; by default, a page is anonymous where signing fails."""
+    return default_builder(prefix=prefix, on_signing_error=on_signing_error, by_default="anonymous")
+
+
+def _checked(builder: object) -> TokenPairBuilder:
+    if isinstance(builder, TokenPairBuilder):
+        return builder
+    raise ConfigurationError(f"builder: expected a TokenPairBuilder, got {type(builder).__name__}.")
+
+
+def _of_request(function: Any, name: str) -> Of:
+    """Return a function of the request; one that takes no argument is called without."""
+    if not callable(function):
+        raise ConfigurationError(f"{name}: expected a function of the request, got {type(function).__name__}.")
+    if _can_be_called(function, (None,)):
+        return cast("Of", function)
+
+    def without_request(_request: object = None) -> Any:
+        return function()
+
+    return without_request
+
+
+def _can_be_called(function: Any, arguments: tuple[Any, ...]) -> bool:
+    try:
+        signature(function).bind(*arguments)
+    except (TypeError, ValueError):  # what is written in C may not say what it takes
+        return False
+    return True

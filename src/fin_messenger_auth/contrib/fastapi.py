@@ -1,6 +1,6 @@
-"""Puts the Messenger into a FastAPI site: a dependency for a page's scripts, one for settings, and two routes."""
+"""Puts the Messenger into a FastAPI site: a dependency for the scripts of a page, one for the settings, two routes."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import KW_ONLY, InitVar, dataclass
 from functools import partial
 from typing import Any, Unpack
@@ -11,10 +11,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fin_messenger_auth._builder import TokenPairBuilder
 from fin_messenger_auth.errors import ConfigurationError
-from fin_messenger_auth.page import asettings_response, renewal_module
+from fin_messenger_auth.page import renewal_module
 from fin_messenger_auth.page._snippet import Snippet
 
-from ._visit import SCRIPT_HEADERS, PageSettings, Visit, builder_from_env, checked_builder
+from ._visit import SCRIPT_HEADERS, PageSettings, Site, Visit
 
 __all__ = ["FinMessenger"]
 
@@ -30,61 +30,79 @@ class FinMessenger:
         app: The application; or call :meth:`init_app` later.
         user: A dependency that returns the session's user, or ``None``. For a user whom an administrator
             impersonates, return ``None``.
-        builder: Makes the settings; from the environment if left out.
+        builder: Makes the settings: a builder, or a function of the request that returns one, called once a request;
+            from the environment if left out.
         exclude: Tells whether a request is without the Messenger.
-        enabled: Whether there is a Messenger at all; if not, the environment is not read.
+        enabled: Whether there is a Messenger, or a function of the request that says so. If ``False``, the environment
+            is not read.
+        origins: Other origins whose pages may ask for settings, such as ``https://app.example``.
         renewal: Whether pages renew their tokens.
         prefix: Where the two routes are.
 
     Raises:
-        ConfigurationError: The environment is invalid, or the application has a Messenger already.
+        ConfigurationError: The environment or an argument is invalid, or the application has a Messenger already.
         KeyUnavailableError: A key cannot be read.
     """
 
     app: InitVar[FastAPI | None] = None
     _: KW_ONLY
     user: Callable[..., Any]
-    builder: TokenPairBuilder | None = None
+    builder: TokenPairBuilder | Callable[[Request], TokenPairBuilder] | None = None
     exclude: Callable[[Request], bool] = lambda _request: False
-    enabled: bool = True
+    enabled: bool | Callable[[Request], bool] = True
+    origins: Sequence[str] = ()
     renewal: bool = True
     prefix: str = "/messenger"
 
     def __post_init__(self, app: FastAPI | None) -> None:  # noqa: D105
-        if self.enabled:
-            self._builder = checked_builder(self.builder or builder_from_env())
+        self._site = Site(
+            builder=self.builder,
+            exclude=self.exclude,
+            enabled=self.enabled,
+            origins=self.origins,
+            renewal=self.renewal,
+        )
+        self._site.start()
         session_user = Depends(self.user)
 
         async def settings(request: Request, user: Any = session_user) -> dict[str, Any]:
-            made = await self._builder.abuild_settings(None if self.exclude(request) else user) if self.enabled else {}
-            _visit(request).is_private = "user_id" in made
+            visit = _visit(request)
+            made = await visit.builder.abuild_settings(visit.visitor(user)) if visit.is_on else {}
+            visit.is_private = visit.is_private or "user_id" in made
             return made
 
         async def snippet(request: Request, user: Any = session_user) -> Snippet:
             return await self.render(request, user)
 
         async def fresh_settings(request: Request, user: Any = session_user) -> JSONResponse:
-            user = None if self.exclude(request) else user
-            made = await asettings_response(self._builder, user, request.headers, request.headers.get("host", ""))
+            made = await _visit(request).aanswer(user, request.headers)
             return JSONResponse(made.body, made.status, made.headers)
+
+        async def preflight(request: Request) -> JSONResponse:  # without cookies, and so without a user
+            made = await _visit(request).aanswer(None, request.headers)
+            return JSONResponse(made.body, made.status, made.headers)
+
+        async def renewal_script(_request: Request) -> FileResponse:
+            return FileResponse(renewal_module(), headers=SCRIPT_HEADERS)
 
         self.settings: Callable[..., Coroutine[Any, Any, dict[str, Any]]] = settings
         self.snippet: Callable[..., Coroutine[Any, Any, Snippet]] = snippet
         self.router: APIRouter = APIRouter(prefix=self.prefix, include_in_schema=False)
-        script = partial(FileResponse, renewal_module(), headers=SCRIPT_HEADERS)
-        self.router.add_route(f"{self.prefix}/renewal.js", lambda _request: script())
+        self.router.add_route(f"{self.prefix}/renewal.js", renewal_script)
         self.router.get("/settings")(fresh_settings)
+        self.router.options("/settings")(preflight)
         if app is not None:
             self.init_app(app)
 
     def init_app(self, app: FastAPI) -> None:
         """Add the routes and the headers to ``app``, before or after its middlewares. Raises what the class raises."""
         if hasattr(app.state, "fin_messenger"):
-            raise ConfigurationError("The application has a Messenger already; each workspace needs an app of its own.")
+            raise ConfigurationError("The application has a Messenger already: for several workspaces, pass builder=.")
         app.state.fin_messenger = self
-        if self.enabled:
-            app.include_router(self.router)
-        build = app.build_middleware_stack  # outside all middlewares, so that it sees the cookies that they set
+        app.include_router(self.router)
+        # A middleware that is added later with `add_middleware` is outside those added before: whatever it says of
+        # caches would win over `private, no-store`. So this stands outside all of them, whenever they are added.
+        build = app.build_middleware_stack
         app.__dict__["build_middleware_stack"] = lambda: partial(self._serve, build())
 
     async def render(
@@ -98,17 +116,17 @@ class FinMessenger:
             nonce: The nonce of the response's policy.
             **public: Public settings and ``extra``, as for ``build_settings``, which also says what is raised.
         """
-        if not self.enabled or self.exclude(request):
+        visit = _visit(request)
+        if visit.is_excluded:
             return Snippet()
-        made, nonce = (
-            await self._builder.abuild_settings(user, **public),
-            nonce or getattr(request.state, "csp_nonce", None),
-        )
-        return _visit(request).scripts(made, nonce, request.scope["fin_messenger_urls"] if self.renewal else None)
+        nonce = visit.checked(nonce or getattr(request.state, "csp_nonce", None))
+        visitor = visit.visitor(user)
+        made = await visit.builder.abuild_settings(visitor, **visit.public(visitor, **public))
+        return visit.scripts(made, nonce, request.scope["fin_messenger_urls"])
 
     @staticmethod
     def sign_out(request: Request) -> None:
-        """End the Messenger's session with this response or the next page."""
+        """End the Messenger's session with this response or the next page. It can be a dependency."""
         _visit(request).signed_out = True
 
     async def _serve(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
@@ -118,16 +136,22 @@ class FinMessenger:
         root, request = scope.get("root_path", "").rstrip("/"), Request(scope)
         urls = scope["fin_messenger_urls"] = [f"{root}{self.prefix}/{name}" for name in ("renewal.js", "settings")]
         url = root + scope["path"].removeprefix(root)  # some servers leave the root path out
-        visit = scope["fin_messenger"] = Visit(request.cookies, request.url.scheme == "https")
+        visit = scope["fin_messenger"] = Visit(
+            self._site,
+            request,
+            lambda: request.headers.get("host", ""),
+            request.cookies,
+            is_secure=request.url.scheme == "https",
+        )
         visit.is_private = True if url == urls[1] else None  # even if the user's dependency raises
 
         async def completing(message: Message) -> None:
-            if message["type"] == "http.response.start" and self.enabled:
+            if message["type"] == "http.response.start":
                 response = Response()
                 response.raw_headers = list(message["headers"])
                 if url in urls:
                     del response.headers["Set-Cookie"]  # it would prolong the session, or a cache would keep it
-                visit.complete(response, self._builder.app_id)
+                visit.complete(response)
                 message["headers"] = response.raw_headers
             await send(message)
 

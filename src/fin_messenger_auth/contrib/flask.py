@@ -1,6 +1,7 @@
 """Puts the Messenger into a Flask site: ``{{ fin_messenger() }}`` before ``</body>``, and two routes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import KW_ONLY, InitVar, dataclass
 from importlib import import_module, util
 from typing import Any
@@ -10,10 +11,11 @@ from flask import request
 
 from fin_messenger_auth._builder import TokenPairBuilder
 from fin_messenger_auth.errors import ConfigurationError
-from fin_messenger_auth.page import renewal_module, settings_response
+from fin_messenger_auth.page import renewal_module
+from fin_messenger_auth.page._mark import MARK_START, Uncut, make_mark
 from fin_messenger_auth.page._snippet import Snippet
 
-from ._visit import Visit, builder_from_env, checked_builder
+from ._visit import MarkedVisit, Site, is_text
 
 _FLASK_LOGIN: Any = import_module("flask_login") if util.find_spec("flask_login") else None
 
@@ -24,30 +26,37 @@ __all__ = ["FinMessenger"]
 class FinMessenger:
     """The Messenger of one application.
 
-    Templates have ``fin_messenger(**public)``, which takes the public settings of ``build_settings``, ``extra`` and
-    ``nonce``. The nonce is that of Flask-Talisman, or ``g.csp_nonce``, unless given.
+    Templates have ``fin_messenger(**display)``, which takes display settings, such as ``page_title`` and
+    ``hide_default_launcher``. It leaves a mark, which the response fills with scripts for the user of its request: so
+    no cache inside the application keeps a token. The nonce is that of Flask-Talisman, or ``g.csp_nonce``.
 
     Args:
         app: The application; or call :meth:`init_app` later.
         user: Returns the session's user, or ``None``; Flask-Login's ``current_user`` if left out. For a user whom an
             administrator impersonates, return ``None``.
-        builder: Makes the settings; from the environment, in :meth:`init_app`, if left out.
+        builder: Makes the settings: a builder, or a function of the request that returns one, called once a request;
+            from the environment, in :meth:`init_app`, if left out.
         exclude: Tells whether the current request is without the Messenger.
-        enabled: Whether there is a Messenger at all; if not, the environment is not read.
+        enabled: Whether there is a Messenger, or a function of the request that says so. If ``False``, the environment
+            is not read.
+        settings: A function of the request that returns further public settings, and ``extra``, for the user's pages.
+        origins: Other origins whose pages may ask for settings, such as ``https://app.example``.
         renewal: Whether pages renew their tokens.
         url_prefix: Where the two routes are.
 
     Raises:
-        ConfigurationError: The environment is invalid, or there is neither ``user`` nor Flask-Login.
+        ConfigurationError: The environment or an argument is invalid, or there is neither ``user`` nor Flask-Login.
         KeyUnavailableError: A key cannot be read.
     """
 
     app: InitVar[flask.Flask | None] = None
     _: KW_ONLY
     user: Callable[[], Any] | None = None
-    builder: TokenPairBuilder | None = None
-    exclude: Callable[[], bool] = lambda: False
-    enabled: bool = True
+    builder: TokenPairBuilder | Callable[[flask.Request], TokenPairBuilder] | None = None
+    exclude: Callable[..., bool] = lambda: False
+    enabled: bool | Callable[[flask.Request], bool] = True
+    settings: Callable[[flask.Request], Any] = lambda _request: {}
+    origins: Sequence[str] = ()
     renewal: bool = True
     url_prefix: str = "/messenger"
 
@@ -55,55 +64,125 @@ class FinMessenger:
         if self.user is None and _FLASK_LOGIN is None:
             raise ConfigurationError("user: expected a function that returns the session's user, or Flask-Login.")
         self._user: Callable[[], Any] = self.user or (lambda: _FLASK_LOGIN.current_user)
+        self._site = Site(
+            builder=self.builder,
+            exclude=self.exclude,
+            enabled=self.enabled,
+            settings=self.settings,
+            origins=self.origins,
+            renewal=self.renewal,
+        )
         if app is not None:
             self.init_app(app)
 
     def init_app(self, app: flask.Flask) -> None:
         """Add the template function, the routes and the headers to ``app``. Raises what the class raises."""
-        app.add_template_global(self._scripts, "fin_messenger")
-        if self.enabled:
-            self._builder = checked_builder(self.builder or builder_from_env())
-            routes = flask.Blueprint("fin_messenger", __name__, url_prefix=self.url_prefix)
+        self._site.start()
+        app.extensions["fin_messenger"] = self
+        app.add_template_global(self._mark, "fin_messenger")
+        routes = flask.Blueprint("fin_messenger", __name__, url_prefix=self.url_prefix)
+        view = {"methods": ["GET", "OPTIONS"], "provide_automatic_options": False}
 
-            @routes.get("/settings", endpoint="settings")
-            def fresh_settings() -> Any:
-                return self._fresh_settings()
+        @routes.route("/settings", endpoint="settings", **view)
+        def fresh_settings() -> Any:
+            made = self._visit.answer(self._user, dict(request.headers))
+            _leave_the_session()
+            return made.body, made.status, made.headers
 
-            @routes.get("/renewal.js", endpoint="renewal")
-            def renewal_script() -> flask.Response:
-                return flask.send_file(renewal_module(), mimetype="text/javascript", max_age=3600)
+        @routes.get("/renewal.js", endpoint="renewal")
+        def renewal_script() -> flask.Response:
+            return flask.send_file(renewal_module(), mimetype="text/javascript", max_age=3600)
 
-            app.register_blueprint(routes)
-            flask.request_finished.connect(self._complete, app)  # it comes after every after_request and the session
-            if _FLASK_LOGIN is not None:
-                _FLASK_LOGIN.user_logged_out.connect(lambda *_sender, **_signal: self.sign_out(), app, weak=False)
+        app.register_blueprint(routes)
+        # Filled first, before an extension compresses the page: what a signal before every `before_request` registers
+        # comes before every `after_request`. Headers last, after all of them and the session.
+        flask.request_started.connect(self._start, app)
+        flask.request_finished.connect(self._complete, app)
+        if _FLASK_LOGIN is not None:
+            _FLASK_LOGIN.user_logged_out.connect(self._sign_out, app)
 
-    @staticmethod
-    def sign_out() -> None:
+    def sign_out(self) -> None:
         """End the Messenger's session with this response or the next page. Flask-Login's sign-out needs no call."""
-        _visit().signed_out = True
+        self._visit.signed_out = True
 
-    def _scripts(self, *, nonce: object = None, **public: Any) -> Snippet:
-        if not self.enabled or not flask.has_request_context() or self.exclude():
+    def _sign_out(self, *_sender: object, **_signal: object) -> None:
+        self.sign_out()
+
+    @property
+    def _visit(self) -> "_Visit":
+        visit: _Visit | None = request.environ.get("fin_messenger")
+        if visit is None:
+            visit = request.environ["fin_messenger"] = _Visit(
+                self._site, request, lambda: request.host, request.cookies, is_secure=request.is_secure
+            )
+            visit.user = self._user  # type: ignore[method-assign]
+        return visit
+
+    def _mark(self, **display: Any) -> Snippet:
+        if self._site.enabled is False:
             return Snippet()
-        made = self._builder.build_settings(self._user(), **public)
-        urls = [flask.url_for(f"fin_messenger.{name}") for name in ("renewal", "settings")]
-        nonce = nonce or getattr(request, "csp_nonce", None) or flask.g.get("csp_nonce")
-        return _visit().scripts(made, nonce, urls if self.renewal else None)
+        if "nonce" in display:
+            raise ConfigurationError("nonce: a template's part of the page may stand in a cache. Set g.csp_nonce.")
+        secret = _secrets(self._site)[0]
+        return make_mark(display, secret, identify="identify= of the builder", settings="settings=")
 
-    def _fresh_settings(self) -> Any:
-        _visit().is_private = True
-        user = None if self.exclude() else self._user()
-        made = settings_response(self._builder, user, dict(request.headers), request.host)
-        return made.body, made.status, made.headers
+    def _start(self, _app: flask.Flask, **_signal: object) -> None:
+        flask.after_this_request(self._fill)
+
+    def _fill(self, response: flask.Response) -> flask.Response:
+        kind, visit = response.content_type or "", self._visit
+        if response.direct_passthrough or not is_text(kind):
+            return response
+        if response.is_streamed and response.content_length is None:
+            response.response = flask.stream_with_context(
+                _filled(response.response, response.iter_encoded(), visit.filler(kind, is_streamed=True))
+            )
+        elif MARK_START in (content := response.get_data()):
+            response = copy(response)  # the application may keep the other for the next visitor
+            response.headers = copy(response.headers)
+            response.set_data(visit.filler(kind)(content))
+            for name in ("ETag", "Last-Modified"):  # of what was not sent
+                response.headers.pop(name, None)
+        return response
 
     def _complete(self, _app: flask.Flask, response: flask.Response, **_signal: object) -> None:
         if request.blueprint == "fin_messenger":
             response.headers.remove("Set-Cookie")  # it would prolong the session, or a cache would keep it
-        is_streamed = response.is_streamed and response.content_length is None  # Flask's own 404 is an iterator, too
-        _visit().complete(response, self._builder.app_id, is_streamed=is_streamed)
+        self._visit.complete(response)
 
 
-def _visit() -> Visit:
-    visit: Visit = request.environ.setdefault("fin_messenger", Visit(request.cookies, request.is_secure))
-    return visit
+class _Visit(MarkedVisit):
+    def nonce(self) -> object:
+        return getattr(request, "csp_nonce", None) or flask.g.get("csp_nonce")
+
+    def urls(self) -> list[str]:
+        return [flask.url_for(f"fin_messenger.{name}") for name in ("renewal", "settings")]
+
+    def secrets(self) -> Iterable[str | bytes]:
+        return _secrets(self.site)
+
+    def add_cookie(self, response: flask.Response, value: str) -> None:
+        response.headers.add("Set-Cookie", value)
+
+
+def _secrets(site: Site) -> list[str | bytes]:
+    app = flask.current_app
+    return site.secrets([app.secret_key, *(app.config.get("SECRET_KEY_FALLBACKS") or ())])
+
+
+def _filled(body: Any, parts: Iterable[bytes], fill: Callable[[bytes], bytes]) -> Iterator[bytes]:
+    uncut = Uncut()
+    try:
+        for part in parts:
+            yield fill(uncut.feed(part))
+        yield fill(uncut.end())
+    finally:
+        if hasattr(body, "close"):
+            body.close()
+
+
+def _leave_the_session() -> None:
+    """Let no session interface prolong a permanent session that has not changed, in its store or in its cookie."""
+    session: Any = flask.session
+    if not session.modified:
+        dict.pop(session._get_current_object(), "_permanent", None)  # noqa: SLF001 - so that this does not modify it

@@ -18,8 +18,7 @@ from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthWarnin
 
 from ._expected import Expected
 from ._findings import Finding, finding, finding_of
-from ._literal_reader import SPREAD
-from ._page_reader import Page, read_page
+from ._page_reader import SPREAD, Page, read_page
 from ._policy_checks import check_policies
 from ._token_checks import check_form, is_in_milliseconds, quoted
 
@@ -35,6 +34,10 @@ _SIGNED_IN = (
     "it should be anonymous."
 )
 
+_STOPPED = (
+    "Give the settings as the browser has them: run `JSON.stringify(window.intercomSettings)` in its console, and save "
+    "what it prints for `--page FILE`."
+)
 _SIGN_IN = "Give the cookie of a signed-in session: `--cookie NAME=VALUE`."
 
 # What a page is in place of one with settings, and what to do then.
@@ -130,6 +133,10 @@ def _wrong_with_page(document: Document, expected: Expected, now: float) -> Iter
     if page.broken:
         yield finding("page-broken", why=page.broken)
         return
+    if page.stopped:
+        yield finding("unchecked", check="page", what=f"What the page passes on ({page.stopped})", how=_STOPPED)
+        if not page.settings:
+            return
     if (document.status or 0) >= _REDIRECT or not any(each.names() for each in page.settings):
         yield _without_settings(page, document, headers)
         return
@@ -152,8 +159,11 @@ def _wrong_with_page(document: Document, expected: Expected, now: float) -> Iter
 
 def _wrong_with_passing(page: Page) -> Iterator[Finding]:
     """Find what is wrong with how a page passes its settings on."""
-    if page.twice:
+    if page.twice or len(page.loaders) > 1:
         yield finding("page-settings-twice")
+    first_boot = page.calls.index("boot") if "boot" in page.calls else 0
+    if "shutdown" in page.calls[:first_boot] and not page.names() & {"user_id", INTERCOM_TOKEN}:
+        yield finding("page-shutdown-early")
     for each in page.settings:
         names = each.names()
         if each.source == "Intercom('update')" and "user_id" in names and not names & {INTERCOM_TOKEN, SPREAD}:

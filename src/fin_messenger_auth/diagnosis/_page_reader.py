@@ -1,49 +1,61 @@
-"""Finds the Messenger's settings in a page, however the page passes them on."""
+"""Reads what a page tells the Messenger, as a browser would: the page's scripts run, in a process of their own."""
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
+import sys
 import zlib
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from html import unescape
-from html.parser import HTMLParser
-from itertools import takewhile
-from typing import Any
+from importlib.util import find_spec
+from json import JSONDecoder
+from pathlib import Path
+from typing import Any, Final
 
 from fin_messenger_auth._json_values import parse_json
 from fin_messenger_auth._tokens import INTERCOM_TOKEN, SALESFORCE_TOKEN
-
-from ._literal_reader import SPREAD, UNKNOWN, LiteralError, ScriptError, holds_template, read_literal
+from fin_messenger_auth.errors import masked
+from fin_messenger_auth.page._snippet import _source as snippet_source
 
 MAX_LENGTH = 8_000_000
 """Characters of a page that are read."""
 
-# Characters of literals that are read, in a page and in one script, and what even a short literal counts for.
-_EFFORT, _EFFORT_OF_SCRIPT, _EFFORT_OF_ONE = 8_000_000, 2_000_000, 4_000
+WALL_SECONDS = 10.0
+"""What reading a page may take; then its process is killed."""
+
+CPU_SECONDS = 3.0
+"""What all scripts of a page may take together."""
+
+SPREAD: Final = "..."
+"""The name of a setting that stands for all that an unknown object adds."""
+
+NEEDS_EXTRA = "reading pages needs the extra: pip install 'fin-messenger-auth[doctor]'"
+
+_PARTS = ("quickjs", "selectolax")
+_START = "import sys; sys.path[:0] = sys.argv[2:]; import _page_engine; _page_engine.main(float(sys.argv[1]))"
 _MAX_DEPTH = 6  # of settings in a JSON document
-_CANDIDATE = re.compile(r"(?:[=(,:?|&]|\breturn)\s*(?=\{|JSON\.parse\()")
-_PROPERTY = re.compile(r"""intercomSettings(?:\.([A-Za-z_]\w*)|\[\s*["']([^"'\]]+)["']\s*\])\s*=(?!=)""")
-_CALL = re.compile(r"""\bIntercom\(\s*["'](boot|update)["']\s*,\s*$""")
-_ASSIGNMENT = re.compile(r"\bintercomSettings\s*=\s*$")
-_ASSIGNED = re.compile(r"\bObject\.assign\(([^;)]*)$")
-_NAME = re.compile(r"(?<![\w$.])(?!(?:window\.)?intercomSettings\b)[A-Za-z_$][\w$.]*\s*,\s*$")
-_NEXT_NAME = re.compile(r"\s*,\s*[A-Za-z_$]")
-_STARTS = re.compile(r"intercomSettings|\bIntercom\(|startMessenger\(|widget\.intercom\.io|messenger-js-sdk")
+_UNKNOWN = "\0"  # the name under which the engine says what is not known
+_MENTIONS = re.compile(r"intercomSettings|\bIntercom\(|startMessenger\(|widget\.intercom\.io|messenger-js-sdk")
 _CHARSET = re.compile(r"charset=[\"']?([\w-]+)", re.IGNORECASE)
+_TEMPLATE = re.compile(r"\{\{|\{%|<%")
 _MARKS = {BOM_UTF8: "utf-8-sig", BOM_UTF16_LE: "utf-16", BOM_UTF16_BE: "utf-16"}
 _OURS = "fin-messenger-auth"
 _TOKENS = (INTERCOM_TOKEN, SALESFORCE_TOKEN)
 _IDS = ("app_id", "appId", *_TOKENS)
-_WINDOW, _SNIPPET = "window.intercomSettings", "snippet"
-_CERTAIN = (_WINDOW, _SNIPPET, "Intercom('boot')", "Intercom('update')", "npm")
+_WINDOW, _SNIPPET, _NPM = "window.intercomSettings", "snippet", "npm"
 _READ_BY_US = ("app_id", "api_base", "user_id", "email", *_TOKENS)
-_NPM = re.compile(r"\b(?:Intercom|boot|update)\(\s*$")
-_LINE_COMMENT = re.compile(r"^[ \t]*//[^\n]*", re.MULTILINE)
-_COMMENT = re.compile(rf"{_LINE_COMMENT.pattern}|(?<![^ \t\n;{{}}(,])/\*[\s\S]*?\*/", re.MULTILINE)
+_FOREIGN = ("True", "False", "None", "nil", "NULL")
 _ESCAPED = "it is HTML-escaped, with &quot; or &#34; in place of quotes"
+_NOT_RENDERED = "it holds a template expression that was not rendered"
+_UNENDED = "a value with <!-- and <script in it keeps the script from ending"
+_NOT_JSON = "the string that JSON.parse gets is not JSON"
+_ELSEWHERE = "its scripts get them from elsewhere"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +64,19 @@ class PageSettings:
 
     Attributes:
         source: How: ``snippet`` (of this library), ``window.intercomSettings``, ``Intercom('boot')``,
-            ``Intercom('update')``, ``npm``, ``script`` for another object in a script, ``data`` for a ``<script>`` of
-            JSON, ``attribute`` for JSON in an attribute, or ``JSON`` for the answer of an endpoint.
-        values: The settings that are written out.
-        unknown: The names of the settings whose values are expressions.
+            ``Intercom('update')``, ``npm``, ``data`` for a ``<script>`` of JSON, ``attribute`` for JSON in an
+            attribute, or ``JSON`` for the answer of an endpoint.
+        values: The settings whose values are known.
+        unknown: The names of the others: they come from a file or an answer that was not read.
+        apart: Whether only a function passes them that nothing on the page has called, such as an event's.
+        script: The number of the inline or external script that passes them; -1 if there is none.
     """
 
     source: str
     values: dict[str, Any] = field(repr=False)
     unknown: tuple[str, ...] = ()
+    apart: bool = False
+    script: int = -1
 
     def names(self) -> set[str]:
         """Return the names of all of them."""
@@ -72,35 +88,43 @@ class Page:
     """A page, as far as it matters here.
 
     Attributes:
-        settings: The settings in it, in order.
+        settings: The settings that it passes on, in order, and at the end those that are passed on apart.
+        values: What counts in the end: the last state of ``window.intercomSettings``, a ``boot``, and the updates
+            after it.
+        unknown: The names of those of them whose values are not known; a spread may hold a user.
+        calls: The calls of the Messenger in order, by the names of their methods, without those apart.
+        loaders: The addresses from which it loads the Messenger's widget.
+        external: The addresses of its other scripts, which were not read.
+        imports: What its modules import.
+        requests: The addresses that its scripts ask for data.
         scripts: The inline scripts: nonce, or ``None``, and source.
         policies: The policies of its ``<meta http-equiv="Content-Security-Policy">`` elements.
         broken: Why the script with the settings cannot run.
         twice: Whether it sets ``window.intercomSettings`` again, and loses the user.
         instead: What it is or holds in place of settings.
-        effort: How many characters of literals may still be read.
+        stopped: Why it was not read to its end; then what it does not hold is not known.
         calls_shutdown: Whether a script or an event attribute calls ``shutdown``.
     """
 
     settings: list[PageSettings] = field(default_factory=list)
-    scripts: list[tuple[str | None, str]] = field(default_factory=list)
+    values: dict[str, Any] = field(default_factory=dict, repr=False)
+    unknown: set[str] = field(default_factory=set)
+    calls: list[str] = field(default_factory=list)
+    loaders: list[str] = field(default_factory=list)
+    external: list[str] = field(default_factory=list)
+    imports: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    scripts: list[tuple[str | None, str]] = field(default_factory=list, repr=False)
     policies: list[str] = field(default_factory=list)
     broken: str = ""
     twice: bool = False
     instead: str = ""
-    effort: int = _EFFORT
+    stopped: str = ""
     calls_shutdown: bool = False
 
-    @property
-    def values(self) -> dict[str, Any]:
-        """All settings that are written out; of one name, the last."""
-        return {name: value for each in self.settings for name, value in each.values.items()}
-
-    @property
-    def unknown(self) -> set[str]:
-        """The names of those that are expressions; a spread may hold a user."""
-        unknown = {name for each in self.settings for name in each.unknown}
-        return (unknown | ({"user_id", *_TOKENS} if SPREAD in unknown else set())) - self.values.keys()
+    def names(self) -> set[str]:
+        """Return the names of all settings that count in the end."""
+        return {*self.values, *self.unknown}
 
 
 def decoded(body: bytes, content_type: str = "") -> str:
@@ -117,25 +141,22 @@ def decoded(body: bytes, content_type: str = "") -> str:
 
 
 def read_page(document: str) -> Page:
-    """Read a page, or the JSON answer of an endpoint, up to :data:`MAX_LENGTH`."""
-    document, page = document[:MAX_LENGTH].lstrip("\ufeff \t\r\n"), Page()
+    """Read a page, or the JSON answer of an endpoint, up to :data:`MAX_LENGTH`.
+
+    Without the extra ``doctor`` only JSON and what ``render_snippet`` writes can be read; of another page
+    :attr:`Page.stopped` says so.
+    """
+    document = document[:MAX_LENGTH].lstrip("\ufeff \t\r\n")
     if document[:1] in ("{", "["):
-        page.instead = "it is JSON without an app_id"
+        page = Page(instead="it is JSON without an app_id")
         _read_data(page, document, "JSON")
         return page
-    parser = _Parser(page)
-    parser.feed(document[: document.rfind(">") + 1])  # for tags without an end the parser's time is quadratic
-    parser.close()
-    for _, source in page.scripts:
-        _read_script(page, _without_comments(source))
-    certain = [each for each in page.settings if each.source in _CERTAIN]
-    if any(each.names() & {*_IDS[:2]} for each in certain):  # then an app_id elsewhere is another service's
-        page.settings = [each for each in page.settings if each.source in _CERTAIN or each.names() & {*_TOKENS}]
-    if not page.instead and any(_STARTS.search(source) for _, source in page.scripts):
-        page.instead = "its scripts get them from elsewhere"
-    return page
+    if not all(map(find_spec, _PARTS)):
+        return _read_snippets(document)
+    return _page_of(_run(document))
 
 
+@masked
 def settings_in_page(document: str) -> list[PageSettings]:
     """Return the settings that a page passes to the Messenger, in order.
 
@@ -145,51 +166,181 @@ def settings_in_page(document: str) -> list[PageSettings]:
     return read_page(document).settings
 
 
-class _Parser(HTMLParser):
-    def __init__(self, page: Page) -> None:
-        super().__init__(convert_charrefs=False)
-        self._page = page
-        self._attributes: dict[str, str | None] = {}
-        self._script: list[str] | None = None
+def _run(document: str) -> dict[str, Any]:
+    """Read a page in a process of its own: without this one's environment and files, and for a limited time."""
+    specs = [find_spec(name) for name in _PARTS]
+    paths = dict.fromkeys(str(Path(spec.origin or "").parents[1]) for spec in specs if spec)
+    command = [sys.executable, "-I", "-S", "-c", _START, str(CPU_SECONDS), str(Path(__file__).parent), *paths]
+    kept = {name: value for name, value in os.environ.items() if name.upper() == "SYSTEMROOT"}  # Windows needs it
+    stopped = "reading it took too long"
+    try:
+        html = document.encode(errors="replace")
+        done = subprocess.run(command, input=html, capture_output=True, check=False, timeout=WALL_SECONDS, env=kept)  # noqa: S603 - this interpreter
+        stopped = "reading it ended the process that did"
+        found: dict[str, Any] = json.loads(done.stdout)
+    except (OSError, ValueError, RecursionError, subprocess.TimeoutExpired):
+        names = ("scripts", "policies", "data", "attributes", "said", "events", "failed")
+        return {**{name: [] for name in names}, "stopped": stopped}
+    return found
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = dict(attrs)
-        if tag == "script" and "src" not in values:
-            self._attributes, self._script = values, []
-        elif tag == "meta" and (values.get("http-equiv") or "").lower() == "content-security-policy":
-            self._page.policies.append(values.get("content") or "")
-        elif tag == "input" and values.get("type") == "password":
-            self._page.instead = "it is a page to sign in"
-        for name, value in attrs:
-            self._page.calls_shutdown |= name.startswith("on") and "shutdown" in (value or "")
-            if value and value[:1] == "{" and any(each in value for each in _IDS):
-                _read_data(self._page, value, "attribute")
 
-    def handle_data(self, data: str) -> None:
-        if self._script is not None:
-            self._script.append(data)
+def _page_of(found: dict[str, Any]) -> Page:
+    """Return what the engine has found, in the terms of the checks."""
+    texts, events = [each["text"] for each in found["scripts"]], found["events"]
+    page = Page(policies=found["policies"], stopped=found["stopped"])
+    page.scripts = [(each["nonce"], each["text"]) for each in found["scripts"] if each["src"] is None]
+    page.calls = [each["method"] for each in events if each["kind"] == "call" and not each["apart"]]
+    page.calls_shutdown = any(each.get("method") == "shutdown" for each in events) or any(
+        "shutdown" in t for t in texts
+    )
+    for kind, name in (("widget", "loaders"), ("external", "external"), ("import", "imports"), ("request", "requests")):
+        setattr(page, name, [each["url"] for each in events if each["kind"] == kind and not each["apart"]])
+    ours = [_OURS in text for text in texts]
+    passed = list(_passed(events, ours))
+    page.settings = [each for each in passed if each.names() != {SPREAD}]
+    if passed:
+        end = _in_the_end(events)
+        page.values, page.unknown = _known(end), set(_unknown(end))
+    for kind in () if page.settings else ("data", "attributes"):
+        for each in found[kind]:
+            _read_data(page, each, kind.removesuffix("s"))
+    page.unknown |= {"user_id", *_TOKENS} if SPREAD in page.unknown else set()
+    page.unknown -= page.values.keys()
+    page.broken = page.broken or _why_broken(page, found)
+    page.twice = sum(f"{snippet_source()}.boot(" in text for text in texts) > 1 or _loses_the_user(page)
+    if not page.settings:
+        page.instead = _instead(found, texts)
+    return page
 
-    def handle_comment(self, data: str) -> None:
-        if any(each in data for each in _IDS):
-            self._page.instead = "they are in an HTML comment"
 
-    def handle_endtag(self, tag: str) -> None:
-        if tag != "script" or self._script is None:
-            return
-        source, self._script = "".join(self._script), None
-        if "json" in (self._attributes.get("type") or ""):
-            _read_data(self._page, source, "data")
-        else:
-            self._page.scripts.append((self._attributes.get("nonce"), source))
-            self._page.calls_shutdown |= "shutdown" in source
+def _passed(events: list[dict[str, Any]], ours: list[bool]) -> Iterator[PageSettings]:
+    """Go through the settings that a page passes on: the states of the window's, and what calls are given beside."""
+    state, seen = None, list[object]()
+    for event in sorted(events, key=lambda each: bool(each["apart"])):
+        given, number = event.get("settings"), event["script"]
+        if event["kind"] == "state":
+            state = given
+        elif given == state or (event["apart"] and given in seen):
+            continue
+        seen.append(given)
+        if isinstance(given, dict) and given:
+            source = _SNIPPET if number >= 0 and ours[number] else _source(event)
+            yield PageSettings(source, _known(given), tuple(_unknown(given)), event["apart"], number)
+
+
+def _source(event: dict[str, Any]) -> str:
+    if event["kind"] == "state":
+        return _WINDOW
+    return event["via"] if event["via"] in (_NPM, _SNIPPET) else f"Intercom('{event['method']}')"
+
+
+def _in_the_end(events: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what counts when the page is as it stays; without any, the first boot that waits for an event."""
+    state: dict[str, Any] = {}
+    booted: dict[str, Any] = {}
+    for event in events:
+        given = event.get("settings")
+        given = given if isinstance(given, dict) else {}
+        if event["apart"]:
+            booted = booted or (given if not state else {})
+        elif event["kind"] == "state":
+            state = given
+        elif event["kind"] == "call" and event["method"] in ("boot", "update", "shutdown"):
+            booted = {**booted, **given} if event["method"] == "update" else given
+    return {**state, **booted}
+
+
+def _known(given: dict[str, Any]) -> dict[str, Any]:
+    unknown = _unknown(given)
+    return {name: value for name, value in given.items() if name not in unknown}
+
+
+def _unknown(given: dict[str, Any]) -> dict[str, str]:
+    """Return the names of the settings that are not known or hold something that is not, and what it is."""
+    return {name: what for name, value in given.items() if (what := _unknown_in(value)) is not None}
+
+
+def _unknown_in(value: object) -> str | None:
+    if isinstance(value, dict):
+        if _UNKNOWN in value:
+            return str(value[_UNKNOWN])
+        value = [*value.values()]
+    return (
+        next((what for each in value if (what := _unknown_in(each)) is not None), None)
+        if isinstance(value, list)
+        else None
+    )
+
+
+def _loses_the_user(page: Page) -> bool:
+    """Tell whether a later script sets the settings without the user of an earlier one."""
+    here = sorted((each for each in page.settings if not each.apart), key=lambda each: each.script)
+    states = [each for each in here if each.source in (_WINDOW, _SNIPPET)]
+    had = set[str]()
+    for each in states:
+        if SPREAD not in each.unknown and had - each.names():
+            return True
+        had |= each.names() & {"user_id", *_TOKENS}
+    return False
+
+
+def _why_broken(page: Page, found: dict[str, Any]) -> str:
+    """Say why the script with the settings cannot run; empty if it can."""
+    if _mentions(found.get("unended", "")):
+        return _UNENDED
+    for failed in found["failed"]:
+        text = found["scripts"][failed["script"]]["text"]
+        if failed["name"] == "SyntaxError" and _mentions(text):
+            return _NOT_JSON if failed["ran"] else _why_no_script(text, failed["line"], failed["why"])
+    if any(each["kind"] == "error" and each["name"] == "SyntaxError" and not each["apart"] for each in found["events"]):
+        return _NOT_JSON
+    names = (
+        name
+        for event in found["events"]
+        if isinstance(event.get("settings"), dict)
+        for name in _unknown(event["settings"]).values()
+    )
+    if foreign := next((name for name in names if name in _FOREIGN), ""):
+        return f"{foreign} is not JavaScript"
+    values = (str(each.values.get(name)) for each in page.settings for name in _READ_BY_US)
+    return _NOT_RENDERED if any(map(_TEMPLATE.search, values)) else ""
+
+
+def _why_no_script(text: str, line: int, why: str) -> str:
+    lines = text.rstrip().split("\n")
+    near = "\n".join(lines[max(0, line - 2) : line])
+    if _TEMPLATE.search(near):
+        return _NOT_RENDERED
+    if "&quot;" in near or "&#34;" in near:
+        return _ESCAPED
+    if "end of string" in why:
+        return (
+            "a value with </script> in it ends the script"
+            if line >= len(lines)
+            else "a string does not end on its line"
+        )
+    return "a comma is missing, or a quote in a value is not escaped"
+
+
+def _mentions(text: str) -> bool:
+    return bool(_MENTIONS.search(text)) or any(each in text for each in _IDS)
+
+
+def _instead(found: dict[str, Any], texts: list[str]) -> str:
+    if "comment" in found["said"]:
+        return "they are in an HTML comment"
+    if "password" in found["said"]:
+        return "it is a page to sign in"
+    return _ELSEWHERE if any(map(_MENTIONS.search, texts)) else ""
 
 
 def _read_data(page: Page, document: str, source: str) -> None:
     """Read JSON of an endpoint, of an attribute or of a ``<script type="application/json">``."""
     value = parse_json(document)
-    if found := next(_settings_in(value, _MAX_DEPTH), None):
-        page.settings.append(PageSettings(source, found))
-    elif value is None and source == "data" and any(each in document for each in _IDS):
+    if settings := next(_settings_in(value, _MAX_DEPTH), None):
+        page.settings.append(PageSettings(source, settings))
+        page.values |= settings
+    elif value is None and source == "data":
         page.broken = _ESCAPED if "&" in document and parse_json(unescape(document)) else "the JSON is not valid"
 
 
@@ -201,96 +352,20 @@ def _settings_in(value: object, levels: int) -> Iterator[dict[str, Any]]:
             yield from _settings_in(each, levels - 1)
 
 
-def _read_script(page: Page, source: str) -> None:
-    if not (_STARTS.search(source) or any(each in source for each in _IDS)):
-        return
-    end = depth = counted = 0
-    ours, least = _OURS in source, max(0, page.effort - _EFFORT_OF_SCRIPT)
-    for found in takewhile(lambda _: page.effort > least, _CANDIDATE.finditer(source)):
-        if found.end() < end:
-            continue  # inside an object that was read
-        depth += source.count("{", counted, found.start()) - source.count("}", counted, found.start())
-        counted, origin = found.start(), _source_of(source, found, ours=ours)
-        try:
-            value, after = _read(page, source, found.end())
-        except ScriptError as error:
-            if origin != "script" or any(each in source[found.end() : error.at] for each in _IDS):
-                page.broken = page.broken or str(error)
-            continue
-        except ValueError:
-            continue
-        if isinstance(value, dict) and _are_settings(value, origin):
-            others = {SPREAD: UNKNOWN} if _is_assigned(source, found.end(), after) else {}
-            _add(page, {**value, **others}, origin, at_top=depth == 0)
-            end = after
-    # What is assigned to single properties later.
-    for found in takewhile(lambda _: page.effort > least, _PROPERTY.finditer(source)):
+def _read_snippets(document: str) -> Page:
+    """Read exactly what ``render_snippet`` writes. Where other scripts have a say, too, only the extra can tell."""
+    page, start = Page(), f"{snippet_source()}.boot("
+    first, *others = document.split(start)
+    for each in others:
         with suppress(ValueError):
-            _add(page, {found[1] or found[2]: _read(page, source, found.end())[0]}, _WINDOW, at_top=False)
-    if _opens_comment(source.lower()):
-        page.broken = page.broken or "a value with <!-- and <script in it keeps the script from ending"
-
-
-def _read(page: Page, source: str, start: int) -> tuple[Any, int]:
-    """Read a literal, and count what was read: a page could be made to have the same text read again and again."""
-    end = start
-    try:
-        value, end = read_literal(source, start)
-    except LiteralError as error:
-        end = error.at
-        raise
-    finally:
-        page.effort -= _EFFORT_OF_ONE + end - start
-    return value, end
-
-
-def _without_comments(source: str) -> str:
-    """Return a script with spaces for the comments that are surely some: whole lines, and blocks not within a word."""
-    blocks, mark, rest = source.rpartition("*/")  # in the rest, each "/*" would be searched for its end in vain
-    return _COMMENT.sub(_blank, blocks + mark) + _LINE_COMMENT.sub(_blank, rest)
-
-
-def _blank(found: re.Match[str]) -> str:
-    return " " * len(found[0])
-
-
-def _opens_comment(source: str) -> bool:
-    """Tell whether ``<!--`` and then ``<script`` leave the browser in a script that ``</script>`` does not end."""
-    start = source.find("<!--")
-    script, end = source.find("<script", start), source.find("-->", start)
-    return start >= 0 and script >= 0 and not 0 <= end < script
-
-
-def _is_assigned(source: str, start: int, end: int) -> bool:
-    """Tell whether an object is an argument of ``Object.assign``, beside one that is an expression."""
-    before = _ASSIGNED.search(source, max(0, start - 300), start)
-    return before is not None and bool(_NAME.search(before[1]) or _NEXT_NAME.match(source, end))
-
-
-def _are_settings(value: dict[str, Any], origin: str) -> bool:
-    return origin in (_WINDOW, "Intercom('boot')", "Intercom('update')") or any(each in value for each in _IDS)
-
-
-def _add(page: Page, value: dict[str, Any], origin: str, *, at_top: bool) -> None:
-    unknown = tuple(name for name, each in value.items() if each is UNKNOWN)
-    read = PageSettings(origin, {name: each for name, each in value.items() if each is not UNKNOWN}, unknown)
-    if any(holds_template(str(read.values.get(name))) for name in _READ_BY_US):
-        page.broken = page.broken or "it holds a template expression that was not rendered"
-    if at_top and origin in (_WINDOW, _SNIPPET):
-        names = {name for each in page.settings if each.source in (_WINDOW, _SNIPPET) for name in each.names()}
-        page.twice |= SPREAD not in unknown and bool(
-            names & {"user_id", INTERCOM_TOKEN, SALESFORCE_TOKEN} - read.names()
-        )
-        page.twice |= any(each.source == _SNIPPET for each in page.settings)
-    page.settings.append(read)
-
-
-def _source_of(source: str, found: re.Match[str], *, ours: bool) -> str:
-    before = source[max(0, found.start() - 80) : found.end()]
-    if call := _CALL.search(before):
-        return f"Intercom('{call[1]}')"
-    if _ASSIGNMENT.search(before):
-        return _WINDOW
-    if ours:
-        return _SNIPPET
-    return "npm" if _NPM.search(before) else "script"
+            settings, _ = JSONDecoder().raw_decode(each.removeprefix("JSON.parse("))
+            settings = json.loads(settings) if isinstance(settings, str) else settings
+            page.settings.append(PageSettings(_SNIPPET, settings))
+            page.values |= settings
+    if (
+        not page.settings
+        or _MENTIONS.search(first)
+        or any(_MENTIONS.search(each.partition("</script>")[2]) for each in others)
+    ):
+        return Page(stopped=NEEDS_EXTRA)
+    return page

@@ -1,7 +1,14 @@
 """Makes what goes into a page: snippet, sign-out, renewal, Content-Security-Policy, and an endpoint's response."""
 
 from ._csp import csp_sources, strict_policy
-from ._endpoint import NO_STORE, SettingsResponse, asettings_response, is_same_origin, settings_response
+from ._endpoint import (
+    NO_STORE,
+    SettingsResponse,
+    asettings_response,
+    is_same_origin,
+    settings_response,
+    sign_out_cookies,
+)
 from ._script_json import script_json
 from ._snippet import cookie_names, npm_settings, render_renewal, render_sign_out, render_snippet, renewal_module
 
@@ -19,5 +26,6 @@ __all__ = [
     "renewal_module",
     "script_json",
     "settings_response",
+    "sign_out_cookies",
     "strict_policy",
 ]

@@ -44,8 +44,8 @@ class Snippet(str):
         return str(self)
 
     def __repr__(self) -> str:
-        """Show the length only."""
-        return f"<{type(self).__name__} of {len(self)} characters>"
+        """Show the length, and a number that differs by content: a cache may take a representation as its key."""
+        return f"<{type(self).__name__} of {len(self)} characters, {hash(self):x}>"
 
     @property
     def csp_source(self) -> str:

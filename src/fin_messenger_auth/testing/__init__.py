@@ -5,7 +5,7 @@ Not for production: each process generates its own throwaway keys.
 
 from ._conformance import acheck_signer, check_signer
 from ._decoded import DecodedSettings, DecodedToken, decode, decode_token, settings_in, verify
-from ._throwaway import FrozenClock, throwaway_builder, throwaway_environ, throwaway_rsa_key, throwaway_secret
+from ._throwaway import FrozenClock, fill, throwaway_builder, throwaway_environ, throwaway_rsa_key, throwaway_secret
 
 __all__ = [
     "DecodedSettings",
@@ -15,6 +15,7 @@ __all__ = [
     "check_signer",
     "decode",
     "decode_token",
+    "fill",
     "settings_in",
     "throwaway_builder",
     "throwaway_environ",

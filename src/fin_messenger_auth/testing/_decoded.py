@@ -87,15 +87,20 @@ def settings_in(document: str) -> dict[str, Any]:
     Args:
         document: The HTML of the page, or the JSON answer of an endpoint.
 
-    Raises:
-        AssertionError: It passes none.
-    """
-    from fin_messenger_auth.diagnosis import settings_in_page  # noqa: PLC0415 - 30 ms that decoding need not pay
+    They are what counts in the end, when the page's scripts have run. Pages whose scripts are not of
+    :func:`~fin_messenger_auth.render_snippet` alone need the extra ``doctor``.
 
-    found = settings_in_page(document)
-    if not found:
+    Raises:
+        AssertionError: It passes none, or could not be read to its end.
+    """
+    from fin_messenger_auth.diagnosis._page_reader import read_page  # noqa: PLC0415 - 30 ms that decoding need not pay
+
+    page = read_page(document)
+    if page.stopped or page.broken:
+        raise AssertionError(f"The page cannot be read: {page.stopped or page.broken}.")
+    if not page.values:
         raise AssertionError("The page passes no settings to the Messenger.")
-    return {name: value for each in found for name, value in each.values.items()}
+    return page.values
 
 
 @masked

@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from fin_messenger_auth import _users
 from fin_messenger_auth._builder import Identify, TokenPairBuilder
+from fin_messenger_auth.page import render_snippet
+from fin_messenger_auth.page._mark import display_of, fill_marks
 
 THROWAWAY_KID = "throwaway"  # the kid of the throwaway builder's RSA signer
 THROWAWAY_ISSUER = "https://issuer.example"  # the issuer of the throwaway builder
@@ -100,3 +102,18 @@ def throwaway_builder(
     """
     made = _builder()
     return replace(made, identify=identify, clock=clock, salesforce=None if fin_managed else made.salesforce)
+
+
+def fill(html: str, user: object) -> str:
+    """Return what a template rendered outside a request, with its marks filled as a response would fill them.
+
+    Args:
+        html: What the template rendered, with ``{% fin_messenger %}`` or ``{{ fin_messenger() }}`` in it.
+        user: The application's user, or ``None``. The tokens are signed with throwaway keys.
+    """
+
+    def scripts(mark: bytes) -> bytes:
+        settings = throwaway_builder().build_settings(user, **(display_of(mark, None) or {}))
+        return render_snippet(settings).encode()
+
+    return fill_marks(html.encode(), scripts).decode()

@@ -1,20 +1,24 @@
-"""Configures the Django app: its setting, builder and system checks. It reads no secret without a server."""
+"""Configures the app: its setting, its builder, its system checks. Without a server it reads no secret."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
 from functools import cache
-from typing import Any, Self
+from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
 from django.core import checks
-from django.core.exceptions import MiddlewareNotUsed
+from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
-from fin_messenger_auth._builder import Identify, TokenPairBuilder
-from fin_messenger_auth._outages import OnSigningError
-from fin_messenger_auth.contrib._visit import builder_from_env, checked_builder
+from fin_messenger_auth.contrib._visit import Site
 from fin_messenger_auth.errors import ConfigurationError, problems_of
+
+NAMES = [
+    *("BUILDER", "ENABLED", "EXCLUDE", "IDENTIFY", "ON_SIGNING_ERROR", "SETTINGS"),  # can be dotted paths
+    *("ORIGINS", "PREFIX", "RENEWAL"),
+]
 
 
 class FinMessengerConfig(AppConfig):
@@ -24,57 +28,82 @@ class FinMessengerConfig(AppConfig):
     label = "fin_messenger_auth"
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """``settings.FIN_MESSENGER``; a function may be given by its dotted path."""
+MIDDLEWARE = f"{FinMessengerConfig.name}.middleware.FinMessengerMiddleware"
 
-    BUILDER: Callable[[], TokenPairBuilder] | None = None
-    ENABLED: bool = True
-    EXCLUDE: Callable[[Any], bool] = lambda _request: False
-    IDENTIFY: Identify | None = None
-    ON_SIGNING_ERROR: OnSigningError | None = None
-    PREFIX: str = ""
-    RENEWAL: bool = True
+# What must see the filled page, and what the filling needs: outside the policy there is no nonce, outside the session
+# a session that is deleted on the way signs the user out, outside the cache one visitor's page goes to the next.
+_OUTSIDE = re.compile(
+    r"^django\.middleware\.(cache\.UpdateCache|gzip\.GZip|csp\.ContentSecurityPolicy)Middleware$|^csp\.middleware\."
+    r"|^django\.contrib\.(sessions|auth)\.middleware\.(Session|Authentication)Middleware$|(?i:brotli|compress|zstd)"
+)
 
-    @classmethod
-    def from_settings(cls) -> Self:
-        """Read the setting, without the environment."""
-        try:
-            given = dict(getattr(settings, "FIN_MESSENGER", {}))
-            paths = {key: given[key] for key in ("BUILDER", "EXCLUDE", "IDENTIFY") if isinstance(given.get(key), str)}
-            return cls(**given | {key: import_string(path) for key, path in paths.items()})
-        except (ImportError, TypeError, ValueError) as error:
-            raise ConfigurationError(f"FIN_MESSENGER: {error}.") from error
+
+def site_of_settings() -> Site:
+    """Read ``settings.FIN_MESSENGER``, without the environment; a function may be given by its dotted path."""
+    given: dict[str, Any] = dict(getattr(settings, "FIN_MESSENGER", {}))
+    for name in given.keys() - set(NAMES):
+        close = get_close_matches(str(name), NAMES, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(NAMES)}."
+        raise ConfigurationError(f"FIN_MESSENGER: unknown key {name!r}; {hint}")
+    try:
+        for name in NAMES[:6]:
+            if isinstance(path := given.get(name), str) and "." in path:
+                given[name] = import_string(path)
+        return Site(**{name.lower(): value for name, value in given.items() if value is not None})
+    except (ImportError, ConfigurationError) as error:
+        raise ConfigurationError(f"FIN_MESSENGER: {error}") from error
 
 
 @cache
-def configured() -> tuple[Options, TokenPairBuilder]:
+def configured() -> Site:
     """Return the project's configuration, read at the first call; the middleware calls it when the server starts."""
-    options = Options.from_settings()
-    if not options.ENABLED:
-        raise MiddlewareNotUsed
-    given: object = options.BUILDER() if options.BUILDER else builder_from_env(options.PREFIX, options.ON_SIGNING_ERROR)
-    builder = checked_builder(given)
-    own = options.IDENTIFY or builder.identify
-    return options, replace(builder, identify=lambda user: own(user) if getattr(user, "is_authenticated", 0) else None)
+    site = site_of_settings()
+    site.start()
+    return site
+
+
+def _forget(setting: str, **_signal: object) -> None:
+    if setting == "FIN_MESSENGER":
+        configured.cache_clear()
+
+
+setting_changed.connect(_forget)  # by a test
 
 
 @checks.register
 def check_project(**_options: object) -> Iterator[checks.CheckMessage]:
     """Check the setting and the middleware, without the environment."""
-    for problem in problems_of(Options.from_settings):
+    for problem in problems_of(site_of_settings):
         yield checks.Error(str(problem), id=f"fin_messenger_auth.E.{problem.code}")
-    if (path := f"{FinMessengerConfig.name}.middleware.FinMessengerMiddleware") not in settings.MIDDLEWARE:
-        yield checks.Error(f"Add '{path}' to the end of MIDDLEWARE.", id="fin_messenger_auth.E.middleware")
+    if MIDDLEWARE not in settings.MIDDLEWARE:
+        yield checks.Error(f"Add '{MIDDLEWARE}' to the end of MIDDLEWARE.", id="fin_messenger_auth.E.middleware")
+        return
+    for path in settings.MIDDLEWARE[settings.MIDDLEWARE.index(MIDDLEWARE) + 1 :]:
+        if any(map(_OUTSIDE.search, _names_of(path))):
+            message = f"In MIDDLEWARE, move '{MIDDLEWARE}' below '{path}'."
+            yield checks.Error(message, id="fin_messenger_auth.E.middleware-order")
+
+
+def _names_of(path: str) -> list[str]:
+    """Return the dotted path of a middleware and of its base classes: it does what they do."""
+    try:
+        kinds = getattr(import_string(path), "__mro__", ())
+    except ImportError:  # Django says so itself
+        kinds = ()
+    return [path, *(f"{kind.__module__}.{kind.__qualname__}" for kind in kinds)]
 
 
 @checks.register(deploy=True)
 def check_environment(**_options: object) -> Iterator[checks.CheckMessage]:
-    """Check the environment by the doctor's rules, unless ``BUILDER`` takes its place or there is no Messenger."""
+    """Check the environment by the doctor's rules, or what ``BUILDER`` returns, unless there is no Messenger."""
     from fin_messenger_auth import diagnosis  # noqa: PLC0415 - 60 ms that only check --deploy need pay
 
-    options = None if problems_of(Options.from_settings) else Options.from_settings()
-    if options and options.ENABLED and not options.BUILDER:
-        for each in diagnosis.check_environment(prefix=options.PREFIX):
-            kind = checks.Error if each.level is diagnosis.Level.ERROR else checks.Warning
-            yield kind(each.message, hint=each.fix, id=f"fin_messenger_auth.{kind.__name__[0]}.{each.code}")
+    if problems_of(site_of_settings) or (site := site_of_settings()).is_off:
+        return
+    if site.builder is not None:
+        for problem in problems_of(site.start):
+            yield checks.Error(str(problem), id=f"fin_messenger_auth.E.{problem.code}")
+        return
+    for each in diagnosis.check_environment(prefix=site.prefix):
+        kind = checks.Error if each.level is diagnosis.Level.ERROR else checks.Warning
+        yield kind(each.message, hint=each.fix, id=f"fin_messenger_auth.{kind.__name__[0]}.{each.code}")

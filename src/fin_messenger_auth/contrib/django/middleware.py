@@ -1,24 +1,33 @@
-"""Lets templates and views use the Messenger of a request, and sets its headers."""
+"""Fills the marks in the pages of a Django site, and completes their headers."""
 
-from typing import Any, Unpack
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from http.cookies import SimpleCookie
+from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth.signals import user_logged_out
+from django.core.exceptions import ImproperlyConfigured
+from django.http import FileResponse
+from django.http.response import ResponseHeaders
 from django.urls import reverse
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.functional import Promise
 
-from fin_messenger_auth.contrib._visit import PageSettings, Visit
+from fin_messenger_auth.contrib._visit import MarkedVisit, decides_caching, is_text
+from fin_messenger_auth.errors import ConfigurationError
+from fin_messenger_auth.page._mark import MARK_START, Uncut, make_mark
 from fin_messenger_auth.page._snippet import Snippet
 
 from .apps import configured
 
-__all__ = ["FinMessengerMiddleware", "aprepare"]
+__all__ = ["FinMessengerMiddleware"]
 
 
 class FinMessengerMiddleware(MiddlewareMixin):
-    """Marks pages with tokens ``private, no-store``, and expires the Messenger's cookies at a sign-out.
+    """Fills the marks of the template tag with scripts for the user of the request.
+
+    It marks pages with tokens ``private, no-store``, and expires the Messenger's cookies at a sign-out.
 
     Raises:
         ConfigurationError: The configuration is invalid, so the server does not start.
@@ -28,43 +37,114 @@ class FinMessengerMiddleware(MiddlewareMixin):
     def __init__(self, get_response: Any) -> None:
         super().__init__(get_response)
         configured()
-        user_logged_out.connect(self._signed_out)
+        user_logged_out.connect(_signed_out)
 
     def process_request(self, request: Any) -> None:
         """Remember the request's visit."""
-        request.fin_messenger = Visit(request.COOKIES, settings.SESSION_COOKIE_SECURE or request.is_secure())
+        is_secure = settings.SESSION_COOKIE_SECURE or request.is_secure()
+        request.fin_messenger = Visit(configured(), request, request.get_host, request.COOKIES, is_secure=is_secure)
 
     def process_response(self, request: Any, response: Any) -> Any:
-        """Complete the response."""
-        request.fin_messenger.complete(response, configured()[1].app_id, is_streamed=response.streaming)
+        """Fill and complete the response; of an async site in a thread, where the database can be asked."""
+        kind, visit = response.get("Content-Type", ""), request.fin_messenger
+        if is_text(kind) and not isinstance(response, FileResponse):
+            if response.streaming:
+                fill = visit.filler(kind, is_streamed=True)
+                filled = _afilled if response.is_async else _filled
+                response.streaming_content = filled(response.streaming_content, fill)
+            elif MARK_START in response.content:
+                response.content = visit.filler(kind)(response.content)
+                if "Content-Length" in response:
+                    response["Content-Length"] = len(response.content)
+                for name in ("ETag", "Last-Modified"):  # of what is not sent
+                    del response[name]
+        visit.complete(response)
+        if visit.is_private:
+            response.headers.__class__ = _PrivateHeaders
         return response
 
-    def _signed_out(self, request: Any = None, **_signal: object) -> None:
-        if hasattr(request, "fin_messenger"):
-            request.fin_messenger.signed_out = True
+
+class Visit(MarkedVisit):
+    """One request of Django."""
+
+    def user(self) -> Any:
+        """Return who may have tokens: nobody in a preview, and nobody while an administrator shows as the user."""
+        request, session = self.request, getattr(self.request, "session", {})
+        loginas = getattr(settings, "LOGINAS_FROM_USER_SESSION_FLAG", "loginas_from_user")
+        is_shown = getattr(request, "impersonator", None) or getattr(request, "is_preview", False)  # Wagtail's
+        is_admins = request.resolver_match and "admin" in request.resolver_match.app_names
+        if is_shown or is_admins or any(session.get(mark) for mark in ("hijack_history", "_impersonate", loginas)):
+            return None
+        user = getattr(request, "user", None)
+        return user if getattr(user, "is_authenticated", False) else None
+
+    def nonce(self) -> object:
+        """Return django-csp's nonce, or Django 6's."""
+        return getattr(self.request, "csp_nonce", getattr(self.request, "_csp_nonce", None))
+
+    def urls(self) -> list[str]:
+        """Return the URLs of the script and of the endpoint."""
+        return [reverse(f"fin_messenger:{name}") for name in ("renewal", "settings")]
+
+    def secrets(self) -> list[str | bytes]:
+        """Return the project's secret keys."""
+        return _secrets()
+
+    def add_cookie(self, response: Any, value: str) -> None:
+        """Add a ``Set-Cookie``: Django keeps one for each key, and sends each by the name in it."""
+        [morsel] = SimpleCookie(value).values()
+        response.cookies[f"{morsel.key} {morsel['domain']}".strip()] = morsel
 
 
-def user_of(request: Any) -> Any:
-    """Return who may have tokens: nobody by ``EXCLUDE``, and nobody while an administrator shows as the user."""
-    session, marks = getattr(request, "session", {}), ("hijack_history", "_impersonate", "loginas_from_user")
-    others = getattr(request, "impersonator", None) or any(session.get(mark) for mark in marks)
-    return None if others or configured()[0].EXCLUDE(request) else getattr(request, "user", None)
+class _PrivateHeaders(ResponseHeaders):
+    """The headers of a page with tokens, in which a middleware outside can no longer tell a cache to keep it."""
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if not decides_caching(key):
+            super().__setitem__(key, value)
+
+    def __delitem__(self, key: str) -> None:
+        if not decides_caching(key):
+            super().__delitem__(key)
 
 
-def render(request: Any, *, nonce: object = None, **public: Any) -> Snippet:
-    """Return the scripts of a page; nothing by ``EXCLUDE``, and nothing if the middleware has not seen the request."""
-    if not hasattr(request, "fin_messenger") or configured()[0].EXCLUDE(request):
-        return Snippet()
-    options, builder = configured()
-    given: Any = {key: str(it) if isinstance(it, Promise) else it for key, it in public.items() if it not in (None, "")}
-    nonce = nonce or getattr(request, "csp_nonce", getattr(request, "_csp_nonce", None))  # django-csp's, Django 6's
-    urls = [reverse(f"fin_messenger:{name}") for name in ("renewal", "settings") if options.RENEWAL]
-    scripts: Snippet = request.fin_messenger.scripts(builder.build_settings(user_of(request), **given), nonce, urls)
-    if request.fin_messenger.is_private:
-        request._cache_update_cache = False  # noqa: SLF001 - for cache_page, which is inside every middleware
-    return scripts
+def mark(**display: Any) -> Snippet:
+    """Return the mark of a page, for the tag and for Jinja2. A variable that the view did not set counts as left out.
+
+    Args:
+        **display: Display settings, such as ``page_title`` and ``hide_default_launcher``.
+
+    Raises:
+        ConfigurationError: A setting is not a display setting, or has the wrong type.
+    """
+    if "nonce" in display:
+        raise ConfigurationError("nonce: a template's part of the page may stand in a cache. Set request.csp_nonce.")
+    given = {name: str(value) if isinstance(value, Promise) else value for name, value in display.items()}
+    return make_mark(given, _secrets()[0], identify="IDENTIFY", settings="SETTINGS")
 
 
-async def aprepare(request: Any, *, nonce: object = None, **public: Unpack[PageSettings]) -> None:
-    """Make the scripts of an async view's page, in a thread, for its template's tag, whose arguments these are."""
-    request.fin_messenger_scripts = await sync_to_async(render)(request, nonce=nonce, **public)
+def _secrets() -> list[str | bytes]:
+    try:
+        return [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    except ImproperlyConfigured:  # there is none
+        return configured().secrets([])
+
+
+def _signed_out(request: Any = None, **_signal: object) -> None:
+    if hasattr(request, "fin_messenger"):
+        request.fin_messenger.signed_out = True
+
+
+def _filled(parts: Iterable[bytes], fill: Callable[[bytes], bytes]) -> Iterator[bytes]:
+    uncut = Uncut()
+    for part in parts:
+        yield fill(uncut.feed(part))
+    yield fill(uncut.end())
+
+
+async def _afilled(parts: AsyncIterable[bytes], fill: Callable[[bytes], bytes]) -> AsyncIterator[bytes]:
+    uncut = Uncut()
+    async for part in parts:
+        whole = uncut.feed(part)
+        yield await sync_to_async(fill)(whole) if MARK_START in whole else whole
+    yield fill(uncut.end())
