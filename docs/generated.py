@@ -33,9 +33,12 @@ MODULES = {
     "fin_messenger_auth.sandbox": "The stand-in for both platforms.",
     "fin_messenger_auth.testing": "For your own tests: throwaway keys, a frozen clock, decoded tokens.",
     "fin_messenger_auth_pytest": "pytest fixtures; pytest finds them without an import.",
+    "fin_messenger_auth.backends": "What a signer of your own for another service is made of.",
     "fin_messenger_auth.backends.aws_kms": "A signer whose key is in AWS KMS.",
+    "fin_messenger_auth.backends.azure_key_vault": "A signer whose key is in Azure Key Vault or Managed HSM.",
+    "fin_messenger_auth.backends.google_cloud_kms": "A signer whose key is in Google Cloud KMS.",
     "fin_messenger_auth.backends.pkcs11": "A signer whose key is in an HSM.",
-    "fin_messenger_auth.backends._remote": "A base for a signer whose key is in another service.",
+    "fin_messenger_auth.backends.vault": "A signer whose key is in HashiCorp Vault or OpenBao.",
 }
 """Every module with public names, and what is in it."""
 

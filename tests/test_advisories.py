@@ -303,6 +303,10 @@ ADVISORIES = {
     "joserfc": (1, 7, 7),
     # None of its own, but older versions require a urllib3 below 2.1, of which each has advisories.
     "boto3": (1, 36),
+    "azure-identity": (1, 16, 1),  # CVE-2023-36415 (1.15.0), CVE-2024-35255 (1.16.1)
+    "azure-keyvault-keys": (4, 9),  # none is published
+    "google-cloud-kms": (3, 0),  # none is published
+    "hvac": (2, 3),  # none is published
     "python-pkcs11": (0, 10),  # none is published
     "quickjs-ng": (0, 17),  # none is published for the binding
     "rich": (13, 9),  # none is published

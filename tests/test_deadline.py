@@ -552,3 +552,11 @@ def test_a_value_is_made_once_for_all_threads() -> None:
     for asker in askers:
         asker.join()
     assert (value(), made) == (1, [1])
+
+
+def test_a_value_of_a_process_is_made_again_once_however_many_threads_saw_the_old_one_fail() -> None:
+    values = PerProcess(object)
+    old = values()
+
+    assert {values.renew(old) for _ in range(3)} == {values()}
+    assert values() is not old

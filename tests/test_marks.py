@@ -108,7 +108,7 @@ def test_a_tag_is_given_nothing_about_a_person(name: str) -> None:
             mark(**{name: value})
 
 
-@pytest.mark.parametrize("name", ["session_duration", "hide_notifications", "unsubscribed_from_emails"])
+@pytest.mark.parametrize("name", ["session_duration", "unsubscribed_from_emails"])
 def test_a_tag_is_given_display_settings_alone(name: str) -> None:
     with pytest.raises(ConfigurationError, match=rf"^{name}: .* SETTINGS"):
         mark(**{name: 300_000 if name == "session_duration" else True})

@@ -7,14 +7,14 @@ from typing import Any, Literal
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from fin_messenger_auth._keys import StringKeySource
 from fin_messenger_auth._signers import RSASigner
-from fin_messenger_auth.backends._remote import RemoteKey, check_that_it_signs
-from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError, KeyUnavailableError, SigningError
+from fin_messenger_auth.backends import RemoteKey
+from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError, SigningError
 from fin_messenger_auth.testing._throwaway import pem_of
 from tests.broken_keys import WEAK_KEY
 from tests.broken_tokens import KEY
@@ -45,6 +45,7 @@ def test_the_checked_signature_is_the_one_that_a_local_signer_makes(alg: Literal
         (sign(OTHER_KEY), "not this key's over this digest"),
         (sign(KEY, hashlib.sha256(b"another message").digest()), "not this key's over this digest"),
         (sign(KEY, hashlib.sha256(DIGEST).digest()), "The service hashed the digest again"),
+        (KEY.sign(DIGEST, PSS(MGF1(SHA256()), 32), Prehashed(SHA256())), "The service signed with RSASSA-PSS"),
         (bytes(256), "not this key's over this digest"),
         (sign(KEY)[::-1], "not this key's over this digest"),
         (sign(KEY)[:-1], "256 bytes"),
@@ -57,6 +58,7 @@ def test_the_checked_signature_is_the_one_that_a_local_signer_makes(alg: Literal
         "other key",
         "other digest",
         "hashed again",
+        "PSS",
         "zeros",
         "reversed",
         "truncated",
@@ -83,16 +85,3 @@ def test_only_rsa_keys_of_2048_bits_with_a_name_are_taken() -> None:
         with pytest.raises(ConfigurationError) as refused:
             RemoteKey(KEY.public_key(), **names)
         assert refused.value.code == code
-
-
-def test_a_key_that_cannot_sign_is_found_at_start_up() -> None:
-    class Disabled:
-        alg, kid = "RS256", "key-1"
-
-        def sign(self, _signing_input: bytes, /) -> bytes:
-            raise SigningError("the key is disabled")
-
-    check_that_it_signs(RSASigner(StringKeySource(pem_of(KEY))))
-    with pytest.raises(KeyUnavailableError, match=r"the key is disabled") as caught:
-        check_that_it_signs(Disabled())
-    assert caught.value.code == "key-unavailable"

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from fin_messenger_auth import AsyncSigner, with_deadline
-from fin_messenger_auth.backends._remote import RemoteKey
+from fin_messenger_auth.backends import RemoteKey
 from fin_messenger_auth.errors import ConfigurationError
 
 

@@ -72,7 +72,8 @@ MEANINGS = {
     "INTERCOM_TOKEN_LIFETIME": "how long `intercom_user_jwt` is valid, in seconds; default 3600",
     "SALESFORCE_IDENTITY": "`fin-managed`: Fin makes the second token, and there is no Salesforce key here",
     KEY: "the RSA private key, as PEM; newlines may be written as `\\n`",
-    "SALESFORCE_SIGNER": "in place of the private key: the name of an installed signer, `aws-kms`, `pkcs11` or another",
+    "SALESFORCE_SIGNER": "in place of the private key: the name of an installed signer: `aws-kms`, `google-cloud-kms`, "
+    "`azure-key-vault`, `vault`, `pkcs11` or another",
     JWK_FILE: "the JWK that was uploaded to Salesforce, or the JWKS that is served: it gives `kid` and `alg`, and the "
     "key that signs must be its key",
     KEY_ID: "in place of the JWK: its `kid`, exactly; beside a JWKS, the `kid` of the key that signs",
@@ -85,9 +86,18 @@ MEANINGS = {
     START: "`strict`: a remote key that cannot be used stops the start, whatever pages get when a signer fails",
     ENABLED: "with the value 0 there is no Messenger in the integrations' pages, and no other variable is read",
     "SALESFORCE_AWS_KMS_KEY_ID": "for `aws-kms`: the ID or ARN of the key; region and credentials are boto3's own",
+    "SALESFORCE_GOOGLE_CLOUD_KMS_KEY_VERSION": "for `google-cloud-kms`: `projects/…/cryptoKeyVersions/1`, the resource "
+    "name of one version of the key; credentials are Google's default ones",
+    "SALESFORCE_AZURE_KEY_VAULT_KEY_ID": "for `azure-key-vault`: the URL of the key with its version; credentials are "
+    "those of `DefaultAzureCredential`",
+    "SALESFORCE_VAULT_KEY": "for `vault`: the name of the key in the transit engine; address, namespace and token "
+    "are those of Vault's own variables",
+    "SALESFORCE_VAULT_KEY_VERSION": "for `vault`: the number of the key's version",
+    "SALESFORCE_VAULT_MOUNT": "for `vault`: where the transit engine is mounted; default `transit`",
     "SALESFORCE_PKCS11_MODULE": "for `pkcs11`: the path of the HSM's module",
     "SALESFORCE_PKCS11_TOKEN": "for `pkcs11`: the label of the HSM's token",
     "SALESFORCE_PKCS11_KEY": "for `pkcs11`: the label of the key",
+    "SALESFORCE_PKCS11_URI": "for `pkcs11`: the URI of the private key (RFC 7512), in place of token and key",
     PIN: "for `pkcs11`: the user PIN",
     "FIN_MESSENGER_WIDGET_BASE": "for development: loads the widget from the sandbox on this machine; takes no prefix",
 }

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
-from threading import Lock
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -13,8 +13,11 @@ at_fork: Callable[..., None] = getattr(os, "register_at_fork", lambda **_: None)
 """``os.register_at_fork``, which Windows lacks: nothing forks there."""
 
 
+_ABSENT: Any = object()
+
+
 class PerProcess(Generic[T]):
-    """A value that a forked child makes again, when it first asks for it.
+    """A value that a forked child makes again, when it first asks for it: a client, its connections, its locks.
 
     Args:
         make: Makes the value. Threads that ask in the meantime wait. What it raises, the caller gets.
@@ -25,13 +28,18 @@ class PerProcess(Generic[T]):
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
         self._made: dict[int, T] = {}  # by the process ID
-        self._locks: dict[int, Lock] = {}  # the same: a thread that only the parent has may hold the parent's
+        # The same: a thread that only the parent has may hold the parent's. gevent may have replaced the class.
+        self._locks: dict[int, threading.Lock] = {}
 
     def __call__(self) -> T:
         """Return the value of this process."""
+        made = self._made.get(os.getpid(), _ABSENT)
+        return self.renew(made) if made is _ABSENT else made
+
+    def renew(self, old: T) -> T:
+        """Make the value of this process again, unless another thread has replaced ``old`` in the meantime."""
         process = os.getpid()
-        if process not in self._made:
-            with self._locks.setdefault(process, Lock()):
-                if process not in self._made:
-                    self._made = {process: self._make()}
+        with self._locks.setdefault(process, threading.Lock()):
+            if self._made.get(process, _ABSENT) is old:
+                self._made = {process: self._make()}
         return self._made[process]

@@ -96,6 +96,7 @@ RULES: dict[str, _Rule] = {
 DISPLAY_SETTINGS = frozenset(
     {
         *("action_color", "alignment", "background_color", "custom_launcher_selector", "hide_default_launcher"),
+        "hide_notifications",
         *("horizontal_padding", "language_override", "link_color", "page_title", "vertical_padding", "z_index"),
     }
 )

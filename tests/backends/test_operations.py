@@ -21,7 +21,7 @@ import pytest
 from moto import mock_aws
 
 from fin_messenger_auth.backends.aws_kms import AWSKMSSigner
-from fin_messenger_auth.errors import KeyUnavailableError
+from fin_messenger_auth.errors import InvalidKeyError
 from fin_messenger_auth.testing import throwaway_environ, throwaway_rsa_key
 
 from .conftest import HOST, PIN, TOKEN, free_port, running
@@ -352,8 +352,8 @@ def test_moto_which_hashes_the_digest_again_is_refused_at_start_up() -> None:
         "kms", region_name="eu-central-1", aws_access_key_id="AKIDEXAMPLE", aws_secret_access_key="throwaway"
     )
     key_id = client.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
-    with pytest.raises(KeyUnavailableError, match=r"The service hashed the digest again.*as moto does, cannot be used"):
-        AWSKMSSigner(key_id, kid="key-1", client=client)
+    with pytest.raises(InvalidKeyError, match=r"The service hashed the digest again.*as moto does, cannot be used"):
+        AWSKMSSigner(key_id, kid="key-1", client=lambda: client)
 
     client.disable_key(KeyId=key_id)
     request = {"KeyId": key_id, "MessageType": "DIGEST", "SigningAlgorithm": "RSASSA_PKCS1_V1_5_SHA_256"}

@@ -1,1 +1,7 @@
-"""Signs with keys that live elsewhere: one file for each service, each behind an extra of the same name."""
+"""Holds the signers whose key lives elsewhere, one file each behind an extra, and the parts to write your own."""
+
+from fin_messenger_auth._processes import PerProcess
+
+from ._remote import RemoteKey
+
+__all__ = ["PerProcess", "RemoteKey"]

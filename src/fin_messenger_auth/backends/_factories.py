@@ -1,48 +1,69 @@
 """Makes the signers of this folder from environment variables, by their names in ``SALESFORCE_SIGNER``.
 
-A factory is given the variables, the prefix of their names, and what the uploaded JWK says. Both wrap their signer in
-``with_deadline``, so that it serves synchronous and async pages alike, and raise what the signer raises, or
-``ConfigurationError`` for a variable that is missing.
+A factory is given the variables, the prefix of their names, and what the uploaded JWK says. Each wraps its signer in
+``with_deadline``, so that it serves synchronous and async pages alike, and raises what the signer raises, or
+``ConfigurationError`` for a variable that is missing. Region, address and credentials are those of the service's own
+client, from its own variables, without the prefix.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Unpack
 
 from fin_messenger_auth._deadline import with_deadline
 from fin_messenger_auth._environment import PIN, Variables
 from fin_messenger_auth._keys import StringKeySource
 from fin_messenger_auth._signers import DualSigner
-from fin_messenger_auth.errors import raise_first
+from fin_messenger_auth.errors import ConfigurationError, raise_first
 
+from ._remote import FromJWK
 from .aws_kms import AWSKMSSigner
+from .azure_key_vault import AzureKeyVaultSigner
+from .google_cloud_kms import GoogleCloudKMSSigner
 from .pkcs11 import PKCS11Signer
+from .vault import VaultTransitSigner
 
-Alg = Literal["RS256", "RS512"]
+
+def aws_kms(environ: Mapping[str, str], prefix: str, **jwk: Unpack[FromJWK]) -> DualSigner:
+    """Make the signer of ``SALESFORCE_SIGNER=aws-kms``."""
+    [key_id] = _required(Variables(environ, prefix), "SALESFORCE_AWS_KMS_KEY_ID")
+    return with_deadline(AWSKMSSigner(key_id, **jwk))
 
 
-def aws_kms(environ: Mapping[str, str], prefix: str, *, kid: str, alg: Alg, public_key: object) -> DualSigner:  # noqa: ARG001
-    """Make the signer of ``SALESFORCE_SIGNER=aws-kms``: the key is ``SALESFORCE_AWS_KMS_KEY_ID``.
+def google_cloud_kms(environ: Mapping[str, str], prefix: str, **jwk: Unpack[FromJWK]) -> DualSigner:
+    """Make the signer of ``SALESFORCE_SIGNER=google-cloud-kms``."""
+    [key_version] = _required(Variables(environ, prefix), "SALESFORCE_GOOGLE_CLOUD_KMS_KEY_VERSION")
+    return with_deadline(GoogleCloudKMSSigner(key_version, **jwk))
 
-    Region and credentials are boto3's own, from variables without the prefix.
-    """
+
+def azure_key_vault(environ: Mapping[str, str], prefix: str, **jwk: Unpack[FromJWK]) -> DualSigner:
+    """Make the signer of ``SALESFORCE_SIGNER=azure-key-vault``."""
+    [key_id] = _required(Variables(environ, prefix), "SALESFORCE_AZURE_KEY_VAULT_KEY_ID")
+    return with_deadline(AzureKeyVaultSigner(key_id, **jwk))
+
+
+def vault(environ: Mapping[str, str], prefix: str, **jwk: Unpack[FromJWK]) -> DualSigner:
+    """Make the signer of ``SALESFORCE_SIGNER=vault``."""
     variables = Variables(environ, prefix)
-    [key_id] = _required(variables, "SALESFORCE_AWS_KMS_KEY_ID")
-    return with_deadline(AWSKMSSigner(key_id, kid=kid, alg=alg))
+    key, version = _required(variables, "SALESFORCE_VAULT_KEY", "SALESFORCE_VAULT_KEY_VERSION")
+    number = version.strip()
+    if not (number.isascii() and number.isdigit()):
+        raise ConfigurationError(
+            f"{prefix}SALESFORCE_VAULT_KEY_VERSION: expected the number of one version of the key."
+        )
+    mount = variables.value("SALESFORCE_VAULT_MOUNT") or "transit"
+    return with_deadline(VaultTransitSigner(key, version=int(number), mount=mount, **jwk))
 
 
-def pkcs11(environ: Mapping[str, str], prefix: str, *, kid: str, alg: Alg, public_key: object) -> DualSigner:  # noqa: ARG001
-    """Make the signer of ``SALESFORCE_SIGNER=pkcs11``.
-
-    ``SALESFORCE_PKCS11_MODULE`` is the path of the HSM's module, ``_TOKEN`` the label of the token, ``_KEY`` that of
-    the key, and ``_PIN`` the user PIN, or ``_PIN_FILE`` the file that contains it.
-    """
+def pkcs11(environ: Mapping[str, str], prefix: str, **jwk: Unpack[FromJWK]) -> DualSigner:
+    """Make the signer of ``SALESFORCE_SIGNER=pkcs11``."""
     variables = Variables(environ, prefix)
     _, pin = variables.key(PIN)
-    names = (f"SALESFORCE_PKCS11_{part}" for part in ("MODULE", "TOKEN", "KEY"))
-    module, token, key, _ = _required(variables, *names, PIN)
-    return with_deadline(PKCS11Signer(module, token=token, key=key, pin=StringKeySource(pin or b""), kid=kid, alg=alg))
+    module, *place, uri = (f"SALESFORCE_PKCS11_{part}" for part in ("MODULE", "TOKEN", "KEY", "URI"))
+    path, *_ = _required(variables, module, *([] if variables.value(uri) else place), PIN)
+    token, key, identity = (variables.value(name) or None for name in (*place, uri))
+    return with_deadline(PKCS11Signer(path, token=token, key=key, uri=identity, pin=StringKeySource(pin or b""), **jwk))
 
 
 def _required(variables: Variables, *names: str) -> list[str]:

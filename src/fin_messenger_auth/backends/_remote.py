@@ -1,66 +1,103 @@
-"""Does what every signer for an RSA key in another service must do: hashes, and verifies the answer.
+"""Signs with an RSA key that another service holds: sends the digest only, and verifies each answer.
 
-Only the digest is sent: it is short, whatever the token contains, and no service sees a claim. Each signature is
-verified with the public key before it is used. That takes under 0.1 ms, and finds an answer that was truncated, mixed
-up or made with another key, which would make header and key differ.
+A digest is short, whatever the token contains, and no service sees a claim. Verifying takes under 0.1 ms, and finds an
+answer that was truncated, mixed up or made with another key, which would make header and key differ.
 """
 
 from __future__ import annotations
 
 import hashlib
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from types import ModuleType
+from typing import Any, ClassVar, Literal, NoReturn, TypedDict, TypeVar
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import HashAlgorithm
 
-from fin_messenger_auth._json_values import configured_string, fill
-from fin_messenger_auth._keys import Sealed, checked_rsa_key
-from fin_messenger_auth._signers import Signer, rsa_hash
-from fin_messenger_auth.errors import ConfigurationError, KeyUnavailableError, SigningError
+from fin_messenger_auth._deadline import PROBES
+from fin_messenger_auth._json_values import configured_string
+from fin_messenger_auth._keys import MIN_RSA_BITS, checked_rsa_key
+from fin_messenger_auth._processes import PerProcess
+from fin_messenger_auth._signers import rsa_hash
+from fin_messenger_auth.errors import (
+    ConfigurationError,
+    FinMessengerAuthError,
+    InvalidKeyError,
+    KeyUnavailableError,
+    SigningError,
+)
 
-__all__ = ["RemoteKey"]
+Alg = Literal["RS256", "RS512"]
+
+TIMEOUT = 1.5
+"""Seconds to connect, and as many to answer, with the clients that are made here. They try twice."""
+
+CONNECTIONS = 32 + PROBES
+"""Connections that such a client keeps: as many as ``with_deadline`` has calls at once, hanging ones included."""
+
+RENEWAL_PAUSE = 5.0
+"""Seconds until a client whose credentials were refused is made again once more."""
+
+_T = TypeVar("_T")
 
 
-class RemoteKey(Sealed):
+class FromJWK(TypedDict):
+    """What the uploaded JWK says of a signer; without one, the environment does, and there is no public key."""
+
+    kid: str
+    alg: Alg
+    public_key: RSAPublicKey | None
+
+
+class RemoteKey:
     """The local half of a remote RSA key: its public key, its names, and the check of its signatures.
 
     A signer can hold one, or inherit from it: then ``sign`` is all that it adds.
 
     Args:
-        public_key: The public key, as the service returned it.
+        public_key: The public key, from the service or from the uploaded JWK.
         kid: The key ID for the header: exactly the ``kid`` of the uploaded JWK.
         alg: ``RS256`` or ``RS512``, the same as in the uploaded JWK.
-
-    Attributes:
-        alg: ``RS256`` or ``RS512``.
-        kid: The key ID for the header.
-        public_key: The public key.
 
     Raises:
         ConfigurationError: ``alg`` or ``kid`` is not valid.
         InvalidKeyError: It is not an RSA key of at least 2048 bits.
     """
 
-    __slots__ = ("alg", "kid", "public_key")
-
-    alg: str
-    kid: str
-    public_key: RSAPublicKey
-
-    def __init__(self, public_key: PublicKeyTypes, *, kid: str, alg: str) -> None:
-        check_names(kid=kid, alg=alg)
-        fill(self, "alg", alg)
-        fill(self, "kid", kid)
-        fill(self, "public_key", checked_rsa_key(public_key, "The remote key"))
+    def __init__(self, public_key: PublicKeyTypes, *, kid: str, alg: str = "RS256") -> None:
+        rsa_hash(alg)
+        self._kid, self._alg = configured_string(kid, "kid"), alg
+        self._public_key = checked_rsa_key(public_key, "The remote key")
 
     def __repr__(self) -> str:
-        """Show the algorithm and the key id, and nothing of the service."""
+        """Show the algorithm and the key ID, and nothing of the service."""
         return f"{type(self).__name__}(kid={self.kid!r}, alg={self.alg!r})"
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled: a signer has a client, and the client has credentials."""
+        raise TypeError(f"{type(self).__name__} refuses to be pickled; create it in the process that uses it.")
+
+    @property
+    def alg(self) -> str:
+        """``RS256`` or ``RS512``."""
+        return self._alg
+
+    @property
+    def kid(self) -> str:
+        """The key ID for the header."""
+        return self._kid
+
+    @property
+    def public_key(self) -> RSAPublicKey:
+        """The public key, which verifies each signature and is in the JWK."""
+        return self._public_key
 
     def digest(self, signing_input: bytes) -> bytes:
         """Return the digest to send: SHA-256 for RS256, SHA-512 for RS512."""
@@ -70,45 +107,176 @@ class RemoteKey(Sealed):
         """Return ``signature``, verified with the public key.
 
         Raises:
-            SigningError: It is truncated, or not the signature of ``digest`` by this key.
+            SigningError: It is truncated, or not the RSASSA-PKCS1-v1_5 signature of ``digest`` by this key.
         """
-        size = (self.public_key.key_size + 7) // 8
+        if mistake := self._mistake_in(signature, digest):
+            raise SigningError(mistake)
+        return signature
+
+    def _mistake_in(self, signature: bytes, digest: bytes) -> str | None:
+        """Say what is wrong with a signature; ``None`` if it is right."""
+        size, hash_ = (self.public_key.key_size + 7) // 8, rsa_hash(self.alg)
         if not isinstance(signature, bytes) or len(signature) != size:
-            raise SigningError(f"The answer is not a signature of {size} bytes, the length of this key's.")
-        hash_ = rsa_hash(self.alg)
-        if self._made(signature, digest, Prehashed(hash_)):
-            return signature
-        if self._made(signature, digest, hash_):
-            raise SigningError(
+            return f"The answer is not a signature of {size} bytes, the length of this key's."
+        if self._made(signature, digest, PKCS1v15(), Prehashed(hash_)):
+            return None
+        if self._made(signature, digest, PKCS1v15(), hash_):
+            return (
                 "The service hashed the digest again, and Salesforce would reject the token; the request must say that "
                 "it holds a digest. An emulator that ignores that, as moto does, cannot be used."
             )
-        raise SigningError(
-            "The signature in the answer is not this key's over this digest: "
-            "another key or key version made it, or it was damaged in transit."
+        if self._made(signature, digest, PSS(MGF1(hash_), PSS.AUTO), Prehashed(hash_)):
+            return "The service signed with RSASSA-PSS, and Salesforce would reject the token; it takes PKCS #1 v1.5."
+        return (
+            "The signature in the answer is not this key's over this digest: another key or key version made it, or it "
+            "was damaged in transit."
         )
 
-    def _made(self, signature: bytes, data: bytes, hash_: Prehashed | HashAlgorithm) -> bool:
-        """Tell whether this key made the signature."""
+    def _made(self, signature: bytes, data: bytes, padding: PKCS1v15 | PSS, hash_: HashAlgorithm | Prehashed) -> bool:
         try:
-            self.public_key.verify(signature, data, PKCS1v15(), hash_)
+            self.public_key.verify(signature, data, padding, hash_)
         except InvalidSignature:
             return False
         return True
 
 
-def check_names(*, kid: str, alg: str) -> None:
-    """Check the values for the header, before a request is sent."""
-    rsa_hash(alg)
-    configured_string(kid, "kid")
+class RemoteSigner(RemoteKey):
+    """A signer that asks a service: what all of this folder have in common.
+
+    It may be made before a fork: each process makes a client of its own, once. Where the service refuses the
+    credentials, the client is made again, so that new ones are found. Errors are in our own words, and the client's are
+    not chained to them: their text comes from the service and may hold anything.
+
+    Args:
+        client: Makes the client.
+        kid: The key ID for the header: exactly the ``kid`` of the uploaded JWK.
+        alg: ``RS256`` or ``RS512``, the same as in the uploaded JWK.
+        public_key: The uploaded JWK's key; the service is asked for none then. It verifies the signature that is made
+            here, at start-up, so that a disabled key or a missing permission is found before the first visitor.
+
+    Raises:
+        KeyUnavailableError: The service does not give out the public key, or does not sign.
+        InvalidKeyError: The key is not an RSA key of at least 2048 bits for signatures, or not the ``public_key``.
+        ConfigurationError: An argument is not valid; the client is not installed or not configured.
+    """
+
+    service: ClassVar[str]  # its name, as the first words of a sentence
+    reasons: ClassVar[Mapping[str | int, str]]  # what a code, a status or the class of an error means here
+    refusals: ClassVar[frozenset[str | int]] = frozenset()  # those that new credentials may end
+    uses_tls: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        client: Callable[[], Any],
+        *,
+        kid: str,
+        alg: str,
+        public_key: RSAPublicKey | None,
+    ) -> None:
+        rsa_hash(alg)
+        configured_string(kid, "kid")
+        if not callable(client):
+            raise ConfigurationError("client: expected a function that makes one, which each process calls once.")
+        if self.uses_tls:
+            _check_that_gevent_comes_first()
+        self._clients: PerProcess[Any] = PerProcess(client)
+        self._renewed = -RENEWAL_PAUSE
+        try:
+            key = public_key or self._ask("give out the public key", lambda client: self._fetch(client, alg))
+            super().__init__(key, kid=kid, alg=alg)
+            digest = self.digest(b"start-up")  # without a dot, so the signature can never be part of a token
+            signature = self._ask("sign", lambda client: self._request(client, digest))
+        except SigningError as error:
+            raise KeyUnavailableError(str(error)) from None
+        if mistake := self._mistake_in(signature, digest):
+            whole = isinstance(signature, bytes) and len(signature) >= MIN_RSA_BITS // 8
+            raise (InvalidKeyError if whole else KeyUnavailableError)(mistake)
+
+    def sign(self, signing_input: bytes, /) -> bytes:
+        """Return the RSASSA-PKCS1-v1_5 signature of the message (RFC 7518 §3.3).
+
+        Raises:
+            SigningError: The service did not answer in time, refused, or answered with something else than this key's
+                signature.
+        """
+        digest = self.digest(signing_input)
+        try:
+            signature = self._ask("sign", lambda client: self._request(client, digest))
+        except (ConfigurationError, KeyUnavailableError) as error:
+            raise SigningError(error.message) from error
+        return self.checked(signature, digest)
+
+    def _fetch(self, client: Any, alg: str) -> PublicKeyTypes:
+        """Ask for the public key, and check that the key is made for ``alg``."""
+        raise NotImplementedError
+
+    def _request(self, client: Any, digest: bytes) -> bytes:
+        """Ask for the signature of a digest."""
+        raise NotImplementedError
+
+    def _codes(self, error: BaseException) -> Iterator[object]:
+        """Yield the codes and statuses that an error of the client holds, the most telling first."""
+        yield getattr(error, "status_code", None)
+
+    def _ask(self, what: str, ask: Callable[[Any], _T]) -> _T:
+        """Return what the service answers, or raise ``SigningError``; an error of ours is passed on."""
+        try:
+            client = self._clients()
+            try:
+                return ask(client)
+            except Exception as error:
+                renewed = client if self.refusals.isdisjoint(self._names(error)) else self._renew(client)
+                if renewed is client:
+                    raise
+                return ask(renewed)
+        except FinMessengerAuthError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the client's
+            if isinstance(error, RecursionError) and "gevent.monkey" in sys.modules:
+                raise _gevent_came_late() from None
+            reason = self._reason(error)
+        raise SigningError(f"{self.service} did not {what}: {reason}.")
+
+    def _renew(self, client: Any) -> Any:
+        now = time.monotonic()
+        if now - self._renewed < RENEWAL_PAUSE:
+            return self._clients()
+        self._renewed = now
+        return self._clients.renew(client)
+
+    def _names(self, error: BaseException | None) -> Iterator[str | int]:
+        """Yield all by which ``reasons`` may know an error: its codes, its classes, and those of its causes."""
+        while error is not None:
+            yield from (each for each in self._codes(error) if isinstance(each, str | int))
+            yield from (kind.__name__ for kind in type(error).__mro__)
+            error = (
+                getattr(error, "inner_exception", None) or error.__cause__ or error.__context__
+            )  # the first: Azure's
+
+    def _reason(self, error: Exception) -> str:
+        status = next((each for each in self._codes(error) if isinstance(each, int)), None)
+        name = type(error).__name__ if status is None else f"{type(error).__name__} with HTTP status {status:d}"
+        return next((self.reasons[each] for each in self._names(error) if each in self.reasons), name)
 
 
-def check_that_it_signs(signer: Signer) -> None:
-    """Sign once at start-up, so that a disabled key or a missing permission is found before the first visitor."""
-    try:
-        signer.sign(b"start-up")  # without a dot, so it can never be part of a token
-    except SigningError as error:
-        raise KeyUnavailableError(f"The key exists but cannot be used. {error}") from error
+def over_http(*, certificates: str) -> dict[str | int, str]:
+    """Return what the errors of HTTP clients mean; ``certificates`` is the variable that names the trusted ones."""
+    return {
+        "SSLError": f"TLS failed. If its certificate is of your own authority, name that in {certificates}",
+        "ProxyError": "the proxy does not let the request through; see HTTPS_PROXY and NO_PROXY",
+        "ConnectTimeout": "it did not answer in time",
+        "ReadTimeout": "it did not answer in time",
+        "ConnectionError": "there is no connection to it",
+        "KeyError": "its answer lacks a field",
+    }
+
+
+def pool(session: Any) -> Any:
+    """Let a session of ``requests`` keep as many connections as it can have calls at the same time."""
+    adapter = import_module("requests.adapters").HTTPAdapter(pool_maxsize=CONNECTIONS)
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
+    return session
 
 
 def import_client(*modules: str, extra: str) -> list[ModuleType]:
@@ -119,3 +287,18 @@ def import_client(*modules: str, extra: str) -> list[ModuleType]:
         raise ConfigurationError(
             f"The client for {extra} is not installed; install fin-messenger-auth with the extra {extra}."
         ) from error
+
+
+def _check_that_gevent_comes_first() -> None:
+    """Refuse to start in the master of gunicorn's gevent workers, which patch ``ssl`` when it has been imported."""
+    monkey = sys.modules.get("gevent.monkey")
+    if "gunicorn.workers.ggevent" in sys.modules and monkey and not monkey.is_module_patched("ssl"):
+        raise _gevent_came_late()
+
+
+def _gevent_came_late() -> ConfigurationError:
+    return ConfigurationError(
+        "gevent replaces ssl after the client has imported it, and every request would fail. Call "
+        "gevent.monkey.patch_all() before anything else is imported: with gunicorn, in the first lines of "
+        "gunicorn.conf.py."
+    )

@@ -1,22 +1,34 @@
-"""Signs RS256 or RS512 in an HSM, through PKCS#11. Needs the extra ``pkcs11`` and the HSM's own module."""
+"""Signs RS256 or RS512 with a key in an HSM, through PKCS#11. Needs the extra ``pkcs11`` and the HSM's own module."""
 
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from threading import Lock
+from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, ClassVar
+from urllib.parse import unquote_to_bytes
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 
-from fin_messenger_auth._json_values import fill
-from fin_messenger_auth._keys import KeySource, MaskedBytes, read_key
+from fin_messenger_auth._json_values import configured_string
+from fin_messenger_auth._keys import KeySource, read_key, shown_path
 from fin_messenger_auth._processes import PerProcess, at_fork
-from fin_messenger_auth.errors import FinMessengerAuthError, KeyUnavailableError, SigningError
+from fin_messenger_auth.errors import (
+    ConfigurationError,
+    FinMessengerAuthError,
+    InvalidKeyError,
+    KeyUnavailableError,
+    SigningError,
+    masked,
+)
 
-from ._remote import RemoteKey, check_names, check_that_it_signs, import_client
+from ._refused_pins import attempt
+from ._remote import Alg, RemoteSigner, import_client
 
 __all__ = ["PKCS11Signer"]
 
@@ -32,98 +44,110 @@ LONGEST_WAIT = 5.0
 FORK_WAITS = 1.0
 """Seconds that a fork waits until the module is idle, so that the child inherits it in good order."""
 
-_one_at_a_time = PerProcess(Lock)
+# What identifies the token and the key in a URI (RFC 7512 §2.3), and where the client has it.
+_TOKEN = {"token": "label", "serial": "serial", "manufacturer": "manufacturer_id", "model": "model"}
+_KEY = {"object": "LABEL", "id": "ID"}
 
 
-class PKCS11Signer(RemoteKey):
+class PKCS11Signer(RemoteSigner):
     """RS256 or RS512 with a key in an HSM: one call a signature, and only the digest is handed over.
 
     The token is logged in to once; a session that the HSM has dropped is replaced, and a token that was away is used
-    again. It blocks on the HSM, and its time-outs are those of the module's own configuration: wrap it in
-    :func:`~fin_messenger_auth.with_deadline`, which gives it a deadline. It may be made before a fork: the child
-    initializes the module for itself, as PKCS#11 requires, and logs in when it first signs.
+    again. No PIN is tried that this user's processes have seen refused in the last week, and none at all where one more
+    mistake would lock the token. It blocks on the HSM, whose module alone has time-outs: wrap it in
+    :func:`~fin_messenger_auth.with_deadline`.
 
-    Threads take turns, in all signers of a process together, because python-pkcs11 tells the module to
-    expect one thread at a time. So nothing else in the process may use the module while this signs.
-
-    Its attributes are those of :class:`.RemoteKey`: ``alg``, ``kid`` and ``public_key``.
+    Threads take turns, in all signers of a process together, because python-pkcs11 tells the module to expect one
+    thread at a time. So nothing else in the process may use the module while this signs.
 
     Args:
         module: The path of the HSM's PKCS#11 module, a shared library.
         token: The label of the token that holds the key.
-        key: The label of the private key. It must be the only RSA private key of that label: a new
-            version of a key needs a label, and a ``kid``, of its own.
+        key: The label of the private key. It must be the only RSA private key of that label: a new version of a key
+            needs a label, and a ``kid``, of its own.
+        uri: In place of ``token`` and ``key``, the URI of the private key (RFC 7512), such as
+            ``pkcs11:serial=0123;id=%01``.
         pin: Where the user PIN comes from. One trailing line end is dropped.
-        kid: The key id for the header: exactly the ``kid`` of the uploaded JWK.
+        kid: The key ID for the header: exactly the ``kid`` of the uploaded JWK.
         alg: ``RS256`` or ``RS512``, the same as in the uploaded JWK.
+        public_key: The key of the uploaded JWK; the HSM is asked for none then.
 
     Raises:
-        KeyUnavailableError: There is no such module, token or key; the PIN is wrong or cannot be read.
-        InvalidKeyError: The key has fewer than 2048 bits.
-        ConfigurationError: ``alg`` or ``kid`` is not what it must be; python-pkcs11 is not installed.
+        KeyUnavailableError: There is no such token or key; the PIN is refused or cannot be read.
+        InvalidKeyError: The key has fewer than 2048 bits, or is not ``public_key``; the PIN has a quote, whitespace
+            or a byte order mark around it.
+        ConfigurationError: An argument is not valid; the module cannot be loaded; python-pkcs11 is not installed.
     """
 
-    __slots__ = ("_session",)
+    service = "The HSM"
+    uses_tls = False
+    reasons: ClassVar = {
+        "MultipleObjectsReturned": "several RSA private keys have that label or ID",
+        "MultipleTokensReturned": "several tokens have that label; give SALESFORCE_PKCS11_URI with the serial",
+        "NoSuchKey": "there is no RSA private key of that label or ID",
+        "NoSuchToken": "there is no such token",
+        "PinIncorrect": "the PIN is wrong",
+        "PinLocked": "the PIN is locked",
+    }
 
-    _session: _Session
-
-    def __init__(  # noqa: PLR0913 - where the key lies has four parts, each by its name
+    def __init__(
         self,
         module: str | os.PathLike[str],
         /,
         *,
-        token: str,
-        key: str,
+        token: str | None = None,
+        key: str | None = None,
+        uri: str | None = None,
         pin: KeySource,
         kid: str,
-        alg: Literal["RS256", "RS512"] = "RS256",
+        alg: Alg = "RS256",
+        public_key: RSAPublicKey | None = None,
     ) -> None:
-        check_names(kid=kid, alg=alg)
         [client] = import_client("pkcs11", extra="pkcs11")
-        session = _Session(client, os.fspath(module), token, key, pin)
-        super().__init__(session.public_key(), kid=kid, alg=alg)
-        fill(self, "_session", session)
-        check_that_it_signs(self)
+        path = configured_string(os.fspath(module), "The path of the PKCS#11 module")
+        place: Mapping[str, str | bytes]
+        if uri is None:
+            place = {"token": configured_string(token, "token"), "object": configured_string(key, "key")}
+        elif token is not None or key is not None:
+            raise ConfigurationError("A PKCS#11 URI takes the place of token and key; give one or the other.")
+        else:
+            place = _parsed(configured_string(uri, "The PKCS#11 URI"))
+        super().__init__(lambda: _Session(client, path, place, pin), kid=kid, alg=alg, public_key=public_key)
 
-    def sign(self, signing_input: bytes, /) -> bytes:
-        """Return the RSASSA-PKCS1-v1_5 signature of the message (RFC 7518 §3.3).
+    def _fetch(self, client: _Session, alg: str) -> RSAPublicKey:
+        return client.public_key()
 
-        Raises:
-            SigningError: The HSM did not sign, or answered with something else than this key's signature.
-        """
-        digest = self.digest(signing_input)
-        return self.checked(self._session.sign(_DIGEST_INFO[self.alg] + digest), digest)
+    def _request(self, client: _Session, digest: bytes) -> bytes:
+        return client.sign(_DIGEST_INFO[self.alg] + digest)
 
 
-# What the client says by the name of an error, and what that means here.
-_REASONS = {
-    "MultipleObjectsReturned": "several RSA private keys have that label",
-    "MultipleTokensReturned": "several tokens have that label",
-    "NoSuchKey": "there is no RSA private key of that label",
-    "NoSuchToken": "there is no token of that label",
-    "PinIncorrect": "the PIN is wrong",
-    "PinLocked": "the PIN is locked",
-}
-_LASTING = set(_REASONS.values()) - {_REASONS["NoSuchToken"]}  # what initializing the module again would not change
+def _parsed(uri: str) -> dict[str, str | bytes]:
+    """Return the attributes of a URI (RFC 7512 §2.3) that identify one key."""
+    path, _, query = uri.partition("?")
+    parts = [each.partition("=") for each in path.removeprefix("pkcs11:").split(";") if each]
+    values = {name: unquote_to_bytes(value) for name, _, value in parts}
+    if not uri.startswith("pkcs11:") or len(values) != len(parts):
+        raise ConfigurationError("The PKCS#11 URI: expected pkcs11:name=value;…, each name once (RFC 7512).")
+    if query:
+        raise ConfigurationError(
+            "The PKCS#11 URI: module and PIN have variables of their own; remove the ? and the rest."
+        )
+    if unknown := values.keys() - {*_TOKEN, *_KEY, "slot-id", "type"}:
+        raise ConfigurationError(f"The PKCS#11 URI: {min(unknown)} is not known here.")
+    if values.pop("type", b"private") != b"private":
+        raise ConfigurationError("The PKCS#11 URI: expected type=private, the key that signs.")
+    if values.keys().isdisjoint(_KEY) or values.keys() <= {*_KEY}:
+        raise ConfigurationError("The PKCS#11 URI must say which token (token or serial) and which key (object or id).")
+    try:
+        return {name: value if name == "id" else value.decode() for name, value in values.items()}
+    except UnicodeDecodeError:
+        raise ConfigurationError("The PKCS#11 URI: a value is not UTF-8.") from None
 
+
+_one_at_a_time = PerProcess(lambda: threading.Lock())  # noqa: PLW0108 - gevent may replace it
 _IMPORTED_IN = os.getpid()
 _modules: PerProcess[dict[str, tuple[Any, object]]] = PerProcess(dict)
-
-
-def _module(client: ModuleType, path: str, *, again: bool = False) -> tuple[Any, object]:
-    """Return a module as this process has initialized it, and its epoch; ``again`` ends it and all its sessions."""
-    modules = _modules()
-    if again or path not in modules:
-        library = client.lib(path)
-        if again or os.getpid() != _IMPORTED_IN:  # the parent may have initialized it
-            with suppress(client.PKCS11Error):  # it has noticed the fork itself
-                library.finalize()
-            library.initialize()
-        modules[path] = library, object()
-    return modules[path]
-
-
-_held_for_fork: list[Lock] = []
+_held_for_fork: list[threading.Lock] = []
 
 
 def _before_fork() -> None:
@@ -140,16 +164,57 @@ def _after_fork_in_parent() -> None:
 at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_held_for_fork.clear)
 
 
+@contextmanager
+def _turn() -> Iterator[None]:
+    lock = _one_at_a_time()
+    if not lock.acquire(timeout=LONGEST_WAIT):
+        raise SigningError(f"The HSM did not sign: other threads have kept it busy for {LONGEST_WAIT} seconds.")
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _module(client: ModuleType, path: str, *, again: bool = False) -> tuple[Any, object]:
+    """Return a module as this process has initialized it, and its epoch; ``again`` ends it and all its sessions."""
+    modules = _modules()
+    if again or path not in modules:
+        try:
+            library = client.lib(path)
+        except client.PKCS11Error as error:
+            if type(error) is not client.PKCS11Error:  # it is loaded, and the HSM does not want to be initialized
+                raise
+            raise ConfigurationError(f"The PKCS#11 module {shown_path(path)} cannot be loaded: {_why(path)}.") from None
+        if again or os.getpid() != _IMPORTED_IN:  # the parent may have initialized it
+            with suppress(client.PKCS11Error):  # it has noticed the fork itself
+                library.finalize()
+            library.initialize()
+        modules[path] = library, object()
+    return modules[path]
+
+
+def _why(path: str) -> str:
+    """Say why the system does not load a shared library."""
+    try:
+        kinds = [Path(each).read_bytes()[:20] for each in (path, sys.executable)]
+    except OSError:
+        return "there is no such file, or it cannot be read"
+    module, python = ((kind[:4], kind[4:6], kind[18:]) for kind in kinds)  # ELF: magic, class and order, machine
+    if module[0] != python[0]:
+        return "it is not a shared library of this system"
+    return (
+        "it is made for another processor" if module != python else "a library that it needs is missing; ldd names it"
+    )
+
+
 @dataclass(eq=False, repr=False)
 class _Session:
     """One session on the token, logged in, with the key in it; opened again when the HSM has dropped it."""
 
     client: ModuleType
     path: str  # of the module
-    token: str
-    label: str  # of the key
+    place: Mapping[str, str | bytes]  # of the key: attributes of a URI
     pin: KeySource
-    pin_refused: bool = False
     login: Any = None  # kept open: closing it would log out every session of this process
     key: Any = None  # the private key, as the open session sees it
     epoch: object = None  # of the module, when the session was opened
@@ -157,39 +222,28 @@ class _Session:
     def public_key(self) -> RSAPublicKey:
         """Read the public half from the private key's own attributes, so that the two belong together."""
         attribute = self.client.Attribute
-        with _one_at_a_time():
-            try:
-                self._open()
-                numbers = [int.from_bytes(self.key[part]) for part in (attribute.PUBLIC_EXPONENT, attribute.MODULUS)]
-                return RSAPublicNumbers(*numbers).public_key()
-            except FinMessengerAuthError:  # the PIN cannot be read
-                raise
-            except Exception as error:
-                raise KeyUnavailableError(f"The HSM does not give out the public key: {_reason(error)}.") from error
+        with _turn():
+            self._open()
+            numbers = [int.from_bytes(self.key[part]) for part in (attribute.PUBLIC_EXPONENT, attribute.MODULUS)]
+        return RSAPublicNumbers(*numbers).public_key()
 
     def sign(self, data: bytes) -> bytes:
         """Pad and sign ``data``, in a new session if the old one fails."""
-        lock = _one_at_a_time()
-        if not lock.acquire(timeout=LONGEST_WAIT):
-            raise SigningError(f"The HSM did not sign: other threads have kept it busy for {LONGEST_WAIT} seconds.")
-        try:
-            if self.epoch is _module(self.client, self.path)[1]:
+        lasting = tuple(getattr(self.client, str(name)) for name in PKCS11Signer.reasons if name != "NoSuchToken")
+        with _turn():
+            if self.key is not None and self.epoch is _module(self.client, self.path)[1]:
                 with suppress(Exception):  # the session may have died since; a new one tells whether it was only that
                     return self._sign(data)
                 self._close(self.key.session)
             try:
                 self._open()
                 return self._sign(data)
-            except Exception as error:
-                if _reason(error) in _LASTING:
-                    raise
-            _module(self.client, self.path, again=True)  # some modules see a token that is back in no other way
+            except (FinMessengerAuthError, *lasting):
+                raise
+            except Exception:  # noqa: BLE001 - some modules see a token that is back only when initialized again
+                _module(self.client, self.path, again=True)
             self._open()
             return self._sign(data)
-        except Exception as error:
-            raise SigningError(f"The HSM did not sign: {_reason(error)}.") from error
-        finally:
-            lock.release()
 
     def _sign(self, data: bytes) -> bytes:
         signature: bytes = self.key.sign(data, mechanism=self.client.Mechanism.RSA_PKCS)
@@ -197,7 +251,7 @@ class _Session:
 
     def _open(self) -> None:
         library, epoch = _module(self.client, self.path)
-        token = library.get_token(token_label=self.token)
+        token = self._token(library)
         session = token.open()
         try:
             try:
@@ -210,38 +264,63 @@ class _Session:
             self._close(session)
             raise
 
-    def _find(self, session: Any) -> Any:  # noqa: ANN401 - the client is an extra
+    def _token(self, library: Any) -> Any:
+        def there(token: Any) -> dict[str, str]:
+            found = {name: getattr(token, where) for name, where in _TOKEN.items()} | {"slot-id": token.slot.slot_id}
+            return {name: value.decode() if isinstance(value, bytes) else str(value) for name, value in found.items()}
+
+        wanted = {name: value for name, value in self.place.items() if name not in _KEY}
+        tokens = [each for each in library.get_tokens() if wanted.items() <= there(each).items()]
+        if len(tokens) != 1:
+            raise self.client.MultipleTokensReturned if tokens else self.client.NoSuchToken
+        return tokens[0]
+
+    def _find(self, session: Any) -> Any:
         attribute, kind = self.client.Attribute, self.client.ObjectClass.PRIVATE_KEY
-        wanted = {attribute.CLASS: kind, attribute.KEY_TYPE: self.client.KeyType.RSA, attribute.LABEL: self.label}
+        wanted = {getattr(attribute, where): self.place[name] for name, where in _KEY.items() if name in self.place}
+        wanted |= {attribute.CLASS: kind, attribute.KEY_TYPE: self.client.KeyType.RSA}
         found = list(session.get_objects(wanted))  # all of them: the client minds a search that stops half-way
-        if not found:
-            raise self.client.NoSuchKey
-        if len(found) > 1:
-            raise self.client.MultipleObjectsReturned
+        if len(found) != 1:
+            raise self.client.MultipleObjectsReturned if found else self.client.NoSuchKey
         return found[0]
 
-    def _log_in(self, token: Any) -> None:  # noqa: ANN401 - see above
-        if self.pin_refused:  # trying it again would lock the token, for everyone
-            raise self.client.PinIncorrect
-        try:
-            with suppress(self.client.UserAlreadyLoggedIn):  # by another signer on the same token
-                self.login = token.open(user_pin=_text(read_key(self.pin).without_line_end()))
-        except self.client.PinIncorrect:
-            self.pin_refused = True
-            raise
+    @masked
+    def _log_in(self, token: Any) -> None:
+        pin, flag = read_key(self.pin).without_line_end(), self.client.TokenFlag
+        text = _text(pin)
+        with attempt(pin, "/".join(map(str, (token.manufacturer_id, token.model, token.serial, token.label)))) as mine:
+            flags = token.slot.get_token().flags  # as they are now
+            if flags & flag.USER_PIN_LOCKED:
+                raise self.client.PinLocked
+            if flags & flag.USER_PIN_FINAL_TRY:
+                raise KeyUnavailableError(
+                    "The HSM was not logged in to: one more wrong PIN would lock the token. Log in once with the "
+                    "HSM's own tool; the right PIN ends this."
+                )
+            if mine.was_refused():
+                raise KeyUnavailableError(
+                    "The HSM was not logged in to: it has refused this PIN before, and a few wrong ones lock a token. "
+                    f"Set the right one, or {mine.undo} if this one is right now."
+                )
+            if flags & flag.USER_PIN_COUNT_LOW and mine.path is None:
+                raise KeyUnavailableError(
+                    "The HSM was not logged in to: it has refused a PIN, and there is no private directory (below "
+                    "TMPDIR) to remember which. Log in once with the HSM's own tool."
+                )
+            try:
+                with suppress(self.client.UserAlreadyLoggedIn):  # by another signer on the same token
+                    self.login = token.open(user_pin=text)
+            except (self.client.PinIncorrect, self.client.PinInvalid, self.client.PinLenRange):
+                mine.refuse()
+                raise
 
-    def _close(self, session: Any) -> None:  # noqa: ANN401 - see above
+    def _close(self, session: Any) -> None:
         with suppress(self.client.PKCS11Error):  # it is closed already, or the HSM is gone
             session.close()
 
 
-def _text(pin: MaskedBytes) -> str:
+def _text(pin: bytes) -> str:
     try:
-        return pin.decode()
+        return configured_string(pin.decode(), "The PIN")
     except UnicodeDecodeError:
-        raise KeyUnavailableError("The PIN is not UTF-8.") from None  # its own error would hold the PIN
-
-
-def _reason(error: Exception) -> str:
-    name = type(error).__name__
-    return str(error).removesuffix(".") if isinstance(error, KeyUnavailableError) else _REASONS.get(name, name)
+        raise InvalidKeyError("The PIN is not UTF-8.") from None  # its own error would hold the PIN

@@ -1,6 +1,6 @@
 """Writes the settings into a page: a ``<script>`` that no value can break out of, and what goes with it.
 
-The scripts are in ``static/``: the rules in ``core.js``, built into what the snippet holds and into the module.
+The scripts are in ``static/``, built from ``static/source/`` into what the snippet holds and into the module.
 """
 
 from __future__ import annotations

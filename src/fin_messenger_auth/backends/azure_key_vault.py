@@ -1,0 +1,102 @@
+"""Signs RS256 or RS512 with a key in Azure Key Vault or Managed HSM. Needs the extra ``azure-key-vault``."""
+
+from __future__ import annotations
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
+from fin_messenger_auth._json_values import configured_string
+from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError
+
+from ._remote import TIMEOUT, Alg, RemoteSigner, import_client, over_http, pool
+
+__all__ = ["AzureKeyVaultSigner"]
+
+_KEY_ID = re.compile(r"(?P<vault>https://[^/?#]+)/keys/(?P<name>[^/?#]+)/(?!latest$)(?P<version>[^/?#]+)")
+
+
+class AzureKeyVaultSigner(RemoteSigner):
+    """RS256 or RS512 with one version of a key in Azure Key Vault or Managed HSM.
+
+    The identity needs the permission ``keys/sign``, and ``keys/get`` without a JWK. It blocks on a network: wrap it in
+    :func:`~fin_messenger_auth.with_deadline`. Errors, and what all signers of this folder share, are those of
+    ``RemoteSigner``.
+
+    Args:
+        key_id: The key's URL with its version, ``https://….vault.azure.net/keys/NAME/VERSION``, so that a new version
+            in the vault changes nothing here.
+        kid: The key ID for the header: exactly the ``kid`` of the uploaded JWK.
+        alg: ``RS256`` or ``RS512``, the same as in the uploaded JWK.
+        client: A function that makes a ``KeyClient`` for that vault, which each process calls once. Without it, it is
+            made with ``DefaultAzureCredential``.
+        public_key: The key of the uploaded JWK; Azure is asked for none then.
+    """
+
+    service = "Azure Key Vault"
+    refusals = frozenset({"ClientAuthenticationError"})
+    reasons: ClassVar = over_http(certificates="REQUESTS_CA_BUNDLE") | {
+        "CredentialUnavailableError": "there are no credentials; set AZURE_TENANT_ID, AZURE_CLIENT_ID and "
+        "AZURE_CLIENT_SECRET, or give the machine a managed identity",
+        "ClientAuthenticationError": "Azure does not accept the credentials; see AZURE_TENANT_ID, AZURE_CLIENT_ID and "
+        "AZURE_CLIENT_SECRET",
+        "KeyDisabled": "the key version is disabled",
+        "KeyNotYetValid": "the key version is not valid yet",
+        "KeyExpired": "the key version has expired",
+        400: "the request does not fit the key; it must be an RSA key with the operation sign",
+        403: "the identity lacks keys/sign or keys/get on the key (the role Key Vault Crypto User has both), or the "
+        "vault's firewall keeps it out",
+        404: "there is no such vault, key or version",
+        429: "Azure throttles the requests",
+    }
+
+    def __init__(
+        self,
+        key_id: str,
+        /,
+        *,
+        kid: str,
+        alg: Alg = "RS256",
+        client: Callable[[], Any] | None = None,
+        public_key: RSAPublicKey | None = None,
+    ) -> None:
+        parts = _KEY_ID.fullmatch(configured_string(key_id, "key_id"))
+        if parts is None:
+            raise ConfigurationError(
+                "key_id: expected the key's URL with its version, https://….vault.azure.net/keys/NAME/VERSION."
+            )
+        vault, self._name, self._version = parts.groups()
+        make = (lambda: _client(vault)) if client is None else client
+        super().__init__(make, kid=kid, alg=alg, public_key=public_key)
+
+    def _fetch(self, client: Any, alg: str) -> PublicKeyTypes:
+        key = client.get_key(self._name, self._version).key
+        if not (key.n and key.e):
+            raise InvalidKeyError(f"The key in Azure Key Vault is of type {key.kty}; Salesforce accepts RSA keys only.")
+        return RSAPublicNumbers(int.from_bytes(key.e), int.from_bytes(key.n)).public_key()
+
+    def _request(self, client: Any, digest: bytes) -> bytes:
+        [rest] = import_client("azure.core.rest", extra="azure-key-vault")
+        body = {"alg": self.alg, "value": urlsafe_b64encode(digest).rstrip(b"=").decode()}
+        # CryptographyClient would fetch the key first, whether or not that is allowed and needed.
+        answer = client.send_request(rest.HttpRequest("POST", f"keys/{self._name}/{self._version}/sign", json=body))
+        answer.raise_for_status()
+        return urlsafe_b64decode(answer.json()["value"] + "==")
+
+    def _codes(self, error: BaseException) -> Iterator[object]:
+        details: Any = getattr(error, "error", None)
+        yield details and details.innererror and details.innererror.get("code")
+        yield getattr(error, "status_code", None)
+
+
+def _client(vault: str) -> Any:
+    keys, identity, transport, requests = import_client(
+        "azure.keyvault.keys", "azure.identity", "azure.core.pipeline.transport", "requests", extra="azure-key-vault"
+    )
+    connections = transport.RequestsTransport(session=pool(requests.Session()))
+    limits = {"connection_timeout": TIMEOUT, "read_timeout": TIMEOUT, "retry_total": 1, "retry_status": 0}
+    return keys.KeyClient(vault, identity.DefaultAzureCredential(), transport=connections, **limits)

@@ -1,0 +1,100 @@
+"""Signs RS256 or RS512 with a key in Google Cloud KMS. Needs the extra ``google-cloud-kms``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from fin_messenger_auth._json_values import configured_string
+from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError
+
+from ._remote import TIMEOUT, Alg, RemoteSigner, import_client, over_http
+
+__all__ = ["GoogleCloudKMSSigner"]
+
+_VERSION = re.compile(r"projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+/cryptoKeyVersions/[1-9][0-9]*")
+
+
+class GoogleCloudKMSSigner(RemoteSigner):
+    """RS256 or RS512 with one version of a key in Google Cloud KMS.
+
+    The credentials need ``cloudkms.cryptoKeyVersions.useToSign``, and ``…viewPublicKey`` without a JWK. It blocks on a
+    network: wrap it in :func:`~fin_messenger_auth.with_deadline`. Errors, and what all signers of this folder share,
+    are those of ``RemoteSigner``.
+
+    Args:
+        key_version: ``projects/…/locations/…/keyRings/…/cryptoKeys/…/cryptoKeyVersions/1``: with the version, so that
+            a new one in the cloud changes nothing here. Its algorithm is ``RSA_SIGN_PKCS1_…_SHA256``, or ``…_SHA512``.
+        kid: The key ID for the header: exactly the ``kid`` of the uploaded JWK.
+        alg: ``RS256`` or ``RS512``, the same as in the uploaded JWK.
+        client: A function that makes a ``KeyManagementServiceClient``, which each process calls once. Without it, it is
+            made with Google's default credentials, over REST, which forks and gevent do no harm.
+        public_key: The key of the uploaded JWK; Google is asked for none then.
+    """
+
+    service = "Google Cloud KMS"
+    refusals = frozenset({"RefreshError", "Unauthorized"})
+    reasons: ClassVar = over_http(certificates="REQUESTS_CA_BUNDLE") | {
+        "DeadlineExceeded": "it did not answer in time",
+        "DefaultCredentialsError": "there are no default credentials; set GOOGLE_APPLICATION_CREDENTIALS to a file's "
+        "path, or give the machine a service account",
+        "FailedPrecondition": "the key version is disabled, scheduled for destruction, or otherwise not usable",
+        "Forbidden": "the credentials lack cloudkms.cryptoKeyVersions.useToSign or .viewPublicKey on the key",
+        "BadRequest": "the request does not fit the key; it must be RSA_SIGN_PKCS1_…, with the hash of alg",
+        "NotFound": "there is no such key version",
+        "RefreshError": "Google refuses the credentials; see GOOGLE_APPLICATION_CREDENTIALS and this machine's clock",
+        "ServiceUnavailable": "it is not available",
+        "TooManyRequests": "Google throttles the requests",
+        "Unauthorized": "Google does not accept the credentials; see GOOGLE_APPLICATION_CREDENTIALS",
+    }
+
+    def __init__(
+        self,
+        key_version: str,
+        /,
+        *,
+        kid: str,
+        alg: Alg = "RS256",
+        client: Callable[[], Any] | None = None,
+        public_key: RSAPublicKey | None = None,
+    ) -> None:
+        self._name = configured_string(key_version, "key_version")
+        if not _VERSION.fullmatch(key_version):
+            raise ConfigurationError(
+                "key_version: expected projects/…/locations/…/keyRings/…/cryptoKeys/…/cryptoKeyVersions/N, with the "
+                "number of the version."
+            )
+        super().__init__(_client if client is None else client, kid=kid, alg=alg, public_key=public_key)
+
+    def _fetch(self, client: Any, alg: str) -> PublicKeyTypes:
+        answer = client.get_public_key(name=self._name, **_limits())
+        if not answer.pem:
+            raise KeyError("pem")
+        name = getattr(answer.algorithm, "name", "")
+        if not (name.startswith("RSA_SIGN_PKCS1_") and name.endswith(f"_SHA{alg[2:]}")):
+            raise InvalidKeyError(f"The key version in Google Cloud KMS is not made for RSA_SIGN_PKCS1_…_SHA{alg[2:]}.")
+        return load_pem_public_key(answer.pem.encode())
+
+    def _request(self, client: Any, digest: bytes) -> bytes:
+        answer = client.asymmetric_sign(name=self._name, digest={f"sha{self.alg[2:]}": digest}, **_limits())
+        signature: bytes = answer.signature
+        return signature
+
+    def _codes(self, error: BaseException) -> Iterator[object]:
+        yield getattr(error, "code", None)
+
+
+def _limits() -> dict[str, Any]:
+    """Return what bounds a request: two tries, of ``TIMEOUT`` seconds each."""
+    [retry] = import_client("google.api_core.retry", extra="google-cloud-kms")
+    return {"timeout": TIMEOUT, "retry": retry.Retry(initial=0.1, multiplier=100, maximum=60, timeout=2 * TIMEOUT)}
+
+
+def _client() -> Any:
+    [kms] = import_client("google.cloud.kms", extra="google-cloud-kms")
+    return kms.KeyManagementServiceClient(transport="rest")
