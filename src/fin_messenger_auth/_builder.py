@@ -11,9 +11,10 @@ from typing import Any, Self, Unpack
 
 from . import _users
 from ._environment import ON_SIGNING_ERROR, Variables, read_environment
-from ._json_values import configured_string, fill
+from ._json_values import fill
 from ._jws import Unsigned, check_signs_at_once, unsigned
 from ._late_signer import LateSigner
+from ._material import configured_string
 from ._outages import Metrics, OnSigningError, checked_policy, log_error, outcome_of
 from ._settings import PublicSettings, Region, api_base_of, checked_settings, without_identity
 from ._signers import AsyncSigner, Signer, signs_async, unwrapped
@@ -88,7 +89,7 @@ class TokenPairBuilder:
             raise ConfigurationError("identify and clock must be callable.")
         check_time(self.clock())
         checked_policy(self.on_signing_error)
-        api_base, app_id = api_base_of(self.region, self.api_base), configured_string(self.app_id, "app_id")
+        api_base, app_id = api_base_of(self.region, self.api_base), configured_string(self.app_id, "app_id", "app-id")
         minters = (self.intercom,) if self.salesforce is None else (self.intercom, self.salesforce)
         fill(self, "_anonymous", {"api_base": api_base, "app_id": app_id})
         fill(self, "_minters", minters)

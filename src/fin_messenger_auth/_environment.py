@@ -10,9 +10,9 @@ from typing import Any, Protocol, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from ._json_values import configured_string
 from ._keys import EnvKeySource, FileKeySource, MaskedBytes, StringKeySource, read_key
 from ._late_signer import FirstChecked, LateSigner, made_by
+from ._material import configured_string, things_in
 from ._outages import OnSigningError, checked_policy
 from ._settings import api_base_of
 from ._signers import (
@@ -150,13 +150,19 @@ class Variables:
         if not path:
             return variable, self.attempt(lambda: read_key(EnvKeySource(variable, environ=self.environ)), variable)
         variable = f"{variable}_FILE"
+        if wrong := _wrong_with_path(path):
+            self.note(f"{variable} {wrong[0]}; set {self.prefix}{name} to the value itself.", wrong[1], f"{name}_FILE")
+            return variable, None
         self.key_files[variable] = path
         return variable, self.attempt(lambda: read_key(FileKeySource(path)), variable)
 
     def attempt(self, make: Callable[[], _T], variable: str | None, *, says_it: bool = False) -> _T | None:
         """Call ``make``; note its error and its warnings, with the variable that is meant, unless they say it."""
         made, problems = attempt(make)
+        said = {each.message.partition(" ")[2] for each in self.problems}
         for problem in problems:
+            if problem.message.partition(" ")[2] in said:  # of the variable; now a signer says it of its argument
+                continue
             is_said = says_it or variable is None or problem.variable is not None
             message = problem.message if is_said else f"{variable}: {problem.message}"
             named = type(problem)(message, problem.code, variable=problem.variable or variable)
@@ -176,6 +182,15 @@ class Variables:
     def names(self, names: Sequence[str]) -> str:
         """Return the names of variables, with the prefix, as a phrase."""
         return phrase([self.prefix + name for name in names])
+
+
+def _wrong_with_path(path: str) -> tuple[str, str] | None:
+    """Return why the value of a variable that ends in _FILE cannot be a path, and the code of that finding."""
+    if things_in(path.encode(errors="replace")):
+        return "holds a key or a certificate, and must hold the path of a file", "value-credential"
+    if path[0] == path[-1] and path[0] in "\"'`":
+        return "has quotes around the path; remove them, or", "value-wrapped"
+    return None
 
 
 def phrase(names: Sequence[str], last_word: str = "and") -> str:
@@ -314,7 +329,7 @@ class Reading(Variables):
         self._check_completeness(own, given)
         region = self.value("INTERCOM_REGION") or "us"
         self._checked("INTERCOM_REGION", lambda value, name: api_base_of(str(value), name=name))
-        app_id = self._checked("INTERCOM_APP_ID", configured_string)
+        app_id = self._checked("INTERCOM_APP_ID", lambda value, name: configured_string(value, name, "app-id"))
         policy = policy or self._checked(ON_SIGNING_ERROR, checked_policy) or "raise"
         self._checked(ENABLED, _truth)
         is_strict = self._checked(START, _strict) is True
@@ -424,13 +439,13 @@ class Reading(Variables):
 
     def _key_id(self) -> str | None:
         if not self.value(f"{KEY_ID}_FILE"):
-            return self._checked(KEY_ID, configured_string)
+            return self._checked(KEY_ID, lambda value, name: configured_string(value, name, "kid"))
         variable, raw = self.key(KEY_ID)
         self.key_files.pop(variable, None)  # anyone may read it
         if raw is None:
             return None
         kid = raw.without_line_end().decode(errors="surrogateescape")
-        return self.attempt(lambda: configured_string(kid, variable), variable, says_it=True)
+        return self.attempt(lambda: configured_string(kid, variable, "kid"), variable, says_it=True)
 
     def _rsa_signer(self, wanted: list[WantedKey]) -> Signer | AsyncSigner | None:
         (variable, key), (_, self.password) = self.key(KEY), self.key(PASSWORD)
@@ -549,10 +564,11 @@ def _factory(name: str) -> SignerFactory:
         raise ConfigurationError(f"{how}.", "signer-invalid")
     [factory] = factories.values()
     try:
-        return factory.load()
+        loaded: SignerFactory = factory.load()
     except Exception as error:  # noqa: BLE001 - whatever an import raises
         said = f"the factory {factory.value} cannot be imported: {type(error).__name__}."
         raise ConfigurationError(said, "signer-invalid").with_traceback(error.__traceback__) from None
+    return loaded
 
 
 def _of_signer(signer: Signer | AsyncSigner, wanted: list[WantedKey]) -> list[WantedKey]:

@@ -1,4 +1,4 @@
-"""Checks values as people pass them, once: configured strings, ids and plain JSON values."""
+"""Checks values as people pass them, once: ids and plain JSON values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from json import JSONDecoder
 from types import NoneType
 from typing import Any, Final
 
-from .errors import ConfigurationError, InvalidClaimError
+from .errors import InvalidClaimError
 
 fill: Final = object.__setattr__
 """How a frozen dataclass sets an attribute in ``__post_init__``."""
@@ -30,31 +30,6 @@ _LOST = frozenset({"", "none", "null", "undefined", "nan", "nil", "anonymoususer
 _surrogate_in = re.compile("[\ud800-\udfff]").search
 
 _INVISIBLE_LETTERS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"  # printable to Python, blank to everybody
-
-
-def configured_string(value: object, name: str) -> str:
-    """Return a key ID, an issuer, an audience or an app id, checked: the platforms compare them byte for byte."""
-    if not isinstance(value, str):
-        raise ConfigurationError(f"{name}: expected a str, got {type(value).__name__}.")
-    try:
-        plain = str.__str__(value[:])
-    except Exception as error:
-        raise ConfigurationError(f"{name}: the {type(value).__name__} cannot be read as a str.") from error
-    if not plain.strip():
-        raise ConfigurationError(f"{name} is blank.", "value-blank")
-    if _surrogate_in(plain):
-        raise ConfigurationError(f"{name} contains bytes that are not UTF-8.")
-    if is_wrapped(plain):
-        raise ConfigurationError(
-            f"{name} has whitespace, a newline or a quote around it, which would count as part of it; remove it.",
-            "value-wrapped",
-        )
-    return plain
-
-
-def is_wrapped(value: str) -> bool:
-    """Tell whether whitespace, an invisible character or a quote stands at one end of a string."""
-    return any(not each.isprintable() or each in " " + _QUOTES for each in (value[:1], value[-1:]))
 
 
 def is_lost(value: str) -> bool:

@@ -7,19 +7,30 @@ Write your own: any object with a ``read`` method that returns bytes.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from typing import Any, NoReturn, Protocol, Self
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import (
+    load_der_private_key,
     load_der_public_key,
     load_pem_private_key,
-    load_pem_public_key,
 )
 
-from .errors import ConfigurationError, InvalidKeyError, KeyUnavailableError, masked
+from ._material import (
+    ENCRYPTED,
+    ENCRYPTED_PEM,
+    MISTAKES,
+    PKCS12,
+    RSA_PSS,
+    Thing,
+    check_algorithm,
+    find_private_key,
+    find_public_key,
+    looks_like_path,
+)
+from .errors import ConfigurationError, InvalidKeyError, KeyUnavailableError, masked, warn
 
 _PEM_ARMOUR = b"-----BEGIN "
 _EXTENSIONS = (".crt", ".html", ".json", ".key", ".p8", ".pem", ".txt")
@@ -170,8 +181,8 @@ def shown_path(path: str | os.PathLike[str]) -> str:
     """Return a path for a message, unless it could be a secret, a token or a page in place of a path."""
     plain = os.fspath(path)
     directory, extension = os.path.dirname(plain), os.path.splitext(plain)[1]
-    is_plainly_a_path = extension in _EXTENSIONS or (directory.strip("/") and os.path.isdir(directory))
-    return repr(plain) if is_plainly_a_path else "<path not shown: it could be a secret>"
+    is_path = extension in _EXTENSIONS or looks_like_path(plain) or (directory.strip("/") and os.path.isdir(directory))
+    return repr(plain) if is_path else "<path not shown: it could be a secret>"
 
 
 class StringKeySource(Sealed):
@@ -224,58 +235,87 @@ def read_key(source: KeySource) -> MaskedBytes:
 
 MIN_RSA_BITS = 2048  # the least that RFC 7518 §3.3 allows
 MIN_EXPONENT = 65_537  # the least public exponent that NIST SP 800-56B §6.2 allows
-_LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
 
-# What a PEM document contains instead of an RSA private key, by its label (RFC 7468), and the code of that finding.
-_OTHER_LABELS = {
-    b"CERTIFICATE": ("a certificate; use the private key that belongs to it", "key-public"),
-    b"PUBLIC KEY": ("a public key; use the private key that belongs to it", "key-public"),
-    b"RSA PUBLIC KEY": ("a public key; use the private key that belongs to it", "key-public"),
-    b"OPENSSH PRIVATE KEY": ("an OpenSSH key; convert a copy: ssh-keygen -p -m PKCS8 -f COPY", "key-openssh"),
-    b"EC PRIVATE KEY": ("an EC key; Salesforce accepts RSA keys only", "key-not-rsa"),
-    b"DSA PRIVATE KEY": ("a DSA key; Salesforce accepts RSA keys only", "key-not-rsa"),
-}
+_KEY_BAG = bytes.fromhex("060b2a864886f70d010c0a0102")  # the OID of an encrypted key in PKCS#12 (RFC 7292 §4.2.2)
 
 
 @masked
-def read_private_key(pem: bytes, password: bytes | None = None) -> RSAPrivateKey:
-    r"""Read an RSA private key of at least 2048 bits from PEM, PKCS#1 or PKCS#8.
+def read_private_key(data: bytes, password: bytes | None = None) -> RSAPrivateKey:
+    r"""Read an RSA private key of at least 2048 bits from PEM, DER or PKCS#12.
 
     Args:
-        pem: The PEM document. Its newlines may be written as ``\\n``.
+        data: The key, in whatever it is wrapped: its newlines may be written as ``\\n``.
         password: What it is encrypted with. One trailing newline is dropped.
+
+    Raises:
+        InvalidKeyError: It is not such a key, or the password is wrong, missing or not needed.
+
+    Warns:
+        FinMessengerAuthWarning: The key is wrapped in a way that is a mistake.
     """
-    pem = MaskedBytes(pem).with_line_ends()
+    found = find_private_key(data)
+    for mistake in found.mistakes:
+        warn(f"The private key {MISTAKES[mistake]}.", "key-wrapped")
     password = None if password is None else MaskedBytes(password).without_line_end()
-    _check_label(pem)
-    if password == b"":
-        raise InvalidKeyError(
-            "The password of the private key is blank; set it, or leave it out if the key is not encrypted.",
-            "key-password-missing",
-        )
-    try:
-        key = load_pem_private_key(pem, password)
-    except TypeError as error:  # how cryptography says that password and encryption do not go together
-        if password is None:
-            message = (
-                "The private key is encrypted, but no password was given; set SALESFORCE_PRIVATE_KEY_PASSWORD, "
-                "or with a key file give --password-file."
-            )
-            raise InvalidKeyError(message, "key-password-missing") from error
-        message = "A password was given, but the private key is not encrypted; unset the password, or encrypt the key."
-        raise InvalidKeyError(message, "key-password-unneeded") from error
-    except UnsupportedAlgorithm as error:
-        raise InvalidKeyError("The private key is not RSA; Salesforce accepts RSA keys only.", "key-not-rsa") from error
-    except ValueError as error:
-        if password is None:
-            message = "The private key is damaged: it cannot be parsed. Copy the whole file again."
-            raise InvalidKeyError(message, "key-damaged") from error
-        message = "The private key cannot be decrypted: the password is wrong, or the key is damaged."
-        raise InvalidKeyError(message, "key-password-wrong") from error
+    key = _opened(found, password) if found.kind is PKCS12 else _loaded(found, password)
     if not isinstance(key, RSAPrivateKey):
         raise _not_rsa(key, "The private key")
     checked_rsa_key(key.public_key(), "The private key")
     return key
+
+
+def _loaded(found: Thing, password: bytes | None) -> object:
+    encrypted = found.kind in (ENCRYPTED, ENCRYPTED_PEM)
+    if encrypted and not password:
+        raise _password_missing("The private key is encrypted", "openssl pkey -in FILE -passin pass: -out COPY")
+    if password is not None and not encrypted:
+        message = "A password was given, but the private key is not encrypted; unset the password, or encrypt the key."
+        raise InvalidKeyError(message, "key-password-unneeded")
+    try:
+        return (load_pem_private_key if found.kind is ENCRYPTED_PEM else load_der_private_key)(found.data, password)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        if not encrypted:
+            message = "The private key is inconsistent: its numbers do not belong together. Copy the whole file again."
+            raise InvalidKeyError(message, "key-damaged") from error
+        if "nknown" in str(error) or isinstance(error, UnsupportedAlgorithm):  # how cryptography says that of a cipher
+            raise InvalidKeyError(
+                "The private key is encrypted with a cipher that is not supported; whether the password is right is "
+                "not known. Encrypt a copy with another: openssl pkcs8 -topk8 -v2 aes-256-cbc -in FILE -out COPY "
+                "(for old ciphers with -provider legacy -provider default).",
+                "key-cipher",
+            ) from error
+        message = "The private key cannot be decrypted: the password is wrong, or the key is damaged."
+        raise InvalidKeyError(message, "key-password-wrong") from error
+
+
+def _opened(found: Thing, password: bytes | None) -> object:
+    if found.data.count(_KEY_BAG) > 1:
+        raise InvalidKeyError("The PKCS#12 file has several private keys; keep the one that signs.", "key-several")
+    from cryptography.hazmat.primitives.serialization.pkcs12 import load_key_and_certificates  # noqa: PLC0415 - rare
+
+    try:
+        key, certificate, _ = load_key_and_certificates(found.data, password or None)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        if not password:
+            raise _password_missing("The private key is in a PKCS#12 file with a password", found.kind.fix) from error
+        message = (
+            "The PKCS#12 file cannot be opened: the password is wrong, or its cipher is not supported; "
+            "then convert it: openssl pkcs12 -legacy -in FILE -nodes -nocerts -out private-key.pem"
+        )
+        raise InvalidKeyError(message, "key-password-wrong") from error
+    if key is None:
+        raise InvalidKeyError("The PKCS#12 file has certificates and no private key.", "key-public")
+    if certificate is not None and certificate.public_key_algorithm_oid.dotted_string == RSA_PSS:
+        check_algorithm("RSA-PSS", "The private key")
+    return key
+
+
+def _password_missing(what: str, without: str) -> InvalidKeyError:
+    return InvalidKeyError(
+        f"{what}, but no password was given; set SALESFORCE_PRIVATE_KEY_PASSWORD, or with a key file give "
+        f"--password-file. If the password is empty, make a copy without one: {without.removeprefix('Convert it: ')}",
+        "key-password-missing",
+    )
 
 
 @masked
@@ -285,18 +325,11 @@ def read_public_key(data: bytes) -> RSAPublicKey:
     Raises:
         InvalidKeyError: It is not an RSA public key of at least 2048 bits.
     """
-    if b"PRIVATE KEY-----" in data:
-        raise InvalidKeyError("Expected a public key, got a private key.", "argument-invalid")
-    if b"-----BEGIN CERTIFICATE-----" in data:
-        raise InvalidKeyError(
-            "Expected a public key, got a certificate; `openssl x509 -pubkey -noout -in FILE` prints the key in it.",
-            "argument-invalid",
-        )
-    load = load_pem_public_key if b"-----BEGIN " in data else load_der_public_key
+    found = find_public_key(data)
     try:
-        key = load(data)
+        key = load_der_public_key(found)
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise InvalidKeyError("The public key cannot be read: it is neither PEM nor DER, or is damaged.") from error
+        raise InvalidKeyError("The public key cannot be read: it is damaged.") from error
     return checked_rsa_key(key, "The public key")
 
 
@@ -321,20 +354,3 @@ def checked_rsa_key(key: object, name: str) -> RSAPublicKey:
 def _not_rsa(key: object, name: str) -> InvalidKeyError:
     kind = type(key).__name__.removesuffix("PrivateKey").removesuffix("PublicKey")
     return InvalidKeyError(f"{name} is {kind}; Salesforce accepts RSA keys only.", "key-not-rsa")
-
-
-def _check_label(pem: MaskedBytes) -> None:
-    labels = _LABEL.findall(pem)
-    label = next((each for each in labels if each.endswith(b"PRIVATE KEY") and each not in _OTHER_LABELS), None)
-    if not labels:
-        raise InvalidKeyError(
-            "The private key is not a PEM document: it has no -----BEGIN PRIVATE KEY----- line. "
-            "Is it empty, the Intercom secret, a path, a JWK, a DER file or Base64?",
-            "key-not-pem",
-        )
-    if label is None:
-        none = ("not a private key", "key-not-pem")
-        what, code = next((_OTHER_LABELS[each] for each in labels if each in _OTHER_LABELS), none)
-        raise InvalidKeyError(f"The PEM document is {what}.", code)
-    if pem.find(b"-----END " + label + b"-----") < 0:
-        raise InvalidKeyError("The private key is truncated: its -----END line is missing. Copy the whole file again.")

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, TypedDict, get_args
 
-from ._json_values import configured_string, has_unsafe_integer, json_items, json_value
+from ._json_values import has_unsafe_integer, json_items, json_value
+from ._material import configured_string
 from .errors import ConfigurationError, InvalidClaimError
 
 Region = Literal["us", "eu", "ap", "au"]

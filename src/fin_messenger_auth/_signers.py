@@ -19,8 +19,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256, SHA512
 from cryptography.hazmat.primitives.hmac import HMAC
 
-from ._json_values import configured_string, fill, is_wrapped
+from ._json_values import fill
 from ._keys import KeySource, MaskedBytes, Sealed, read_key, read_private_key
+from ._material import check_content, check_ends, configured_string
 from .errors import ConfigurationError, InvalidKeyError, masked, warn
 
 MIN_SECRET_BYTES = 16  # a shorter HMAC secret is refused
@@ -29,6 +30,7 @@ RSA_HASHES: dict[str, SHA256 | SHA512] = {"RS256": SHA256(), "RS512": SHA512()}
 """The RSA algorithms that Salesforce accepts, with their hash (RFC 7518 §3.3)."""
 
 _INVALID = "signer-invalid"
+_SECRET = "The Messenger API Secret"  # noqa: S105 - its name
 _PKCS1V15 = PKCS1v15()
 
 
@@ -237,40 +239,34 @@ def check_signer_for(
 def check_kid(kid: object) -> None:
     """Check that a key ID is a valid string, or ``None`` for a header without one."""
     if kid is not None:
-        configured_string(kid, "kid")
+        configured_string(kid, "kid", "kid")
 
 
 def configured_secret(value: MaskedBytes) -> MaskedBytes:
     """Return the Messenger API Secret of a variable or a file, where quotes and whitespace are mistakes."""
     secret = checked_secret(value.without_line_end())
-    if is_wrapped(secret.decode(errors="replace")):
-        raise InvalidKeyError(
-            "The Messenger API Secret has whitespace, a newline or a quote around it, which would count as part of it; "
-            "remove it.",
-            "value-wrapped",
-        )
+    check_ends(secret.decode(errors="replace"), _SECRET)
     return secret
 
 
 def checked_secret(secret: MaskedBytes) -> MaskedBytes:
     """Return the Messenger API Secret, checked. The trailing newline of its file is removed already."""
     if not secret.strip():
-        raise InvalidKeyError("The HMAC secret is blank; copy the Messenger API Secret from Intercom.", "secret-short")
+        raise InvalidKeyError(f"{_SECRET} is blank; copy it from Intercom.", "secret-short")
     if secret.looks_like_pem():
         raise InvalidKeyError(
-            "The HMAC secret is a PEM document; expected the Messenger API Secret, a short string "
-            "(Intercom: Settings > Messenger > Security).",
+            f"{_SECRET} is a PEM document; expected a short string (Intercom: Settings > Messenger > Security).",
             "secret-pem",
         )
+    check_content(secret, _SECRET, "secret")
     if len(secret) < MIN_SECRET_BYTES:
         raise InvalidKeyError(
-            f"The HMAC secret has {len(secret)} bytes, fewer than {MIN_SECRET_BYTES}; "
-            "copy the whole Messenger API Secret from Intercom.",
+            f"{_SECRET} has {len(secret)} bytes, fewer than {MIN_SECRET_BYTES}; copy the whole secret from Intercom.",
             "secret-short",
         )
     if len(secret) < RECOMMENDED_SECRET_BYTES:
         warn(
-            f"The HMAC secret has {len(secret)} bytes; Intercom's have {RECOMMENDED_SECRET_BYTES} or more. "
+            f"{_SECRET} has {len(secret)} bytes; Intercom's have {RECOMMENDED_SECRET_BYTES} or more. "
             "Check that it was copied whole.",
             "secret-weak",
         )

@@ -9,8 +9,9 @@ from dataclasses import KW_ONLY, dataclass, field
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from ._json_values import configured_string, fill
+from ._json_values import fill
 from ._jws import aencode, encode
+from ._material import configured_string
 from ._outages import Outage
 from ._signers import RSA_HASHES, AsyncSigner, Signer, check_signer_for
 from ._users import MessengerUser
@@ -157,7 +158,7 @@ _AUDIENCE = re.compile(r"https://[A-Za-z0-9.-]+\.my\.salesforce-scrt\.com")
 
 def checked_issuer(issuer: object, name: str = "issuer") -> str:
     """Return the keyset's *JWT Issuer*, checked; ``name`` is what the error calls it."""
-    plain = configured_string(issuer, name)
+    plain = configured_string(issuer, name, "issuer")
     if is_fin_issuer(plain):
         warn(
             f"{name} is {FIN_ISSUER}, the issuer of the tokens that Fin makes with its own key. With your own key, use "
@@ -170,7 +171,7 @@ def checked_issuer(issuer: object, name: str = "issuer") -> str:
 
 def checked_audience(audience: object, name: str = "audience") -> str:
     """Return an audience, checked; ``name`` is what the error calls it."""
-    plain = configured_string(audience, name)
+    plain = configured_string(audience, name, "audience")
     if plain.lower() == AUDIENCE_PLACEHOLDER.lower():
         raise ConfigurationError(
             f"{name} is still the placeholder that keygen printed; replace YOUR-SUBDOMAIN.", "placeholder"

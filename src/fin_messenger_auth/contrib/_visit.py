@@ -152,7 +152,8 @@ class Visit:
 
     def answer(self, user: Callable[[], Any], headers: Mapping[str, str]) -> SettingsResponse:
         """Answer a request for fresh settings; a function returns the user, who may cost a query."""
-        return self._refused(headers) or settings_response(**self._asked(user(), headers))
+        asked_by = None if self.request.method == "OPTIONS" else user  # which is no way to ask for tokens
+        return self._refused(headers) or settings_response(**self._asked(asked_by and asked_by(), headers))
 
     async def aanswer(self, user: object, headers: Mapping[str, str]) -> SettingsResponse:
         """Do the same from async code."""

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from fin_messenger_auth._json_values import configured_string
 from fin_messenger_auth._keys import KeySource, StringKeySource, read_key
+from fin_messenger_auth._material import configured_string
 from fin_messenger_auth._signers import RSASigner
 from fin_messenger_auth._tokens import AUDIENCE_PLACEHOLDER, FIN_ISSUER, is_fin_issuer
 from fin_messenger_auth.errors import ConfigurationError, masked
@@ -166,7 +166,7 @@ PASSWORD_PLACEHOLDER = "/path/to/the/password"  # noqa: S105 - a path, which doe
 
 def checked_issuer(issuer: object, name: str = "issuer") -> str:
     """Return the issuer of a new keyset, checked; ``name`` is what the error calls it."""
-    plain = configured_string(issuer, name)
+    plain = configured_string(issuer, name, "issuer")
     if is_fin_issuer(plain):
         raise ConfigurationError(
             f"{name} is {FIN_ISSUER}, the issuer of the tokens that Fin makes with its own key; choose another.",
