@@ -16,6 +16,7 @@ from api import Reference
 from bench.report import RESULTS, Report
 from fin_messenger_auth import _environment, cli, errors
 from fin_messenger_auth.diagnosis import CATALOGUE, Finding
+from fin_messenger_auth.diagnosis._findings import general_names
 from fin_messenger_auth.onboarding import KeyDirectory, salesforce_steps
 
 DOCS = Path(__file__).parent
@@ -39,13 +40,13 @@ def _embed(page: Path, name: str, text: str) -> None:
 def _markdown(text: str) -> str:
     """Show placeholders as ``[name]``, and what looks like HTML as it stands, outside of code."""
     names = [name for _, name, _, _ in Formatter().parse(text) if name]
-    parts = text.format(**{name: f"[{name}]" for name in names}).split("`")
+    parts = text.format(**{name: f"[{name}]" for name in names} | general_names()).split("`")
     return "`".join(part if place % 2 else re.sub(r"([<\[])", r"\\\1", part) for place, part in enumerate(parts))
 
 
 def _entry(finding: Finding) -> str:
     source = f"[{finding.evidence}]({finding.url})" if finding.url else str(finding.evidence)
-    message, fix = _markdown(finding.message), _markdown(finding.fix)
+    message, fix = _markdown(finding.message or "The message names it."), _markdown(finding.fix)
     return f"### {finding.code}\n\n*{finding.level.capitalize()}.* {message}\n\n**Fix:** {fix} ({source})\n"
 
 

@@ -73,6 +73,7 @@ REPLIES = {
         302,
         {"Location": "https://login.acme.example/start?state=x#y"},
     ),
+    "to no URL": Reply('it redirects to "https://[x/".', 302, {"Location": "https://[x/"}),
     "in a circle": Reply('it redirects to "/in%20a%20circle"', 302, {"Location": "/in%20a%20circle"}),
     "no Cache-Control": Reply('its Cache-Control is "", without no-store', 200, {"Cache-Control": ""}),
     "from a cache": Reply("its header Age: 7200 says that this one comes from a cache", 200, {"Age": "7200"}),

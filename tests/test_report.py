@@ -54,6 +54,12 @@ def test_links_come_last_and_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert text.rstrip().endswith(str(CATALOGUE["page-secret"].url))
 
 
+@pytest.mark.usefixtures("terminal")
+def test_a_report_of_nothing_is_what_stands_around_it(capsys: pytest.CaptureFixture[str]) -> None:
+    print_report([], before="token", after="0 errors")
+    assert capsys.readouterr().out == "token\n\n0 errors\n"
+
+
 def test_a_file_gets_the_same_words_in_three_lines(capsys: pytest.CaptureFixture[str]) -> None:
     print_report(LONG, after="after")
     assert capsys.readouterr().out == f"{report(LONG)}\n\nafter\n"

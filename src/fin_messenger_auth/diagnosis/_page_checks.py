@@ -151,10 +151,11 @@ def read_document(document: Document) -> Page:
     value = parse_json(document.text) if document.text.lstrip()[:1] in ("{", '"') else None
     if isinstance(value, str) and parse_json(value) is not None:
         return Page(instead="it is JSON that was encoded twice")
-    if isinstance(value, dict) and not {"app_id", "appId", *_TOKENS} & value.keys():
-        for name in _BARE:
-            if isinstance(value.get(name), str) and _JWT.search(value[name]):
-                settings = {INTERCOM_TOKEN: value[name]}
+    inner = [value, *value.values()] if isinstance(value, dict) else []
+    if not any({"app_id", "appId", *_TOKENS} & each.keys() for each in inner if isinstance(each, dict)):
+        for token in (each.get(name) for each in inner if isinstance(each, dict) for name in _BARE):
+            if isinstance(token, str) and _JWT.search(token):
+                settings = {INTERCOM_TOKEN: token}
                 return Page(settings=[PageSettings("token", settings)], values=settings)
     return read_page(document.text)
 
@@ -244,7 +245,7 @@ def _wrong_beside(page: Document, other: Document, expected: Expected, now: floa
             yield finding("page-script", path=path, got=got)
     else:
         known = {each.code for each in _wrong_with_page(page, expected, now)}
-        for each in _wrong_with_page(other, replace(expected, user_id=expected.user_id), now):
+        for each in _wrong_with_page(other, expected, now):
             if each.code not in known and each.level != "unchecked":
                 yield replace(each, message=f"In the answer of the settings endpoint, {path}: {each.message}")
 
@@ -275,7 +276,7 @@ def _without_settings(page: Page, document: Document) -> Finding:
     elif location:
         target = _without_query(document.target or location)
         why = f"it redirects to {quoted(_without_query(location))}"
-        how = f"Give that URL, `--page {shlex.quote(target)}`, or `--cookie NAME=VALUE` if the page needs a user."
+        how = f"Give that URL, `--page {shlex.quote(target)}`. If it is where people sign in: {sign_in}"
         how = how if "://" in location else sign_in
     elif moved and page.instead == "it is a page to sign in":
         why = f"it redirects to {quoted(moved)}, a page to sign in"
