@@ -63,6 +63,10 @@ CORE: dict[str, Callable[[], object]] = {
     "value-wrapped": lambda: RSASigner(StringKeySource(broken_keys.PEM), kid="key-1\n"),
     "key-unavailable": lambda: read_key(FileKeySource("/nowhere/key.pem")),
     "signer-invalid": lambda: IntercomMinter(object()),  # type: ignore[arg-type]
+    "algorithm-differs": lambda: TokenPairBuilder.from_env(
+        {**throwaway_environ(), "SALESFORCE_PRIVATE_KEY": "", "SALESFORCE_ALGORITHM": "RS512"},
+        salesforce_signer=RSASigner(StringKeySource(broken_keys.PEM), kid="throwaway"),
+    ),
     "kid-differs": lambda: TokenPairBuilder.from_env(
         {**throwaway_environ(), "SALESFORCE_PRIVATE_KEY": ""},
         salesforce_signer=RSASigner(StringKeySource(broken_keys.PEM), kid="another"),

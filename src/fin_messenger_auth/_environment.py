@@ -434,7 +434,7 @@ class Reading(Variables):
         of_alg = [each for each in fitting if alg in (None, each.alg)]
         if fitting and not of_alg:
             message = f"{self.prefix}{ALGORITHM} is {alg}, and alg in {variable} is {fitting[0].alg}; unset the first."
-            self.note(message, "salesforce-algorithm-differs", ALGORITHM)
+            self.note(message, "algorithm-differs", ALGORITHM)
         return of_alg
 
     def _key_id(self) -> str | None:
@@ -523,7 +523,7 @@ class Reading(Variables):
             raise ConfigurationError(message, "kid-differs")
         if signer.alg != chosen.alg:
             message = f"the alg of the signer is {signer.alg}, and {chosen.alg} is configured."
-            raise ConfigurationError(message, "salesforce-algorithm-differs")
+            raise ConfigurationError(message, "algorithm-differs")
         if chosen.public_key is not None and public_key_of(signer) is None:
             return FirstChecked(signer, chosen.public_key)
         return signer
