@@ -172,6 +172,17 @@ def package(session: nox.Session) -> None:
 
 
 @nox.session(tags=["full"])
+def npm(session: nox.Session) -> None:
+    """The npm package of the browser's module, packed, and checked as its users get it.
+
+    An argument names the directory that it is left in, for a release.
+    """
+    if not shutil.which("npm"):
+        session.skip("npm is not installed")
+    session.run("python", "tests/tools/npm_package.py", *session.posargs)
+
+
+@nox.session(tags=["full"])
 def demo(session: nox.Session) -> None:
     """The README's demo, on the wheel and its two dependencies alone."""
     install(session)

@@ -2,7 +2,8 @@
 
 Each target takes bytes, makes what it needs from them, and holds what the library promises for any input: nothing but
 its own errors is raised, no token is accepted that was not signed, no script is left, the same value is read back.
-``--seconds`` is the time for all targets together, ``--target`` chooses one, and ``--input`` repeats what was found.
+``--seconds`` is the time for all targets together, ``--target`` chooses one, ``--runs`` ends each after so many inputs,
+and ``--input`` repeats what was found. 200,000 pages: ``--target pages --runs 200000 --seconds 7200``.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests import attacks
+from tests.ways import WAYS
 
 GUIDED = find_spec("atheris") is not None
 ROOT = Path(__file__).parents[1]
@@ -62,6 +67,9 @@ with instrumented():
         Document,
         Org,
         _online,
+        _page_checks,
+        _page_engine,
+        _page_reader,
         check_certificate,
         check_environment,
         check_intercom_token,
@@ -76,9 +84,9 @@ with instrumented():
         check_salesforce_token,
         has_errors,
         read_verifying_keys,
-        settings_in_page,
     )
     from fin_messenger_auth.diagnosis._http import Answer
+    from fin_messenger_auth.diagnosis._page_reader import read_page
     from fin_messenger_auth.errors import FinMessengerAuthError
     from fin_messenger_auth.onboarding import make_jwk, read_jwk, self_signed_certificate
     from fin_messenger_auth.page import is_same_origin, render_snippet
@@ -292,12 +300,108 @@ def settings(given: Input) -> None:
 
 
 def pages(given: Input) -> None:
-    """Hold that a page is read without an error, whatever is in it."""
-    document = given.rest().decode("utf-8", "replace")
-    for page in (document, f"<script>window.intercomSettings = {{app_id: 'a', {document}</script>"):
-        for each in settings_in_page(page):
-            json.dumps(each.values, default=repr)  # an expression inside an object has no value
-        check_page(Document(page))
+    """Hold that a page is read without an error, whatever is in it.
+
+    It is read in this process, without the one of its own that a user's page gets: a crash would be found.
+    """
+    document = given.rest().decode("utf-8", "replace") if given.number(2) else pieces(given)
+    if document.lstrip("\ufeff \t\r\n")[:1] in ("{", "["):
+        page = read_page(document)
+    else:
+        page = _page_reader._page_of(_page_engine.read(document, cpu_seconds=0.1))
+    for each in page.settings:
+        json.dumps(each.values, default=repr).encode()
+    with mock.patch.object(_page_checks, "read_page", return_value=page):
+        check_page(Document(document, {"content-security-policy": given.text_or_empty()}))
+
+
+def pieces(given: Input) -> str:
+    """Make a page of parts of pages, whole, cut or with noise between them."""
+    made = ["<html><body><script>"] if given.number(2) else []
+    while given.left:
+        piece = PIECES[given.number(256) % len(PIECES)]
+        kind = given.number(8)
+        made.append(piece[given.number(256) % len(piece) :] if kind == 1 else piece)
+        made += [given.text_or_empty()] if kind == 2 else []
+    return "".join(made)
+
+
+PIECES = [
+    *(f"</script>\n<script>{source}" for sources, _ in WAYS.values() for source in sources),
+    *(f"</script><script>{each.replace('@', attacks.SETTINGS)}" for each in (attacks.HARMLESS | attacks.ODD).values()),
+    *(
+        "</script><script type=module>",
+        "import a, {b} from '@intercom/messenger-js-sdk';",
+        "</script><p id=x class='y z'>",
+    ),
+    *("</script><script type='application/json'>", '{"app_id": "a"}', "<!--", "-->", "<script", "</", "<b onclick='"),
+    *(
+        "{",
+        "}",
+        "(",
+        ")",
+        "[",
+        "]",
+        ";",
+        ",",
+        "'",
+        '"',
+        "`",
+        "${",
+        "/*",
+        "*/",
+        "//",
+        "=>",
+        "...",
+        "\n",
+        "\0",
+        "\ufeff",
+        "/",
+    ),
+    *(
+        "function () {",
+        "async ",
+        "await ",
+        "class A {",
+        "let x = ",
+        "if (a) ",
+        "for (;;) ",
+        "try {",
+        "} catch {",
+        "throw ",
+    ),
+    *(
+        "window.",
+        "document.",
+        "Intercom('boot', ",
+        "Intercom('update', {user_id: 1})",
+        "nobody.x()",
+        "null",
+        "this",
+        "new ",
+    ),
+    *(
+        "addEventListener('load', ",
+        "setTimeout(",
+        "setInterval(",
+        "Promise.resolve().then(",
+        "document.write(",
+        ".append(",
+    ),
+    *(
+        "document.createElement('script')",
+        "s.src = 'https://widget.intercom.io/widget/a'",
+        "document.querySelector('p')",
+    ),
+    *(
+        "Object.defineProperty(",
+        "Object.setPrototypeOf(",
+        "new Proxy({}, {get",
+        "Symbol.iterator",
+        "globalThis",
+        "eval(",
+    ),
+]
 
 
 def answers(given: Input) -> None:
@@ -349,10 +453,11 @@ class Target:
 def _pages() -> list[bytes]:
     html = render_snippet(BUILDER.build_settings("42"))
     return [
-        html.encode(),
-        b"<script>Intercom('boot', {app_id: 'a', user_id: `${x}`, company: {id: 1},});</script>",
-        b"<script>window.intercomSettings.email = 'a';</script><meta http-equiv='Content-Security-Policy' content='x'>",
-        json.dumps(BUILDER.build_settings("42")).encode(),
+        b"\1" + html.encode(),
+        b"\1<script>Intercom('boot', {app_id: 'a', user_id: `${x}`, company: {id: 1},});</script>",
+        b"\1<script>window.intercomSettings.email = 'a';</script><meta http-equiv=Content-Security-Policy content=x>",
+        b"\1" + json.dumps(BUILDER.build_settings("42")).encode(),
+        *(bytes([0, 1, *range(start, start + 40)]) for start in (0, 40, 80, 120, 160, 200)),
     ]
 
 
@@ -391,12 +496,13 @@ def one_input(name: str, data: bytes) -> None:
         TARGETS[name].run(Input(data))
 
 
-def guided(name: str, seconds: int, directory: Path) -> None:
+def guided(name: str, seconds: int, most: int, directory: Path) -> None:
     """Fuzz a target with atheris, which ends the process."""
     for number, seed in enumerate(TARGETS[name].seeds()):
         (directory / f"seed{number}").write_bytes(seed)
     options = [
         f"-max_total_time={seconds}",
+        *([f"-runs={most}"] if most else []),
         f"-max_len={LONGEST}",
         "-timeout=20",
         f"-artifact_prefix={directory}/crash-",
@@ -405,7 +511,7 @@ def guided(name: str, seconds: int, directory: Path) -> None:
     atheris.Fuzz()
 
 
-def unguided(name: str, seconds: int, directory: Path) -> None:
+def unguided(name: str, seconds: int, most: int, directory: Path) -> None:
     """Fuzz a target with Hypothesis: random bytes, and seeds with a part replaced."""
     from hypothesis import HealthCheck, Phase, given
     from hypothesis import settings as configured
@@ -429,15 +535,16 @@ def unguided(name: str, seconds: int, directory: Path) -> None:
             (directory / "crash-hypothesis").write_bytes(data)
             raise
 
-    while time.monotonic() < end:
+    while time.monotonic() < end and (not most or runs < most):
         run()
     print(f"Done {runs} runs", file=sys.stderr)
 
 
-def fuzz(name: str, seconds: int) -> tuple[str, bool]:
+def fuzz(name: str, seconds: int, most: int) -> tuple[str, bool]:
     """Fuzz one target in a process of its own; return what to say, and whether it held."""
     with TemporaryDirectory() as directory:
-        command = [sys.executable, __file__, "--target", name, "--seconds", str(seconds), "--into", directory]
+        command = [sys.executable, __file__, "--target", name, "--seconds", str(seconds), "--runs", str(most)]
+        command += ["--into", directory]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
         printed = done.stderr.decode(errors="replace")
         runs = re.search(r"Done (\d+) runs", printed)
@@ -448,17 +555,18 @@ def fuzz(name: str, seconds: int) -> tuple[str, bool]:
     return "\n".join([f"{name}: FAILED", done.stdout.decode(errors="replace")[-3000:], printed[-3000:], *repeat]), False
 
 
-def run_all(names: list[str], seconds: int) -> Iterator[tuple[str, bool]]:
+def run_all(names: list[str], seconds: int, most: int) -> Iterator[tuple[str, bool]]:
     """Fuzz the targets, two at once, each with its share of the time."""
     share = max(1, seconds * AT_ONCE // len(names))
     with ThreadPoolExecutor(AT_ONCE) as together:
-        yield from together.map(lambda name: fuzz(name, share), names)
+        yield from together.map(lambda name: fuzz(name, share, most), names)
 
 
 def main(arguments: list[str]) -> int:
     """Fuzz, print a line for each target, and return 1 if one did not hold."""
     parser = argparse.ArgumentParser(prog="fuzz", description=__doc__)
     parser.add_argument("--seconds", type=int, default=30)
+    parser.add_argument("--runs", type=int, default=0, help="how many inputs are enough, whatever the time")
     parser.add_argument("--target", choices=TARGETS)
     parser.add_argument("--input", help="what was found, in Base64")
     parser.add_argument("--into", type=Path, help=argparse.SUPPRESS)
@@ -467,12 +575,12 @@ def main(arguments: list[str]) -> int:
         one_input(asked.target, base64.b64decode(asked.input))
         return 0
     if asked.into is not None:
-        (guided if GUIDED else unguided)(asked.target, asked.seconds, asked.into)
+        (guided if GUIDED else unguided)(asked.target, asked.seconds, asked.runs, asked.into)
         return 0
     names = [asked.target] if asked.target else list(TARGETS)
     print(f"Guided by {'coverage (atheris)' if GUIDED else 'Hypothesis'}, {asked.seconds} s.", flush=True)
     held = True
-    for said, each in run_all(names, asked.seconds):
+    for said, each in run_all(names, asked.seconds, asked.runs):
         print(said, flush=True)
         held &= each
     return int(not held)

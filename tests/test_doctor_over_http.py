@@ -29,7 +29,7 @@ def packed(text: str) -> bytes:
 
 GZIP = {"Content-Encoding": "gzip"}
 UTF_16 = {"Content-Type": "text/html; charset=utf-16-le"}
-BLOCKED = "blocks https://via.intercom.io (connect-src)"
+BLOCKED = "blocks https://via.intercom.io, https://api-ping.intercom.io, "
 TOO_LARGE = "The page cannot be fetched: it is larger than 8 MB."
 BUILDER = throwaway_builder()
 PRIVATE = {"Cache-Control": "private, no-store"}

@@ -127,6 +127,15 @@ def test_what_cannot_be_known_stays_unknown(name: str) -> None:
 
 
 IN_A_BROWSER: dict[str, str] = {
+    "innerHTML": f"document.getElementById('me').innerHTML = '<i class=\"u\" data-id=42>&lt;</i><br><!-- x -->'; {W} = {{app_id: 'a', user_id: document.querySelector('#me > i.u').dataset.id}}",
+    "a custom element": f"customElements.define('x-chat', class extends HTMLElement {{ connectedCallback() {{ {W} = {{app_id: 'a', user_id: this.getAttribute('user')}} }} }})",
+    "Base64 of UTF-8": f"{W} = JSON.parse(new TextDecoder().decode(Uint8Array.from(atob('eyJhcHBfaWQiOiJhIiwidXNlcl9pZCI6IjQyIn0='), (c) => c.charCodeAt(0))))",
+    "a copy": f"const s = {{app_id: 'a', user_id: '42'}}; {W} = structuredClone(s); s.user_id = 1",
+    "a component": "function Chat({user}) { useEffect(() => { Intercom('boot', {app_id: 'a', user_id: user.id}) }) } createRoot(document.body).render(createElement(Chat, {user: {id: '42'}}))",
+    "a controller": "app.register('chat', class extends Controller { connect() { Intercom('boot', {app_id: 'a', user_id: '42'}) } })",
+    "Next's flight": '(self.__next_f = self.__next_f || []).push([1, \'5:["$","$L6",null,{"id":"i","children":"window.intercomSettings = {app_id: \\\'a\\\', user_id: \\\'42\\\'}"}]\\n\'])',
+    "Alpine": "1",
+    "a guard of typeof": f"if (typeof Intercom === 'undefined') {W} = {{app_id: 'a', user_id: '42'}}",
     "the loader": f"{W} = {{app_id: 'a', user_id: '42'}}; {LOADER}",
     "the loader first": f"{LOADER} {W} = {{app_id: 'a', user_id: '42'}}",
     "a boot that waits for the load": f"{LOADER} addEventListener('load', () => Intercom('boot', {{app_id: 'a', user_id: '42'}}))",
@@ -156,13 +165,14 @@ IN_A_BROWSER: dict[str, str] = {
     "Next's queue": "(self.__next_s = self.__next_s || []).push([0, {children: \"window.intercomSettings = {app_id: 'a', user_id: '42'}\"}])",
     "a loader in another file": "window.Intercom && window.Intercom('boot', {app_id: 'a', user_id: '42'})",
 }
-MARKUP = """<meta name=user content=42><i id=json>{"app_id": "a", "user_id": "42"}</i><form><input type=hidden><input value=42></form>
+MARKUP = """<x-chat user=42></x-chat><meta name=user content=42><i id=json>{"app_id": "a", "user_id": "42"}</i><form><input type=hidden><input value=42></form>
 <p id=me data-app=a data-user-id=42></p>"""
 
 
 @pytest.mark.parametrize("name", IN_A_BROWSER)
 def test_the_page_has_what_a_browser_has(name: str) -> None:
-    page = here(f"<html><body class='x in'>{MARKUP}<script>{IN_A_BROWSER[name]}</script></body></html>")
+    alpine = "<b x-init=\"Intercom('boot', {app_id: 'a', user_id: '42'})\"></b>" if name == "Alpine" else ""
+    page = here(f"<html><body class='x in'>{MARKUP}{alpine}<script>{IN_A_BROWSER[name]}</script></body></html>")
 
     assert (page.values, page.broken, page.stopped) == (ADA, "", ""), page
 
@@ -221,12 +231,18 @@ def test_the_modules_that_matter_are_known(name: str) -> None:
 
     assert (page.values, page.settings[0].source, page.calls, page.broken) == (ADA, kind, calls, "")
     assert page.imports
+    assert here("<script type=module>Intercom('boot', {a: \"import b from 'c'\"})</script>").imports == []
 
 
 def test_a_url_of_settings_is_named() -> None:
     page = here(str(render_renewal("/static/fin-messenger-auth.js", "/messenger/settings")))
     assert (page.requests, page.imports) == (["/messenger/settings"], ["/static/fin-messenger-auth.js"])
     assert here(scripts("fetch('/me')")).requests == ["/me"]
+
+
+def test_policies_in_the_page_are_found() -> None:
+    meta = "<meta http-equiv=Content-Security-Policy content=\"script-src 'none'\"><meta name=x>"
+    assert here(meta).policies == ["script-src 'none'"]
 
 
 def test_order_is_recorded() -> None:
@@ -280,6 +296,20 @@ def test_what_nothing_has_called_is_found_apart_from_the_page(source: str) -> No
 def test_a_boot_that_only_waits_counts_if_there_is_no_other() -> None:
     page = here(scripts("function signedIn(user) { Intercom('boot', {app_id: 'a', user_id: user.id}) }"))
     assert (page.values, page.unknown, page.calls) == ({"app_id": "a"}, {"user_id"}, [])
+
+
+WAITS = {
+    "for a consent": f"document.addEventListener('consent', () => {{ {W} = {{app_id: 'a', user_id: '42'}}; {LOADER} }})",
+    "for a consent manager": f"</script><script type='text/plain' data-category=functional>{W} = {{app_id: 'a', user_id: '42'}}",
+    "for a worker": f"</script><script type=text/partytown>{W} = {{app_id: 'a', user_id: '42'}}",
+}
+
+
+@pytest.mark.parametrize("name", WAITS)
+def test_a_page_that_waits_is_read_as_it_will_be(name: str) -> None:
+    page = here(scripts(WAITS[name]))
+
+    assert (page.values, page.calls, [each.apart for each in page.settings]) == (ADA, [], [True])
 
 
 def test_settings_in_says_what_counts_in_the_end(messenger_builder: TokenPairBuilder) -> None:
@@ -355,6 +385,11 @@ def test_a_page_without_an_end_is_stopped_and_says_so(name: str, monkeypatch: py
     assert {each.level for each in found} == {Level.UNCHECKED}
 
 
+@pytest.mark.parametrize("name", ["a loop", "a chain of promises", "memory", "a record without end"])
+def test_a_page_is_stopped_by_its_budget_not_only_by_its_process(name: str) -> None:
+    assert here(attacks.page(attacks.STOPPED[name]), 0.3).stopped
+
+
 @pytest.mark.parametrize("name", [*attacks.ENDED, *attacks.MARKUP])
 def test_what_hangs_or_crashes_ends_with_its_process(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader, "CPU_SECONDS", 0.3)
@@ -363,6 +398,18 @@ def test_what_hangs_or_crashes_ends_with_its_process(name: str, monkeypatch: pyt
 
     json.dumps(page.values).encode()
     assert page.stopped or page.values in ({}, {"app_id": "?"})
+
+
+def test_a_record_has_an_end() -> None:
+    page = here(scripts("for (let at = 0; at < 5000; at++) Intercom('update', {x: 'x'.repeat(1000)})"), 20)
+    assert page.stopped == "it tells the Messenger more than can be read"
+
+
+def test_more_tasks_than_a_page_has_are_not_run() -> None:
+    assert (
+        here(scripts("const again = () => { setTimeout(again); }; again(); @".replace("@", attacks.SETTINGS))).values
+        == ADA
+    )
 
 
 def test_there_are_enough_attacks() -> None:
@@ -436,6 +483,7 @@ def test_a_script_that_cannot_run_is_named(name: str) -> None:
         ("<form><input type=PASSWORD>", "it is a page to sign in"),
         ("<script>fetch('/me').then((r) => Intercom('boot', r))</script>", "its scripts get them from elsewhere"),
         ("<noscript><script>window.intercomSettings = {app_id: 'a'}</script></noscript>", ""),
+        ("<script type='application/json'>{\"a\": 1}</script><!-- x --><!doctype html><svg><title>x</title></svg>", ""),
         ("<script type=text/template>window.intercomSettings = {app_id: 'a'}</script>", ""),
     ],
 )

@@ -125,11 +125,13 @@ def test_only_what_attests_and_publishes_has_an_identity() -> None:
     jobs = re.split(r"\n  (?=\w+:\n)", (ROOT / ".github" / "workflows" / "release.yml").read_text("utf-8"))
     with_identity = {job.partition(":")[0]: job for job in jobs if "id-token: write" in job}
 
-    assert with_identity.keys() == {"attest", "publish"}
-    assert "environment:" in with_identity["publish"]
-    for job in with_identity.values():  # they run nothing of the repository
+    assert with_identity.keys() == {"attest", "publish", "publish_npm"}
+    for name, job in with_identity.items():  # they run nothing of the repository
         assert "checkout" not in job
-        assert "run:" not in job
+        commands = re.findall(r"\brun: (.*)", job)
+        assert len(commands) == (name == "publish_npm")
+        assert all(re.fullmatch(r"npx --yes npm@[\d.]+ publish [\w -]+ release/npm/\*\.tgz", each) for each in commands)
+        assert ("environment:" in job) == name.startswith("publish")
 
 
 @pytest.mark.parametrize("page", ["SECURITY.md", "docs/explanation/threat-model.md"])

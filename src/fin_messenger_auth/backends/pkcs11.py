@@ -68,8 +68,8 @@ class PKCS11Signer(RemoteSigner):
         uri: In place of ``token`` and ``key``, the URI of the private key (RFC 7512), such as
             ``pkcs11:serial=0123;id=%01``.
         pin: Where the user PIN comes from. One trailing line end is dropped.
-        kid: The key ID for the header: exactly the ``kid`` of the uploaded JWK.
-        alg: ``RS256`` or ``RS512``, the same as in the uploaded JWK.
+        kid: The ``kid`` of the uploaded JWK.
+        alg: ``RS256`` or ``RS512``, as in the uploaded JWK.
         public_key: The key of the uploaded JWK; the HSM is asked for none then.
 
     Raises:
@@ -117,7 +117,7 @@ class PKCS11Signer(RemoteSigner):
             place = _parsed(configured_string(uri, "The PKCS#11 URI", "key-name"))
         super().__init__(lambda: _Session(client, path, place, pin), kid=kid, alg=alg, public_key=public_key)
 
-    def _fetch(self, client: _Session, alg: str) -> RSAPublicKey:
+    def _fetch(self, client: _Session) -> RSAPublicKey:
         return client.public_key()
 
     def _request(self, client: _Session, digest: bytes) -> bytes:

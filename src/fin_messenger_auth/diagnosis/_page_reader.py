@@ -217,15 +217,15 @@ def _passed(events: list[dict[str, Any]], ours: list[bool]) -> Iterator[PageSett
     """Go through the settings that a page passes on: the states of the window's, and what calls are given beside."""
     state, seen = None, list[object]()
     for event in sorted(events, key=lambda each: bool(each["apart"])):
-        given, number = event.get("settings"), event["script"]
-        if event["kind"] == "state":
+        given, apart, of_ours = event.get("settings"), event["apart"], event["script"] >= 0 and ours[event["script"]]
+        if event["kind"] == "state" and not apart:
             state = given
-        elif given == state or (event["apart"] and given in seen):
+        elif given == state or (apart and (of_ours or given in seen)):
             continue
         seen.append(given)
         if isinstance(given, dict) and given:
-            source = _SNIPPET if number >= 0 and ours[number] else _source(event)
-            yield PageSettings(source, _known(given), tuple(_unknown(given)), event["apart"], number)
+            source = _SNIPPET if of_ours else _source(event)
+            yield PageSettings(source, _known(given), tuple(_unknown(given)), apart, event["script"])
 
 
 def _source(event: dict[str, Any]) -> str:

@@ -109,9 +109,9 @@ function unknown(name, isThenable = true) {
 }
 
 // What is given to an unknown function: it may call a function soon, later when a user does something, or never.
-const OF_USERS = /(^|\.)(on|one|off|bind|live|delegate|addEventListener|addListener|click|submit|change|input|hover|focus|blur|key\w+|mouse\w+|touch\w+|useCallback|subscribe|onAuthStateChanged|fail|catch|beforeEach|afterEach|guard)$/;
+const OF_USERS = /(^|\.)(on|one|off|bind|live|delegate|addEventListener|addListener|click|submit|change|input|hover|focus|blur|key\w+|mouse\w+|touch\w+|useCallback|subscribe|fail|catch|beforeEach|afterEach|guard)$/;
 const AT_LOAD = /load|ready|pageshow|init|start|mounted|turbo|page:change/i;
-const SOON = /^(success|complete|done|callback|ready|created|mounted|setup|init|onload|onLoad|onReady|loaded)$/;
+const SOON = /^(success|complete|done|callback|ready|created|mounted|setup|init|onload|onLoad|onReady|loaded|connect|connectedCallback|componentDidMount|ngOnInit)$/;
 
 function called(name, given) {
   let event = "";
@@ -122,10 +122,17 @@ function called(name, given) {
     else if (isUnknown(each)) continue;
     else if (typeof each === "function") {
       if (matches(OF_USERS, name) && !matches(AT_LOAD, event)) later(each);
-      else soon(() => collect(each(unknown("given"), unknown("given"), unknown("given"))));
+      else soon(() => start(each, isPlain(given[at + 1]) ? given[at + 1] : unknown("given"))); // a component and its properties
     } else collect(each, true);
   }
   return unknown(name + "()");
+}
+
+const isPlain = (value) => typeof value === "object" && value !== null && !isUnknown(value) && getPrototypeOf(value) === objectPrototype;
+function start(function_, given) {
+  const prototype = getOwnPropertyDescriptor(function_, "prototype")?.value;
+  if (isObject(prototype) && ownKeys(prototype).length > 1) collect(prototype, true); // a class of a framework
+  else collect(function_(given, unknown("given"), unknown("given")));
 }
 
 // ---- Functions that nothing has called, to be called last ----
@@ -209,13 +216,13 @@ function look() {
   const now = written(settingsNow());
   if (now === state) return;
   state = now;
-  if (!isApart) note("state", member("settings", state));
+  note("state", member("settings", state));
 }
 
 // ---- The Messenger ----
 
 const WIDGET = /(^|\/\/)widget\.intercom\.io\/|^https?:\/\/(127\.0\.0\.1|localhost|\[::1\])(:\d+)?\/widget\//;
-let wasMissed = false, isLoaded = false;
+let wasMissed = false, isLoaded = false, isGenerous = false;
 
 function told(via, given) {
   let name = given[0], value = given[1];
@@ -271,9 +278,9 @@ const snakeNames = (value) => {
   if (!isObject(value) || isUnknown(value)) return value;
   const made = {}, keys = ownKeys(value);
   for (let at = 0; at < keys.length; at++) {
-    if (typeof keys[at] === "string") define(made, keys[at] === "customAttributes" ? "..." : snake(keys[at]), value[keys[at]]);
+    if (typeof keys[at] === "string" && keys[at] !== "customAttributes") define(made, snake(keys[at]), value[keys[at]]);
   }
-  return made;
+  return { ...made, ...value.customAttributes };
 };
 function providerOfReact() { return null; }
 function bootOfReact(properties) {
@@ -497,12 +504,11 @@ class Element extends Node {
   get innerText() { return textOf(this); }
   set innerText(value) { replaceAll(this, value); }
   get innerHTML() { return textOf(this); }
-  set innerHTML(value) { replaceAll(this, value); }
+  set innerHTML(value) { setHtml(this, value); }
   get content() { return this.localName === "template" ? this : this.getAttribute("content") ?? ""; }
   set content(value) { this.setAttribute("content", value); }
-  get dataAttributes() { return undefined; }
   insertAdjacentElement(where, node) { return where === "beforebegin" ? insert(this.parentNode, node, this) : where === "afterbegin" ? insert(this, node, this.firstChild) : where === "beforeend" ? insert(this, node, null) : insert(this.parentNode, node, this.nextSibling); }
-  insertAdjacentHTML(_, html) { writeHtml(text(html), false); }
+  insertAdjacentHTML(where, html) { const made = element("div"); setHtml(made, html); for (const node of made.childNodes) this.insertAdjacentElement(where, node); }
   click() { fire(this, new Event("click")); }
   submit() {}
   reset() {}
@@ -571,6 +577,7 @@ function insert(parent, node, before) {
     for (let at = 0; at < moved.length; at++) insert(parent, moved[at], before);
     return node;
   }
+  for (let above = parent; above; above = above.parentNode) if (above === node) throw new TypeError("a node cannot be in itself");
   detach(node);
   const list = mapGet(childrenOf, parent);
   let at = list.length;
@@ -580,6 +587,7 @@ function insert(parent, node, before) {
   define(list, at, node);
   node.parentNode = parent;
   if (node.localName === "script") inserted(node);
+  else if (node.hasChildNodes()) for (let inside = select(node, "script", Infinity), each = 0; each < inside.length; each++) inserted(inside[each]);
   return node;
 }
 
@@ -603,17 +611,46 @@ function runSource(source, node = null) {
   run(() => evaluate(source));
   currentScript = before;
 }
-function writeHtml(html, isRun = true) { // of what is written into a page only the scripts matter
-  let rest = html;
-  for (let count = 0; count < 50; count++) {
-    const found = matches(/<script\b([^>]*)>([\s\S]*?)<\/script\s*>/i, rest);
-    if (!found) return;
-    rest = slice(rest, found.index + found[0].length);
-    const source = matches(/\bsrc\s*=\s*["']?([^"'\s>]+)/i, found[1]);
-    if (!isRun) continue;
-    if (source) fetchScript(source[1]);
-    else if (trim(found[2])) runSource(found[2]);
+// Markup that a script makes: enough of a parser for elements, attributes and text.
+const TAG = /<!--[\s\S]*?-->|<\/([a-z][\w-]*)[^>]*>|<([a-z][\w-]*)((?:[^>"']|"[^"]*"|'[^']*')*)>/gi;
+const ATTRIBUTE = /([^\s"'>\/=]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+)))?/g;
+const VOID = /^(area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr)$/;
+const ENTITIES = { __proto__: null, "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#34;": '"', "&#39;": "'", "&#x27;": "'", "&amp;": "&" };
+const unescaped = (value) => value.replace(/&(lt|gt|quot|amp|#34|#39|#x27);/g, (found) => ENTITIES[found]);
+function parseHtml(html) {
+  const top = new DocumentFragment();
+  let parent = top, at = 0;
+  const add = (node) => { node.parentNode = parent; push(mapGet(childrenOf, parent), node); return node; };
+  for (const found of html.slice(0, MAX_TEXT).matchAll(TAG)) {
+    if (found.index < at) continue; // inside a script
+    if (found.index > at) add(textNode(unescaped(html.slice(at, found.index))));
+    at = found.index + found[0].length;
+    const [, closed, opened, own] = found;
+    if (closed && parent !== top) parent = parent.parentNode;
+    if (!opened) continue;
+    const node = add(element(opened));
+    for (const [, name, ...values] of own.matchAll(ATTRIBUTE)) node.setAttribute(name, unescaped(values.find((each) => each !== undefined) ?? ""));
+    if (matches(/^(script|style|textarea|title)$/, node.localName)) {
+      const end = lower(html).indexOf("</" + node.localName, at), inside = html.slice(at, end < 0 ? html.length : end);
+      if (inside) { parent = node; add(textNode(inside)); parent = node.parentNode; }
+      at = end < 0 ? html.length : html.indexOf(">", end) + 1 || html.length;
+    } else if (!matches(VOID, node.localName)) parent = node;
   }
+  if (at < html.length) add(textNode(unescaped(html.slice(at))));
+  return top;
+}
+function writeHtml(html) {
+  const parent = document.body ?? document.head;
+  if (parent) insert(parent, parseHtml(html), null);
+}
+// Set as markup; its scripts do not run.
+function setHtml(node, html) {
+  replaceAll(node, "");
+  mapGet(childrenOf, node).length = 0;
+  const made = isUnknown(html) ? [textNode(UNKNOWN)] : copy(mapGet(childrenOf, parseHtml(text(html))));
+  for (let at = 0; at < made.length; at++) { made[at].parentNode = node; push(mapGet(childrenOf, node), made[at]); }
+  const inside = node.querySelectorAll("script");
+  for (let at = 0; at < inside.length; at++) setAdd(startedScripts, inside[at]);
 }
 
 // Selectors: lists of compounds with combinators. A pseudo-class that is not known fits everything.
@@ -793,6 +830,22 @@ class Address {
   static createObjectURL() { return "blob:"; }
   static revokeObjectURL() {}
 }
+class Encoder {
+  encode(value = "") { return Uint8Array.from(unescape(encodeURIComponent(text(value))), (each) => each.charCodeAt(0)); }
+}
+class Decoder {
+  decode(bytes = []) {
+    if (isUnknown(bytes)) return UNKNOWN;
+    let all = "";
+    for (const each of new Uint8Array(bytes.buffer ?? bytes)) all += String.fromCharCode(each);
+    try { return decodeURIComponent(escape(all)); } catch { return all; }
+  }
+}
+function upgrade(name, class_) {
+  const prototype = class_.prototype, found = document.querySelectorAll(name);
+  for (let at = 0; at < found.length; at++) { setPrototypeOf(found[at], prototype); run(() => prototype.connectedCallback?.call(found[at])); }
+  collect(class_);
+}
 const location = new Address("https://page.invalid/");
 Object.assign(location, { reload: nothing, assign: nothing, replace: nothing, ancestorOrigins: [] });
 
@@ -822,7 +875,7 @@ const window = new Proxy(realGlobal, {
   get: (target, key) => {
     if (getOwnPropertyDescriptor(target, key)) return target[key];
     if (key === "Intercom") wasMissed = true;
-    return objectPrototype[key];
+    return isGenerous && typeof key === "string" && !(key in objectPrototype) ? realGlobal[key] : objectPrototype[key];
   },
   has: (target, key) => getOwnPropertyDescriptor(target, key) !== undefined || key in objectPrototype,
   set: (target, key, value) => { target[key] = value; return true; },
@@ -863,7 +916,8 @@ const page = {
   XMLHttpRequest: Request, URL: Address, URLSearchParams: Parameters, EventTarget, Event, CustomEvent, MouseEvent: Event, MessageEvent: Event,
   PageTransitionEvent: Event, Node, Text, Element, HTMLElement: Element, HTMLScriptElement: Element, Document, HTMLDocument: Document, DocumentFragment, Storage, Window,
   MutationObserver: Silent, IntersectionObserver: Silent, ResizeObserver: Silent, PerformanceObserver: Silent, BroadcastChannel: Silent,
-  customElements: { define: (_, class_) => later(class_), get: nothing, whenDefined: () => unknown("element") },
+  customElements: { define: (name, class_) => soon(() => upgrade(text(name), class_)), get: nothing, whenDefined: () => unknown("element") },
+  structuredClone: (value) => cloned(value), TextEncoder: Encoder, TextDecoder: Decoder,
   Image: class Image extends Element { constructor() { super(); define(this, "localName", "img"); mapSet(attributesOf, this, { __proto__: null }); } },
 };
 for (const name of ownKeys(page)) define(realGlobal, name, page[name]);
@@ -917,10 +971,32 @@ const handler = (source, node) => {
   try { later(compile("event", source), node); } catch { /* not JavaScript */ }
 };
 
+// Next writes elements as ["$", type, key, properties]; those of its Script hold the source of a script.
+function scriptsOfNext(value, depth) {
+  if (!isObject(value) || depth > 30) return;
+  const source = value.children ?? value.dangerouslySetInnerHTML?.__html;
+  if (typeof source === "string" && (value.strategy || value.id) && includes(source, "ntercom")) soon(() => runSource(source));
+  for (let keys = ownKeys(value), at = 0; at < keys.length; at++) scriptsOfNext(value[keys[at]], depth + 1);
+}
+
+function callApart(function_, self) {
+  const given = [unknown("given"), unknown("given"), unknown("given")];
+  define(realGlobal, "intercomSettings", cloned(saved));
+  state = written(saved);
+  try {
+    collect(apply(function_, self, given));
+  } catch {
+    try { construct(function_, given); } catch { /* it needs more than is here */ }
+  }
+  look();
+}
+
 const steps = {
   __proto__: null,
   tree: (given) => { tree = given; },
+  // For a second pass: another file has defined the Messenger, or what was looked up as window.NAME.
   installed: () => { define(realGlobal, "Intercom", Intercom); isLoaded = true; },
+  generous: () => { isGenerous = true; },
   // The names by which a module, as the reader rewrites it, imports and shows its own functions.
   modules: (importer, shower) => {
     setAdd(baseline, importer);
@@ -967,7 +1043,13 @@ const steps = {
   // Queues that the script of another service works off: functions, or lists that end with one.
   queues: () => {
     script = -1;
+    grow();
+    for (let at = 0; at < nodes.length; at++) { // Alpine
+      const source = mapGet(attributesOf, nodes[at])?.["x-init"];
+      if (source) soon(() => evaluate(source));
+    }
     const keys = ownKeys(realGlobal);
+    let flight = "";
     for (let at = 0; at < keys.length; at++) {
       const list = setHas(baseline, keys[at]) ? null : getOwnPropertyDescriptor(realGlobal, keys[at])?.value;
       if (!isArray(list) || isUnknown(list)) continue;
@@ -975,19 +1057,24 @@ const steps = {
         const item = list[each];
         if (typeof item === "function") soon(item);
         else if (isArray(item) && (item[0] === "ready" || item[0] === "onload") && typeof item[item.length - 1] === "function") soon(item[item.length - 1]);
+        else if (keys[at] === "__next_f" && isArray(item) && typeof item[1] === "string") flight += item[1];
         else if (keys[at] === "__next_s" && isArray(item) && typeof item[1]?.children === "string") soon(() => runSource(item[1].children));
       }
     }
+    const lines = splitText(flight, "\n");
+    for (let at = 0; at < lines.length; at++) {
+      try { scriptsOfNext(parseJson(slice(lines[at], lines[at].indexOf(":") + 1)), 0); } catch { /* another kind of line */ }
+    }
     if (!isLoaded) { const left = takeQueue(); for (let at = 0; at < left.length; at++) told("Intercom", left[at]); if (left.length) isLoaded = true; }
   },
+  waits: (source) => { later(() => evaluate(source)); },
   // The page is as it stays. What may still be called: functions of these names, of the window, and of events.
   rest: (names) => {
     look();
     isApart = true;
     isWatching = false;
     saved = cloned(settingsNow());
-    const stub = ownIntercom();
-    if (!isObject(stub) || isArray(stub.q)) define(realGlobal, "Intercom", Intercom);
+    if (isArray(ownIntercom()?.q)) define(realGlobal, "Intercom", Intercom);
     for (let at = 0; at < thunks.length; at++) {
       try { collect(thunks[at]()); } catch { /* not there yet */ }
     }
@@ -996,9 +1083,8 @@ const steps = {
     }
     const keys = ownKeys(realGlobal);
     for (let at = 0; at < keys.length; at++) {
-      if (!setHas(baseline, keys[at])) collect(getOwnPropertyDescriptor(realGlobal, keys[at])?.value);
+      if (typeof keys[at] === "string" && !setHas(baseline, keys[at])) collect(getOwnPropertyDescriptor(realGlobal, keys[at])?.value);
     }
-    grow();
     const targets = [window, document];
     for (let at = 0; at < nodes.length; at++) {
       const node = nodes[at], own = mapGet(attributesOf, node);
@@ -1020,12 +1106,17 @@ const steps = {
     if (nextWaiting >= waiting.length) return "";
     const { function_, self, script: by } = waiting[nextWaiting++];
     script = by;
-    define(realGlobal, "intercomSettings", cloned(saved));
-    const given = [unknown("given"), unknown("given"), unknown("given")];
-    try {
-      collect(apply(function_, self, given));
-    } catch {
-      try { construct(function_, given); } catch { /* it needs more than is here */ }
+    const hasIntercom = ownIntercom() !== undefined;
+    wasMissed = false;
+    callApart(function_, self);
+    if (wasMissed && !ownIntercom()) { // it waits for the Messenger
+      define(realGlobal, "Intercom", Intercom);
+      callApart(function_, self);
+    }
+    if (!hasIntercom) {
+      const left = takeQueue();
+      for (let at = 0; at < left.length; at++) told("Intercom", left[at]);
+      delete realGlobal.Intercom;
     }
     return "1";
   },

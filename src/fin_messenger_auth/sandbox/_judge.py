@@ -52,10 +52,7 @@ class Sandbox(Known):
             session: The user of the Messenger's session in this browser, which outlives the tokens.
         """
         judged = self._judge(settings, method)
-        page_user = settings.get("user_id")
-        if page_user is None:  # the JWT alone identifies, as Intercom's own guide and gem have it
-            page_user = judged.user_id
-        return replace(judged, chats=_chats(page_user, judged.user_id or session))
+        return replace(judged, chats=_chats(settings.get("user_id", judged.user_id), judged.user_id or session))
 
     def _judge(self, settings: Mapping[str, Any], method: str) -> Verdict:
         now = self.clock()
