@@ -24,7 +24,7 @@ DEFAULT_PORT = 8765
 _REMEMBERED = 20
 _CALL = "sandbox_call"  # beside the settings: how the page sent them, and whose session the browser has
 _HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?")  # of this machine, whatever DNS says
-_PAGE = re.compile(r"https?://(([\w-]+\.)*localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?")  # the origin of one of its pages
+_PAGE = re.compile(r"https?://(([\w-]+\.)*localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?")  # one of its origins
 
 
 class SandboxServer(ThreadingHTTPServer):
