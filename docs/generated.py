@@ -48,7 +48,6 @@ ALSO = {
     "fin_messenger_auth.diagnosis": [
         "fin_messenger_auth.diagnosis._http.Answer",
         "fin_messenger_auth.diagnosis._http.NoAnswerError",
-        "fin_messenger_auth.diagnosis._expected.Known",
     ],
 }
 """What public functions return or take, and nobody imports."""

@@ -170,7 +170,7 @@ class RemoteSigner(RemoteKey):
             self._set_key(public_key or self._ask("give out the public key", self._fetch))
             signature = self._ask("sign", lambda client: self._request(client, digest))
         except SigningError as error:
-            raise KeyUnavailableError(str(error)) from None
+            raise KeyUnavailableError(str(error), error.code) from None
         if mistake := self._mistake_in(signature, digest):
             whole = isinstance(signature, bytes) and len(signature) >= MIN_RSA_BITS // 8
             raise (InvalidKeyError if whole else KeyUnavailableError)(mistake)
@@ -217,8 +217,10 @@ class RemoteSigner(RemoteKey):
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the client's
             if isinstance(error, RecursionError) and "gevent.monkey" in sys.modules:
                 raise _gevent_came_late() from None
-            reason = self._reason(error)
-        raise SigningError(f"{self.service} did not {what}: {reason}.")
+            reason, code = self._reason(error), self._finding(error)
+        failure = SigningError(f"{self.service} did not {what}: {reason}.")
+        failure.code = code
+        raise failure
 
     def _renew(self, client: Any) -> Any:
         now = time.monotonic()
@@ -240,6 +242,33 @@ class RemoteSigner(RemoteKey):
         status = next((each for each in self._codes(error) if isinstance(each, int)), None)
         name = type(error).__name__ if status is None else f"{type(error).__name__} with HTTP status {status:d}"
         return next((self.reasons[each] for each in self._names(error) if each in self.reasons), name)
+
+    def _finding(self, error: Exception) -> str:
+        """Return the code of the finding with the fix."""
+        return next(
+            (FINDINGS[each] for each in self._names(error) if each in FINDINGS), KeyUnavailableError.default_code
+        )
+
+
+# The findings of the services' answers, by codes, statuses and classes of errors.
+FINDINGS: dict[str | int, str] = {
+    **dict.fromkeys(("DisabledException", "KMSInvalidStateException", "FailedPrecondition"), "remote-key-disabled"),
+    **dict.fromkeys(("KeyDisabled", "KeyExpired", "KeyNotYetValid"), "remote-key-disabled"),
+    **dict.fromkeys(("AccessDeniedException", "Forbidden", 403), "remote-key-forbidden"),
+    **dict.fromkeys(("NotFoundException", "NotFound", "InvalidPath", "NoSuchKey", 404), "remote-key-missing"),
+    **dict.fromkeys(("ThrottlingException", "TooManyRequests", "RateLimitExceeded", 429), "remote-throttled"),
+    **dict.fromkeys(("InvalidSignatureException", "RequestExpired"), "remote-clock"),
+    **dict.fromkeys(("ExpiredTokenException", "UnrecognizedClientException"), "remote-credentials"),
+    **dict.fromkeys(("NoCredentialsError", "PartialCredentialsError"), "remote-credentials"),
+    **dict.fromkeys(("CredentialRetrievalError", "DefaultCredentialsError", "RefreshError"), "remote-credentials"),
+    **dict.fromkeys(("CredentialUnavailableError", "ClientAuthenticationError", "Unauthorized"), "remote-credentials"),
+    **dict.fromkeys(("ConnectTimeout", "ReadTimeout", "ConnectTimeoutError", "DeadlineExceeded"), "remote-unreachable"),
+    **dict.fromkeys(("ConnectionError", "EndpointConnectionError", "ServiceUnavailable"), "remote-unreachable"),
+    **dict.fromkeys(("SSLError", "ProxyError", "VaultDown"), "remote-unreachable"),
+    "PinIncorrect": "remote-pin",
+    "PinLocked": "remote-pin-locked",
+    "NoSuchToken": "remote-key-missing",
+}
 
 
 def over_http(*, certificates: str) -> dict[str | int, str]:

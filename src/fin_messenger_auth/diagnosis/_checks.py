@@ -167,6 +167,11 @@ def _names_of(reading: Reading, directory: Path | None = None, issuer: str | Non
         names["password"] = f" --password-file={shlex.quote(password) if password else 'FILE'}"
     if meant := audience_meant(reading.value("SALESFORCE_AUDIENCE")):
         names["audience"] = f"`{prefix}SALESFORCE_AUDIENCE={shlex.quote(meant)}`"
+    variable, command = _REMOTE.get(reading.value(SIGNER), ("", ""))
+    if variable:
+        names["remote"] = f"{prefix}{variable}"
+        named_key = shlex.quote(reading.value(variable) or "KEY")
+        names["enable"] = f": `{command} {named_key}`" if command else " in the service"
     own = (*SALESFORCE_VARIABLES, SIGNER, PASSWORD)
     named = [f"{prefix}{name}{end}" for name in own for end in ("", "_FILE") if reading.value(f"{name}{end}")]
     if named:
@@ -179,6 +184,16 @@ def _names_of(reading: Reading, directory: Path | None = None, issuer: str | Non
     if missing and not reading.fin_managed:
         names["complete"] = f"Set {', '.join(missing)}, and the others that the message names."
     return names
+
+
+# By the name of the signer: the variable that names the key, and the command that enables it.
+_REMOTE = {
+    "aws-kms": ("SALESFORCE_AWS_KMS_KEY_ID", "aws kms enable-key --key-id"),
+    "google-cloud-kms": ("SALESFORCE_GOOGLE_CLOUD_KMS_KEY_VERSION", "gcloud kms keys versions enable"),
+    "azure-key-vault": ("SALESFORCE_AZURE_KEY_VAULT_KEY_ID", "az keyvault key set-attributes --enabled true --id"),
+    "vault": ("SALESFORCE_VAULT_KEY", ""),
+    "pkcs11": ("SALESFORCE_PKCS11_KEY", ""),
+}
 
 
 def _known_values(directory: Path | None, issuer: str | None) -> dict[str, str]:
@@ -296,4 +311,4 @@ def _make_pair(reading: Reading, now: float) -> tuple[TokenPair | None, list[Fin
             return builder.build(USER_ID), []
         return asyncio.run(builder.abuild(USER_ID)), []
     except SigningError as error:
-        return None, [finding_of(KeyUnavailableError(str(error)))]
+        return None, [finding_of(KeyUnavailableError(str(error), error.code))]

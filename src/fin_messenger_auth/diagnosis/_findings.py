@@ -100,6 +100,8 @@ _NAMES = {
     "region": "us",
     "unwrap": "Remove them. To write a value to a file without a newline, run `printf %s VALUE > FILE`.",
     "unlock": "Set the variable, or correct the path in it and let the application's user read the file.",
+    "remote": "SALESFORCE_SIGNER's variable for the key",
+    "enable": "",
     "complete": "Set the variables that the message names.",
 }
 _named: ContextVar[dict[str, str]] = ContextVar("names_in_fixes", default=_NAMES)
