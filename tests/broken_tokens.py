@@ -135,6 +135,7 @@ BROKEN_INTERCOM = [
         {"secret": URL_SECRET},
     ),
     intercom("intercom-signature", secret="another secret of the same workspace, for iOS"),
+    TokenCase({"intercom-signature"}, intercom().token, {"secret": "ein Schlüssel, der keiner ist"}),
     intercom_without("user_id", "token-user"),
     intercom("token-user", user_id=42),
     intercom("token-user", user_id=None),

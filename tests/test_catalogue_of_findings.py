@@ -84,8 +84,10 @@ TABLES = {
     *(code for case in broken_tokens.BROKEN_PAGES for code in case.codes),
     *(code for case in broken_keys.BROKEN for code in case.codes),
     *(code for case in broken_setups.BROKEN for code in case.codes),
-    *({case.code for case in (*shapes.SHAPES, *shapes.VALUES)} - {""}),
-    *(case.code for case in (*broken_sites.BROKEN_SITES, *broken_pages.BROKEN_PAGES)),
+    *(case.code for case in shapes.SHAPES if case.code),
+    *(case.code for case in shapes.VALUES if case.code),
+    *(case.code for case in broken_sites.BROKEN_SITES),
+    *(case.code for case in broken_pages.BROKEN_PAGES),
 }
 """The codes that a row of a table triggers: other tests run each row, and require exactly its codes."""
 

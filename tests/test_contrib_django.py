@@ -266,7 +266,8 @@ def test_a_sign_out_expires_the_cookies_and_tells_the_next_page() -> None:
     assert {name for name, each in answer.cookies.items() if each["max-age"] == "0"} == {
         f"intercom-{kind}-throwaway" for kind in ("session", "id", "device-id")
     }
-    assert answer.cookies["fin_messenger_signed_out"]["httponly"]
+    cookie = answer.cookies["fin_messenger_signed_out"]
+    assert (cookie["httponly"], cookie["samesite"].lower()) == (True, "lax")  # not for another site's requests
 
     page = client.get("/")
     assert '.leave("throwaway")' in page.text
@@ -298,6 +299,7 @@ def test_the_renewal_script() -> None:
     answer = get("/messenger/renewal.js", user=None)
 
     assert answer["Content-Type"] == "text/javascript"
+    assert answer["Cache-Control"] == "public, max-age=3600"  # an upgrade reaches every visitor within an hour
     assert re.search(r"export\{\w+ as startMessenger\}", answer.text)
 
 

@@ -217,7 +217,7 @@ def shop() -> None:
         "default_builder": throwaway_builder,
         "settings_response": settings_response,
     }
-    guide = (Path(__file__).parents[2] / "docs" / "how-to" / "other-frameworks.md").read_text("utf-8")
+    guide = (Path(__file__).parents[2] / "docs" / "integrate" / "other-frameworks.md").read_text("utf-8")
     for block in re.findall(r"```py\n(.*?)```", guide, re.DOTALL):
         exec(block, documented)
     urlpatterns[:] = [

@@ -127,6 +127,11 @@ def assignment(variable: str, value: str) -> str:
     return f"`{name_of('prefix')}{variable}={shlex.quote(value)}`"
 
 
+def general_names() -> dict[str, str]:
+    """Return the placeholders of fixes that stand for the same thing in each, with what they are without a case."""
+    return {"remake": remake(), **_NAMES}
+
+
 def remake() -> str:
     """Return how to make the public files of the key of this case again."""
     return _REMAKE.format(**_named.get())

@@ -243,7 +243,8 @@ def check_upload(
         what = "certificates for the same key: the newer one was not uploaded"
         for name in _newer_files(Path(key_directory), _certificates(document)):
             differs = finding("directory-differs", first=name, second="the uploaded JWK", what=what)
-            upload = f"Upload {shlex.quote(str(Path(key_directory) / JWK))}."
+            own, copy = shlex.quote(str(Path(key_directory) / JWK)), name_of("jwk")
+            upload = f"Upload {own}. Give that to --uploaded, too: `cp {own} {copy}`."
             findings.append(replace(differs, fix=upload) if name == JWK else differs)
     return list(dict.fromkeys(findings))
 

@@ -28,7 +28,7 @@ from fin_messenger_auth._tokens import (
 from fin_messenger_auth._users import MAX_ATTRIBUTES, MAX_COMPANY_ATTRIBUTES, RESERVED_NAMES, attribute_problems
 from fin_messenger_auth._verification import VerifyingKey, verifies_hs256
 
-from ._findings import Finding, assignment, finding, finding_of
+from ._findings import Finding, assignment, finding, finding_of, name_of
 
 LONG_SECONDS = 24 * 60 * 60
 """A token that is valid for longer causes a warning."""
@@ -70,7 +70,8 @@ def check_validity(token: ParsedToken, name: str, now: float) -> Iterator[Findin
         yield finding(f"{name.partition('_')[0]}-expiry-missing")
     expiry, issued = times.get("exp"), times.get("iat")
     if expiry is not None and issued is not None and 0 < expiry - issued < RECOMMENDED_LIFETIME.total_seconds():
-        yield finding("lifetime-short", token=name, lifetime=duration(expiry - issued))
+        variable = f"{name_of('prefix')}{name.partition('_')[0].upper()}_TOKEN_LIFETIME"
+        yield finding("lifetime-short", token=name, lifetime=duration(expiry - issued), variable=variable)
 
 
 def _lifetime_in(value: object) -> int | None:
