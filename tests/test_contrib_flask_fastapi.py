@@ -228,6 +228,7 @@ def test_from_sign_in_to_the_next_user(client: httpx.Client) -> None:
     assert all("Max-Age=0" in each for each in expired)
     [told] = [each.lower() for each in gone.headers.get_list("Set-Cookie") if each.startswith(SIGNED_OUT)]
     assert "httponly" in told
+    assert "samesite=lax" in told
     assert "secure" not in told
     after = client.get("/")
     assert after.text.index(SIGN_OUT_SCRIPT) < after.text.index("https://api-iam.intercom.io")

@@ -1,6 +1,7 @@
 """Holds what the integrations share: the options of a site, and what becomes of a request. It loads no framework."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -212,28 +213,28 @@ class Visit:
         response.headers.append("Set-Cookie", value)
 
 
-class MarkedVisit(Visit):
+class MarkedVisit(Visit, ABC):
     """A request whose page is filled after the template: see :mod:`fin_messenger_auth.page._mark`."""
 
     @cached_property
     def _filled(self) -> dict[bytes, bytes]:
         return {}
 
+    @abstractmethod
     def user(self) -> Any:
         """Return the user of the session, or ``None``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def nonce(self) -> object:
         """Return the nonce of the response's policy, or ``None``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def urls(self) -> Sequence[str]:
         """Return the URLs of the script and of the endpoint."""
-        raise NotImplementedError
 
+    @abstractmethod
     def secrets(self) -> Iterable[str | bytes]:
         """Return what the marks of this site are made with."""
-        raise NotImplementedError
 
     def filler(self, content_type: str, *, is_streamed: bool = False) -> Callable[[bytes], bytes]:
         """Return what fills the marks in content of that type, after checking what can be refused.
