@@ -16,7 +16,7 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 from starlette.middleware.sessions import SessionMiddleware
 
-from fin_messenger_auth import IntercomMinter, MessengerUser, TokenPairBuilder
+from fin_messenger_auth import IntercomMinter, MessengerUser, TokenPairBuilder, default_builder
 from fin_messenger_auth.contrib import fastapi as for_fastapi
 from fin_messenger_auth.contrib import flask as for_flask
 from fin_messenger_auth.contrib._visit import SIGNED_OUT
@@ -404,6 +404,7 @@ def test_if_signing_fails_the_page_is_anonymous_and_fresh_settings_are_503(
     assert "failed (anonymous)" in caplog.text
     assert "RuntimeError: hush-hush" not in caplog.text
     monkeypatch.setenv("MESSENGER_ON_SIGNING_ERROR", "raise")
+    default_builder.cache_clear()
     make()
     assert [each["on_signing_error"] for each in made] == ["anonymous", None]
 

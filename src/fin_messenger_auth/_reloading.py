@@ -49,6 +49,10 @@ class Reloading:
         self._state: _State = ()
         self._builder = self._made()
 
+    def __call__(self, _request: object = None, /) -> TokenPairBuilder:
+        """Return :attr:`builder`: an integration takes this as its ``builder=``."""
+        return self.builder
+
     @property
     def builder(self) -> TokenPairBuilder:
         """The builder of this moment. Read it once a request."""
