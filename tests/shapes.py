@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_an
 from joserfc.jwk import RSAKey
 
 from fin_messenger_auth.onboarding import certificate_pem
-from fin_messenger_auth.testing import throwaway_rsa_key
+from fin_messenger_auth.testing import throwaway_rsa_key, throwaway_secret
 from fin_messenger_auth.testing._throwaway import pem_of
 from tests.broken_keys import CERTIFICATE, JWK, encrypted
 from tests.broken_tokens import KEY, OTHER_KEY, SECRET
@@ -74,6 +74,7 @@ SILENT = [
     Shape("PKCS#1", PKCS1),
     Shape("DER, PKCS#8", DER),
     Shape("DER, PKCS#1", DER_PKCS1),
+    Shape("DER with a newline behind it", DER + b"\n"),
     Shape("no newline at the end", ONE_LINE),
     Shape("CRLF", PKCS8.replace(b"\n", b"\r\n")),
     Shape("CR", PKCS8.replace(b"\n", b"\r")),
@@ -104,8 +105,12 @@ SILENT = [
     Shape("encrypted PKCS#1, CRLF", ENCRYPTED_PKCS1.replace(b"\n", b"\r\n"), password=PASSWORD),
     Shape("encrypted DER", DER_ENCRYPTED, password=PASSWORD),
     Shape("the password with a newline", ENCRYPTED, password=PASSWORD + b"\r\n"),
+    Shape("encrypted PKCS#1, spaces", ENCRYPTED_PKCS1.replace(b"\n", b" "), password=PASSWORD),
+    Shape("encrypted PKCS#1, no newlines", ENCRYPTED_PKCS1.replace(b"\n", b""), password=PASSWORD),
+    Shape("\\/, as PHP writes JSON", joined(b"\\n").replace(b"/", b"\\/")),
     Shape("PKCS#12", P12, password=PASSWORD),
     Shape("PKCS#12 without a password", OPEN_P12),
+    Shape("PKCS#12 in BER", b"\x30\x80" + P12[4:] + b"\0\0", password=PASSWORD),
 ]
 
 WARNED = [
@@ -124,6 +129,34 @@ WARNED = [
     Shape("<br>", joined(b"<br>"), "key-wrapped", "newlines"),
     Shape("&#10;", joined(b"&#10;"), "key-wrapped", "newlines"),
     Shape("\\u000a", joined(b"\\u000a"), "key-wrapped", "newlines"),
+    Shape("\\x0a", joined(b"\\x0a"), "key-wrapped", "newlines"),
+    Shape("\\012", joined(b"\\012"), "key-wrapped", "newlines"),
+    Shape("\\ at the end of each line", joined(b"\\\n"), "key-wrapped", "newlines"),
+    Shape("$ at the end of each line, as cat -A", joined(b"$\n"), "key-wrapped", "newlines"),
+    Shape("en dashes", PKCS8.replace(b"-----", "\u2013\u2013".encode()), "key-wrapped", "dashes"),
+    Shape("em dashes", PKCS8.replace(b"-----", "\u2014\u2014-".encode()), "key-wrapped", "dashes"),
+    Shape("two hyphens", PKCS8.replace(b"-----", b"--"), "key-wrapped", "dashes"),
+    Shape("three quotes", b'"""\n' + PKCS8 + b'"""', "key-wrapped", "quotes"),
+    Shape(
+        "a service account of Google",
+        json.dumps({"type": "service_account", "private_key": PKCS8.decode()}).encode(),
+        "key-wrapped",
+        "JSON",
+    ),
+    Shape(
+        "a Secret of Kubernetes",
+        json.dumps(
+            {
+                "kind": "Secret",
+                "data": {
+                    "tls.crt": base64.b64encode(PEM_CERTIFICATE).decode(),
+                    "tls.key": base64.b64encode(PKCS8).decode(),
+                },
+            }
+        ).encode(),
+        "key-wrapped",
+        "Base64",
+    ),
     Shape("commas", joined(b","), "key-wrapped", "newlines"),
     Shape("bars", joined(b"|"), "key-wrapped", "newlines"),
     Shape("an answer by mail", joined(b"\n> "), "key-wrapped", "newlines"),
@@ -186,6 +219,7 @@ REFUSED = [
     Shape("the first line", LINES[0], "key-damaged", "first line"),
     Shape("the first line and \\", LINES[0] + b"\\", "key-damaged", "first line"),
     Shape("the first two lines", b"\n".join(LINES[:2]), "key-damaged", "truncated"),
+    Shape("no first line", b"\n".join(LINES[1:]), "key-damaged", "-----BEGIN"),
     Shape("half of it", PKCS8[:800], "key-damaged", "truncated"),
     Shape("half of it, in DER", DER[:600], "key-damaged", "truncated"),
     Shape("a line lost", PKCS8.replace(LINES[9] + b"\n", b""), "key-damaged", "truncated"),
@@ -259,6 +293,13 @@ REFUSED = [
         "DSA",
     ),
     Shape("a short key", pem_of(throwaway_rsa_key(1024)), "key-weak", "1024 bits"),
+    Shape(
+        "an encrypted EC key",
+        encrypted(ec.generate_private_key(ec.SECP256R1()), PASSWORD),
+        "key-not-rsa",
+        "is EC",
+        PASSWORD,
+    ),
     Shape("PuTTY", b"PuTTY-User-Key-File-3: ssh-rsa\r\nEncryption: none\r\n", "key-container", "puttygen"),
     Shape("JKS", b"\xfe\xed\xfe\xed\0\0\0\2\0\0\0\1" + DER, "key-container", "keytool"),
     Shape("JCEKS", b"\xce\xce\xce\xce\0\0\0\2\0\0\0\1" + DER, "key-container", "keytool"),
@@ -351,9 +392,14 @@ REFUSED = [
     Shape("no password, PKCS#1", ENCRYPTED_PKCS1, "key-password-missing", "SALESFORCE_PRIVATE_KEY_PASSWORD"),
     Shape("no password, PKCS#12", P12, "key-password-missing", "openssl pkcs12"),
     Shape("an empty password", ENCRYPTED, "key-password-missing", "is empty", b"\n"),
-    Shape("a wrong password", ENCRYPTED, "key-password-wrong", "password is wrong", b"wrong"),
-    Shape("a wrong password, PKCS#1", ENCRYPTED_PKCS1, "key-password-wrong", "password is wrong", b"wrong"),
-    Shape("a wrong password, PKCS#12", P12, "key-password-wrong", "password is wrong", b"wrong"),
+    Shape("a wrong password", ENCRYPTED, "key-password-wrong", "password is wrong", b"hunter22"),
+    Shape("a password that nothing resolved", ENCRYPTED, "value-reference", "reference", b"${PASSWORD}"),
+    Shape("a password that nothing resolved, PKCS#12", P12, "value-reference", "reference", b"${PASSWORD}"),
+    Shape("a path in place of a password", ENCRYPTED, "value-path", "a path", b"/run/secrets/password"),
+    Shape("a password in UTF-16", ENCRYPTED, "value-encoding", "UTF-16", PASSWORD.decode().encode("utf-16")),
+    Shape("a password behind a mark", ENCRYPTED, "value-encoding", "byte order mark", b"\xef\xbb\xbf" + PASSWORD),
+    Shape("a wrong password, PKCS#1", ENCRYPTED_PKCS1, "key-password-wrong", "password is wrong", b"hunter22"),
+    Shape("a wrong password, PKCS#12", P12, "key-password-wrong", "password is wrong", b"hunter22"),
     Shape("a password for a key without one", PKCS8, "key-password-unneeded", "not encrypted", PASSWORD),
     Shape("an empty password for a key without one", PKCS8, "key-password-unneeded", "not encrypted", b""),
     Shape("PKCS#12 without a key", P12_WITHOUT_KEY, "key-public", "no private key", PASSWORD),
@@ -402,6 +448,10 @@ REFERENCES = {
     "CloudFormation": "!Ref IntercomMessengerSecret",
     "Node": "process.env.INTERCOM_MESSENGER_SECRET",
     "Python": "os.environ['INTERCOM_MESSENGER_SECRET']",
+    "the name of a variable": "INTERCOM_SECRET",
+    "Caddy": "{env.INTERCOM_MESSENGER_SECRET}",
+    "Maven": "@intercom.messenger.secret@".replace("intercom", "Intercom"),
+    "Laravel": "env('INTERCOM_MESSENGER_SECRET')",
     "SOPS": "ENC[AES256_GCM,data:abcdef,iv:abcdef,tag:abcdef,type:str]",
     "Spring Cloud": "{cipher}0123456789abcdef0123456789abcdef",
     "Vault transit": "vault:v1:0123456789abcdef0123456789abcdef",
@@ -431,6 +481,7 @@ OF_ANYTHING = {
     "a certificate": (PEM_CERTIFICATE.decode(), "value-credential"),
 }
 
+ENVIRON_SECRET = throwaway_secret()
 PLACES = ("secret", "kid", "issuer", "audience", "app-id")
 VALUES = [
     *(Value(place, name, value, "value-reference") for place in PLACES for name, value in REFERENCES.items()),
@@ -452,6 +503,13 @@ VALUES = [
         "secret-base64",
         "warning",
     ),
+    Value("secret", "hexadecimal of the secret", SECRET.encode().hex(), "secret-base64", "warning"),
+    Value("secret", "percent-encoded", "q83vEjRWeJCrze8SNFZ4kKvN7xI0Vni%2BeJCr%3D", "value-escaped", "warning"),
+    Value("secret", "an access token with its word", f"Bearer {ACCESS_TOKEN}", "secret-other", "warning"),
+    Value("secret", "another reference", "awsssm://intercom/messenger-secret", "value-reference"),
+    *(Value(place, "None", "None", "value-masked") for place in PLACES[1:]),
+    *(Value(place, "undefined", "undefined", "value-masked") for place in PLACES[1:]),
+    *(Value(place, "the secret", ENVIRON_SECRET, "value-credential") for place in PLACES[1:]),
     Value("secret", "an access token", ACCESS_TOKEN, "secret-other", "warning"),
     Value(
         "secret", "a key of the iOS SDK", "ios_sdk-0123456789abcdef0123456789abcdef01234567", "secret-other", "warning"

@@ -10,17 +10,17 @@ import warnings
 from typing import TYPE_CHECKING
 
 import pytest
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PublicFormat
 from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
 
 from fin_messenger_auth import RSASigner, StringKeySource
 from fin_messenger_auth._keys import read_private_key
 from fin_messenger_auth.diagnosis import check_certificate, check_environment, check_private_key, check_secret
-from fin_messenger_auth.errors import FinMessengerAuthWarning, InvalidKeyError, problems_of
+from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthWarning, InvalidKeyError, problems_of
 from fin_messenger_auth.onboarding import read_certificate, read_public_key
 from fin_messenger_auth.testing import throwaway_environ
 from tests.broken_keys import CERTIFICATE
-from tests.broken_tokens import KEY
+from tests.broken_tokens import KEY, SECRET
 from tests.shapes import (
     BODY,
     PEM_CERTIFICATE,
@@ -35,6 +35,7 @@ from tests.shapes import (
     Shape,
     Value,
 )
+from tests.trackers import TRACKERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from tests.conftest import Program
 
 MANY = 150
+DISTINCT = 15  # bytes of a part that is there by no chance
 
 # The key is truncated: it is refused before the time that a whole key takes to be parsed.
 ENVIRON = throwaway_environ() | {"SALESFORCE_PRIVATE_KEY": throwaway_environ()["SALESFORCE_PRIVATE_KEY"][:500]}
@@ -280,6 +282,33 @@ def test_a_certificate_is_taken_out_of_what_is_wrapped_around_it(wrap: Callable[
     assert read_certificate(wrap(PEM_CERTIFICATE)) == CERTIFICATE
 
 
+def test_public_keys_are_read_or_named() -> None:
+    for encoding, form in [(Encoding.PEM, PublicFormat.PKCS1), (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)]:
+        assert read_public_key(KEY.public_key().public_bytes(encoding, form)) == KEY.public_key()
+    damaged = KEY.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)[:24] + bytes(270)
+    for document, says in [
+        (PEM_CERTIFICATE, "openssl x509 -pubkey"),
+        (b"-----BEGIN PUBLIC KEY-----\n", "is truncated"),
+        (damaged, "is damaged"),
+    ]:
+        with pytest.raises(InvalidKeyError, match=says):
+            read_public_key(document)
+
+
+def test_the_path_of_a_file_is_shown_if_it_looks_like_one_and_what_is_none_is_named() -> None:
+    def says(path: str) -> str:
+        environ = {name: value for name, value in ENVIRON.items() if name != "INTERCOM_MESSENGER_SECRET"}
+        [first, *_] = check_environment({**environ, "INTERCOM_MESSENGER_SECRET_FILE": path})
+        return first.message
+
+    assert "/run/secrets/intercom_messenger_secret" in says("/run/secrets/intercom_messenger_secret")
+    assert "quotes" in says("'/run/secrets/intercom_messenger_secret'")
+    assert "a reference" in says("${SECRETS}/intercom")
+    assert "set INTERCOM_MESSENGER_SECRET to" in says(PKCS8.decode())
+    assert "set INTERCOM_MESSENGER_SECRET to" in says(base64.b64encode(PKCS8).decode())
+    assert SECRET not in says(SECRET)
+
+
 def test_a_certificate_for_rsa_pss_is_refused(workshop: Path, program: Program) -> None:
     program("openssl")
     make = "openssl req -x509 -newkey rsa-pss -pkeyopt rsa_keygen_bits:2048 -nodes -keyout p.pem -subj /CN=x"
@@ -289,3 +318,19 @@ def test_a_certificate_for_rsa_pss_is_refused(workshop: Path, program: Program) 
         read_public_key(output_of("openssl pkey -in p.pem -pubout", workshop))
     with pytest.raises(InvalidKeyError, match="RSA-PSS"):
         read_private_key(output_of("openssl pkcs12 -export -inkey p.pem -in c.pem -passout pass:", workshop))
+
+
+@pytest.mark.parametrize("shape", [each for each in SHAPES if each.code and each not in WARNED], ids=str)
+@pytest.mark.parametrize("tracker", TRACKERS)
+def test_no_report_of_a_refused_key_holds_a_part_of_it(shape: Shape, tracker: str) -> None:
+    source = StringKeySource(shape.data)
+    opener = None if shape.password is None else StringKeySource(shape.password)
+    with pytest.raises(ConfigurationError) as caught:
+        RSASigner(source, password=opener)
+
+    seen = TRACKERS[tracker](caught.value)
+
+    assert BODY[200:230].decode() not in seen
+    part = shape.data[20:50]
+    assert len(set(part)) < DISTINCT or repr(part)[2:-1] not in seen
+    assert not shape.password or shape.password.decode(errors="replace") not in seen

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from ._keys import EnvKeySource, FileKeySource, MaskedBytes, StringKeySource, read_key
 from ._late_signer import FirstChecked, LateSigner, made_by
-from ._material import configured_string, things_in
+from ._material import check_content, configured_string, things_in
 from ._outages import OnSigningError, checked_policy
 from ._settings import api_base_of
 from ._signers import (
@@ -71,7 +71,7 @@ MEANINGS = {
     "INTERCOM_REGION": "where Intercom keeps the workspace's data: `us` (default), `eu`, `ap` (also written `au`)",
     "INTERCOM_TOKEN_LIFETIME": "how long `intercom_user_jwt` is valid, in seconds; default 3600",
     "SALESFORCE_IDENTITY": "`fin-managed`: Fin makes the second token, and there is no Salesforce key here",
-    KEY: "the RSA private key, as PEM; newlines may be written as `\\n`",
+    KEY: "the RSA private key, in PEM, where newlines may be written as `\\n`; a file may be DER or PKCS#12, too",
     "SALESFORCE_SIGNER": "in place of the private key: the name of an installed signer: `aws-kms`, `google-cloud-kms`, "
     "`azure-key-vault`, `vault`, `pkcs11` or another",
     JWK_FILE: "the JWK that was uploaded to Salesforce, or the JWKS that is served: it gives `kid` and `alg`, and the "
@@ -150,8 +150,7 @@ class Variables:
         if not path:
             return variable, self.attempt(lambda: read_key(EnvKeySource(variable, environ=self.environ)), variable)
         variable = f"{variable}_FILE"
-        if wrong := _wrong_with_path(path):
-            self.note(f"{variable} {wrong[0]}; set {self.prefix}{name} to the value itself.", wrong[1], f"{name}_FILE")
+        if self.attempt(lambda: _checked_path(path, variable), variable, says_it=True) is None:
             return variable, None
         self.key_files[variable] = path
         return variable, self.attempt(lambda: read_key(FileKeySource(path)), variable)
@@ -184,13 +183,19 @@ class Variables:
         return phrase([self.prefix + name for name in names])
 
 
-def _wrong_with_path(path: str) -> tuple[str, str] | None:
-    """Return why the value of a variable that ends in _FILE cannot be a path, and the code of that finding."""
-    if things_in(path.encode(errors="replace")):
-        return "holds a key or a certificate, and must hold the path of a file", "value-credential"
+def _checked_path(path: str, variable: str) -> str:
+    """Return the value of a variable that ends in _FILE, unless it is plainly something else than a path."""
+    value = path.encode(errors="replace")
+    if things_in(value):
+        raise ConfigurationError(
+            f"{variable} holds a key or a certificate, and must hold the path of a file; set "
+            f"{variable.removesuffix('_FILE')} to the value itself.",
+            "value-credential",
+        )
     if path[0] == path[-1] and path[0] in "\"'`":
-        return "has quotes around the path; remove them, or", "value-wrapped"
-    return None
+        raise ConfigurationError(f"{variable} has quotes around the path; remove them.", "value-wrapped")
+    check_content(value, variable, "path")
+    return path
 
 
 def phrase(names: Sequence[str], last_word: str = "and") -> str:
@@ -335,6 +340,10 @@ class Reading(Variables):
         is_strict = self._checked(START, _strict) is True
         self.may_start_late = may_start_late and policy != "raise" and not is_strict
         intercom = self._intercom()
+        for name in ("INTERCOM_APP_ID", KEY_ID, *_PLACE):
+            if self.secret and self.value(name).encode(errors="replace") == self.secret:
+                message = f"{self.prefix}{name} is the Messenger API Secret, which pages or tokens would show."
+                self.note(message, "value-credential", name)
         salesforce = self._salesforce(given) if own or given is not None else None
         if app_id is not None and intercom is not None and not self.has_errors:
             self.arguments = {

@@ -7,6 +7,7 @@ Write your own: any object with a ``read`` method that returns bytes.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from typing import Any, NoReturn, Protocol, Self
 
@@ -26,8 +27,10 @@ from ._material import (
     RSA_PSS,
     Thing,
     check_algorithm,
+    check_content,
     find_private_key,
     find_public_key,
+    in_utf_8,
     looks_like_path,
 )
 from .errors import ConfigurationError, InvalidKeyError, KeyUnavailableError, masked, warn
@@ -236,6 +239,7 @@ def read_key(source: KeySource) -> MaskedBytes:
 MIN_RSA_BITS = 2048  # the least that RFC 7518 §3.3 allows
 MIN_EXPONENT = 65_537  # the least public exponent that NIST SP 800-56B §6.2 allows
 
+_PASSWORD = "The password of the private key"  # noqa: S105 - its name
 _KEY_BAG = bytes.fromhex("060b2a864886f70d010c0a0102")  # the OID of an encrypted key in PKCS#12 (RFC 7292 §4.2.2)
 
 
@@ -257,6 +261,8 @@ def read_private_key(data: bytes, password: bytes | None = None) -> RSAPrivateKe
     for mistake in found.mistakes:
         warn(f"The private key {MISTAKES[mistake]}.", "key-wrapped")
     password = None if password is None else MaskedBytes(password).without_line_end()
+    if password is not None and in_utf_8(password) != password:
+        check_content(password, _PASSWORD, "pin")
     key = _opened(found, password) if found.kind is PKCS12 else _loaded(found, password)
     if not isinstance(key, RSAPrivateKey):
         raise _not_rsa(key, "The private key")
@@ -275,7 +281,10 @@ def _loaded(found: Thing, password: bytes | None) -> object:
         return (load_pem_private_key if found.kind is ENCRYPTED_PEM else load_der_private_key)(found.data, password)
     except (ValueError, UnsupportedAlgorithm) as error:
         if not encrypted:
-            message = "The private key is inconsistent: its numbers do not belong together. Copy the whole file again."
+            message = (
+                "The private key is inconsistent: its numbers do not belong together, or are of more than two primes. "
+                "Copy the whole file again, or make another key."
+            )
             raise InvalidKeyError(message, "key-damaged") from error
         if "nknown" in str(error) or isinstance(error, UnsupportedAlgorithm):  # how cryptography says that of a cipher
             raise InvalidKeyError(
@@ -284,6 +293,7 @@ def _loaded(found: Thing, password: bytes | None) -> object:
                 "(for old ciphers with -provider legacy -provider default).",
                 "key-cipher",
             ) from error
+        check_content(password or b"", _PASSWORD, "pin")  # what it is instead
         message = "The private key cannot be decrypted: the password is wrong, or the key is damaged."
         raise InvalidKeyError(message, "key-password-wrong") from error
 
@@ -294,10 +304,13 @@ def _opened(found: Thing, password: bytes | None) -> object:
     from cryptography.hazmat.primitives.serialization.pkcs12 import load_key_and_certificates  # noqa: PLC0415 - rare
 
     try:
-        key, certificate, _ = load_key_and_certificates(found.data, password or None)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of BER in place of DER, as old Windows writes it
+            key, certificate, _ = load_key_and_certificates(found.data, password or None)
     except (ValueError, UnsupportedAlgorithm) as error:
         if not password:
             raise _password_missing("The private key is in a PKCS#12 file with a password", found.kind.fix) from error
+        check_content(password, _PASSWORD, "pin")
         message = (
             "The PKCS#12 file cannot be opened: the password is wrong, or its cipher is not supported; "
             "then convert it: openssl pkcs12 -legacy -in FILE -nodes -nocerts -out private-key.pem"

@@ -236,36 +236,40 @@ def _value(name: str, code: str) -> Kind:
 
 _SECRETS, _IDS = "secret pin", "kid issuer audience app-id key-name"
 _VALUES = f"{_SECRETS} {_IDS}"
+_ANYWHERE = f"key path {_VALUES}"
 
 _REFERENCE = (
     r"\$\{|\$\(.*\)$|\$[A-Z][A-Z0-9_]{2,}$|%[A-Z][A-Z0-9_]+%$|\{\{.*\}\}$|\(\(.*\)\)$|#\{.*\}#?$|<%.*%>$|__[A-Z0-9_]+__$"
     r"|@Microsoft\.KeyVault\(|arn:aws[\w-]*:(?!kms:)|projects/[^/]+/secrets/|https://[\w-]+\.vault\.azure\.net/secrets/"
     r"|(?i:op|ref\+\w+|secrets?|ssm|sm|gc?psm|asm|awssm|akvs?|keyvault|azurekeyvault|berglas|bws|doppler|infisical|keeper"
     r"|lastpass|chamber|k8s|env|sops|vault)://|(?i:vault|resolve|ssm|secretsmanager):\S|env:[A-Z_]+$|(secrets|vars)\.\w+$"
-    r"|!(Ref|Sub|GetAtt|ImportValue|vault|secret|env)\b|(process\.env|os\.(environ|getenv)|ENV|getenv)[.\[(]"
+    r"|!(Ref|Sub|GetAtt|ImportValue|vault|secret|env)\b|(process\.env|os\.(environ|getenv)|ENV|getenv)[.\[(]|env[(\[]"
+    r"|(INTERCOM|SALESFORCE)_[A-Z0-9_]+$|\{[A-Za-z$][\w.:$-]*\}$|@+[A-Z][\w.]+@+$|(valueFrom|secretKeyRef):"
 )
 _ENCRYPTED = r"ENC[\[(]|\{cipher\}|vault:v\d+:|\$ANSIBLE_VAULT;|AQICAH[A-Za-z0-9+/]|U2FsdGVkX1|age1\w"
 _ASSIGNMENT = (
     r"(export |set |ENV |-e |--env )?[\"']?(\$env:)?[A-Z][A-Z0-9]*(_[A-Z0-9]+)+[\"']?\s*[=:]\s*\S"
     r"|(?i:[\"']?[\w.-]*(secret|token|password|key_?id|kid|issuer|audience|app_?id|pin)[\"']?\s*(=|:\s)\s*\S)"
 )
+_LOST = r"(?i:none|null|undefined|nan|nil|\[object object\])$"
 _MASKED = r"[*•●·∙█▪…]+$|.*\*{4}|(?i:\W?(redacted|masked|filtered|hidden|removed|sensitive value)\W?$)"
 _PLACEHOLDER = r"<[^<>]*>$|\[[^\[\]\"']*\]$|\.{3}|(?i:todo|tbd|fixme|changeme)$"
 _EXAMPLE_WORDS = (
     r"(?i:(your|insert|enter|paste|put|add|replace|change)[-_ ]?(your|the|me|here|this|it|in|own|secret|key)\b)"
 )
 _PATH = (
-    r"(?:~|\.{1,2})?/(?:run|etc|var|mnt|home|vault|secrets?|opt|tmp|usr|srv|root|Users|private|certs?|keys?|app)/\S"
+    r"(?:~|\.{1,2})/\S|/(?:run|etc|var|mnt|home|vault|secrets?|opt|tmp|usr|srv|root|Users|private|certs?|keys?|app)/\S"
     r"|[A-Za-z]:\\\S|\\\\\w|file:/|(?:[~\w.-]*/)+[\w.-]+\.(?:pem|key|txt|json|crt|cer|p12|pfx|jwk|env)$"
 )
 _FAILED = r"(?i:(error|fatal|bash|sh|usage|an error occurred|access ?denied|permission denied)\b.*[: ])"
 _CREDENTIAL = (
-    r"dG9r[A-Za-z0-9+/_=-]{20,}$|(ios|android)_sdk-\w+$|[sr]k_(live|test)_\w+$|gh[pousr]_\w+$|xox[abprs]-"
+    r"(?:Bearer )?dG9r[A-Za-z0-9+/_=-]{20,}$|(ios|android)_sdk-\w+$|[sr]k_(live|test)_\w+$|gh[pousr]_\w+$|xox[abprs]-"
     r"|AKIA[A-Z0-9]{16}$|AIza[\w-]{30,}$|ya29\.|hvs\.\w|00D\w{12,15}!|3MVG9\S{40,}$"
 )
 
 # Texts by how they begin, asked for in this order.
 _TEXTS: tuple[_Text, ...] = (
+    _Text(r".*-----END [A-Z ]*PRIVATE KEY-", _left_over("truncated: its -----BEGIN line is missing"), "key"),
     _Text(r"PuTTY-User-Key-File-", _private("a key of PuTTY (.ppk)", _PUTTYGEN)),
     _Text(r"(ssh-|ecdsa-|sk-)[\w@.-]+ +AAAA", _public("a public key of OpenSSH", HOLDS_PUBLIC)),
     _Text(r"<RSAKeyValue>.*<D>", _private("a private key of .NET in XML", _POWERSHELL)),
@@ -278,7 +282,7 @@ _TEXTS: tuple[_Text, ...] = (
     _Text(r"version https://git-lfs", Kind("a pointer of Git LFS, not the file", "Fetch the file: git lfs pull")),
     _Text(r"(---\s+)?apiVersion:", Kind("a manifest of Kubernetes", _KUBECTL)),
     _Text(_ENCRYPTED, _value("encrypted by a tool that keeps secrets", "value-reference")),
-    _Text(_REFERENCE, _value("a reference that nothing has resolved", "value-reference"), _VALUES),
+    _Text(_REFERENCE, _value("a reference that nothing has resolved", "value-reference"), _ANYWHERE),
     _Text(
         r"MII[\w+/]{60}|LS0tLS1CRUdJTi|-{4,5} ?BEGIN ", _value("a key or a certificate", "value-credential"), _VALUES
     ),
@@ -288,10 +292,12 @@ _TEXTS: tuple[_Text, ...] = (
     _Text(r"\{.*[:\"'].*\}$|\[.*[\"'].*\]$", _value("JSON, perhaps of a secret manager", "value-document")),
     _Text(_FAILED, _value("the message of a command that failed", "value-document")),
     _Text(_ASSIGNMENT, _value("a whole line NAME=value", "value-assignment")),
+    _Text(_LOST, _value("a missing value that was converted to text", "value-masked"), _IDS),
+    _Text(r"(?i:[a-z][a-z0-9+.-]+)://", _value("a URL, or a reference", "value-reference"), _SECRETS),
     _Text(_MASKED, _value("masked: asterisks or a word stand in its place", "value-masked")),
     _Text(_PLACEHOLDER, _value("a placeholder", "value-masked")),
     _Text(_EXAMPLE_WORDS, _value("a placeholder", "value-masked"), _SECRETS),
-    _Text(_PATH, _value("a path", "value-path"), _VALUES.replace(" key-name", "")),
+    _Text(_PATH, _value("a path", "value-path"), f"key {_VALUES}"),
     _Text(r".*\\[nrt]$", _value("followed by a newline that is written out (\\n)", "value-escaped")),
     _Text(r"[\w+/=-]{32,}$", _value("as long as a secret, and every page would show it", "value-credential"), "app-id"),
 )
@@ -301,16 +307,19 @@ _ENCODED = _Text(
 )
 _BASE64_TEXT = _Text(
     r"[\w+/-]{16,}={0,2}$",
-    _value("Base64 of a text: perhaps it was encoded twice, as in a Secret of Kubernetes", "secret-base64"),
+    _value(
+        "Base64 or hexadecimal of a text: perhaps it was encoded twice, as in a Secret of Kubernetes", "secret-base64"
+    ),
     "secret",
 )
 
 # Texts that are perhaps meant.
 _DOUBTFUL: tuple[_Text, ...] = (
+    _Text(_CREDENTIAL, _value("another credential, by its form", "secret-other"), "secret"),
     _Text(r".*\s#", _value("followed by a comment (#)", "value-comment"), _VALUES),
+    _Text(r"[^\s%]*%(2B|2F|3D)", _value("percent-encoded, perhaps (%)", "value-escaped"), "secret kid"),
     _Text(r"\S+ +\S", _value("of several words", "value-space"), "secret kid app-id"),
     _Text(r"https?://|.*[/.]", _value("a URL, or part of one", "app-id-url"), "app-id"),
-    _Text(_CREDENTIAL, _value("another credential, by its form", "secret-other"), "secret"),
     _Text(
         r"[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$",
         _value("a UUID, as the client secrets of Intercom's Developer Hub are", "secret-other"),
@@ -337,10 +346,12 @@ _BLOCK = re.compile(
     rb"([^-]*(?:-(?!---)[^-]*)*)"
     rb"(?:-{4,5} ?END ([A-Z0-9. #]*?) ?-{4,5})?"
 )
-_HEADERS = re.compile(rb"\A(?:(?:\s|\\+[nr])*(?:[A-Za-z-]+: [^\r\n\\]*(?:[\r\n]|\\+[nr])+)+)?")
+_HEADERS = re.compile(rb"\A(?:(?:\s|\\{1,8}[nr])*(?:[A-Za-z-]+: [^\r\n\\]*(?:[\r\n]|\\{1,8}[nr])+)+)?")
+_DASHES = rb"(?:-|\xe2\x80[\x90-\x95]|\xe2\x88\x92)+"
+_ARMOUR = re.compile(_DASHES + rb" ?((?:BEGIN|END) [A-Z0-9. #]+?) ?" + _DASHES)
 _DEK = re.compile(rb"DEK-Info: ?([A-Z0-9-]+),((?:[0-9A-Fa-f]{16}){1,2})")
-_LINE_ENDS = re.compile(rb"(?:\s|\\+[nrt]|\\+u000[aAdD]|%0[aAdD])+")
-_ESCAPED_OTHERWISE = re.compile(rb"\\\\+[nr]|\\+u000[aAdD]|%0[aAdD]")
+_LINE_ENDS = re.compile(rb"(?:\s|\\{1,8}(?:[nrt]|u000[aAdD]|x0[aAdD]|01[25])|%0[aAdD])+")
+_ESCAPED_OTHERWISE = re.compile(rb"\\\\[nr]|\\(?:u00|x0|01)|%0[aAdD]")
 _ELLIPSIS = re.compile(rb"\.{3}|\xe2\x80\xa6|[<\[*]|(?i:your|redacted)")
 _TEXT_OF_BASE64 = re.compile(rb"(?:data:[\w/.;+-]*,|base64:)?([A-Za-z0-9+/_-]{48,}={0,2})")
 _TEXT_OF_HEX = re.compile(rb"(?:0x)?((?:[0-9A-Fa-f]{2}:?){48,})")
@@ -353,7 +364,8 @@ def things_in(value: bytes, mistakes: tuple[str, ...] = ()) -> list[Thing]:
         return []
     kind = _kind_of(value)
     if kind is not None:
-        return [Thing(kind, value, mistakes)]
+        more = min(_missing(value), 0) if kind in READABLE else 0  # openssl, too, reads a key with something behind it
+        return [Thing(kind, value[: len(value) + more], mistakes)]
     for name, unwrap in _WRAPPINGS:
         found = [thing for inner in unwrap(value) for thing in things_in(inner, (*mistakes, name))]
         if found:
@@ -402,7 +414,7 @@ def kind_of_text(value: bytes) -> Kind:
     text = value.decode(errors="replace").strip().strip("\"'`")
     if not text:
         return Kind("empty", "Set it, or let it name the file.")
-    rows = (row for row in _TEXTS if not row.places or "secret" in row.places)
+    rows = (row for row in _TEXTS if not row.places or "key" in row.places.split())
     found = next((row.kind for row in rows if re.match(row.pattern, text, re.DOTALL)), None)
     return found or _UNKNOWN
 
@@ -489,7 +501,9 @@ def _judgement(text: str, place: str) -> _Text | None:
 
 
 def _is_text(base64: str) -> bool:
-    decoded = _base64(base64.translate(str.maketrans("-_", "+/")).encode()).decode(errors="replace")
+    in_hex = re.fullmatch("(?:[0-9A-Fa-f]{2})+", base64)
+    data = unhexlify(base64) if in_hex else _base64(base64.translate(str.maketrans("-_", "+/")).encode())
+    decoded = data.decode(errors="replace")
     return len(decoded) >= _SHORTEST_TEXT and decoded.isascii() and decoded.strip().isprintable()
 
 
@@ -504,8 +518,8 @@ def find_public_key(value: bytes) -> bytes:
     if any(kind.holds == HOLDS_PRIVATE and kind.code != "key-damaged" for kind in kinds):
         raise InvalidKeyError("Expected a public key, got a private key.", "argument-invalid")
     found = next((thing for thing in things if thing.kind in (PUBLIC, PUBLIC_PKCS1)), None)
-    if found is None and kinds[0].code == "key-damaged":
-        raise InvalidKeyError(f"The public key is {kinds[0].name}. {kinds[0].fix}")
+    if kinds[0].code == "key-damaged" or (found is not None and not _kind_of(found.data)):
+        raise InvalidKeyError("The public key is truncated or damaged. Copy the whole file again.")
     if found is None:
         fix = (
             "`openssl x509 -pubkey -noout -in FILE` prints the key in it."
@@ -591,9 +605,12 @@ def _what_is_left(label: bytes, body: bytes, end: bytes | None, content: bytes) 
 
 def _content(body: bytes) -> tuple[bytes, bool]:
     """Return what the Base64 of a PEM block holds, and whether its line ends are escaped in an unusual way."""
-    content = _base64(_LINE_ENDS.sub(b"", body))
+    text, escaped = b"".join(body.split()), b"\\" in body or b"%" in body
+    if escaped:
+        text = _LINE_ENDS.sub(b"", text.replace(b"\\/", b"/"))  # some writers of JSON escape the slash
+    content = _base64(text)
     if content and _missing(content) == 0:
-        return content, _ESCAPED_OTHERWISE.search(body) is not None
+        return content, escaped and _ESCAPED_OTHERWISE.search(body) is not None
     for width in (64, 76):  # what stands at equal distances is what became of the line ends
         between = re.match(rb"(.{1,12}?)[A-Za-z0-9+/]{%d}\1[A-Za-z0-9+/]" % width, body, re.DOTALL)
         if between is not None:
@@ -655,13 +672,17 @@ def _in_percent(value: bytes) -> list[bytes]:
     return [re.sub(rb"%([0-9A-Fa-f]{2})", lambda found: unhexlify(found[1]), value.replace(b"+", b" "))]
 
 
+def _in_dashes(value: bytes) -> list[bytes]:
+    return [] if _BLOCK.search(value) or not _ARMOUR.search(value) else [_ARMOUR.sub(rb"-----\1-----", value)]
+
+
 def _in_hex(value: bytes) -> list[bytes]:
     found = _TEXT_OF_HEX.fullmatch(value.strip())
     return [unhexlify(found[1].replace(b":", b""))] if found else []
 
 
 def _in_base64(value: bytes) -> list[bytes]:
-    found = _TEXT_OF_BASE64.fullmatch(_LINE_ENDS.sub(b"", value))
+    found = None if b"-----" in value else _TEXT_OF_BASE64.fullmatch(_LINE_ENDS.sub(b"", value))
     return [_base64(found[1].translate(bytes.maketrans(b"-_", b"+/")))] if found else []
 
 
@@ -670,6 +691,7 @@ _WRAPPINGS: tuple[tuple[str, Callable[[bytes], list[bytes]]], ...] = (
     ("JSON", _in_json),
     ("quotes", _in_quotes),
     ("percent", _in_percent),
+    ("dashes", _in_dashes),
     ("hexadecimal", _in_hex),
     ("Base64", _in_base64),
 )
@@ -679,6 +701,7 @@ MISTAKES: Final = {
     "JSON": "is inside JSON; take it out",
     "quotes": "has quotes around it; remove them",
     "percent": "is percent-encoded; decode it",
+    "dashes": "has other dashes than five hyphens around BEGIN and END, as word processors write them; write five",
     "hexadecimal": "is in hexadecimal; decode it: xxd -r -p FILE",
     "Base64": "is Base64 once more than it must be; decode it: base64 -d FILE",
     "line ends": "has newlines that are escaped twice or in another unusual way; write real ones, or \\n",

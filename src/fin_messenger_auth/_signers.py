@@ -113,9 +113,10 @@ class HMACSigner(_KeyHolder):
     Raises:
         KeyUnavailableError: The secret cannot be read.
         InvalidKeyError: It is blank, a PEM document, or shorter than 16 bytes.
+        ConfigurationError: It is visibly something else, such as a reference that nothing has resolved.
 
     Warns:
-        FinMessengerAuthWarning: It is shorter than the 32 bytes of Intercom's own secrets.
+        FinMessengerAuthWarning: It is shorter than the 32 bytes of Intercom's own secrets, or perhaps something else.
     """
 
     kid: str | None
@@ -140,10 +141,10 @@ class RSASigner(_KeyHolder):
     """RS256 or RS512 with an RSA private key: what ``salesforce_identity_token`` needs.
 
     The key is read, parsed and checked once, here; that costs tens of milliseconds, a signature a
-    fraction of one. PKCS#1 and PKCS#8 PEM are supported, encrypted or not.
+    fraction of one. PEM, DER and PKCS#12 are read, encrypted or not; what is wrapped around the key is taken off.
 
     Args:
-        source: Where the private key comes from, as PEM.
+        source: Where the private key comes from.
         kid: The key ID for the header. Salesforce needs it: exactly the ``kid`` of the uploaded JWK.
         alg: ``RS256`` or ``RS512``, the same as in the uploaded JWK.
         password: Where the password of an encrypted key comes from. One trailing newline is dropped.
@@ -155,9 +156,12 @@ class RSASigner(_KeyHolder):
 
     Raises:
         KeyUnavailableError: The key or its password cannot be read.
-        InvalidKeyError: It is not an RSA private key of at least 2048 bits in PEM; the password is
-            wrong, missing or not needed.
-        ConfigurationError: ``alg`` or ``kid`` is not valid.
+        InvalidKeyError: It is not an RSA private key of at least 2048 bits, or one of several; the password is wrong, missing
+            or not needed.
+        ConfigurationError: ``alg`` or ``kid`` is not valid; the password is visibly something else.
+
+    Warns:
+        FinMessengerAuthWarning: What is wrapped around the key is a mistake.
     """
 
     kid: str | None
