@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from fin_messenger_auth import MessengerUser, TokenPairBuilder, render_snippet
@@ -302,6 +303,7 @@ def identity(**changed: object) -> Change:
         claims = {**claims_of(settings["salesforce_identity_token"]), **changed}
         kept = {name: value for name, value in claims.items() if value is not None}
         key = load_pem_private_key((site.directory / "private-key.pem").read_bytes(), None)
+        assert isinstance(key, RSAPrivateKey)
         header = {"alg": "RS256", "typ": "JWT", "kid": site.jwk["kid"]}
         site.document = snippet({**settings, "salesforce_identity_token": signed(header, kept, key)})
 
@@ -315,13 +317,14 @@ def foreign(**claims: object) -> Change:
     return page(update(intercom_user_jwt=token))
 
 
-def bare(name: str, *, user: str = "42", secret: bytes = SECRET_BYTES) -> Change:
+def bare(name: str, *, user: str = "42", secret: bytes = SECRET_BYTES, within: str = "") -> Change:
     """An endpoint that answers with the token and nothing else."""
 
     def make(site: Site) -> None:
         settings = site.settings
         signed_with(secret)(settings)
-        site.document = json.dumps({name: settings["intercom_user_jwt"]})
+        answer = {name: settings["intercom_user_jwt"]}
+        site.document = json.dumps({within: answer, "ok": True} if within else answer)
         site.options += ["--user", user]
 
     return make
@@ -523,6 +526,7 @@ HEALTHY_SITES = [
     case("the token alone from an endpoint", "", page(without("user_id"), endpoint)),
     case("an endpoint that answers token", "", bare("token")),
     case("an endpoint that answers jwt", "", bare("jwt")),
+    case("an endpoint that wraps the token", "", bare("token", within="data")),
     case("aud is a list of one", "", identity(aud=[AUDIENCE])),
     case("further claims for Salesforce", "", identity(sid="s", jti="j")),
     case("a claim of an attribute that providers know", "", page(token(client_id="7", scope="all"))),

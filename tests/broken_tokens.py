@@ -114,6 +114,16 @@ BROKEN_INTERCOM = [
     intercom("intercom-secret-altered", secret=f"'{SECRET}'"),
     TokenCase({"intercom-secret-altered"}, signed(INTERCOM_HEADER, INTERCOM_CLAIMS, sha256(SECRET.encode()).digest())),
     TokenCase({"intercom-secret-altered"}, signed(INTERCOM_HEADER, INTERCOM_CLAIMS, base64.b64decode(SECRET))),
+    *(
+        TokenCase({"intercom-secret-altered"}, signed(INTERCOM_HEADER, INTERCOM_CLAIMS, altered))
+        for altered in (
+            base64.b64encode(SECRET.encode()),
+            base64.b64encode(f"{SECRET}\n".encode()),
+            SECRET.encode("utf-16-le"),
+            b"\xef\xbb\xbf" + SECRET.encode(),
+            f"{SECRET}\\n".encode(),
+        )
+    ),
     TokenCase(
         {"intercom-secret-altered"},
         signed(INTERCOM_HEADER, INTERCOM_CLAIMS, bytes.fromhex(HEX_SECRET)),
@@ -125,6 +135,7 @@ BROKEN_INTERCOM = [
         {"secret": URL_SECRET},
     ),
     intercom("intercom-signature", secret="another secret of the same workspace, for iOS"),
+    TokenCase({"intercom-signature"}, intercom().token, {"secret": "ein Schlüssel, der keiner ist"}),
     intercom_without("user_id", "token-user"),
     intercom("token-user", user_id=42),
     intercom("token-user", user_id=None),

@@ -188,7 +188,7 @@ for number, name in enumerate(["ada", "grace", "root", "staff"]):
 """
 
 EXTRA = 'exec(os.environ.get("EXTRA_SETTINGS", ""))\n'
-PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "django.md"
+PAGE = Path(__file__).parents[1] / "docs" / "integrate" / "django.md"
 SOURCE = {"PYTHONPATH": str(Path(fin_messenger_auth.__file__).parents[1])}
 ADA = "00000000-0000-4000-8000-000000000000"
 GRACE = "00000000-0000-4000-8000-000000000001"

@@ -30,8 +30,9 @@ from fin_messenger_auth.diagnosis import (
     Level,
     check_page,
     check_upload,
+    run_checks,
 )
-from fin_messenger_auth.onboarding import certificate_pem, make_key_directory, self_signed_certificate
+from fin_messenger_auth.onboarding import certificate_pem, make_jwk, make_key_directory, self_signed_certificate
 from fin_messenger_auth.page import render_renewal, strict_policy
 from fin_messenger_auth.testing import throwaway_builder
 from fin_messenger_auth.testing._throwaway import pem_of
@@ -229,7 +230,46 @@ def other_key(site: Site) -> None:
     site.environ["SALESFORCE_PRIVATE_KEY_FILE"] = str(path)
 
 
+def open_secret(site: Site) -> None:
+    path = site.directory.parent / "a secret"
+    path.write_text(SECRET)
+    path.chmod(0o644)
+    site.environ |= {"INTERCOM_MESSENGER_SECRET": "", "INTERCOM_MESSENGER_SECRET_FILE": str(path)}
+
+
+def key_in_both(site: Site) -> None:
+    site.environ["SALESFORCE_PRIVATE_KEY"] = (site.directory / "private-key.pem").read_text()
+
+
+def older_upload(site: Site) -> None:
+    site.upload(site.jwk)
+    signer = RSASigner(FileKeySource(site.directory / "private-key.pem"))
+    made = self_signed_certificate(signer, signer.public_key, days=900)
+    jwk = make_jwk(signer.public_key, made, kid=site.jwk["kid"])
+    (site.directory / "certificate.pem").write_bytes(certificate_pem(made))
+    (site.directory / "jwk.json").write_text(json.dumps(jwk))
+    (site.directory / "jwks.json").write_text(json.dumps({"keys": [jwk]}))
+
+
+def other_secret(site: Site) -> None:
+    path = site.directory.parent / "of the workspace"
+    path.write_text(SECRET)
+    path.chmod(0o600)
+    site.environ["INTERCOM_MESSENGER_SECRET"] = SECRET[::-1]
+    site.options += ["--secret-file", str(path)]
+
+
 LOCAL: dict[str, Callable[[Site], object]] = {
+    "an open secret": open_secret,
+    "a key in a variable and in a file": key_in_both,
+    "an older upload": older_upload,
+    "another secret": other_secret,
+    "a password that is not needed": lambda site: site.environ.update(SALESFORCE_PRIVATE_KEY_PASSWORD="x"),
+    "a short lifetime": lambda site: site.environ.update(SALESFORCE_TOKEN_LIFETIME="60"),
+    "a path to nowhere": lambda site: site.environ.update(SALESFORCE_PRIVATE_KEY_FILE="/nowhere/private-key.pem"),
+    "a kid with a newline": lambda site: site.environ.update(SALESFORCE_KEY_ID=f"{site.jwk['kid']}\n"),
+    "an app ID in quotes": lambda site: site.environ.update(INTERCOM_APP_ID="'abc'"),
+    "no issuer": lambda site: site.environ.update(SALESFORCE_ISSUER=""),
     "kid": lambda site: site.environ.update(SALESFORCE_KEY_ID="WebAppKey1"),
     "issuer": lambda site: site.environ.update(SALESFORCE_ISSUER=f"{ISSUER}/"),
     "audience": lambda site: site.environ.update(SALESFORCE_AUDIENCE="https://acme--uat.sandbox.my.salesforce.com/x"),
@@ -266,7 +306,7 @@ def test_a_fix_of_a_set_up_makes_the_same_command_green(
 @pytest.mark.parametrize(
     ("name", "fix"),
     [
-        ("an older certificate uploaded", "→ Upload {directory}/jwk.json."),
+        ("an older certificate uploaded", "→ Upload {directory}/jwk.json. Give that"),
         ("another key uploaded", f'the private key of kid "{OTHER_JWK["kid"]}"'),
         ("another key uploaded", f'which has the kid "{OTHER_JWK["kid"]}"; SALESFORCE_KEY_ID is "-Key1"'),
     ],
@@ -312,6 +352,28 @@ def test_an_anonymous_page_from_a_cache_names_the_cache(header: dict[str, str]) 
     [found] = check_page(document, Expected(user_id="42"))
     assert found.code == "page-anonymous"
     assert "keeps one copy for everybody" in found.message
+
+
+def test_somebody_else_s_page_from_a_cache_is_the_cache_s_fault() -> None:
+    document = Document(snippet(throwaway_builder().build_settings("43")), {"Age": "60", "Cache-Control": "no-store"})
+    found = [each for each in check_page(document, Expected(user_id="42")) if each.level is Level.ERROR]
+    assert [each.code for each in found] == ["page-cached"]
+    assert "another user's" in found[0].message
+
+
+def test_the_secret_of_the_workspace_may_be_given_itself(site: Site) -> None:
+    found = run_checks(site.environ, secret=SECRET[::-1].encode())
+    assert found[0].code == "intercom-signature"
+    assert "Settings > Messenger > Security" in found[0].fix
+
+
+def test_an_upload_is_not_replaced_by_a_directory_that_is_broken_itself(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page()(site)
+    site.upload({**site.jwk, "x5c": []})
+    (site.directory / "certificate.pem").write_text("rubbish")
+    assert "`cp " not in doctor(site, monkeypatch, capsys)[1]
 
 
 def test_another_user_s_page_names_neither() -> None:
@@ -502,6 +564,37 @@ class TestBesideThePage:
             first_code(self.look(shop, site, monkeypatch, capsys, s=(200, self.PRIVATE, other))) == "page-user-differs"
         )
 
+    def test_a_fault_of_both_is_said_once(
+        self, shop: str, site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        other = site.builder.build_settings("43")
+        text = snippet(other).replace("</body>", f"{render_renewal('/m/fin-messenger-auth.js', '/s')}</body>")
+        changed = {"": (200, self.PRIVATE, text), "s": (200, self.PRIVATE, json.dumps(other))}
+        output = self.look(shop, site, monkeypatch, capsys, **changed)
+        assert output.count("page-user-differs") == 1
+
+    def test_other_modules_and_requests_are_left_alone(
+        self, shop: str, site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        scripts = "<script type=module>import '/other.js'; fetch('/data')</script></body>"
+        answer = (200, self.PRIVATE, snippet(site.settings).replace("</body>", scripts))
+        output = self.look(shop, site, monkeypatch, capsys, **{"": answer})
+        assert "its settings endpoint" not in output
+        assert "its renewal script" not in output
+        assert len(_Shop.seen) == 2
+
+    def test_a_session_that_has_ended_is_named_with_the_way_it_went(
+        self, shop: str, site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        moved = (302, {"Location": "/login?next=x"}, "")
+        login: tuple[int, dict[str, str], str] = (200, {}, "<form><input type=password></form>")
+        output = self.look(shop, site, monkeypatch, capsys, **{"": moved, "login?next=x": login})
+        assert (
+            '✗ page: The page passes no settings to the Messenger: it redirects to "/login", a page to sign in.'
+            in output
+        )
+        assert "sign in again, and copy its cookie" in output
+
     def test_a_cache_that_hands_the_page_on_is_found(
         self, shop: str, site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -537,6 +630,7 @@ def test_a_policy_is_held_to_the_script_and_to_the_hosts(site: Site) -> None:
     assert policy_codes(f"script-src {plain.csp_source} 'strict-dynamic'", plain) == []
     assert policy_codes("default-src https: wss: 'unsafe-inline'", made) == []
     assert policy_codes("img-src 'self'", made) == []
+    assert policy_codes("require-trusted-types-for 'script'", by_hand(site.settings)) == ["page-csp"]
 
 
 def test_a_policy_in_the_page_counts_too(site: Site) -> None:

@@ -1,4 +1,4 @@
-"""The front ends of docs/how-to/single-page-apps.md, bundled as they stand there: React, react-use-intercom and Vue."""
+"""The front ends of docs/integrate/single-page-and-mobile.md, bundled as they stand: React, react-use-intercom, Vue."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fin_messenger_auth import TokenPairBuilder
     from tests.browser.conftest import Visitor
 
-GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "single-page-apps.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "integrate" / "single-page-and-mobile.md"
 HOME = "https://shop.example/"
 # A widget that only remembers what it is told.
 RECORDER = """

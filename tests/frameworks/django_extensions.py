@@ -6,6 +6,7 @@ Django is configured once a process, so each site is a program of its own; it fa
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -134,7 +135,8 @@ def visit(*paths: str, sign_in: Any = None, sign_out: Any = None) -> None:
 
 def shop() -> None:
     """Everything that an ordinary project combines, on one site."""
-    from fin_messenger_auth.page import csp_sources
+    from fin_messenger_auth.page import csp_sources, settings_response
+    from fin_messenger_auth.testing import throwaway_builder
 
     nonce = "'strict-dynamic'"
     configure(
@@ -210,6 +212,14 @@ def shop() -> None:
 
     api = NinjaAPI()
     api.get("/me")(lambda request: {"user": request.user.pk})
+    documented: dict[str, Any] = {
+        "api": api,
+        "default_builder": throwaway_builder,
+        "settings_response": settings_response,
+    }
+    guide = (Path(__file__).parents[2] / "docs" / "integrate" / "other-frameworks.md").read_text("utf-8")
+    for block in re.findall(r"```py\n(.*?)```", guide, re.DOTALL):
+        exec(block, documented)
     urlpatterns[:] = [
         path("", home),
         path("async", async_home),
@@ -221,6 +231,7 @@ def shop() -> None:
         path("streamed", streamed),
         path("drf", drf),
         path("ninja/", api.urls),
+        path("drf/settings", documented["MessengerSettings"].as_view()),
         path("accounts/", include("allauth.urls")),
         path("hijack/", include("hijack.urls")),
         path("impersonate/", include("impersonate.urls")),
@@ -264,6 +275,11 @@ def shop() -> None:
     assert "djdt" in plain.text  # the toolbar
     assert client.get("/drf").json()["user"] == client.get("/ninja/me").json()["user"] == ada.pk
     assert "fin-messenger-mark" not in client.get("/drf").text
+    for path_of_its_own in ("/drf/settings", "/ninja/messenger/settings"):
+        fresh = client.get(path_of_its_own)
+        assert (fresh.status_code, fresh.json()["user_id"]) == (200, str(ada.pk))
+        assert fresh["Cache-Control"] == "private, no-store"
+        assert Client().get(path_of_its_own).status_code == 401
     assert "djDebug" in plain.text
 
     for start, stop in (

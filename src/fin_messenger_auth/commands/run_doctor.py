@@ -16,7 +16,7 @@ from fin_messenger_auth.diagnosis._page_reader import decoded
 from fin_messenger_auth.diagnosis._report import as_json, print_report, summary
 from fin_messenger_auth.diagnosis._site import fetch_site
 
-from .options import STANDARD_INPUT, add_options, expected_from, read_file
+from .options import STANDARD_INPUT, add_options, read_file
 
 _HEADER = re.compile(r"[\w-]+\s*:[^\r\n]*")
 _CLEAN = "✓ Nothing wrong was found. What could not be checked from here:"
@@ -77,13 +77,17 @@ def run(arguments: argparse.Namespace) -> int:
         page=page,
         user_id=arguments.user,
         audience=arguments.audience,
-        secret=expected_from(arguments).secret,
+        secret=Path(arguments.secret_file) if arguments.secret_file else None,
     )
     looked_at, missing = _looked_at(arguments, page)
+    unread = any(each.code == "unchecked" and each.check == "page" for each in findings)
+    if unread:
+        looked_at = [each for each in looked_at if not each.startswith("your page")]
+        missing.append("your page, which was not read")
     if arguments.json:
         print(as_json(findings, looked_at=looked_at, not_looked_at=missing))
     else:
-        clean = all(each.level is diagnosis.Level.UNCHECKED for each in findings)
+        clean = not unread and all(each.level is diagnosis.Level.UNCHECKED for each in findings)
         ends = [*([_compared(arguments)] if clean else []), f"Looked at: {', '.join(looked_at)}."]
         ends += [f"Not looked at: {'; '.join(missing)}."] if missing else []
         print_report(findings, before=_CLEAN if clean else "", after="\n".join([summary(findings), *ends]))

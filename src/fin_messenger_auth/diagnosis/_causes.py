@@ -39,6 +39,7 @@ _CONSEQUENCES = {
     "setting-unknown": _ABOUT_TOKENS,
     "token-user-hash": ("settings-token-missing",),
     "token-milliseconds": ("token-lifetime-long",),
+    "intercom-secret-altered": ("secret-base64", "secret-weak"),
     "clock-wrong": ("certificate-not-yet-valid", "certificate-validity", "token-expired"),
 }
 _ONCE = ("certificate-validity", "certificate-renew", "certificate-not-yet-valid", "file-permissions", "key-weak")

@@ -17,10 +17,12 @@ from fin_messenger_auth._environment import (
     KEY_ID,
     PASSWORD,
     SALESFORCE_VARIABLES,
+    SECRET,
     SIGNER,
     Reading,
     read_environment,
 )
+from fin_messenger_auth._keys import FileKeySource, read_key
 from fin_messenger_auth._signers import signs_at_once
 from fin_messenger_auth._tokens import INTERCOM_TOKEN, SALESFORCE_TOKEN, is_fin_issuer
 from fin_messenger_auth._verification import VerifyingKey
@@ -41,7 +43,7 @@ from ._key_checks import (
 )
 from ._online import Org, check_org, check_published_jwks
 from ._page_checks import Document, check_page
-from ._token_checks import audience_meant, compare_issuers, kids_of, quoted
+from ._token_checks import altered_secrets, audience_meant, compare_issuers, kids_of, quoted
 
 USER_ID = "fin-messenger-auth-doctor"
 """The user ID in the tokens that the doctor makes."""
@@ -77,7 +79,7 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
     page: Document | None = None,
     user_id: str | None = None,
     audience: str | None = None,
-    secret: bytes | None = None,
+    secret: bytes | os.PathLike[str] | None = None,
     now: float | None = None,
 ) -> list[Finding]:
     """Check a whole configuration. Without ``org`` and ``jwks_url`` nothing leaves the machine.
@@ -94,7 +96,7 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
         page: A page of the site, or the answer of its endpoint.
         user_id: The user that the page must be for; ``""`` for an anonymous visitor.
         audience: The expected ``aud``, in place of ``SALESFORCE_AUDIENCE``.
-        secret: The Messenger API Secret of the workspace, to be compared with the environment's.
+        secret: The Messenger API Secret of the workspace, or its file, to be compared with the environment's.
         now: The time, in Unix seconds; the machine's if left out.
 
     Returns:
@@ -102,6 +104,7 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
 
     Raises:
         OSError: The file of the upload cannot be read.
+        KeyUnavailableError: The file of the secret cannot be read.
     """
     moment = time.time() if now is None else now
     reading = read_environment(environ, prefix=prefix)
@@ -110,7 +113,9 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
     upload = uploaded if isinstance(uploaded, bytes | None) else Path(uploaded).read_bytes()
     # What Salesforce verifies with: what was uploaded, or else the nearest to it.
     keys = keys_in(upload or b"") or ([] if directory is None else keys_in_directory(directory))
-    given = Expected(secret=secret or b"", keys=keys, issuer=issuer, audience=audience, user_id=user_id)
+    secret_file = secret if isinstance(secret, os.PathLike) else None
+    known = secret if isinstance(secret, bytes | None) else read_key(FileKeySource(secret)).without_line_end()
+    given = Expected(secret=known or b"", keys=keys, issuer=issuer, audience=audience, user_id=user_id)
     expected = given.completed(reading)
     with naming(**_names_of(reading, directory, issuer)):
         pair, findings = _make_pair(reading, moment)
@@ -119,7 +124,7 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
         if jwks_url is not None:
             findings += check_published_jwks(jwks_url, kid=reading.kid, now=now)
         if not (reading.is_empty and (upload or directory)):
-            findings += _check_reading(reading)
+            findings += _check_reading(reading, directory)
         if is_fin_issuer(issuer or issuer_in(upload or b"")) and not reading.fin_managed:
             findings.insert(0, finding("issuer-fin", "keyset"))
         findings += _check_issuer(reading, issuer)
@@ -127,6 +132,7 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
         if pair is not None:
             tokens = {name: getattr(pair, name) for name in (INTERCOM_TOKEN, SALESFORCE_TOKEN)}
             of_pair = _new(findings, expected.check_tokens({"user_id": USER_ID, **tokens}, moment))
+            of_pair = [_of_secret(each, known, secret_file, reading) for each in of_pair]
             findings += [_of_pair(each, keys, directory, path, reading) for each in of_pair]
         if page is not None:
             right = pair is not None and not any(each.level == "error" for each in findings)
@@ -167,6 +173,11 @@ def _names_of(reading: Reading, directory: Path | None = None, issuer: str | Non
         names["password"] = f" --password-file={shlex.quote(password) if password else 'FILE'}"
     if meant := audience_meant(reading.value("SALESFORCE_AUDIENCE")):
         names["audience"] = f"`{prefix}SALESFORCE_AUDIENCE={shlex.quote(meant)}`"
+    variable, command = _REMOTE.get(reading.value(SIGNER), ("", ""))
+    if variable:
+        names["remote"] = f"{prefix}{variable}"
+        named_key = shlex.quote(reading.value(variable) or "KEY")
+        names["enable"] = f": `{command} {named_key}`" if command else " in the service"
     own = (*SALESFORCE_VARIABLES, SIGNER, PASSWORD)
     named = [f"{prefix}{name}{end}" for name in own for end in ("", "_FILE") if reading.value(f"{name}{end}")]
     if named:
@@ -181,6 +192,16 @@ def _names_of(reading: Reading, directory: Path | None = None, issuer: str | Non
     return names
 
 
+# By the name of the signer: the variable that names the key, and the command that enables it.
+_REMOTE = {
+    "aws-kms": ("SALESFORCE_AWS_KMS_KEY_ID", "aws kms enable-key --key-id"),
+    "google-cloud-kms": ("SALESFORCE_GOOGLE_CLOUD_KMS_KEY_VERSION", "gcloud kms keys versions enable"),
+    "azure-key-vault": ("SALESFORCE_AZURE_KEY_VAULT_KEY_ID", "az keyvault key set-attributes --enabled true --id"),
+    "vault": ("SALESFORCE_VAULT_KEY", ""),
+    "pkcs11": ("SALESFORCE_PKCS11_KEY", ""),
+}
+
+
 def _known_values(directory: Path | None, issuer: str | None) -> dict[str, str]:
     """Return the values of variables that the command was told in another way."""
     known = {} if issuer is None else {"SALESFORCE_ISSUER": issuer}
@@ -190,21 +211,26 @@ def _known_values(directory: Path | None, issuer: str | None) -> dict[str, str]:
     return known
 
 
-def _check_reading(reading: Reading) -> list[Finding]:
+def _check_reading(reading: Reading, directory: Path | None = None) -> list[Finding]:
     """Return the findings of an environment that was read."""
     modes = {path: mode_for_others(Path(path)) for path in reading.key_files.values()}
     return [
-        *(finding_of(each, **_details(each, reading)) for each in reading.problems),
+        *(finding_of(each, **_details(each, reading, directory)) for each in reading.problems),
         *(finding("file-permissions", file=shlex.quote(path), mode=mode) for path, mode in modes.items() if mode),
     ]
 
 
-def _details(problem: Problem, reading: Reading) -> dict[str, str]:
-    """Return what a fix for this variable can name: its right value, where it is no secret."""
+def _details(problem: Problem, reading: Reading, directory: Path | None) -> dict[str, str]:
+    """Return what a fix for this variable can name: its right value, where it is known and no secret."""
     variable = problem.variable or ""
     name, value = variable.removeprefix(reading.prefix), reading.environ.get(variable, "")
     if problem.code == "value-wrapped" and name and (name not in IN_FILES or name == KEY_ID):
         return {"unwrap": f"Set {assignment(name, value.strip(_AROUND))}."}
+    if problem.code == "key-password-unneeded":  # the problem names the key
+        return {"variable": f"{reading.prefix}{PASSWORD}{'_FILE' if reading.value(f'{PASSWORD}_FILE') else ''}"}
+    known = _known_values(directory, None)
+    if problem.code == "key-unavailable" and name in known:
+        return {"unlock": f"Set {assignment(name, known[name])}."}
     return {}
 
 
@@ -236,6 +262,17 @@ def _other_jwk(directory: Path | None, path: Path | None, now: float) -> dict[st
         return {}
     own, copy = (shlex.quote(str(each)) for each in (directory / JWK, path))
     return {"remake": f"`cp {own} {copy}`, and upload {own}"}
+
+
+def _of_secret(each: Finding, secret: bytes | None, path: os.PathLike[str] | None, reading: Reading) -> Finding:
+    """Say that the environment's secret is not the workspace's, and how it gets that."""
+    if each.code not in ("intercom-signature", "intercom-secret-altered"):
+        return each
+    how = next((how for how, altered in altered_secrets(secret or b"") if altered == reading.secret), "")
+    fix = f"Set {reading.prefix}{SECRET} to the secret as it is written in Intercom: Settings > Messenger > Security."
+    if path is not None:
+        fix = f"Set {assignment(f'{SECRET}_FILE', str(Path(path).absolute()))} and `unset {reading.prefix}{SECRET}`."
+    return finding(each.code, "environment", how=how, fix=fix)
 
 
 def _of_pair(
@@ -296,4 +333,4 @@ def _make_pair(reading: Reading, now: float) -> tuple[TokenPair | None, list[Fin
             return builder.build(USER_ID), []
         return asyncio.run(builder.abuild(USER_ID)), []
     except SigningError as error:
-        return None, [finding_of(KeyUnavailableError(str(error)))]
+        return None, [finding_of(KeyUnavailableError(str(error), error.code))]

@@ -100,6 +100,8 @@ _NAMES = {
     "region": "us",
     "unwrap": "Remove them. To write a value to a file without a newline, run `printf %s VALUE > FILE`.",
     "unlock": "Set the variable, or correct the path in it and let the application's user read the file.",
+    "remote": "SALESFORCE_SIGNER's variable for the key",
+    "enable": "",
     "complete": "Set the variables that the message names.",
 }
 _named: ContextVar[dict[str, str]] = ContextVar("names_in_fixes", default=_NAMES)
@@ -123,6 +125,11 @@ def name_of(thing: str) -> str:
 def assignment(variable: str, value: str) -> str:
     """Return how to set a variable, with the prefix of this case, for a fix."""
     return f"`{name_of('prefix')}{variable}={shlex.quote(value)}`"
+
+
+def general_names() -> dict[str, str]:
+    """Return the placeholders of fixes that stand for the same thing in each, with what they are without a case."""
+    return {"remake": remake(), **_NAMES}
 
 
 def remake() -> str:

@@ -25,6 +25,7 @@ from fin_messenger_auth._keys import (
     read_public_key,
     shown_path,
 )
+from fin_messenger_auth._material import HOLDS_CERTIFICATE, HOLDS_PRIVATE, things_in
 from fin_messenger_auth._signers import MIN_SECRET_BYTES, RSASigner, configured_secret, public_key_of
 from fin_messenger_auth._tokens import is_fin_issuer
 from fin_messenger_auth._uploaded import certificate_in, read_certificate, rsa_key_of
@@ -44,23 +45,17 @@ def read_verifying_keys(document: bytes) -> list[VerifyingKey]:
 
     Args:
         document: A JWK or a JWKS; a certificate, a public key or an unencrypted private key (its public half is
-            used) in PEM; a certificate or public key in DER.
+            used).
 
     Raises:
         InvalidKeyError: It is none of these, or a key is not RSA of at least 2048 bits.
     """
-    if document.lstrip()[:1] in (b"{", b"["):
-        return read_jwks(document)
-    if b"PRIVATE KEY-----" in document:
+    held = {thing.kind.holds for thing in things_in(document)}
+    if HOLDS_PRIVATE in held:
         return [VerifyingKey(read_private_key(document).public_key())]
-    if b"-----BEGIN CERTIFICATE-----" in document:
+    if HOLDS_CERTIFICATE in held:
         return [VerifyingKey(rsa_key_of(read_certificate(document)))]
-    try:
-        return [VerifyingKey(read_public_key(document))]
-    except InvalidKeyError:
-        if b"-----BEGIN " in document:
-            raise
-        return [VerifyingKey(rsa_key_of(read_certificate(document)))]
+    return [VerifyingKey(read_public_key(document))] if held else read_jwks(document)
 
 
 def keys_in(document: bytes) -> list[VerifyingKey]:
@@ -248,7 +243,8 @@ def check_upload(
         what = "certificates for the same key: the newer one was not uploaded"
         for name in _newer_files(Path(key_directory), _certificates(document)):
             differs = finding("directory-differs", first=name, second="the uploaded JWK", what=what)
-            upload = f"Upload {shlex.quote(str(Path(key_directory) / JWK))}."
+            own, copy = shlex.quote(str(Path(key_directory) / JWK)), name_of("jwk")
+            upload = f"Upload {own}. Give that to --uploaded, too: `cp {own} {copy}`."
             findings.append(replace(differs, fix=upload) if name == JWK else differs)
     return list(dict.fromkeys(findings))
 

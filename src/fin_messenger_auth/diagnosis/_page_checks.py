@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
+from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from fin_messenger_auth._json_values import is_lost, parse_json
@@ -19,7 +20,7 @@ from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthWarnin
 
 from ._expected import Expected
 from ._findings import Finding, finding, finding_of
-from ._page_reader import SPREAD, Page, PageSettings, read_page
+from ._page_reader import NEEDS_EXTRA, SPREAD, Page, PageSettings, read_page
 from ._policy_checks import check_policies
 from ._token_checks import check_form, is_in_milliseconds, quoted
 
@@ -32,6 +33,7 @@ _BARE = ("token", "jwt")  # members under which endpoints answer with nothing bu
 _PRIVATE_KEY = "PRIVATE KEY-----"
 _MARK = "<fin-messenger-mark"
 _REDIRECT, _REFUSED = 300, 400  # the first status of each kind
+_HITS = ("x-cache", "cf-cache-status", "cache-status", "x-vercel-cache", "x-proxy-cache", "x-drupal-cache")
 _OLD = 300  # seconds from which a page's Date means that it was kept
 _SIGNED_IN = (
     'This one is of an anonymous visitor. Give the session, `--cookie NAME=VALUE`, and `--user ID`; or `--user ""` if '
@@ -149,10 +151,11 @@ def read_document(document: Document) -> Page:
     value = parse_json(document.text) if document.text.lstrip()[:1] in ("{", '"') else None
     if isinstance(value, str) and parse_json(value) is not None:
         return Page(instead="it is JSON that was encoded twice")
-    if isinstance(value, dict) and not {"app_id", "appId", *_TOKENS} & value.keys():
-        for name in _BARE:
-            if isinstance(value.get(name), str) and _JWT.search(value[name]):
-                settings = {INTERCOM_TOKEN: value[name]}
+    inner = [value, *value.values()] if isinstance(value, dict) else []
+    if not any({"app_id", "appId", *_TOKENS} & each.keys() for each in inner if isinstance(each, dict)):
+        for token in (each.get(name) for each in inner if isinstance(each, dict) for name in _BARE):
+            if isinstance(token, str) and _JWT.search(token):
+                settings = {INTERCOM_TOKEN: token}
                 return Page(settings=[PageSettings("token", settings)], values=settings)
     return read_page(document.text)
 
@@ -178,7 +181,8 @@ def check_page(document: Document, expected: Expected = _NOTHING, *, now: float 
 
 def _wrong_with_page(document: Document, expected: Expected, now: float) -> Iterator[Finding]:
     if document.failure:
-        yield finding("page-unreachable", why=document.failure)
+        missing = find_spec("urllib3") is None
+        yield _without_extra() if missing else finding("page-unreachable", why=document.failure)
         return
     page, secret = read_document(document), expected.secret.decode(errors="replace")
     if _PRIVATE_KEY in document.text or (len(secret) >= MIN_SECRET_BYTES and secret in document.text):
@@ -188,6 +192,9 @@ def _wrong_with_page(document: Document, expected: Expected, now: float) -> Iter
     if page.broken:
         yield finding("page-broken", why=page.broken)
         return
+    if page.stopped == NEEDS_EXTRA:
+        yield _without_extra()
+        return
     if page.stopped:
         yield finding("unchecked", check="page", what=f"What the page passes on ({page.stopped})", how=_STOPPED)
         if not page.settings:
@@ -196,6 +203,11 @@ def _wrong_with_page(document: Document, expected: Expected, now: float) -> Iter
         yield _without_settings(page, document)
         return
     yield from _wrong_with_what_it_passes(document, page, expected, now)
+
+
+def _without_extra() -> Finding:
+    how = 'Install the extra that fetches and reads pages: `pip install "fin-messenger-auth[doctor]"`.'
+    return finding("unchecked", check="page", what="The page", how=how)
 
 
 def _wrong_with_what_it_passes(document: Document, page: Page, expected: Expected, now: float) -> Iterator[Finding]:
@@ -211,7 +223,7 @@ def _wrong_with_what_it_passes(document: Document, page: Page, expected: Expecte
     yield from _compare(page, settings, expected, copied or public, other=other and not copied)
     found = list(expected.check_tokens(settings, now))
     yield from (each for each in found if not (copied and each.code == "token-expired"))
-    stored = "" if "no-store" in policy.lower() else f"its Cache-Control is {quoted(policy)}, without no-store"
+    stored = _may_be_stored(headers)
     carries = document.headers is not None and any(map(settings.get, _TOKENS))
     if carries and (copied or stored) and not (copied and other):
         yield finding("page-cached", how=copied or stored)
@@ -233,7 +245,7 @@ def _wrong_beside(page: Document, other: Document, expected: Expected, now: floa
             yield finding("page-script", path=path, got=got)
     else:
         known = {each.code for each in _wrong_with_page(page, expected, now)}
-        for each in _wrong_with_page(other, replace(expected, user_id=expected.user_id), now):
+        for each in _wrong_with_page(other, expected, now):
             if each.code not in known and each.level != "unchecked":
                 yield replace(each, message=f"In the answer of the settings endpoint, {path}: {each.message}")
 
@@ -264,7 +276,7 @@ def _without_settings(page: Page, document: Document) -> Finding:
     elif location:
         target = _without_query(document.target or location)
         why = f"it redirects to {quoted(_without_query(location))}"
-        how = f"Give that URL, `--page {shlex.quote(target)}`, or `--cookie NAME=VALUE` if the page needs a user."
+        how = f"Give that URL, `--page {shlex.quote(target)}`. If it is where people sign in: {sign_in}"
         how = how if "://" in location else sign_in
     elif moved and page.instead == "it is a page to sign in":
         why = f"it redirects to {quoted(moved)}, a page to sign in"
@@ -328,11 +340,23 @@ def _compare_user(
         yield finding("page-user-differs")
 
 
+def _may_be_stored(headers: Mapping[str, str]) -> str:
+    """Say which header lets a cache keep the page; empty if none does. CDNs heed their own before Cache-Control."""
+    for name, value in headers.items():
+        if (name.endswith("cdn-cache-control") or name == "surrogate-control") and re.search(r"age=[1-9]", value):
+            return f"its {name} is {quoted(value)}, which a CDN heeds before Cache-Control"
+    policy = headers.get("cache-control", "")
+    return "" if "no-store" in policy.lower() else f"its Cache-Control is {quoted(policy)}, without no-store"
+
+
 def _of_a_cache(headers: Mapping[str, str], now: float) -> str:
     """Say by what headers the page is surely a copy that a cache kept; empty if it need not be one."""
     age, date = headers.get("age", ""), headers.get("date", "")
     if age.strip("0"):
         return f"its header Age: {quoted(age)[1:-1]} says that this one comes from a cache"
+    for name in _HITS:
+        if re.search(r"\bhit\b", headers.get(name, ""), re.IGNORECASE):
+            return f"its header {name}: {quoted(headers[name])[1:-1]} says that this one comes from a cache"
     with suppress(ValueError, OverflowError):
         if now - parsedate_to_datetime(date).timestamp() > _OLD:
             return f"its header Date: {quoted(date)[1:-1]} says that this one was kept"

@@ -11,6 +11,7 @@ from ._page_checks import Document
 from ._page_reader import decoded, read_page
 
 _MODULE = "fin-messenger-auth"
+_ASKS = {"X-Fin-Messenger": "1"}  # the header with which the module asks
 
 
 def fetch_site(url: str, headers: Mapping[str, str], *, also_without_session: bool = False) -> Document:
@@ -26,7 +27,7 @@ def fetch_site(url: str, headers: Mapping[str, str], *, also_without_session: bo
     """
     page = _fetch(url, headers)
     others = [
-        replace(_fetch(address, headers), role=role)
+        replace(_fetch(address, {**headers, **_ASKS} if role == "endpoint" else headers), role=role)
         for role, address in dict.fromkeys(_targets(page))
         if origin_of(address) == origin_of(page.url)
     ]

@@ -7,7 +7,8 @@ import hmac
 import json
 import re
 import time
-from base64 import b64decode
+from base64 import b64decode, b64encode
+from codecs import BOM_UTF8, BOM_UTF16_LE
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -27,7 +28,7 @@ from fin_messenger_auth._tokens import (
 from fin_messenger_auth._users import MAX_ATTRIBUTES, MAX_COMPANY_ATTRIBUTES, RESERVED_NAMES, attribute_problems
 from fin_messenger_auth._verification import VerifyingKey, verifies_hs256
 
-from ._findings import Finding, assignment, finding, finding_of
+from ._findings import Finding, assignment, finding, finding_of, name_of
 
 LONG_SECONDS = 24 * 60 * 60
 """A token that is valid for longer causes a warning."""
@@ -69,7 +70,8 @@ def check_validity(token: ParsedToken, name: str, now: float) -> Iterator[Findin
         yield finding(f"{name.partition('_')[0]}-expiry-missing")
     expiry, issued = times.get("exp"), times.get("iat")
     if expiry is not None and issued is not None and 0 < expiry - issued < RECOMMENDED_LIFETIME.total_seconds():
-        yield finding("lifetime-short", token=name, lifetime=duration(expiry - issued))
+        variable = f"{name_of('prefix')}{name.partition('_')[0].upper()}_TOKEN_LIFETIME"
+        yield finding("lifetime-short", token=name, lifetime=duration(expiry - issued), variable=variable)
 
 
 def _lifetime_in(value: object) -> int | None:
@@ -219,6 +221,12 @@ _ALTERATIONS: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
     ("followed by a newline", lambda secret: secret + b"\r\n"),
     ("in quotes", lambda secret: b'"' + secret + b'"'),
     ("in quotes", lambda secret: b"'" + secret + b"'"),
+    ("in Base64: encoded once more than it must be, as in a Secret of Kubernetes", b64encode),
+    ("in Base64: encoded once more than it must be, with a newline", lambda secret: b64encode(secret + b"\n")),
+    ("in UTF-16", lambda secret: secret.decode().encode("utf-16-le")),
+    ("in UTF-16", lambda secret: BOM_UTF16_LE + secret.decode().encode("utf-16-le")),
+    ("behind a byte order mark", lambda secret: BOM_UTF8 + secret),
+    ("followed by \\n, written out", lambda secret: secret + b"\\n"),
     ("decoded from hexadecimal", lambda secret: bytes.fromhex(secret.decode())),
     ("decoded from Base64", decode_base64),
     ("hashed with SHA-256", lambda secret: hashlib.sha256(secret).digest()),
