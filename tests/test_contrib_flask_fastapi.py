@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -16,11 +17,11 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 from starlette.middleware.sessions import SessionMiddleware
 
-from fin_messenger_auth import IntercomMinter, MessengerUser, TokenPairBuilder
+from fin_messenger_auth import IntercomMinter, MessengerUser, Reloading, TokenPairBuilder, default_builder
 from fin_messenger_auth.contrib import fastapi as for_fastapi
 from fin_messenger_auth.contrib import flask as for_flask
 from fin_messenger_auth.contrib._visit import SIGNED_OUT
-from fin_messenger_auth.errors import ConfigurationError
+from fin_messenger_auth.errors import ConfigurationError, SigningError
 from fin_messenger_auth.testing import fill, settings_in, throwaway_builder, throwaway_environ, verify
 from tests.attempts import FOREIGN, attempts
 from tests.pages import must_be_private
@@ -368,6 +369,19 @@ def test_another_origin_gets_nothing(client: httpx.Client, origin: str) -> None:
     must_be_private(answer)
 
 
+def test_a_named_origin_gets_settings_after_a_preflight(make: Make) -> None:
+    origin = {"Origin": "https://app.example", "Sec-Fetch-Site": "cross-site"}
+    with make(builder=throwaway_builder(), origins=["https://app.example"]) as client:
+        sign_in(client)
+        preflight = client.options(SETTINGS, headers={**origin, "Access-Control-Request-Method": "GET"})
+        assert (preflight.status_code, preflight.json()) == (200, {})
+        assert preflight.headers["Access-Control-Allow-Headers"] == "X-Fin-Messenger"
+        fresh = client.get(SETTINGS, headers={**origin, "X-Fin-Messenger": "1"})
+        assert fresh.json()["user_id"] == "42"
+        assert fresh.headers["Access-Control-Allow-Origin"] == "https://app.example"
+        assert "eyJ" not in client.options(SETTINGS).text
+
+
 def test_a_session_gives_its_own_users_tokens_only(client: httpx.Client) -> None:
     sign_in(client)
     assert client.get(SETTINGS, params={"user_id": "7"}, headers={"X-User-Id": "7"}).json()["user_id"] == "42"
@@ -385,14 +399,9 @@ class Broken:
 def test_if_signing_fails_the_page_is_anonymous_and_fresh_settings_are_503(
     make: Make, monkeypatch: pytest.MonkeyPatch, messenger_environment: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    def from_env(**options: Any) -> TokenPairBuilder:
-        made.append(options)
-        builder = throwaway_builder()
-        return replace(
-            builder, intercom=IntercomMinter(Broken()), on_signing_error=options["on_signing_error"] or "raise"
-        )
+    def from_env() -> TokenPairBuilder:
+        return replace(throwaway_builder(), intercom=IntercomMinter(Broken()), on_signing_error="raise")
 
-    made: list[dict[str, Any]] = []
     del messenger_environment
     monkeypatch.setattr(TokenPairBuilder, "from_env", from_env)
     with make() as client:
@@ -404,8 +413,21 @@ def test_if_signing_fails_the_page_is_anonymous_and_fresh_settings_are_503(
     assert "failed (anonymous)" in caplog.text
     assert "RuntimeError: hush-hush" not in caplog.text
     monkeypatch.setenv("MESSENGER_ON_SIGNING_ERROR", "raise")
-    make()
-    assert [each["on_signing_error"] for each in made] == ["anonymous", None]
+    with make() as client:
+        sign_in(client)
+        with suppress(SigningError):  # FastAPI's is raised in this client
+            assert client.get("/").status_code == 500
+
+
+def test_the_integrations_use_the_builder_of_the_process(
+    make: Make, messenger_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    default_builder()  # as a hook of the server's master does
+    for name in messenger_environment:
+        monkeypatch.setenv(name, "damaged")  # as a delivery can be, while a worker starts
+    with make() as client:
+        sign_in(client)
+        assert user_in(client.get("/")) == "42"
 
 
 def test_the_environment_is_read_when_the_site_is_made(make: Make, messenger_environment: dict[str, str]) -> None:
@@ -639,3 +661,14 @@ def test_fastapi_leaves_other_protocols_alone() -> None:
 def test_the_core_loads_no_framework(framework: str) -> None:
     code = f"import sys, fin_messenger_auth.page, fin_messenger_auth.testing; assert {framework!r} not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_builder_that_reloads_is_asked_once_a_request(make: Make) -> None:
+    reloading = Reloading(throwaway_builder)
+    with make(builder=reloading) as client:
+        sign_in(client)
+        assert user_in(client.get("/")) == "42"
+    with make(builder=lambda request: {"shop.example": throwaway_builder()}[request.headers["host"]]) as client:
+        sign_in(client)
+        assert user_in(client.get("/")) == "42"
+        assert client.get(SETTINGS).json()["user_id"] == "42"

@@ -49,6 +49,10 @@ class Reloading:
         self._state: _State = ()
         self._builder = self._made()
 
+    def __call__(self, _request: object = None) -> TokenPairBuilder:
+        """Return the builder of this moment, as ``builder=`` and ``BUILDER`` of the integrations ask once a request."""
+        return self.builder
+
     @property
     def builder(self) -> TokenPairBuilder:
         """The builder of this moment. Read it once a request."""

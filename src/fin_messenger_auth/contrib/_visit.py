@@ -4,13 +4,13 @@ import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from inspect import signature
 from logging import getLogger
 from typing import Any, cast
 
-from fin_messenger_auth._builder import Identify, TokenPairBuilder, visitor_of
+from fin_messenger_auth._builder import Identify, TokenPairBuilder, default_builder, visitor_of
 from fin_messenger_auth._outages import OnSigningError
 from fin_messenger_auth._settings import PublicSettings, without_identity
 from fin_messenger_auth._users import MessengerUser
@@ -281,9 +281,15 @@ def is_text(content_type: str) -> bool:
 
 
 def _builder_from_env(prefix: str, on_signing_error: OnSigningError | None) -> TokenPairBuilder:
-    """Read the environment; by default, a page is anonymous where signing fails."""
+    """Return the process's builder, or one of a prefix; by default, a page is anonymous where signing fails.
+
+    A worker inherits the process's builder from a hook of its master: it does not read damaged files of its own.
+    """
     is_chosen = on_signing_error or os.environ.get(f"{prefix}MESSENGER_ON_SIGNING_ERROR", "").strip()
-    return TokenPairBuilder.from_env(prefix=prefix, on_signing_error=on_signing_error if is_chosen else "anonymous")
+    policy = on_signing_error if is_chosen else "anonymous"
+    if prefix:
+        return TokenPairBuilder.from_env(prefix=prefix, on_signing_error=policy)
+    return replace(default_builder(), on_signing_error=policy) if policy else default_builder()
 
 
 def _checked(builder: object) -> TokenPairBuilder:
