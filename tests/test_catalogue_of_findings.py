@@ -14,6 +14,7 @@ from fin_messenger_auth import (
     MessengerUser,
     RSASigner,
     StringKeySource,
+    TokenPairBuilder,
     diagnosis,
     identify,
     render_snippet,
@@ -31,7 +32,7 @@ from fin_messenger_auth.errors import (
     KeyUnavailableError,
     collect_warnings,
 )
-from fin_messenger_auth.testing import throwaway_builder
+from fin_messenger_auth.testing import throwaway_builder, throwaway_environ
 from tests import broken_keys, broken_pages, broken_setups, broken_sites, broken_tokens, shapes
 
 if TYPE_CHECKING:
@@ -62,6 +63,14 @@ CORE: dict[str, Callable[[], object]] = {
     "value-wrapped": lambda: RSASigner(StringKeySource(broken_keys.PEM), kid="key-1\n"),
     "key-unavailable": lambda: read_key(FileKeySource("/nowhere/key.pem")),
     "signer-invalid": lambda: IntercomMinter(object()),  # type: ignore[arg-type]
+    "algorithm-differs": lambda: TokenPairBuilder.from_env(
+        {**throwaway_environ(), "SALESFORCE_PRIVATE_KEY": "", "SALESFORCE_ALGORITHM": "RS512"},
+        salesforce_signer=RSASigner(StringKeySource(broken_keys.PEM), kid="throwaway"),
+    ),
+    "kid-differs": lambda: TokenPairBuilder.from_env(
+        {**throwaway_environ(), "SALESFORCE_PRIVATE_KEY": ""},
+        salesforce_signer=RSASigner(StringKeySource(broken_keys.PEM), kid="another"),
+    ),
     "signer-async-only": lambda: IntercomMinter(AsyncOnly()).mint(user(), 0),
     "user-unidentified": lambda: identify(object()),
     "user-id-lost": lambda: MessengerUser("null"),

@@ -213,7 +213,7 @@ def test_a_messenger_that_is_switched_off_is_gone(respond: Respond, monkeypatch:
         monkeypatch.setenv("MESSENGER_ENABLED", value)
         assert off().status == status
     monkeypatch.setenv("MESSENGER_ENABLED", "maybe")
-    with pytest.raises(ConfigurationError, match=r"^MESSENGER_ENABLED: expected 1 or 0\."):
+    with pytest.raises(ConfigurationError, match=r"^MESSENGER_ENABLED: expected 0 or 1\."):
         off()
 
 

@@ -40,12 +40,12 @@ def released(program: Program, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 BREAKS = {
     "a parameter removed": ("page/_snippet.py", "def render_sign_out(app_id: str, *, nonce: object = None)", "nonce"),
-    "a function renamed": ("_builder.py", "def default_builder(", "default_builder"),
+    "a function renamed": ("_deadline.py", "def with_deadline(", "with_deadline"),
     "an attribute of a result removed": ("_builder.py", "    expires_at: int\n", "expires_at"),
 }
 REPLACED = {
     "def render_sign_out(app_id: str, *, nonce: object = None)": "def render_sign_out(app_id: str)",
-    "def default_builder(": "def the_builder(",
+    "def with_deadline(": "def the_deadline(",
     "    expires_at: int\n": "",
 }
 

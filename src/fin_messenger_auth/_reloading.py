@@ -49,8 +49,8 @@ class Reloading:
         self._state: _State = ()
         self._builder = self._made()
 
-    def __call__(self, _request: object = None) -> TokenPairBuilder:
-        """Return the builder of this moment, as ``builder=`` and ``BUILDER`` of the integrations ask once a request."""
+    def __call__(self, _request: object = None, /) -> TokenPairBuilder:
+        """Return :attr:`builder`: an integration takes this as its ``builder=``."""
         return self.builder
 
     @property

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from cryptography import x509
@@ -14,11 +12,10 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from ._keys import checked_rsa_key
 from ._material import CERTIFICATE, RSA_PSS, check_algorithm, configured_string, find_certificate, things_in
-from ._signers import rsa_hash
+from ._signers import WantedKey, rsa_hash
 from ._verification import ZERO_BYTE, mistake_in_number, parse_upload, rsa_key_in, without_dummies
 from .errors import FinMessengerAuthWarning, InvalidKeyError, Problem, attempt, masked, raise_first
 
-WARN_DAYS_LEFT = 30  # of a certificate: time enough to upload another
 # What is written in place of the standard Base64 of a certificate, by what it contains.
 _OTHER_FORMS = {
     "-----": "contains PEM lines (-----BEGIN CERTIFICATE-----); keep only the Base64 between them, on one line",
@@ -29,24 +26,7 @@ _REPAIR = "Repair it: `jwk --repair FILE`."
 _TWICE = re.compile(rb"\s*(-----BEGIN |[A-Za-z0-9+/\s]{60})")  # what Base64 of text holds, where DER is expected
 
 
-@dataclass(frozen=True, slots=True)
-class UploadedKey:
-    """A key that Salesforce verifies with.
-
-    Attributes:
-        kid: The key ID, which the signer must have.
-        alg: ``RS256`` or ``RS512``, which the signer must have.
-        public_key: The key, whose private half must sign.
-        ends: The last moment of its certificate; ``None`` without one, as in a JWKS that is served.
-    """
-
-    kid: str
-    alg: str
-    public_key: RSAPublicKey = field(repr=False)
-    ends: datetime | None
-
-
-def read_uploaded(document: bytes) -> list[UploadedKey]:
+def read_uploaded(document: bytes) -> list[WantedKey]:
     """Read the keys of a JWK or a JWKS.
 
     Raises:
@@ -61,13 +41,13 @@ def read_uploaded(document: bytes) -> list[UploadedKey]:
     return [_uploaded_key(without_dummies(each)) for each in found]
 
 
-def _uploaded_key(jwk: dict[str, Any]) -> UploadedKey:
+def _uploaded_key(jwk: dict[str, Any]) -> WantedKey:
     key, alg = rsa_key_in(jwk), jwk.get("alg")
     rsa_hash(str(alg))
     certificate = certificate_in(jwk) if "x5c" in jwk else None
     raise_first(mistakes_in_jwk(jwk, key, certificate))
     ends = None if certificate is None else certificate.not_valid_after_utc
-    return UploadedKey(configured_string(jwk.get("kid"), "kid of the JWK", "kid"), str(alg), key, ends)
+    return WantedKey(configured_string(jwk.get("kid"), "kid of the JWK", "kid"), str(alg), key, ends)
 
 
 def certificate_in(jwk: Mapping[str, Any]) -> x509.Certificate:

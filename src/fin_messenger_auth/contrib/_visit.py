@@ -1,16 +1,16 @@
 """Holds what the integrations share: the options of a site, and what becomes of a request. It loads no framework."""
 
-import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from inspect import signature
 from logging import getLogger
 from typing import Any, cast
 
-from fin_messenger_auth._builder import Identify, TokenPairBuilder, default_builder, visitor_of
+from fin_messenger_auth._builder import Identify, TokenPairBuilder, builder_of, checked_source, default_builder, visitor_of
+from fin_messenger_auth._environment import messenger_enabled
 from fin_messenger_auth._outages import OnSigningError
 from fin_messenger_auth._settings import PublicSettings, without_identity
 from fin_messenger_auth._users import MessengerUser
@@ -27,7 +27,7 @@ from fin_messenger_auth.page import (
 )
 from fin_messenger_auth.page._csp import checked_nonce
 from fin_messenger_auth.page._development import development_widget
-from fin_messenger_auth.page._endpoint import Asking, checked_origins, is_switched_on
+from fin_messenger_auth.page._endpoint import Asking, checked_origins
 from fin_messenger_auth.page._mark import display_of, fill_marks
 from fin_messenger_auth.page._snippet import Snippet
 
@@ -67,6 +67,8 @@ class Site:
 
     def __post_init__(self) -> None:
         self.origins = checked_origins(self.origins)
+        if self.builder is not None:
+            checked_source(self.builder)
         for name in ("builder", "enabled", "exclude", "settings"):
             if not isinstance(given := getattr(self, name), bool | TokenPairBuilder | None):
                 setattr(self, name, _of_request(given, name))
@@ -76,7 +78,7 @@ class Site:
     @property
     def is_off(self) -> bool:
         """Whether there is no Messenger as long as the process runs."""
-        return self.enabled is False or not is_switched_on(self.prefix)
+        return self.enabled is False or not messenger_enabled(prefix=self.prefix)
 
     def start(self) -> None:
         """Make the builder, or check what was given for one, at start-up.
@@ -88,13 +90,19 @@ class Site:
         if self.is_off:
             self.enabled = False
         elif self.builder is None:
-            self.builder = _builder_from_env(self.prefix, self.on_signing_error)
-        elif not isinstance(self.builder, TokenPairBuilder) and _can_be_called(self.builder, ()):
-            _checked(self.builder(None))
+            self.builder = self._process_builder
+        if self.enabled is not False and _can_be_called(self.builder, ()):
+            self.builder_of(None)
+
+    def _process_builder(self, request: object = None) -> TokenPairBuilder:
+        """Return the builder of the process, by default with an anonymous page where signing fails."""
+        policy = self.on_signing_error
+        return default_builder(request, prefix=self.prefix, on_signing_error=policy, by_default="anonymous")
 
     def builder_of(self, request: object) -> TokenPairBuilder:
         """Return the builder of a request."""
-        return self.builder if isinstance(self.builder, TokenPairBuilder) else _checked(self.builder(request))  # type: ignore[misc]
+        assert self.builder is not None  # noqa: S101 - since the start
+        return builder_of(self.builder, request)
 
     def secrets(self, keys: Iterable[str | bytes | None]) -> list[str | bytes]:
         """Return what the marks are made with: the keys that all processes of the site share, or the Messenger secret.
@@ -278,24 +286,6 @@ def decides_caching(name: str) -> bool:
 def is_text(content_type: str) -> bool:
     """Tell whether a response could contain a mark."""
     return bool(_TEXT.match(content_type))
-
-
-def _builder_from_env(prefix: str, on_signing_error: OnSigningError | None) -> TokenPairBuilder:
-    """Return the process's builder, or one of a prefix; by default, a page is anonymous where signing fails.
-
-    A worker inherits the process's builder from a hook of its master: it does not read damaged files of its own.
-    """
-    is_chosen = on_signing_error or os.environ.get(f"{prefix}MESSENGER_ON_SIGNING_ERROR", "").strip()
-    policy = on_signing_error if is_chosen else "anonymous"
-    if prefix:
-        return TokenPairBuilder.from_env(prefix=prefix, on_signing_error=policy)
-    return replace(default_builder(), on_signing_error=policy) if policy else default_builder()
-
-
-def _checked(builder: object) -> TokenPairBuilder:
-    if isinstance(builder, TokenPairBuilder):
-        return builder
-    raise ConfigurationError(f"builder: expected a TokenPairBuilder, got {type(builder).__name__}.")
 
 
 def _of_request(function: Any, name: str) -> Of:
