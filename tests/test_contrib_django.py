@@ -404,7 +404,9 @@ def test_something_that_is_not_a_builder_stops_the_start() -> None:
     wrong = {"BUILDER": lambda: "builder"}
     with override_settings(FIN_MESSENGER=wrong):
         assert "fin_messenger_auth.E.argument-invalid" in ids(include_deployment_checks=True)
-        with pytest.raises(ConfigurationError, match=r"builder: expected the function to return a TokenPairBuilder, got str\."):
+        with pytest.raises(
+            ConfigurationError, match=r"builder: expected the function to return a TokenPairBuilder, got str\."
+        ):
             get("/")
 
 

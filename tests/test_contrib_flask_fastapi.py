@@ -473,7 +473,9 @@ def test_a_request_can_be_without_the_messenger(make: Make) -> None:
 
 @pytest.mark.parametrize("site", [flask_site, fastapi_site])
 def test_something_that_is_not_a_builder_stops_the_start(site: Callable[..., object]) -> None:
-    with pytest.raises(ConfigurationError, match=r"builder: expected the function to return a TokenPairBuilder, got str\."):
+    with pytest.raises(
+        ConfigurationError, match=r"builder: expected the function to return a TokenPairBuilder, got str\."
+    ):
         site(builder=lambda: "builder")
     with pytest.raises(ConfigurationError, match=r"builder: expected a TokenPairBuilder, or a function .*, got str\."):
         site(builder="builder")

@@ -9,7 +9,14 @@ from inspect import signature
 from logging import getLogger
 from typing import Any, cast
 
-from fin_messenger_auth._builder import Identify, TokenPairBuilder, builder_of, checked_source, default_builder, visitor_of
+from fin_messenger_auth._builder import (
+    Identify,
+    TokenPairBuilder,
+    builder_of,
+    checked_source,
+    default_builder,
+    visitor_of,
+)
 from fin_messenger_auth._environment import messenger_enabled
 from fin_messenger_auth._outages import OnSigningError
 from fin_messenger_auth._settings import PublicSettings, without_identity
