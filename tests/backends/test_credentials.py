@@ -224,7 +224,7 @@ def test_a_token_is_renewed_after_half_of_its_life(
     monkeypatch.setenv("VAULT_TOKEN", "throwaway")
     tokens.left["throwaway"], tokens.lease = 3600, 60
     now = 1000.0
-    monkeypatch.setattr(vault.time, "monotonic", lambda: now)
+    monkeypatch.setattr("time.monotonic", lambda: now)
     vault_signer = signer()
     for seconds, expected in ((1799, 0), (2, 1), (29, 1), (2, 2)):
         now += seconds
@@ -238,7 +238,7 @@ def test_a_renewal_that_fails_loses_no_page(
     monkeypatch.setenv("VAULT_TOKEN", "throwaway")
     tokens.lease = 60
     now = 1000.0
-    monkeypatch.setattr(vault.time, "monotonic", lambda: now)
+    monkeypatch.setattr("time.monotonic", lambda: now)
     vault_signer = signer()
     monkeypatch.setattr(tokens, "answer", lambda path, _: (500, {"errors": []}) if "/auth/" in path else None)
     now += 1801
