@@ -251,7 +251,7 @@ def test_a_signing_error_of_a_header_is_passed_on() -> None:
         def sign(self, signing_input: bytes, /) -> bytes:
             return signing_input
 
-    with pytest.raises(SigningError, match="^the HSM is gone$") as caught:
+    with pytest.raises(SigningError, match=r"^the HSM is gone$") as caught:
         _jws.encode({}, Nameless(), "intercom_user_jwt")
     assert caught.value.token == "intercom_user_jwt"
 

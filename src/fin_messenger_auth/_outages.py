@@ -32,6 +32,7 @@ QUIET = 1.0
 RECENT = 60.0
 """Seconds for which a failure counts as trouble, where no signature was tried since."""
 
+
 class Metrics(Protocol):
     """Counts pages and signatures, as ``metrics=`` of a builder. What it raises is logged, and breaks no page."""
 
