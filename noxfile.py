@@ -8,18 +8,21 @@ The tests run against the installed wheel, never against the source tree.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import nox
 
 nox.needs_version = ">=2025.11.12"
 nox.options.default_venv_backend = "uv|venv"  # uv installs in seconds what takes pip minutes
 nox.options.download_python = "never"
-nox.options.error_on_missing_interpreters = False  # the summary names those that were skipped
+nox.options.error_on_missing_interpreters = "CI" in os.environ  # elsewhere the summary names those that were skipped
 
 INTERPRETERS = ["3.11", "3.12", "3.13", "3.14"]
+NEWEST = INTERPRETERS[-1]
 AT_HAND = f"{sys.version_info.major}.{sys.version_info.minor}"
 PROJECT = nox.project.load_toml("pyproject.toml")
 
@@ -42,6 +45,13 @@ def install(session: nox.Session, *groups: str, pins: list[str] | None = None) -
             session.run("python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(directory), ".")
         _wheels.extend(map(str, directory.glob("*.whl")))
     session.install(*_wheels, *(pins or []), *nox.project.dependency_groups(PROJECT, *groups))
+
+
+def absent(session: nox.Session, part: str) -> NoReturn:
+    """Skip a session aloud, or fail it where ``FIN_MESSENGER_AUTH_PARTS`` says that the part must be there."""
+    if part in os.environ.get("FIN_MESSENGER_AUTH_PARTS", "").split():
+        session.error(f"{part} is listed in FIN_MESSENGER_AUTH_PARTS and cannot be used.")
+    session.skip(f"NOT TESTED: {part} cannot be used here.")
 
 
 @nox.session
@@ -77,11 +87,44 @@ def docs(session: nox.Session) -> None:
     session.run("sphinx-build", "--quiet", "--fail-on-warning", "--nitpicky", "-b", "html", "docs", "docs/_build/html")
 
 
-@nox.session(python=[each for each in INTERPRETERS[1:] if each != AT_HAND], tags=["full"])
+@nox.session(python=[*INTERPRETERS, f"{NEWEST}t"], tags=["interpreters"])
 def interpreters(session: nox.Session) -> None:
-    """The tests, on every other interpreter that is found; `coverage` runs them on the lowest."""
+    """The tests on one interpreter; the workflow runs each, and `.ci/run` those that it finds."""
     install(session, "tests")
     session.run(*FAST_TESTS, *session.posargs)
+
+
+@nox.session(python=False, tags=["full"])
+def unstable(session: nox.Session) -> None:
+    """The tests on the newest Python and Django, and with FIPS, in a chroot of Debian's unstable suite."""
+    if not shutil.which("debootstrap") or os.geteuid() != 0:
+        absent(session, "debootstrap")
+    root = Path(session.cache_dir, "unstable").absolute()
+    if not (root / "usr/bin" / f"python{NEWEST}").exists():
+        shutil.rmtree(root, ignore_errors=True)
+        packages = f"python{NEWEST},python{NEWEST}-venv,git,ca-certificates"
+        command = ["debootstrap", "--variant=minbase", f"--include={packages}", "sid", str(root)]
+        session.run(*command, external=True, silent=True)
+    for name in ("etc/resolv.conf", "etc/ssl/certs/ca-certificates.crt"):  # a network may have its own
+        if Path("/", name).exists():
+            shutil.copyfile(Path("/", name), root / name)
+    for name in ("project", "venv"):
+        shutil.rmtree(root / name, ignore_errors=True)
+    listed = session.run("git", "ls-files", "-co", "--exclude-standard", external=True, silent=True, log=False)
+    for path in map(Path, str(listed).splitlines()):
+        if path.is_file():
+            (root / "project" / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, root / "project" / path)
+
+    def inside(*command: str) -> None:
+        environ = {"HOME": "/root", "PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "FIN_MESSENGER_AUTH_PARTS": ""}
+        session.run("chroot", str(root), "env", "--chdir=/project", *command, env=environ, external=True)
+
+    inside(f"python{NEWEST}", "-m", "venv", "/venv")
+    inside("/venv/bin/python", "-m", "pip", "install", "-q", ".", "--group", "browser")
+    inside("/venv/bin/python", "-m", *FAST_TESTS, *session.posargs)
+    inside("/venv/bin/python", "-m", "pytest", "-q", "tests/frameworks/test_django.py")
+    inside("tests/tools/fips.sh")
 
 
 @nox.session(python=INTERPRETERS[0], tags=["full"])
@@ -98,10 +141,9 @@ def backends(session: nox.Session) -> None:
     """The signers for keys that live elsewhere, and the examples of others."""
     install(session, "backends")
     session.run("pytest", "-q", "--cov", "--cov-report=", "--cov-fail-under=0", "tests/backends", *session.posargs)
-    if shutil.which("softhsm2-util"):
-        session.run("coverage", "report", "--include=*/backends/*")
-    else:
-        session.warn("NOT TESTED: the signer for HSMs, because softhsm2-util is not installed here.")
+    if not shutil.which("softhsm2-util"):
+        absent(session, "softhsm2-util")
+    session.run("coverage", "report", "--include=*/backends/*")
 
 
 @nox.session(tags=["full"])
@@ -113,8 +155,8 @@ def browser(session: nox.Session) -> None:
 
 @nox.session(tags=["full"])
 def frameworks(session: nox.Session) -> None:
-    """The recipes and the examples, over HTTP."""
-    install(session, "recipes")
+    """The recipes and the examples, over HTTP, and sites with real extensions beside the Messenger."""
+    install(session, "recipes", "extensions")
     session.run("pytest", "-q", "-n", "2", "--dist", "loadfile", "tests/frameworks", *session.posargs)
 
 
@@ -125,18 +167,11 @@ def interoperability(session: nox.Session) -> None:
     session.run("pytest", "-q", "tests/interoperability", *session.posargs)
 
 
-@nox.session(python=INTERPRETERS[2], tags=["full"])
-def newest_django(session: nox.Session) -> None:
-    """The Django app in a project of the newest Django, which needs a newer Python than the lowest here."""
-    install(session, "browser")
-    session.run("pytest", "-q", "tests/frameworks/test_django.py", *session.posargs)
-
-
 @nox.session(tags=["full"])
 def mutants(session: nox.Session) -> None:
-    """A sample of small changes of the core, of which the tests must notice at least 97 %; two minutes by default."""
-    install(session, "mutants")
-    session.run("python", "tests/mutants.py", *(session.posargs or ["--seed", "1"]))
+    """A sample of small changes of the source, of which the tests must notice nearly all; ``-- --sample 300``."""
+    install(session, "mutants", "backends")
+    session.run("python", "tests/mutants.py", *(session.posargs or ["--sample", "40"]))
 
 
 @nox.session(tags=["full"])
@@ -169,6 +204,17 @@ def package(session: nox.Session) -> None:
     session.run("check-wheel-contents", *map(str, built.glob("*.whl")))
     session.run("python", "tests/tools/build_again.py", str(built))
     session.run("python", "tests/tools/sbom.py", str(built), str(directory / "sbom.cdx.json"))
+
+
+@nox.session(tags=["full"])
+def npm(session: nox.Session) -> None:
+    """The npm package of the browser's module, packed, and checked as its users get it.
+
+    An argument names the directory that it is left in, for a release.
+    """
+    if not shutil.which("npm"):
+        session.skip("npm is not installed")
+    session.run("python", "tests/tools/npm_package.py", *session.posargs)
 
 
 @nox.session(tags=["full"])

@@ -7,54 +7,19 @@ import ast
 import re
 import tomllib
 from collections.abc import Iterator
-from importlib import import_module
-from inspect import getdoc, isclass
+from inspect import getdoc
 from pathlib import Path
 from string import Formatter
-from typing import Any
+
+from api import Reference
 
 from bench.report import RESULTS, Report
 from fin_messenger_auth import _environment, cli, errors
 from fin_messenger_auth.diagnosis import CATALOGUE, Finding
+from fin_messenger_auth.diagnosis._findings import general_names
 from fin_messenger_auth.onboarding import KeyDirectory, salesforce_steps
 
 DOCS = Path(__file__).parent
-GENERATED = DOCS / "_generated"
-
-MODULES = {
-    "fin_messenger_auth": "Users, tokens, settings, keys and signers.",
-    "fin_messenger_auth.errors": "The error classes and the warning class.",
-    "fin_messenger_auth.page": "What goes into a page: script elements, policies, the endpoint for fresh settings.",
-    "fin_messenger_auth.contrib.django.middleware": "The middleware of the Django app, and what its async views call.",
-    "fin_messenger_auth.contrib.flask": "The Flask extension.",
-    "fin_messenger_auth.contrib.fastapi": "The FastAPI dependencies.",
-    "fin_messenger_auth.onboarding": "Keys, certificates, JWKs, Salesforce metadata: the commands, as functions.",
-    "fin_messenger_auth.diagnosis": "Each check of the doctor, as a function that returns findings.",
-    "fin_messenger_auth.sandbox": "The stand-in for both platforms.",
-    "fin_messenger_auth.testing": "For your own tests: throwaway keys, a frozen clock, decoded tokens.",
-    "fin_messenger_auth_pytest": "pytest fixtures; pytest finds them without an import.",
-    "fin_messenger_auth.backends": "What a signer of your own for another service is made of.",
-    "fin_messenger_auth.backends.aws_kms": "A signer whose key is in AWS KMS.",
-    "fin_messenger_auth.backends.azure_key_vault": "A signer whose key is in Azure Key Vault or Managed HSM.",
-    "fin_messenger_auth.backends.google_cloud_kms": "A signer whose key is in Google Cloud KMS.",
-    "fin_messenger_auth.backends.pkcs11": "A signer whose key is in an HSM.",
-    "fin_messenger_auth.backends.vault": "A signer whose key is in HashiCorp Vault or OpenBao.",
-}
-"""Every module with public names, and what is in it."""
-
-ALSO = {
-    "fin_messenger_auth": ["fin_messenger_auth._environment.SignerFactory"],
-    "fin_messenger_auth.page": ["fin_messenger_auth.page._snippet.Snippet"],
-    "fin_messenger_auth.diagnosis": [
-        "fin_messenger_auth.diagnosis._http.Answer",
-        "fin_messenger_auth.diagnosis._http.NoAnswerError",
-        "fin_messenger_auth.diagnosis._expected.Known",
-    ],
-}
-"""What public functions return or take, and nobody imports."""
-
-_HOMES = {"fin_messenger_auth.diagnosis.CATALOGUE": "fin_messenger_auth.diagnosis._findings.CATALOGUE"}
-"""Data whose docstring autodoc finds only where it is defined."""
 
 _PLATFORMS = {"intercom": "Intercom: ", "salesforce": "Salesforce: ", "online": "Salesforce, online: "}
 
@@ -66,22 +31,22 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, "utf-8")
 
 
-def _embed(page: Path, text: str) -> None:
-    """Put ``text`` into a page, between its markers: readers of the repository see it, too."""
-    before, start, rest = page.read_text("utf-8").partition("<!-- generated -->\n")
+def _embed(page: Path, name: str, text: str) -> None:
+    """Put ``text`` into a page, between the markers of that name: it reads in the repository, too."""
+    before, start, rest = page.read_text("utf-8").partition(f"<!-- generated: {name} -->\n")
     _write(page, f"{before}{start}{text}{''.join(rest.partition('<!-- end -->')[1:])}")
 
 
 def _markdown(text: str) -> str:
     """Show placeholders as ``[name]``, and what looks like HTML as it stands, outside of code."""
     names = [name for _, name, _, _ in Formatter().parse(text) if name]
-    parts = text.format(**{name: f"[{name}]" for name in names}).split("`")
+    parts = text.format(**{name: f"[{name}]" for name in names} | general_names()).split("`")
     return "`".join(part if place % 2 else re.sub(r"([<\[])", r"\\\1", part) for place, part in enumerate(parts))
 
 
 def _entry(finding: Finding) -> str:
     source = f"[{finding.evidence}]({finding.url})" if finding.url else str(finding.evidence)
-    message, fix = _markdown(finding.message), _markdown(finding.fix)
+    message, fix = _markdown(finding.message or "The message names it."), _markdown(finding.fix)
     return f"### {finding.code}\n\n*{finding.level.capitalize()}.* {message}\n\n**Fix:** {fix} ({source})\n"
 
 
@@ -95,61 +60,21 @@ def write_findings() -> None:
     sections = (
         "\n".join([f"## {title[0].upper()}{title[1:]}\n", *map(_entry, entries)]) for (_, title), entries in ordered
     )
-    _write(GENERATED / "findings.md", "\n".join(sections))
-
-
-def public_names(module: str) -> list[str]:
-    """Return the full names of what ``module`` publishes, in the order of the page."""
-    return [*(f"{module}.{name}" for name in import_module(module).__all__), *ALSO.get(module, [])]
-
-
-def _value(full_name: str) -> Any:  # noqa: ANN401 - whatever is public
-    module, _, name = _HOMES.get(full_name, full_name).rpartition(".")
-    return getattr(import_module(module), name)
-
-
-def _directive(full_name: str) -> str:
-    value = _value(full_name)
-    if isclass(value):
-        if issubclass(value, BaseException):
-            return f".. autoexception:: {full_name}\n   :members:\n"
-        ours = any(base.__module__.startswith("fin_messenger_auth.") for base in value.__mro__[1:])
-        return f".. autoclass:: {full_name}\n   :members:\n" + ("   :inherited-members:\n" if ours else "")
-    if full_name.startswith("fin_messenger_auth_pytest"):  # autodoc knows no fixtures
-        return f".. py:data:: {full_name.rpartition('.')[2]}\n\n   {getdoc(value)}\n"
-    if callable(value):
-        return f".. autofunction:: {full_name}\n"
-    return f".. autodata:: {_HOMES.get(full_name, full_name)}\n   :no-value:\n"
-
-
-def api_page(module: str, summary: str) -> str:
-    """Return the page of one module. What two modules publish stands on the page of the narrower one."""
-    names, elsewhere = public_names(module), {}
-    for other in MODULES:
-        if other.startswith(f"{module}."):
-            elsewhere |= {f"{module}.{name}": other for name in import_module(other).__all__}
-    lines = [f"# `{module}`", "", summary, ""]
-    for other in dict.fromkeys(elsewhere[name] for name in names if name in elsewhere):
-        also = ", ".join(f"`{name.rpartition('.')[2]}`" for name in names if elsewhere.get(name) == other)
-        lines += [f"Also here, and described with [`{other}`]({other}.md): {also}.", ""]
-    own = [name for name in names if name not in elsewhere]
-    lines += ["| name | |", "|---|---|"]
-    lines += [
-        f"| {{py:obj}}`{name.rpartition('.')[2]} <{_HOMES.get(name, name)}>` | {_summary(_value(name))} |"
-        for name in own
-    ]
-    directives = [_directive(name) for name in own]
-    return "\n".join([*lines, "", "```{eval-rst}", f".. py:module:: {module}", "", *directives, "```", ""])
+    _embed(DOCS / "reference" / "findings-and-errors.md", "findings", "\n".join(sections))
 
 
 def write_api() -> None:
-    """Write a page for each public module, with every name in its ``__all__``, and a page that lists them."""
+    """Write a page for each public module, and the list of them."""
+    reference, folder = Reference(), DOCS / "reference" / "api"
+    for page in folder.glob("*.md"):
+        if page.stem not in reference.modules:
+            page.unlink()
     lines = ["| module | |", "|---|---|"]
-    for module, summary in MODULES.items():
-        lines.append(f"| [`{module}`](api/{module}.md) | {summary} |")
-        _write(DOCS / "reference" / "api" / f"{module}.md", api_page(module, summary))
-    lines += ["", "```{toctree}", ":hidden:", "", *(f"api/{module}" for module in MODULES), "```", ""]
-    _write(GENERATED / "api.md", "\n".join(lines))
+    for module in reference.modules:
+        lines.append(f"| [`{module}`](api/{module}.md) | {reference.summary(module)} |")
+        _write(folder / f"{module}.md", reference.page(module))
+    lines += ["", "```{toctree}", ":hidden:", "", *(f"api/{module}" for module in reference.modules), "```", ""]
+    _embed(DOCS / "reference" / "api.md", "api", "\n".join(lines))
 
 
 def _options(parser: argparse.ArgumentParser) -> Iterator[str]:
@@ -178,7 +103,7 @@ def write_commands() -> None:
         sections.append(f"## {name}\n\n{parser.description}\n\n```text\n{usage}\n```\n")
         if rows := list(_options(parser)):
             sections.append("\n".join(["| argument | meaning |", "|---|---|", *rows, ""]))
-    _write(GENERATED / "commands.md", "\n".join(sections))
+    _embed(DOCS / "reference" / "variables-and-commands.md", "commands", "\n".join(sections))
 
 
 def codes_of_errors() -> dict[str, set[str]]:
@@ -208,10 +133,10 @@ def write_errors() -> None:
     """Write what each class of error means, and the codes that it carries."""
     lines = []
     for name, codes in codes_of_errors().items():
-        links = ", ".join(f"[`{code}`](findings.md#{code})" for code in sorted(codes))
-        meaning = f"{_summary(getattr(errors, name))} {{class}}`More <fin_messenger_auth.errors.{name}>`."
+        links = ", ".join(f"[`{code}`](#{code})" for code in sorted(codes))
+        meaning = f"{_summary(getattr(errors, name))} [More](api/fin_messenger_auth.errors.md#{name.lower()})."
         lines += [f"### {name}\n", f"{meaning}\n", *([f"Codes: {links}.\n"] if codes else [])]
-    _write(GENERATED / "errors.md", "\n".join(lines))
+    _embed(DOCS / "reference" / "findings-and-errors.md", "errors", "\n".join(lines))
 
 
 def write_variables() -> None:
@@ -220,7 +145,7 @@ def write_variables() -> None:
     for name, meaning in _environment.MEANINGS.items():
         names = f"`{name}`, `{name}_FILE`" if name in _environment.IN_FILES else f"`{name}`"
         lines.append(f"{names}\n: {meaning[0].upper()}{meaning[1:]}.\n")
-    _embed(DOCS / "reference" / "variables.md", "\n".join(lines))
+    _embed(DOCS / "reference" / "variables-and-commands.md", "variables", "\n".join(lines))
 
 
 def write_compatibility() -> None:
@@ -238,7 +163,7 @@ def write_compatibility() -> None:
         *(each.split(">=") for each in groups["frameworks"] if not each.startswith("httpx")),
     ]
     lines = ["| what | lowest version |", "|---|---|", *(f"| {name} | {low.lstrip('>=')} |" for name, low in rows)]
-    _write(GENERATED / "compatibility.md", "\n".join([*lines, ""]))
+    _embed(DOCS / "reference" / "versions-and-performance.md", "versions", "\n".join([*lines, ""]))
 
 
 def write_salesforce_steps() -> None:
@@ -246,15 +171,19 @@ def write_salesforce_steps() -> None:
     directory = KeyDirectory(Path("keys"), kid="WebAppKey1", alg="RS256", encrypted=False)
     steps = salesforce_steps(directory, issuer="https://acme.example")
     _embed(
-        DOCS / "how-to" / "set-up-salesforce.md",
+        DOCS / "set-up" / "salesforce.md",
+        "steps",
         "".join(f"{number}. {step}\n" for number, step in enumerate(steps, 1)),
     )
 
 
 def write_performance() -> None:
-    """Write what performance.md includes, from the committed summary of the last run of the bench."""
-    for name, text in Report.from_summary(RESULTS.read_text("utf-8")).pages().items():
-        _write(GENERATED / name, text)
+    """Write figures and picture of the committed summary of the last run of the bench."""
+    pages = Report.from_summary(RESULTS.read_text("utf-8")).pages()
+    _write(DOCS / "_static" / "performance.svg", pages["performance.svg"])
+    for name in ("paper", "tables"):
+        [text] = [text for page, text in pages.items() if page.endswith(f"{name}.md")]
+        _embed(DOCS / "reference" / "versions-and-performance.md", name, text)
 
 
 def write_pages() -> None:

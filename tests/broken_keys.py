@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -111,6 +112,18 @@ def weak_jwk(*codes: str) -> KeyCase:
     return jwk(*codes, key=WEAK_KEY, **members)
 
 
+MODULUS = KEY.public_key().public_numbers().n.to_bytes(256, "big")
+WRONG_NUMBERS: dict[str, Any] = {
+    "hexadecimal": MODULUS.hex(),
+    "a listing by openssl": "00:" + MODULUS.hex(":"),
+    "upper case": "0x" + MODULUS.hex().upper(),
+    "decimal": str(int.from_bytes(MODULUS, "big")),
+    "a number": int.from_bytes(MODULUS, "big") >> 1030,
+    "padded": base64url(MODULUS) + "==",
+    "standard Base64": b64encode(b"\xff\xff" + MODULUS).decode(),
+    "in lines": base64url(MODULUS)[:64] + "\n" + base64url(MODULUS)[64:],
+}
+
 HEALTHY = [
     secret(SECRET),
     secret(SECRET + "\n"),
@@ -194,6 +207,15 @@ BROKEN = [
     jwk("jwk-x5c-format", x5c=["A"]),
     jwk("jwk-x5c-several", x5c=[X5C, X5C]),
     jwk("jwk-certificate-differs", x5c=chain(certificate_pem(certificate(OTHER_KEY)))),
+    *(jwk("jwk-member", n=n) for n in WRONG_NUMBERS.values()),
+    jwk("jwk-member", e="010001"),
+    jwk("jwk-member", e=65537),
+    jwk("jwk-zero-byte", n=base64url(b"\0" + MODULUS)),
+    jwk("jwk-x5c-format", x5c=[b64encode(certificate_pem(CERTIFICATE)).decode()]),
+    jwk("jwk-x5c-order", "jwk-x5c-several", x5c=[*chain(certificate_pem(certificate(OTHER_KEY))), X5C]),
+    raw_jwk(b"\xfe\xed\xfe\xed\0\0\0\2", "jwk-private"),
+    raw_jwk(json.dumps({"private_key": PEM.decode()}), "jwk-private"),
+    raw_jwk(json.dumps(JWK).encode("utf-16"), "jwk-document"),
     jwk("key-differs", key=OTHER_KEY),
     jwk("certificate-validity", x5c=chain(certificate_pem(certificate(begins=-timedelta(days=731))))),
     jwk("certificate-validity", x5c=chain(certificate_pem(certificate(days=11, begins=-timedelta(days=2))))),

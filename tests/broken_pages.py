@@ -25,7 +25,6 @@ from tests.broken_sites import (
     case,
     document,
     environment,
-    fin_managed_page,
     jwk_with,
     options,
     page,
@@ -298,7 +297,6 @@ BROKEN_PAGES = [
             "window.intercomSettings = @; onRoute = () => Intercom('update', {user_id: '42', page: location.href})"
         ),
     ),
-    case("Fin makes it, no user", "page-not-anonymous", fin_managed_page(without("user_id"))),
     # Uploads.
     case("an array uploaded", "jwk-document", uploaded(lambda site: [site.jwk])),
     case("the whole key uploaded as a JWK", "jwk-private", uploaded(whole_key)),

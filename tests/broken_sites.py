@@ -9,13 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
 from fin_messenger_auth import MessengerUser, TokenPairBuilder, render_snippet
 from fin_messenger_auth._keys import FileKeySource
 from fin_messenger_auth._signers import RSASigner
 from fin_messenger_auth.onboarding import certificate_pem, make_jwk, self_signed_certificate
 from fin_messenger_auth.testing import decode_token
 from tests.broken_setups import OTHER_CERTIFICATE, OTHER_JWK, OTHER_SIGNER
-from tests.broken_tokens import SECRET, base64url, signed
+from tests.broken_tokens import AUDIENCE, OTHER_KEY, SECRET, base64url, signed
 
 SECRET_BYTES = SECRET.encode()
 TOKENS = ("intercom_user_jwt", "salesforce_identity_token")
@@ -286,6 +289,53 @@ def other_signer(settings: dict[str, Any]) -> None:
     settings["salesforce_identity_token"] = f"{message}.{base64url(OTHER_SIGNER.sign(message.encode()))}"
 
 
+def identity(**changed: object) -> Change:
+    """A page whose salesforce_identity_token was made with other claims, by a program with the right key or another."""
+
+    def make(settings: Settings) -> None:
+        claims = {**claims_of(settings["salesforce_identity_token"]), **changed}
+        kept = {name: value for name, value in claims.items() if value is not None}
+        header = {"alg": "RS256", "typ": "JWT", "kid": OTHER_JWK["kid"]}
+        settings["salesforce_identity_token"] = signed(header, kept, OTHER_KEY)
+
+    def of_this_key(site: Site) -> None:
+        settings = site.settings
+        claims = {**claims_of(settings["salesforce_identity_token"]), **changed}
+        kept = {name: value for name, value in claims.items() if value is not None}
+        key = load_pem_private_key((site.directory / "private-key.pem").read_bytes(), None)
+        assert isinstance(key, RSAPrivateKey)
+        header = {"alg": "RS256", "typ": "JWT", "kid": site.jwk["kid"]}
+        site.document = snippet({**settings, "salesforce_identity_token": signed(header, kept, key)})
+
+    foreign_key = {"nonce", "scope", "iss"} & changed.keys()
+    return page(make) if foreign_key else of_this_key
+
+
+def foreign(**claims: object) -> Change:
+    """A page with a token of the site's own sign-in in place of intercom_user_jwt."""
+    token = signed({"alg": "HS256", "typ": "JWT"}, {"exp": 4_000_000_000, **claims}, b"of the site's own sign-in")
+    return page(update(intercom_user_jwt=token))
+
+
+def bare(name: str, *, user: str = "42", secret: bytes = SECRET_BYTES, within: str = "") -> Change:
+    """An endpoint that answers with the token and nothing else."""
+
+    def make(site: Site) -> None:
+        settings = site.settings
+        signed_with(secret)(settings)
+        answer = {name: settings["intercom_user_jwt"]}
+        site.document = json.dumps({within: answer, "ok": True} if within else answer)
+        site.options += ["--user", user]
+
+    return make
+
+
+def other_secret_and_workspace(site: Site) -> None:
+    settings = {**site.settings, "app_id": "xyz"}
+    signed_with(b"x" * 40)(settings)
+    site.document = by_hand(settings)
+
+
 def attributes(form: Callable[..., str] = snippet, **beside: object) -> Change:
     def make(site: Site) -> None:
         user = MessengerUser("42", email="ada@example.com", attributes={"plan": "pro"})
@@ -313,7 +363,6 @@ BROKEN_SITES = [
     case("Salesforce token None", "token-missing", page(update(salesforce_identity_token="None"))),
     case("user_id None", "user-id-lost", page(update(user_id="None"))),
     case("user_id null in quotes", "user-id-lost", page(update(user_id="null"), by_hand)),
-    case("tokens of nobody", "page-not-anonymous", page(without("user_id"))),
     case("another user beside the token", "intercom-user-id-differs", page(update(user_id="43"))),
     case("token of another user", "intercom-user-id-differs", page(token(user_id="43"))),
     case("user_id a number in the token", "token-user", page(token(user_id=42))),
@@ -372,6 +421,38 @@ BROKEN_SITES = [
             then=lambda site: (site.environ.update(INTERCOM_REGION="eu"), page(without("api_base"), by_hand)(site))
         ),
     ),
+    case(
+        "another environment",
+        "page-elsewhere",
+        other_environment(INTERCOM_APP_ID="xyz", INTERCOM_MESSENGER_SECRET="y" * 44, SALESFORCE_ISSUER="staging"),
+    ),
+    case("another environment, by hand", "page-elsewhere", other_secret_and_workspace),
+    # A token of another program.
+    case("an ID token for Salesforce", "token-foreign", identity(nonce="n", email_verified=True)),
+    case("an access token for Salesforce", "token-foreign", identity(scope="openid", client_id="c")),
+    case("a Connected App's assertion", "token-foreign", identity(aud="https://login.salesforce.com", iss="3MVG9x")),
+    case("a session of Supabase for Intercom", "token-foreign", foreign(sub="42", role="authenticated", amr=["pwd"])),
+    case("a token of SimpleJWT for Intercom", "token-foreign", foreign(user_id="42", token_type="access", jti="x")),
+    # A token that is nearly right.
+    case("user_id in place of sub", "token-user", identity(sub=None, user_id="42")),
+    case("exp is a lifetime", "token-expired", page(token(exp=3600))),
+    case("exp is a lifetime in quotes", "token-expired", page(token(exp="6000"))),
+    case("exp of Salesforce's token is a lifetime", "token-expired", identity(exp=6000)),
+    case("aud of two", "salesforce-audience", identity(aud=[AUDIENCE, "https://other.example"])),
+    case("aud of the org", "salesforce-audience", identity(aud="https://acme.my.salesforce.com")),
+    # What is no page of the Messenger.
+    case(
+        "a mark that nothing filled in",
+        "page-mark",
+        document("<p>Shop</p><fin-messenger-mark id=.0></fin-messenger-mark>"),
+    ),
+    case("JSON that was encoded twice", "page-settings-missing", page(form=lambda each: json.dumps(json.dumps(each)))),
+    case("an empty list", "page-settings-missing", document("[]")),
+    case("a token of nothing else, another user", "page-user-differs", bare("token", user="43")),
+    case("a token of nothing else, another secret", "intercom-signature", bare("jwt", secret=b"x" * 40)),
+    case("the token alone, another user", "page-user-differs", options("--user", "43", then=page(without("user_id")))),
+    case("the token alone for nobody", "page-not-anonymous", options("--user", "", then=page(without("user_id")))),
+    case("Salesforce's token alone", "page-not-anonymous", page(without("user_id", "intercom_user_jwt"))),
     # The form of the page.
     case("a value ends the script", "page-broken", broken_out),
     case("no shutdown", "page-shutdown-missing", page(form=lambda each: by_hand(each, shutdown=False))),
@@ -440,6 +521,16 @@ HEALTHY_SITES = [
     case("snippet", "", page()),
     case("snippet of the user", "", options("--user", "42")),
     case("by hand, with shutdown", "", page(form=by_hand)),
+    case("the token identifies alone", "", options("--user", "42", then=page(without("user_id")))),
+    case("the token alone, by hand", "", page(without("user_id"), by_hand)),
+    case("the token alone from an endpoint", "", page(without("user_id"), endpoint)),
+    case("an endpoint that answers token", "", bare("token")),
+    case("an endpoint that answers jwt", "", bare("jwt")),
+    case("an endpoint that wraps the token", "", bare("token", within="data")),
+    case("aud is a list of one", "", identity(aud=[AUDIENCE])),
+    case("further claims for Salesforce", "", identity(sid="s", jti="j")),
+    case("a claim of an attribute that providers know", "", page(token(client_id="7", scope="all"))),
+    case("user_id a number beside the token", "", page(update(user_id=42))),
     case("JavaScript literals", "", page(form=as_javascript)),
     case("boot call", "", page(form=boot_call)),
     case("npm package", "", page(update(region="us"), npm_call)),
@@ -460,6 +551,7 @@ HEALTHY_SITES = [
     case("Europe", "", in_europe(page())),
     case("Fin makes it", "", fin_managed_page()),
     case("Fin makes it, endpoint", "", fin_managed_endpoint),
+    case("Fin makes it, the token alone", "", fin_managed_page(without("user_id"))),
     case("uploaded", "", uploaded(lambda site: site.jwk)),
     case("uploaded with the dummies of Salesforce's tool", "", jwk_with(d="d", y="y", k="k", crv="crv")),
     case("shutdown in an event attribute", "", page(form=signs_out_by_attribute)),

@@ -114,6 +114,16 @@ BROKEN_INTERCOM = [
     intercom("intercom-secret-altered", secret=f"'{SECRET}'"),
     TokenCase({"intercom-secret-altered"}, signed(INTERCOM_HEADER, INTERCOM_CLAIMS, sha256(SECRET.encode()).digest())),
     TokenCase({"intercom-secret-altered"}, signed(INTERCOM_HEADER, INTERCOM_CLAIMS, base64.b64decode(SECRET))),
+    *(
+        TokenCase({"intercom-secret-altered"}, signed(INTERCOM_HEADER, INTERCOM_CLAIMS, altered))
+        for altered in (
+            base64.b64encode(SECRET.encode()),
+            base64.b64encode(f"{SECRET}\n".encode()),
+            SECRET.encode("utf-16-le"),
+            b"\xef\xbb\xbf" + SECRET.encode(),
+            f"{SECRET}\\n".encode(),
+        )
+    ),
     TokenCase(
         {"intercom-secret-altered"},
         signed(INTERCOM_HEADER, INTERCOM_CLAIMS, bytes.fromhex(HEX_SECRET)),
@@ -125,6 +135,7 @@ BROKEN_INTERCOM = [
         {"secret": URL_SECRET},
     ),
     intercom("intercom-signature", secret="another secret of the same workspace, for iOS"),
+    TokenCase({"intercom-signature"}, intercom().token, {"secret": "ein Schlüssel, der keiner ist"}),
     intercom_without("user_id", "token-user"),
     intercom("token-user", user_id=42),
     intercom("token-user", user_id=None),
@@ -264,6 +275,6 @@ BROKEN_PAGES = [
     PageCase({"settings-token-missing", "token-user-hash"}, {"user_id": "42", "user_hash": _SIGNED}),
     PageCase({"token-user-hash"}, {"user_hash": _SIGNED}),
     PageCase({"token-user-hash"}, {"user_id": "42", "user_hash": "ab" * 32, "intercom_user_jwt": _SIGNED}),
-    PageCase({"page-not-anonymous"}, {"intercom_user_jwt": _SIGNED}),
+    PageCase({"page-not-anonymous"}, {"salesforce_identity_token": _SIGNED}),
     PageCase({"settings-signed-twice"}, {"user_id": "42", "intercom_user_jwt": _SIGNED, "plan": "free"}),
 ]

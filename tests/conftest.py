@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -33,6 +34,14 @@ def absent(name: str) -> NoReturn:
     if name in os.environ.get("FIN_MESSENGER_AUTH_PARTS", "").split():
         pytest.fail(f"{name} is listed in FIN_MESSENGER_AUTH_PARTS and is not there")
     pytest.skip(f"{name} is not installed on this machine")
+
+
+@pytest.fixture(autouse=True)
+def no_builder_of_the_process() -> Iterator[None]:
+    """Leave no builder to the next test."""
+    yield
+    if (package := sys.modules.get("fin_messenger_auth")) is not None:
+        package.default_builder.cache_clear()
 
 
 pytest_plugins = ["pytester", "fin_messenger_auth_pytest"]  # a source tree has no entry points

@@ -93,7 +93,7 @@ def home(request):
 @non_atomic_requests
 async def async_home(request):
     user = await request.auser()
-    return render(request, "home.html", {"name": user.username, "title": "async"})
+    return render(request, "home.html", {"user": user, "title": "async"})
 
 
 @cache_page(60)
@@ -188,7 +188,7 @@ for number, name in enumerate(["ada", "grace", "root", "staff"]):
 """
 
 EXTRA = 'exec(os.environ.get("EXTRA_SETTINGS", ""))\n'
-PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "django.md"
+PAGE = Path(__file__).parents[1] / "docs" / "integrate" / "django.md"
 SOURCE = {"PYTHONPATH": str(Path(fin_messenger_auth.__file__).parents[1])}
 ADA = "00000000-0000-4000-8000-000000000000"
 GRACE = "00000000-0000-4000-8000-000000000001"

@@ -1,7 +1,7 @@
 """A double of an org's messaging service, over real HTTP on loopback, that refuses as the platform does.
 
 It rests on Salesforce's documentation of the access-token endpoint and on field reports of its refusals, not on
-a recording: ``docs/reference/guarantees.md`` lists which behaviour rests on what.
+a recording: ``docs/reference/known-and-tested.md`` lists which behaviour rests on what.
 """
 
 from __future__ import annotations

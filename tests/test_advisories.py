@@ -293,8 +293,8 @@ class TestNetwork:
         assert send(server.url, {}).status == 200
 
 
-# The lowest version without a published advisory on what is called here. docs/explanation/releases.md says how this is
-# watched.
+# The lowest version without a published advisory on what is called here. docs/security/releases-and-reporting.md
+# says how this is watched.
 ADVISORIES = {
     # CVE-2026-26007, -34073 and -39892 (46.0.5 to 46.0.7), GHSA-537c-gmf6-5ccf: OpenSSL in the wheels (48.0.1).
     # Left out: CVE-2026-69247 (50.0.0), on decrypting PKCS#7, which is not called.

@@ -116,13 +116,12 @@ def test_a_signer_that_can_only_be_awaited_says_so_where_it_cannot(local: TokenP
 @pytest.mark.parametrize("failing", [0, 1])
 def test_one_failure_leaves_no_task_behind(local: TokenPairBuilder, failing: int) -> None:
     async def main() -> list[Remote]:
-        cause = ConnectionError()
         never = asyncio.Barrier(2)
         remotes = [Remote(signer, gate=never) for signer in signers_of(local)]
-        remotes[failing] = Remote(signers_of(local)[failing], error=cause)
+        remotes[failing] = Remote(signers_of(local)[failing], error=ConnectionError())
         with pytest.raises(SigningError) as caught:
             await with_signers(local, *remotes).abuild("42")
-        assert caught.value.__cause__ is cause
+        assert "ConnectionError" in str(caught.value)
         assert asyncio.all_tasks() == {asyncio.current_task()}
         return remotes
 

@@ -197,7 +197,7 @@ def test_no_error_of_configuration_has_a_token_in_a_frame(name: str) -> None:
 
 def sent_by_sentry(monkeypatch: pytest.MonkeyPatch, raising: Callable[[], object], *, scrubbed: bool) -> str:
     """Return the whole event that Sentry's SDK sends, started by the recipe."""
-    page = Path(__file__).parents[1] / "docs" / "explanation" / "data-protection.md"
+    page = Path(__file__).parents[1] / "docs" / "security" / "data-protection.md"
     recipe: dict[str, Any] = {}
     exec(page.read_text("utf-8").partition("```python\n")[2].partition("```")[0], recipe)
     started: dict[str, Any] = {}

@@ -114,6 +114,17 @@ class TestKeygen:
 
 
 class TestKeysThatExist:
+    def test_a_jwk_that_was_made_by_hand_is_repaired(
+        self, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        made = json.loads((keys / "jwk.json").read_text())
+        (tmp_path / "jwk.json").write_text(json.dumps(made | {"n": made["n"] + "=="}))
+        assert json.loads(output(capsys, "jwk", "--repair", str(tmp_path / "jwk.json"))) == made
+
+    def test_a_jwk_needs_a_certificate(self, keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["jwk", "--private-key", str(keys / "private-key.pem")]) == 1
+        assert "--certificate FILE" in capsys.readouterr().err
+
     def test_a_public_key_and_its_certificate_make_the_jwk(
         self, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
@@ -13,22 +14,25 @@ import django
 import pytest
 from django.conf import settings
 from django.contrib.auth.signals import user_logged_out
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.core import checks
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
 from django.template import engines
-from django.test import Client, override_settings
+from django.test import Client, RequestFactory, override_settings
 from django.test.utils import override_script_prefix
 from django.urls import include, path
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import cache_page
 
-from fin_messenger_auth import MessengerUser, default_builder
+from fin_messenger_auth import MessengerUser, TokenPairBuilder, default_builder
 from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.testing import fill, settings_in, throwaway_builder, throwaway_environ
 
 APP = "fin_messenger_auth.contrib.django"
 if not settings.configured:
-    settings.configure(INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes"])
+    settings.configure(INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes"], SECRET_KEY="for tests")
 
 
 def home(request: Any) -> HttpResponse:
@@ -93,6 +97,18 @@ def raw(request: Any) -> Any:
     return (StreamingHttpResponse if "streamed" in request.GET else HttpResponse)(content, content_type=kind)
 
 
+def preview(request: Any) -> HttpResponse:
+    request.is_preview = True  # as Wagtail does
+    return home(request)
+
+
+def with_headers(request: Any) -> HttpResponse:
+    page = home(request)
+    page["ETag"], page["Last-Modified"] = '"1"', "Thu, 01 Jan 1970 00:00:00 GMT"
+    page["Content-Length"] = len(page.content)
+    return page
+
+
 class Session(dict[str, Any]):
     def __init__(self, marks: list[str]) -> None:
         super().__init__({mark: ["1"] for mark in marks})
@@ -116,6 +132,12 @@ urlpatterns = [
     path("raw", raw),
     path("sign-out", sign_out),
     path("streamed", streamed),
+    path("preview", preview),
+    path("admin/", include(([path("preview", home)], "admin"))),
+    path("jinja", lambda request: HttpResponse(engines["jinja"].get_template("page.html").render({}, request))),
+    path("fragment", lambda request: render(request, "cached.html", using="django")),
+    path("cached", cache_page(60)(home)),
+    path("with-headers", with_headers),
     path("messenger/", include(f"{APP}.urls")),
 ]
 PROJECT = {
@@ -244,7 +266,8 @@ def test_a_sign_out_expires_the_cookies_and_tells_the_next_page() -> None:
     assert {name for name, each in answer.cookies.items() if each["max-age"] == "0"} == {
         f"intercom-{kind}-throwaway" for kind in ("session", "id", "device-id")
     }
-    assert answer.cookies["fin_messenger_signed_out"]["httponly"]
+    cookie = answer.cookies["fin_messenger_signed_out"]
+    assert (cookie["httponly"], cookie["samesite"].lower()) == (True, "lax")  # not for another site's requests
 
     page = client.get("/")
     assert '.leave("throwaway")' in page.text
@@ -276,6 +299,7 @@ def test_the_renewal_script() -> None:
     answer = get("/messenger/renewal.js", user=None)
 
     assert answer["Content-Type"] == "text/javascript"
+    assert answer["Cache-Control"] == "public, max-age=3600"  # an upgrade reaches every visitor within an hour
     assert re.search(r"export\{\w+ as startMessenger\}", answer.text)
 
 
@@ -371,7 +395,7 @@ def test_the_builder_can_be_that_of_the_process() -> None:
     default_builder.cache_clear()
     with override_settings(FIN_MESSENGER={"BUILDER": "fin_messenger_auth.default_builder"}):
         assert get("/messenger/settings").json()["user_id"] == "42"
-    assert default_builder.cache_info().misses == 1
+    assert len(default_builder._made) == 1
     default_builder.cache_clear()
 
 
@@ -406,6 +430,32 @@ def test_the_server_does_not_start_without_secrets(monkeypatch: pytest.MonkeyPat
         FinMessengerMiddleware(home)
 
 
+class OwnSession(SessionMiddleware): ...
+
+
+OUTSIDE = [
+    "django.middleware.cache.UpdateCacheMiddleware",
+    "django.middleware.cache.CacheMiddleware",
+    "django.middleware.gzip.GZipMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    f"{__name__}.OwnSession",
+    "csp.middleware.CSPMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "django_brotli.middleware.BrotliMiddleware",
+    "compression_middleware.middleware.CompressionMiddleware",
+]
+
+
+@pytest.mark.parametrize("outside", OUTSIDE)
+def test_the_order_of_the_middlewares_is_checked(outside: str) -> None:
+    own = f"{APP}.middleware.FinMessengerMiddleware"
+    anywhere = ["django.middleware.common.CommonMiddleware", "django.middleware.cache.FetchFromCacheMiddleware"]
+    for order, found in (([outside, own, *anywhere], set()), ([own, *anywhere, outside], {"middleware-order"})):
+        with override_settings(MIDDLEWARE=order):
+            assert ids() == {f"fin_messenger_auth.E.{each}" for each in found}
+
+
 def test_the_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INTERCOM_REGION", "mars")
 
@@ -416,3 +466,127 @@ def test_the_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     for wrong in ({"IDENTFIY": None}, {"IDENTIFY": "nowhere.identify"}):
         with override_settings(FIN_MESSENGER=wrong):
             assert ids(include_deployment_checks=True) == {"fin_messenger_auth.E.argument-invalid"}
+
+
+# What a request decides
+
+
+def test_a_builder_for_each_request_is_asked_for_once() -> None:
+    asked = []
+
+    def builder(request: Any) -> TokenPairBuilder:
+        asked.append(request.get_host())
+        return replace(throwaway_builder(), app_id=request.get_host().split(".")[0])
+
+    with override_settings(FIN_MESSENGER={"BUILDER": builder}, ALLOWED_HOSTS=["*"]):
+        assert ids(include_deployment_checks=True) == set()
+        for tenant in ("acme", "globex"):
+            client = Client(headers={"Host": f"{tenant}.shop.example", "X-Test-User": "42"})
+            assert settings_in(client.get("/").text)["app_id"] == tenant
+            assert client.get("/messenger/settings").json()["app_id"] == tenant
+            gone = client.get("/sign-out", secure=True).cookies.values()
+            found = {(each.key, each["domain"]) for each in gone if each["max-age"] == "0"}
+            domains = ["", f"{tenant}.shop.example", "shop.example"]
+            assert found == {(f"intercom-{kind}-{tenant}", domain) for kind in KINDS for domain in domains}
+            assert all(each["secure"] and each["samesite"].lower() == "lax" for each in gone)
+    assert asked == [f"{tenant}.shop.example" for tenant in ("acme", "globex") for _ in range(3)]
+
+
+KINDS = ("session", "id", "device-id")
+
+
+def is_on(request: Any) -> bool:
+    return "on" in request.GET
+
+
+def more_settings(request: Any) -> dict[str, Any]:
+    return {"email": f"{request.user.pk}@example.com", "z_index": 7, "extra": {"plan": "pro"}}
+
+
+def test_every_function_can_be_a_dotted_path() -> None:
+    options = {"ENABLED": f"{__name__}.is_on", "SETTINGS": f"{__name__}.more_settings", "ON_SIGNING_ERROR": "raise"}
+    with override_settings(FIN_MESSENGER=options):
+        page = settings_in(get("/?on").text)
+        assert (page["email"], page["z_index"], page["plan"]) == ("42@example.com", 7, "pro")
+        assert "email" not in settings_in(get("/?on", user=None).text)
+        assert "email" not in settings_in(get("/?on", marks="hijack_history").text)
+        assert get("/").text == ""
+        assert get("/messenger/settings").status_code == 410
+        assert get("/messenger/settings?on").json()["email"] == "42@example.com"
+        gone = Client().get("/sign-out")
+        assert not gone.cookies
+
+
+def test_the_environment_switches_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESSENGER_ENABLED", "0")
+    monkeypatch.delenv("INTERCOM_APP_ID")
+    assert get("/").text == ""
+    assert get("/messenger/settings").status_code == 410
+    assert ids(include_deployment_checks=True) == set()
+
+
+def test_another_origin_by_name() -> None:
+    origin = {"Origin": "https://app.example", "Sec-Fetch-Site": "cross-site", "X-Test-User": "42"}
+    with override_settings(FIN_MESSENGER={"ORIGINS": ["https://app.example"]}):
+        fresh = Client().get("/messenger/settings", headers=origin)
+        assert (fresh.json()["user_id"], fresh["Access-Control-Allow-Origin"]) == ("42", "https://app.example")
+        preflight = Client().options("/messenger/settings", headers={**origin, "Access-Control-Request-Method": "GET"})
+        assert (preflight.status_code, preflight["Access-Control-Allow-Headers"]) == (200, "X-Fin-Messenger")
+        assert Client().options("/messenger/settings", headers=origin).json().keys() == {"api_base", "app_id"}
+        nobody = Client().get("/messenger/settings", headers={"X-Fin-Messenger": "1"})
+        assert (nobody.status_code, nobody.json().keys()) == (200, {"api_base", "app_id"})
+
+
+def test_previews_are_nobodys() -> None:
+    page = get("/preview")
+    assert ").boot(" in page.text
+    assert "eyJ" not in page.text
+    assert "eyJ" not in get("/admin/preview").text
+
+
+def test_jinja2_and_the_cached_fragment_have_no_token(tmp_path: Any) -> None:
+    (tmp_path / "page.html").write_text("<p>{{ fin_messenger(z_index=7) }}")
+    (tmp_path / "cached.html").write_text(
+        "{% load fin_messenger cache %}{% cache 60 f %}{% fin_messenger %}{% endcache %}"
+    )
+    extension = f"{APP}.jinja2.FinMessengerExtension"
+    jinja = {
+        "BACKEND": "django.template.backends.jinja2.Jinja2",
+        "NAME": "jinja",
+        "DIRS": [tmp_path],
+        "OPTIONS": {"extensions": [extension]},
+    }
+    own = {**PROJECT["TEMPLATES"][0], "DIRS": [tmp_path]}
+    with override_settings(TEMPLATES=[own, jinja]):
+        assert settings_in(get("/jinja").text)["z_index"] == 7
+        for user in ("42", "7", None):
+            for path in ("/fragment", "/cached"):
+                assert settings_in(get(path, user=user).text).get("user_id") == user
+
+
+def test_headers_of_a_filled_page_are_those_of_what_is_sent() -> None:
+    page = get("/with-headers")
+    assert int(page["Content-Length"]) == len(page.content)
+    assert not {"ETag", "Last-Modified"} & set(page.headers)
+    assert get("/with-headers", user=None)["Vary"] == "Cookie"
+
+
+def test_head_signs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fin_messenger_auth._signers.HMACSigner.sign", lambda *_arguments: pytest.fail("signed"))
+    assert Client().head("/", headers={"X-Test-User": "42"})["Cache-Control"] == "private, no-store"
+
+
+def test_without_a_secret_key_the_messenger_secret_protects_the_marks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(settings._wrapped, "SECRET_KEY", "")
+    assert settings_in(get("/").text)["user_id"] == "42"
+    with override_settings(FIN_MESSENGER={"ENABLED": False}):
+        assert get("/").text == ""
+
+
+def test_an_endpoint_without_the_middleware_is_not_there() -> None:
+    from fin_messenger_auth.contrib.django.urls import fresh_settings
+
+    with pytest.raises(Http404):
+        fresh_settings(RequestFactory().get("/"))

@@ -16,7 +16,7 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 from starlette.middleware.sessions import SessionMiddleware
 
-from fin_messenger_auth import IntercomMinter, MessengerUser, TokenPairBuilder
+from fin_messenger_auth import IntercomMinter, MessengerUser, TokenPairBuilder, default_builder
 from fin_messenger_auth.contrib import fastapi as for_fastapi
 from fin_messenger_auth.contrib import flask as for_flask
 from fin_messenger_auth.contrib._visit import SIGNED_OUT
@@ -228,6 +228,7 @@ def test_from_sign_in_to_the_next_user(client: httpx.Client) -> None:
     assert all("Max-Age=0" in each for each in expired)
     [told] = [each.lower() for each in gone.headers.get_list("Set-Cookie") if each.startswith(SIGNED_OUT)]
     assert "httponly" in told
+    assert "samesite=lax" in told
     assert "secure" not in told
     after = client.get("/")
     assert after.text.index(SIGN_OUT_SCRIPT) < after.text.index("https://api-iam.intercom.io")
@@ -403,6 +404,7 @@ def test_if_signing_fails_the_page_is_anonymous_and_fresh_settings_are_503(
     assert "failed (anonymous)" in caplog.text
     assert "RuntimeError: hush-hush" not in caplog.text
     monkeypatch.setenv("MESSENGER_ON_SIGNING_ERROR", "raise")
+    default_builder.cache_clear()
     make()
     assert [each["on_signing_error"] for each in made] == ["anonymous", None]
 

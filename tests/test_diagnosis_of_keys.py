@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import warnings
+from base64 import b64encode
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +22,35 @@ from fin_messenger_auth.diagnosis import (
     check_private_key,
     check_secret,
     check_upload,
+    read_verifying_keys,
     run_checks,
 )
-from fin_messenger_auth.errors import FinMessengerAuthError, FinMessengerAuthWarning
-from fin_messenger_auth.onboarding import certificate_pem
-from tests.broken_keys import BROKEN, HEALTHY, JWK, PEM, PUBLIC_PEM, X5C, KeyCase, certificate, encrypted
-from tests.broken_tokens import KEY, NOW, SECRET
+from fin_messenger_auth.errors import (
+    ConfigurationError,
+    FinMessengerAuthError,
+    FinMessengerAuthWarning,
+    InvalidKeyError,
+)
+from fin_messenger_auth.onboarding import certificate_pem, repair_jwk
+from tests.broken_keys import (
+    BROKEN,
+    CERTIFICATE,
+    HEALTHY,
+    JWK,
+    MODULUS,
+    PEM,
+    PUBLIC_PEM,
+    WRONG_NUMBERS,
+    X5C,
+    KeyCase,
+    certificate,
+    chain,
+    encrypted,
+)
+from tests.broken_tokens import KEY, NOW, OTHER_KEY, SECRET, base64url
 
 ENCRYPTED = encrypted(KEY, b"x")
+[OTHER_X5C] = chain(certificate_pem(certificate(OTHER_KEY)))
 
 
 @pytest.mark.parametrize("case", [*HEALTHY, *BROKEN], ids=str)
@@ -143,3 +166,52 @@ def test_a_key_set_of_99_kilobytes_has_few_findings(name: str, tmp_path: Path) -
         run_checks({}, uploaded=document, key_directory=tmp_path),
     ):
         assert 0 < len(found) < 20
+
+
+MADE_BY_HAND: dict[str, dict[str, object]] = {
+    **{f"n, {how}": {"n": n} for how, n in WRONG_NUMBERS.items() if how not in ("a number", "standard Base64")},
+    "n, with a zero byte": {"n": base64url(b"\0" + MODULUS)},
+    "n, in standard Base64": {"n": b64encode(MODULUS).decode()},
+    "e, hexadecimal": {"e": "010001"},
+    "e, a number": {"e": 65537},
+    "x5c, no list": {"x5c": X5C},
+    "x5c, PEM": {"x5c": [certificate_pem(CERTIFICATE).decode()]},
+    "x5c, Base64 of PEM": {"x5c": [b64encode(certificate_pem(CERTIFICATE)).decode()]},
+    "x5c, Base64URL": {"x5c": [X5C.replace("+", "-").replace("/", "_").rstrip("=")]},
+    "x5c, in lines": {"x5c": [f"{X5C[:64]}\n{X5C[64:]}"]},
+    "x5c, a chain": {"x5c": [X5C, OTHER_X5C]},
+    "x5c, in the wrong order": {"x5c": [OTHER_X5C, X5C]},
+    "the dummies": {"d": "d", "k": "k", "crv": "crv", "y": "y"},
+}
+
+
+@pytest.mark.parametrize("how", MADE_BY_HAND)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_jwk_that_was_made_by_hand_is_repaired(how: str, encoding: str) -> None:
+    document = json.dumps({**JWK, **MADE_BY_HAND[how]}).encode(encoding)
+
+    assert repair_jwk(document, now=datetime.fromtimestamp(NOW, UTC)) == JWK
+
+
+@pytest.mark.parametrize("how", [each for each in MADE_BY_HAND if each != "the dummies"])
+def test_a_jwk_that_was_made_by_hand_is_named_with_its_repair(how: str) -> None:
+    found = check_jwk(json.dumps({**JWK, **MADE_BY_HAND[how]}), now=NOW)
+
+    assert "jwk --repair" in " ".join(each.message for each in found) or how == "x5c, a chain"
+
+
+@pytest.mark.parametrize(
+    ("members", "code"), [({"n": "AQAB"}, "jwk-member"), ({"x5c": []}, "jwk-x5c-missing"), ({"kid": ""}, "jwk-member")]
+)
+def test_what_does_not_follow_from_the_file_is_not_repaired(members: dict[str, Any], code: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        repair_jwk(json.dumps({**JWK, **members}).encode())
+    assert caught.value.code == code
+
+
+def test_keys_to_verify_with_are_read_in_every_form() -> None:
+    forms = [PEM, PUBLIC_PEM, certificate_pem(CERTIFICATE), b64encode(PUBLIC_PEM), json.dumps([JWK]).encode()]
+    for document in forms:
+        assert [each.public_key for each in read_verifying_keys(document)] == [KEY.public_key()]
+    with pytest.raises(InvalidKeyError, match="is not valid JSON"):
+        read_verifying_keys(b"no key")

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
 from fin_messenger_auth import render_snippet
+from fin_messenger_auth._keys import FileKeySource
+from fin_messenger_auth._signers import RSASigner
 from fin_messenger_auth.cli import main
 from fin_messenger_auth.diagnosis import (
     CATALOGUE,
@@ -24,14 +30,26 @@ from fin_messenger_auth.diagnosis import (
     Level,
     check_page,
     check_upload,
+    run_checks,
 )
-from fin_messenger_auth.onboarding import make_key_directory
-from fin_messenger_auth.page import strict_policy
+from fin_messenger_auth.onboarding import certificate_pem, make_jwk, make_key_directory, self_signed_certificate
+from fin_messenger_auth.page import render_renewal, strict_policy
 from fin_messenger_auth.testing import throwaway_builder
+from fin_messenger_auth.testing._throwaway import pem_of
 from tests.broken_pages import BROKEN_PAGES, HEALTHY_PAGES
-from tests.broken_setups import OTHER_JWK, Setup
-from tests.broken_sites import BROKEN_SITES, HEALTHY_SITES, MUST_NOT_BE_PRINTED, Site, SiteCase, by_hand, page, snippet
-from tests.broken_tokens import ISSUER, SECRET
+from tests.broken_setups import OTHER_CERTIFICATE, OTHER_JWK, Setup
+from tests.broken_sites import (
+    BROKEN_SITES,
+    HEALTHY_SITES,
+    MUST_NOT_BE_PRINTED,
+    TOKENS,
+    Site,
+    SiteCase,
+    by_hand,
+    page,
+    snippet,
+)
+from tests.broken_tokens import ISSUER, OTHER_KEY, SECRET
 
 BROKEN, HEALTHY = [*BROKEN_SITES, *BROKEN_PAGES], [*HEALTHY_SITES, *HEALTHY_PAGES]
 
@@ -120,7 +138,8 @@ def test_it_says_what_it_looked_at_and_what_not(
     site.document = snippet(site.settings)
     _, output = doctor(site, monkeypatch, capsys)
     assert output.splitlines()[-2].startswith("Looked at: the environment, your page (")
-    assert output.splitlines()[-1] == "Not looked at: the upload: --uploaded FILE."
+    secret = "the workspace's secret: --secret-file FILE"
+    assert output.splitlines()[-1] == f"Not looked at: {secret}; the upload: --uploaded FILE."
 
 
 def test_strict_counts_what_was_not_looked_at_and_warnings(
@@ -140,7 +159,8 @@ def test_json_says_what_was_looked_at(
 ) -> None:
     site.document = snippet(site.settings)
     _, output = doctor(site, monkeypatch, capsys, "--json")
-    assert json.loads(output)["not_looked_at"] == ["the upload: --uploaded FILE"]
+    secret = "the workspace's secret: --secret-file FILE"
+    assert json.loads(output)["not_looked_at"] == [secret, "the upload: --uploaded FILE"]
 
 
 def test_a_replaced_key_is_one_finding_with_both_ways_out(
@@ -152,39 +172,133 @@ def test_a_replaced_key_is_one_finding_with_both_ways_out(
     assert output.count("✗") == 1
     assert site.environ["SALESFORCE_KEY_ID"] in output
     assert "restore the old key" in output
-    assert "set SALESFORCE_KEY_ID=NEW" in output
+    assert f"set `SALESFORCE_KEY_ID={site.environ['SALESFORCE_KEY_ID']}`" in output
 
 
-FIXED_BY_ITS_COMMANDS = (
-    *(
-        "no x5c uploaded",
-        "no alg uploaded",
-        "x5c with PEM lines",
-        "certificate of another key",
-        "a certificate uploaded",
-    ),
-    *("an expired certificate", "a certificate of nine days", "UTF-16 uploaded"),
-    *("an array uploaded", "x5c as a string", "another key uploaded"),
+def follow(fix: str, site: Site, directory: Path) -> None:
+    """Do what a fix says, to the letter: run its commands in a shell, and set its variables."""
+    environ = {**os.environ, **site.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    for step in re.findall("`([^`]+)`", fix):
+        setting = re.fullmatch(r"([A-Z_]+)=(.*)", step)
+        if setting:
+            site.environ[setting[1]] = shlex.split(setting[2])[0]
+        elif step.startswith("unset "):
+            for name in step.split()[1:]:
+                site.environ[name] = ""
+        else:
+            subprocess.run(step, shell=True, cwd=directory, env=environ, check=True, capture_output=True)
+
+
+FIXED_TO_THE_LETTER = (
+    *("no x5c uploaded", "no alg uploaded", "x5c with PEM lines", "certificate of another key"),
+    *("an expired certificate", "a certificate of nine days", "UTF-16 uploaded", "a certificate uploaded"),
+    *("an array uploaded", "x5c as a string", "issuer fin.ai"),
 )
 
 
-@pytest.mark.parametrize("name", FIXED_BY_ITS_COMMANDS)
-def test_the_commands_of_a_fix_can_be_run_as_they_stand(
+@pytest.mark.parametrize("name", FIXED_TO_THE_LETTER)
+def test_a_fix_that_is_followed_to_the_letter_makes_the_same_command_green(
     name: str, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     [case] = [each for each in BROKEN if each.name == name]
     case.change(site)
-    monkeypatch.chdir(tmp_path)
     _, output = doctor(site, monkeypatch, capsys)
-    fix = next(line for line in output.splitlines() if "→" in line)
-    for command in re.findall(r"`fin-messenger-auth ([^`]+)`", fix):
-        arguments, _, target = command.partition(" > ")
-        assert main(shlex.split(arguments)) == 0
-        (tmp_path / target).write_text(capsys.readouterr().out)
-    site.environ |= dict(re.findall(r"set (SALESFORCE_KEY_ID)=(\w+)", fix))
-    site.document, site.options = "", ["--issuer", ISSUER]
+    follow(next(line for line in output.splitlines() if "→" in line), site, tmp_path)
+    if "page" in name or name == "issuer fin.ai":
+        site.document = snippet({key: value for key, value in site.settings.items() if key != TOKENS[1]})
+    status, output = doctor(site, monkeypatch, capsys)
+    assert (status, first_code(output)) == (0, ""), output
+
+
+def make_old(site: Site) -> None:
+    signer = RSASigner(FileKeySource(site.directory / "private-key.pem"))
+    old = datetime.now(UTC) - timedelta(days=20)
+    made = self_signed_certificate(signer, signer.public_key, days=21, now=old)
+    (site.directory / "certificate.pem").write_bytes(certificate_pem(made))
+
+
+def half_renewed(site: Site) -> None:
+    signer = RSASigner(FileKeySource(site.directory / "private-key.pem"))
+    made = self_signed_certificate(signer, signer.public_key, days=300)
+    (site.directory / "certificate.pem").write_bytes(certificate_pem(made))
+
+
+def other_key(site: Site) -> None:
+    path = site.directory.parent / "other key.pem"
+    path.write_bytes(pem_of(OTHER_KEY))
+    path.chmod(0o600)
+    site.environ["SALESFORCE_PRIVATE_KEY_FILE"] = str(path)
+
+
+def open_secret(site: Site) -> None:
+    path = site.directory.parent / "a secret"
+    path.write_text(SECRET)
+    path.chmod(0o644)
+    site.environ |= {"INTERCOM_MESSENGER_SECRET": "", "INTERCOM_MESSENGER_SECRET_FILE": str(path)}
+
+
+def key_in_both(site: Site) -> None:
+    site.environ["SALESFORCE_PRIVATE_KEY"] = (site.directory / "private-key.pem").read_text()
+
+
+def older_upload(site: Site) -> None:
+    site.upload(site.jwk)
+    signer = RSASigner(FileKeySource(site.directory / "private-key.pem"))
+    made = self_signed_certificate(signer, signer.public_key, days=900)
+    jwk = make_jwk(signer.public_key, made, kid=site.jwk["kid"])
+    (site.directory / "certificate.pem").write_bytes(certificate_pem(made))
+    (site.directory / "jwk.json").write_text(json.dumps(jwk))
+    (site.directory / "jwks.json").write_text(json.dumps({"keys": [jwk]}))
+
+
+def other_secret(site: Site) -> None:
+    path = site.directory.parent / "of the workspace"
+    path.write_text(SECRET)
+    path.chmod(0o600)
+    site.environ["INTERCOM_MESSENGER_SECRET"] = SECRET[::-1]
+    site.options += ["--secret-file", str(path)]
+
+
+LOCAL: dict[str, Callable[[Site], object]] = {
+    "an open secret": open_secret,
+    "a key in a variable and in a file": key_in_both,
+    "an older upload": older_upload,
+    "another secret": other_secret,
+    "a password that is not needed": lambda site: site.environ.update(SALESFORCE_PRIVATE_KEY_PASSWORD="x"),
+    "a short lifetime": lambda site: site.environ.update(SALESFORCE_TOKEN_LIFETIME="60"),
+    "a path to nowhere": lambda site: site.environ.update(SALESFORCE_PRIVATE_KEY_FILE="/nowhere/private-key.pem"),
+    "a kid with a newline": lambda site: site.environ.update(SALESFORCE_KEY_ID=f"{site.jwk['kid']}\n"),
+    "an app ID in quotes": lambda site: site.environ.update(INTERCOM_APP_ID="'abc'"),
+    "no issuer": lambda site: site.environ.update(SALESFORCE_ISSUER=""),
+    "kid": lambda site: site.environ.update(SALESFORCE_KEY_ID="WebAppKey1"),
+    "issuer": lambda site: site.environ.update(SALESFORCE_ISSUER=f"{ISSUER}/"),
+    "audience": lambda site: site.environ.update(SALESFORCE_AUDIENCE="https://acme--uat.sandbox.my.salesforce.com/x"),
+    "quotes": lambda site: site.environ.update(SALESFORCE_ISSUER=f'"{ISSUER}"'),
+    "a lifetime": lambda site: site.environ.update(INTERCOM_TOKEN_LIFETIME="1h"),
+    "no kid": lambda site: site.environ.update(SALESFORCE_KEY_ID=""),
+    "an open file": lambda site: (site.directory / "private-key.pem").chmod(0o644),
+    "no jwk.json": lambda site: (site.directory / "jwk.json").unlink(),
+    "a damaged certificate": lambda site: (site.directory / "certificate.pem").write_text("rubbish"),
+    "a foreign certificate": lambda site: (site.directory / "certificate.pem").write_bytes(
+        certificate_pem(OTHER_CERTIFICATE)
+    ),
+    "an expired certificate": make_old,
+    "half a renewal": half_renewed,
+    "another private key": other_key,
+}
+
+
+@pytest.mark.parametrize("name", LOCAL)
+def test_a_fix_of_a_set_up_makes_the_same_command_green(
+    name: str, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     page()(site)
-    site.upload((tmp_path / "jwk.json").read_text())
+    LOCAL[name](site)
+    _, output = doctor(site, monkeypatch, capsys)
+    assert first_code(output)
+    follow(next(line for line in output.splitlines() if "→" in line), site, tmp_path)
+    site.document = ""
+    page()(site)
     status, output = doctor(site, monkeypatch, capsys)
     assert (status, first_code(output)) == (0, ""), output
 
@@ -192,7 +306,7 @@ def test_the_commands_of_a_fix_can_be_run_as_they_stand(
 @pytest.mark.parametrize(
     ("name", "fix"),
     [
-        ("an older certificate uploaded", "→ Upload {directory}/jwk.json."),
+        ("an older certificate uploaded", "→ Upload {directory}/jwk.json. Give that"),
         ("another key uploaded", f'the private key of kid "{OTHER_JWK["kid"]}"'),
         ("another key uploaded", f'which has the kid "{OTHER_JWK["kid"]}"; SALESFORCE_KEY_ID is "-Key1"'),
     ],
@@ -206,13 +320,14 @@ def test_the_fix_names_the_file_and_the_key_of_the_upload(
     assert fix.format(directory=site.directory) in doctor(site, monkeypatch, capsys)[1]
 
 
-def test_a_jwk_json_with_another_kid_is_made_again(
+def test_a_jwk_json_with_another_kid_may_not_be_what_was_uploaded(
     site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page()(site)
     site.environ["SALESFORCE_KEY_ID"] = "InUse"
     _, output = doctor(site, monkeypatch, capsys)
-    assert f"--kid=InUse > {site.directory}/jwk.json`" in output
+    kid = site.jwk["kid"]
+    assert f"→ Set `SALESFORCE_KEY_ID={kid}`, character by character. If {site.directory}/jwk.json is not" in output
 
 
 @pytest.mark.parametrize(
@@ -239,6 +354,28 @@ def test_an_anonymous_page_from_a_cache_names_the_cache(header: dict[str, str]) 
     assert "keeps one copy for everybody" in found.message
 
 
+def test_somebody_else_s_page_from_a_cache_is_the_cache_s_fault() -> None:
+    document = Document(snippet(throwaway_builder().build_settings("43")), {"Age": "60", "Cache-Control": "no-store"})
+    found = [each for each in check_page(document, Expected(user_id="42")) if each.level is Level.ERROR]
+    assert [each.code for each in found] == ["page-cached"]
+    assert "another user's" in found[0].message
+
+
+def test_the_secret_of_the_workspace_may_be_given_itself(site: Site) -> None:
+    found = run_checks(site.environ, secret=SECRET[::-1].encode())
+    assert found[0].code == "intercom-signature"
+    assert "Settings > Messenger > Security" in found[0].fix
+
+
+def test_an_upload_is_not_replaced_by_a_directory_that_is_broken_itself(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page()(site)
+    site.upload({**site.jwk, "x5c": []})
+    (site.directory / "certificate.pem").write_text("rubbish")
+    assert "`cp " not in doctor(site, monkeypatch, capsys)[1]
+
+
 def test_another_user_s_page_names_neither() -> None:
     document = Document(snippet(throwaway_builder().build_settings("user-4711")))
     found = check_page(document, Expected(user_id="user-4712"))
@@ -259,10 +396,16 @@ def test_a_fix_is_a_whole_setting(
 ) -> None:
     kid = site.environ["SALESFORCE_KEY_ID"]
     for changed, setting in (
-        ({"SALESFORCE_AUDIENCE": "https://acme.my.salesforce.com"}, "https://acme.my.salesforce-scrt.com,"),
-        ({"SALESFORCE_AUDIENCE": "acme.my.salesforce-scrt.com"}, "https://acme.my.salesforce-scrt.com,"),
-        ({"SALESFORCE_ISSUER": f"{ISSUER}/"}, f"Set SALESFORCE_ISSUER={ISSUER},"),
-        ({"SALESFORCE_KEY_ID": "WebAppKey1"}, f"Set SALESFORCE_KEY_ID={kid},"),
+        (
+            {"SALESFORCE_AUDIENCE": "https://acme.my.salesforce.com"},
+            "`SALESFORCE_AUDIENCE=https://acme.my.salesforce-scrt.com`",
+        ),
+        (
+            {"SALESFORCE_AUDIENCE": "acme.my.salesforce-scrt.com"},
+            "`SALESFORCE_AUDIENCE=https://acme.my.salesforce-scrt.com`",
+        ),
+        ({"SALESFORCE_ISSUER": f"{ISSUER}/"}, f"Set `SALESFORCE_ISSUER={ISSUER}`,"),
+        ({"SALESFORCE_KEY_ID": "WebAppKey1"}, f"Set `SALESFORCE_KEY_ID={kid}`,"),
     ):
         healthy = dict(site.environ)
         site.environ.update(changed)
@@ -344,7 +487,126 @@ def test_no_page_is_fetched_without_tls_from_elsewhere(
     for name, value in site.environ.items():
         monkeypatch.setenv(name, value)
     assert main(["doctor", "--page", url]) == 1
-    assert "cannot be fetched" in capsys.readouterr().err
+    output = capsys.readouterr().out
+    assert first_code(output) == "page-unreachable"
+    assert "✗ page: The page cannot be fetched: it must start with https://" in output
+    assert "✓" not in output
+    assert "unknown-secret" in output  # the rest is looked at all the same
+
+
+class TestBesideThePage:
+    """Its renewal script, that script's endpoint, and the same address without the cookie."""
+
+    PRIVATE: ClassVar[dict[str, str]] = {"Cache-Control": "private, no-store"}
+    MODULE: ClassVar[dict[str, str]] = {"Content-Type": "text/javascript"}
+
+    def look(
+        self, shop: str, site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], **changed: Any
+    ) -> str:
+        text = snippet(site.settings).replace("</body>", f"{render_renewal('/m/fin-messenger-auth.js', '/s')}</body>")
+        _Shop.answers = {
+            "/": (200, self.PRIVATE, text),
+            "/m/fin-messenger-auth.js": (200, self.MODULE, ""),
+            "/s": (200, self.PRIVATE, json.dumps(site.settings)),
+            "/?anonymous": (200, {}, snippet(site.builder.build_settings(None))),
+            **{f"/{path}": answer for path, answer in changed.items()},
+        }
+        for name, value in site.environ.items():
+            monkeypatch.setenv(name, value)
+        main(["doctor", *site.options, "--page", f"{shop}/", "--cookie", "session=ada", "--user", "42"])
+        return capsys.readouterr().out
+
+    def test_all_is_looked_at_and_said(
+        self, shop: str, site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        output = self.look(shop, site, monkeypatch, capsys)
+        assert first_code(output) == "", output
+        assert f"its renewal script ({shop}/m/fin-messenger-auth.js), its settings endpoint ({shop}/s)" in output
+        assert f"the page without the cookie ({shop}/)" in output
+        assert [each["Cookie"] for each in _Shop.seen if "Cookie" in each] == ["session=ada"] * 3
+
+    @pytest.mark.parametrize(
+        ("changed", "line"),
+        [
+            (
+                {"m/fin-messenger-auth.js": (404, {}, "")},
+                '✗ page: The page loads its renewal script from "/m/fin-messenger-auth.js": it is answered with',
+            ),
+            (
+                {"s": (401, {}, "")},
+                '✗ page: In the answer of the settings endpoint, "/s": The page passes no settings',
+            ),
+            (
+                {"s": (200, {}, "{}")},
+                '✗ page: In the answer of the settings endpoint, "/s": The page passes no settings',
+            ),
+        ],
+        ids=["no script", "no session", "no settings"],
+    )
+    def test_what_does_not_work_is_named(
+        self,
+        changed: dict[str, Any],
+        line: str,
+        shop: str,
+        site: Site,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        assert line in self.look(shop, site, monkeypatch, capsys, **changed)
+
+    def test_the_endpoint_s_answer_may_be_kept_or_another_user_s(
+        self, shop: str, site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        kept = self.look(shop, site, monkeypatch, capsys, s=(200, {}, json.dumps(site.settings)))
+        assert first_code(kept) == "page-cached"
+        other = json.dumps(site.builder.build_settings("43"))
+        assert (
+            first_code(self.look(shop, site, monkeypatch, capsys, s=(200, self.PRIVATE, other))) == "page-user-differs"
+        )
+
+    def test_a_fault_of_both_is_said_once(
+        self, shop: str, site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        other = site.builder.build_settings("43")
+        text = snippet(other).replace("</body>", f"{render_renewal('/m/fin-messenger-auth.js', '/s')}</body>")
+        changed = {"": (200, self.PRIVATE, text), "s": (200, self.PRIVATE, json.dumps(other))}
+        output = self.look(shop, site, monkeypatch, capsys, **changed)
+        assert output.count("page-user-differs") == 1
+
+    def test_other_modules_and_requests_are_left_alone(
+        self, shop: str, site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        scripts = "<script type=module>import '/other.js'; fetch('/data')</script></body>"
+        answer = (200, self.PRIVATE, snippet(site.settings).replace("</body>", scripts))
+        output = self.look(shop, site, monkeypatch, capsys, **{"": answer})
+        assert "its settings endpoint" not in output
+        assert "its renewal script" not in output
+        assert len(_Shop.seen) == 2
+
+    def test_a_session_that_has_ended_is_named_with_the_way_it_went(
+        self, shop: str, site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        moved = (302, {"Location": "/login?next=x"}, "")
+        login: tuple[int, dict[str, str], str] = (200, {}, "<form><input type=password></form>")
+        output = self.look(shop, site, monkeypatch, capsys, **{"": moved, "login?next=x": login})
+        assert (
+            '✗ page: The page passes no settings to the Messenger: it redirects to "/login", a page to sign in.'
+            in output
+        )
+        assert "sign in again, and copy its cookie" in output
+
+    def test_a_cache_that_hands_the_page_on_is_found(
+        self, shop: str, site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        answer = (200, self.PRIVATE, snippet(site.settings))
+        output = self.look(shop, site, monkeypatch, capsys, **{"?anonymous": answer})
+        assert "Asked for without the cookie" in output
+        assert first_code(output) == "page-cached"
+
+    def test_a_script_is_in_a_page_by_its_code(self) -> None:
+        script = Document("", {}, 500, asked="https://a.example/m.js", role="script")
+        found = check_page(Document(snippet(throwaway_builder().build_settings("42")), others=(script,)))
+        assert "page-script" in [each.code for each in found]
 
 
 WINDOW = "window.intercomSettings"
@@ -368,6 +630,7 @@ def test_a_policy_is_held_to_the_script_and_to_the_hosts(site: Site) -> None:
     assert policy_codes(f"script-src {plain.csp_source} 'strict-dynamic'", plain) == []
     assert policy_codes("default-src https: wss: 'unsafe-inline'", made) == []
     assert policy_codes("img-src 'self'", made) == []
+    assert policy_codes("require-trusted-types-for 'script'", by_hand(site.settings)) == ["page-csp"]
 
 
 def test_a_policy_in_the_page_counts_too(site: Site) -> None:

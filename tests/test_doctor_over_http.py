@@ -29,7 +29,7 @@ def packed(text: str) -> bytes:
 
 GZIP = {"Content-Encoding": "gzip"}
 UTF_16 = {"Content-Type": "text/html; charset=utf-16-le"}
-BLOCKED = "blocks https://via.intercom.io (connect-src)"
+BLOCKED = "blocks https://via.intercom.io, https://api-ping.intercom.io, "
 TOO_LARGE = "The page cannot be fetched: it is larger than 8 MB."
 BUILDER = throwaway_builder()
 PRIVATE = {"Cache-Control": "private, no-store"}
@@ -73,10 +73,31 @@ REPLIES = {
         302,
         {"Location": "https://login.acme.example/start?state=x#y"},
     ),
+    "to no URL": Reply('it redirects to "https://[x/".', 302, {"Location": "https://[x/"}),
     "in a circle": Reply('it redirects to "/in%20a%20circle"', 302, {"Location": "/in%20a%20circle"}),
     "no Cache-Control": Reply('its Cache-Control is "", without no-store', 200, {"Cache-Control": ""}),
     "from a cache": Reply("its header Age: 7200 says that this one comes from a cache", 200, {"Age": "7200"}),
     "fresh from a cache": Reply("", 200, {"Age": "0"}),
+    "a hit of a CDN": Reply("its header cf-cache-status: HIT says", 200, {"CF-Cache-Status": "HIT"}),
+    "no hit": Reply("", 200, {"X-Cache": "Miss from cloudfront"}),
+    "for a CDN": Reply("its cdn-cache-control is", 200, {"CDN-Cache-Control": "max-age=60"}),
+    "not for a CDN": Reply("", 200, {"Surrogate-Control": "no-store"}),
+    "a nonce beside inline styles": Reply(
+        "inline styles (style-src: browsers ignore 'unsafe-inline' beside a nonce",
+        policies=("style-src 'unsafe-inline' 'nonce-YWJj'",),
+    ),
+    "trusted types, which the snippet knows": Reply("", policies=("require-trusted-types-for 'script'",)),
+    "a wildcard without a dot": Reply(
+        "blocks https://app.intercom.io",
+        policies=("script-src 'unsafe-inline' *intercom.io https://js.intercomcdn.com",),
+    ),
+    "a wildcard": Reply(
+        "", policies=("script-src 'unsafe-inline' https://*.intercom.io:443/ https://js.intercomcdn.com",)
+    ),
+    "another port": Reply(
+        "blocks https://app.intercom.io",
+        policies=("script-src 'unsafe-inline' *.intercom.io:8443 js.intercomcdn.com:*",),
+    ),
     "two policies": Reply(BLOCKED, policies=("default-src * 'unsafe-inline'", "connect-src 'self'")),
     "two policies in one header": Reply(BLOCKED, policies=("img-src *, connect-src 'self'",)),
 }

@@ -204,11 +204,12 @@ def test_the_log_record_of_a_failed_signature_has_no_local_variables_of_the_sign
     try:
         user = MessengerUser("someone@home", name="Ada")
         assert failing.build(user) is None
-        assert asyncio.run(dataclasses.replace(failing).abuild(user)) is None
+        again = dataclasses.replace(failing, intercom=dataclasses.replace(failing.intercom))  # with records of its own
+        assert asyncio.run(again.abuild(user)) is None
     finally:
         log.removeHandler(tracker)
 
-    assert tracker.seen.count("RuntimeError\n") == 2
+    assert tracker.seen.count("Failing raised RuntimeError.\n") == 2
     for hidden in (SECRET, "someone", "Ada", "eyJ"):
         assert hidden not in tracker.seen
 

@@ -1,9 +1,10 @@
-"""The links of the pages that stand outside the docs, which Sphinx does not check."""
+"""Every link between pages leads to a file and a heading, in the repository as on the site."""
 
 from __future__ import annotations
 
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,36 @@ ROOT = Path(__file__).parents[1]
 LINK = re.compile(r"\]\(([^)]+)\)")
 
 
-@pytest.mark.parametrize("page", sorted(path.name for path in ROOT.glob("*.md")))
-def test_relative_links_lead_to_files(page: str) -> None:
-    links = [link.partition("#")[0] for link in LINK.findall((ROOT / page).read_text(encoding="utf-8"))]
+PAGES = sorted(
+    str(path.relative_to(ROOT))
+    for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"))
+    if "_build" not in path.parts
+)
 
-    assert [link for link in links if ":" not in link and not (ROOT / link).exists()] == []
+
+@cache
+def anchors(path: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub and the site make them."""
+    text = re.sub(r"^```.*?^```", "", path.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    titles = [re.sub(r"[`*]|\]\(.*?\)|\[", "", each) for each in re.findall(r"^#+ (.+)$", text, re.MULTILINE)]
+    return {re.sub(r"[^\w\- ]", "", title.strip().lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_to_files_and_headings(page: str) -> None:
+    text = re.sub(
+        r"`[^`\n]*`",
+        "`code`",
+        re.sub(r"^ *```.*?^ *```", "", (ROOT / page).read_text("utf-8"), flags=re.MULTILINE | re.DOTALL),
+    )
+    lost = []
+    for link in (each for each in LINK.findall(text) if not re.match(r"[a-z]+:", each)):
+        path, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / path if path else ROOT / page
+        if not target.exists() or (anchor and target.suffix == ".md" and anchor not in anchors(target)):
+            lost.append(link)
+
+    assert lost == []
 
 
 def test_a_package_index_gets_absolute_links() -> None:

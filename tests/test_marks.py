@@ -340,7 +340,7 @@ def test_the_messenger_can_be_switched_off_by_a_request_or_by_the_environment(mo
         assert (gone.status_code, gone.json) == (410, {})
         must_be_private(gone)
     monkeypatch.setenv("MESSENGER_ENABLED", "maybe")
-    with pytest.raises(ConfigurationError, match=r"^MESSENGER_ENABLED: expected 1 or 0\."):
+    with pytest.raises(ConfigurationError, match=r"^MESSENGER_ENABLED: expected 0 or 1\."):
         made()
     monkeypatch.delenv("MESSENGER_ENABLED")
     with pytest.raises(ConfigurationError, match=r"^enabled: expected True, False or a function of the request"):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import pickle
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -106,7 +108,7 @@ def test_the_error_says_which_token_key_and_signer(kind: str) -> None:
     assert builder.salesforce
     assert (caught.value.token, caught.value.kid) == ("salesforce_identity_token", "throwaway")
     assert caught.value.signer is builder.salesforce.signer
-    assert isinstance(caught.value.__cause__, ConnectionError)
+    assert CREDENTIAL not in "".join(traceback.format_exception(caught.value))
 
 
 def test_the_signer_of_the_error_is_the_real_one() -> None:
@@ -174,36 +176,45 @@ def records(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
 
 
 def test_the_record_names_token_kid_and_cause_and_no_foreign_message(caplog: pytest.LogCaptureFixture) -> None:
-    at_once(failing(Signer, "salesforce", policy="intercom-only"))
+    error = ConnectionError(CREDENTIAL)
+    error.__cause__ = TimeoutError(CREDENTIAL)
+
+    at_once(failing(Signer, "salesforce", policy="intercom-only", error=error))
 
     [record] = records(caplog)
     assert record.getMessage() == (
         "Signing salesforce_identity_token with kid 'throwaway' failed (intercom-only): Signer raised ConnectionError. "
-        "Failures since the last record: 1."
+        "Pages since the last record: 1."
     )
     assert record.exc_info
     assert record.exc_info[0] is SigningError
-    assert "in sign\n" in caplog.text  # the traceback of the cause
-    assert "\nConnectionError\n" in caplog.text
+    assert "in sign\n" in caplog.text  # the lines of the signer
     assert CREDENTIAL not in caplog.text
 
 
-def test_the_whole_chain_is_shown_without_its_messages(caplog: pytest.LogCaptureFixture) -> None:
-    error = ConnectionError(CREDENTIAL)
-    error.__cause__ = TimeoutError(CREDENTIAL)
-    error.__cause__.__context__ = KeyError(CREDENTIAL)
+def test_an_error_of_ours_is_logged_without_its_cause(caplog: pytest.LogCaptureFixture) -> None:
+    error = SigningError("the HSM is gone")
+    error.__cause__ = ConnectionError(CREDENTIAL)
 
-    at_once(failing(Signer, "salesforce", policy="anonymous", error=error))
+    at_once(failing(Signer, "salesforce", policy="intercom-only", error=error))
 
-    assert all(name in caplog.text for name in ("ConnectionError", "TimeoutError", "KeyError"))
+    assert "the HSM is gone" in caplog.text
     assert CREDENTIAL not in caplog.text
 
 
-def test_a_flood_is_one_record_in_ten_seconds_with_a_count(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+# The log of an outage: all of it is in few records
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [1000.0]
+    monkeypatch.setattr(_outages.time, "monotonic", lambda: now[0])  # type: ignore[attr-defined]
+    return now
+
+
+def test_a_flood_is_one_record_in_ten_seconds_with_the_number_of_pages(
+    caplog: pytest.LogCaptureFixture, clock: list[float]
 ) -> None:
-    now = 1000.0
-    monkeypatch.setattr(_outages.time, "monotonic", lambda: now)  # type: ignore[attr-defined]
     builder, other = (failing(Signer, "salesforce", policy="anonymous") for _ in range(2))
 
     threads = [threading.Thread(target=lambda: [at_once(builder) for _ in range(50)]) for _ in range(8)]
@@ -211,27 +222,139 @@ def test_a_flood_is_one_record_in_ten_seconds_with_a_count(
         thread.start()
     for thread in threads:
         thread.join()
-    at_once(other)  # each builder has records of its own
-    now += _outages.SECONDS_BETWEEN_RECORDS
+    at_once(replace(builder, on_signing_error="intercom-only"))  # a copy shares what is known of the signer
+    at_once(other)  # another signer has records of its own
+    clock[0] += _outages.INTERVAL
     at_once(builder)
 
     counts = [int(record.getMessage().rpartition(": ")[2].rstrip(".")) for record in records(caplog)]
-    assert counts == [1, 1, 400]
+    assert counts == [1, 1, 401]
+
+
+def test_a_last_record_follows_without_another_failure(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_outages, "INTERVAL", 0.2)
+    builder = failing(Signer, "salesforce", policy="anonymous")
+    for _ in range(5):
+        at_once(builder)
+
+    deadline = time.monotonic() + 10
+    while len(records(caplog)) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert [record.getMessage()[-2:] for record in records(caplog)] == ["1.", "4."]
+
+
+def test_the_end_of_an_outage_is_a_record_with_its_duration_and_pages(
+    caplog: pytest.LogCaptureFixture, clock: list[float]
+) -> None:
+    builder = failing(Signer, "salesforce", policy="intercom-only")
+    assert builder.salesforce
+    signer: Any = builder.salesforce.signer
+    broken = signer.error
+    for _ in range(3):
+        at_once(builder)
+    assert builder.trouble() == records(caplog)[0].getMessage().partition(" Pages")[0]
+    signer.error = None
+    at_once(builder)  # at once after a failure: it may fail again
+    clock[0] += 5
+    for _ in range(2):
+        at_once(builder)
+    signer.error = broken
+
+    assert [record.getMessage() for record in records(caplog)][1:] == [
+        "Signing works again after 5 seconds, in which it failed for 3 pages."
+    ]
+    assert builder.trouble() is None
+    at_once(builder)
+    assert builder.trouble()
+    clock[0] += 61  # without a page
+    assert builder.trouble() is None
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_fork_in_the_middle_of_a_flood_leaves_the_child_its_log() -> None:
-    log = _outages.OutageLog()
-    with log._lock():  # as another thread would
+    outage = _outages.Outage()
+    with outage._lock():  # as another thread would
         child = os.fork()
         if child == 0:
-            log.write(SigningError("x"), "anonymous")
+            outage.failed(SigningError("x"), "anonymous")
             os._exit(7)
         deadline = time.monotonic() + 5
         while (status := os.waitpid(child, os.WNOHANG)) == (0, 0) and time.monotonic() < deadline:
             time.sleep(0.01)
     assert os.waitstatus_to_exitcode(status[1]) == 7
+
+
+def test_a_system_without_threads_leaves_the_rest_to_the_next_failure(
+    monkeypatch: pytest.MonkeyPatch, clock: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(_self: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    builder = failing(Signer, "salesforce", policy="anonymous")
+    for _ in range(3):
+        at_once(builder)
+    clock[0] += 10
+    at_once(builder)
+
+    assert [record.getMessage()[-2:] for record in records(caplog)] == ["1.", "3."]
+
+
+# Metrics
+
+
+class Counting:
+    def __init__(self) -> None:
+        self.pages: list[str] = []
+        self.signatures: list[tuple[str, str]] = []
+
+    def page(self, outcome: str, /) -> None:
+        self.pages.append(outcome)
+
+    def signature(self, token: str, result: str, seconds: float, /) -> None:
+        assert 0 <= seconds < 60
+        self.signatures.append((token, result))
+
+
+OUTCOMES = [
+    ("", "raise", "signed"),
+    ("salesforce", "intercom-only", "intercom-only"),
+    ("salesforce", "anonymous", "anonymous"),
+    ("intercom", "intercom-only", "anonymous"),
+    ("salesforce", "raise", "raise"),
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("tokens", "policy", "outcome"), OUTCOMES)
+def test_metrics_count_pages_and_signatures(kind: str, tokens: str, policy: str, outcome: str) -> None:
+    signer, build = KINDS[kind]
+    counted = Counting()
+    builder = replace(failing(signer, *tokens.split(), policy=policy), metrics=counted)
+
+    with contextlib.suppress(SigningError):
+        build(builder)
+    asyncio.run(builder.abuild_settings(None))
+
+    assert counted.pages == [outcome, "visitor"]
+    assert {result for token, result in counted.signatures if token.startswith(tokens or "-")} == (
+        {"failed"} if tokens else set()
+    )
+
+
+def test_metrics_that_fail_break_no_page(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken:
+        page: Any = None  # not callable
+
+        def signature(self, token: str, result: str, seconds: float, /) -> None:
+            raise OSError(f"{CREDENTIAL} {token} {result} {seconds}")
+
+    assert "intercom_user_jwt" in at_once(replace(LOCAL, metrics=Broken()))
+    assert "The metrics of a builder failed." in caplog.text
+    assert CREDENTIAL not in caplog.text
 
 
 def test_a_local_pair_that_is_signed_writes_nothing(caplog: pytest.LogCaptureFixture) -> None:

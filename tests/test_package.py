@@ -85,6 +85,8 @@ FLOORS = [
         "_keys",
         "_signers",
         "_processes",
+        "_outages",
+        "_late_signer",
         "_deadline",
         "_jws",
         "_verification",
@@ -93,7 +95,7 @@ FLOORS = [
         "_tokens",
         "_settings",
     ),
-    *("_outages", "_environment", "_builder", "_reloading"),
+    *("_environment", "_builder", "_reloading"),
     *("page", "backends", "onboarding", "diagnosis", "testing", "contrib", "sandbox", "commands", "cli"),
 ]
 ROOMS = [path for path in sorted(SOURCE.rglob("*.py")) if path.name != "__main__.py" and path != SOURCE / "__init__.py"]

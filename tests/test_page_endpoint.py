@@ -11,13 +11,14 @@ from typing import Any, NoReturn
 import pytest
 
 from fin_messenger_auth import IntercomMinter, TokenPairBuilder
-from fin_messenger_auth.errors import InvalidClaimError
+from fin_messenger_auth.errors import ConfigurationError, InvalidClaimError
 from fin_messenger_auth.page import (
     NO_STORE,
     SettingsResponse,
     asettings_response,
     is_same_origin,
     settings_response,
+    sign_out_cookies,
 )
 from fin_messenger_auth.testing import throwaway_builder, verify
 
@@ -128,3 +129,121 @@ def test_the_case_of_a_header_does_not_matter() -> None:
     assert not is_same_origin({"sec-fetch-site": "cross-site"}, "site.example")
     assert not is_same_origin({"ORIGIN": "https://evil.example"}, "site.example")
     assert is_same_origin({"origin": "https://site.example"}, "site.example")
+
+
+# Nobody, other origins, and a Messenger that is switched off
+
+APP = "https://app.example"
+CORS = {
+    "Access-Control-Allow-Origin": APP,
+    "Access-Control-Allow-Credentials": "true",
+    "Access-Control-Expose-Headers": "Date",
+}
+
+
+def test_the_module_gets_nobodys_settings_with_status_200(respond: Respond) -> None:
+    for headers, status in (({"x-fin-messenger": "1"}, 200), ({"X-Fin-Messenger": "0"}, 401), ({}, 401)):
+        response = respond(throwaway_builder(), None, headers, "site.example")
+        assert (response.status, response.body) == (status, throwaway_builder().build_settings(None))
+    assert respond(broken("anonymous"), 42, {"X-Fin-Messenger": "1"}, "site.example").status == 503
+
+
+def test_a_named_origin_gets_settings_with_credentials(respond: Respond) -> None:
+    headers = {"Origin": APP, "Sec-Fetch-Site": "cross-site"}
+    response = respond(throwaway_builder(), 42, headers, "api.example", origins=[APP, "http://localhost:3000"])
+
+    assert (response.status, response.body["user_id"]) == (200, "42")
+    assert response.headers == {**NO_STORE, **CORS, "Vary": "Cookie, Origin"}
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://app.example.evil.example",
+        "https://APP.example",
+        "http://app.example",
+        "null",
+        "https://app.example:444",
+    ],
+)
+def test_no_other_origin_does(respond: Respond, origin: str) -> None:
+    for more in ({}, {"Access-Control-Request-Method": "GET"}):
+        headers = {"Origin": origin, "Sec-Fetch-Site": "cross-site", **more}
+        response = respond(broken("raise"), 42, headers, "api.example", origins=(APP,))
+        assert (response.status, response.body) == (403, {})
+        assert response.headers == {**NO_STORE, "Vary": "Cookie, Origin"}
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_preflight_of_a_named_origin_is_answered_and_nothing_signed(respond: Respond, *, enabled: bool) -> None:
+    headers = {
+        "Origin": APP,
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Headers": "x-fin-messenger",
+    }
+    response = respond(broken("raise"), None, headers, "api.example", origins=(APP,), enabled=enabled)
+
+    assert (response.status, response.body) == (200, {})
+    assert response.headers == {
+        **NO_STORE,
+        **CORS,
+        "Vary": "Cookie, Origin",
+        "Access-Control-Allow-Methods": "GET",
+        "Access-Control-Allow-Headers": "X-Fin-Messenger",
+        "Access-Control-Max-Age": "600",
+    }
+
+
+@pytest.mark.parametrize(
+    "origins",
+    [APP, b"x", ["*"], ["null"], ["https://app.example/"], ["http://app.example"], ["https://App.example"], [None], 1],
+)
+def test_only_exact_and_safe_origins_can_be_named(respond: Respond, origins: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"^origins: expected "):
+        respond(throwaway_builder(), None, {}, "site.example", origins=origins)
+
+
+def test_a_messenger_that_is_switched_off_is_gone(respond: Respond, monkeypatch: pytest.MonkeyPatch) -> None:
+    def off(**more: Any) -> SettingsResponse:
+        return respond(broken("raise"), 42, {"Origin": APP}, "api.example", origins=(APP,), **more)
+
+    assert (off(enabled=False).status, off(enabled=False).body) == (410, {})
+    assert off(enabled=False).headers == {**NO_STORE, **CORS, "Vary": "Cookie, Origin"}
+    for value, status in (("0", 410), ("false", 410), ("OFF", 410), ("1", 503), (" ", 503)):
+        monkeypatch.setenv("MESSENGER_ENABLED", value)
+        assert off().status == status
+    monkeypatch.setenv("MESSENGER_ENABLED", "maybe")
+    with pytest.raises(ConfigurationError, match=r"^MESSENGER_ENABLED: expected 0 or 1\."):
+        off()
+
+
+def test_where_signing_fails_nothing_identifies(respond: Respond) -> None:
+    response = respond(broken("raise"), 42, {}, "site.example", email="ada@example.com", extra={"name": "Ada", "a": 1})
+
+    assert response.body == {**throwaway_builder().build_settings(None), "a": 1}
+
+
+# The cookies of a sign-out
+
+
+@pytest.mark.parametrize(
+    ("host", "domains"),
+    [
+        ("Shop.Example:8443", ["", "shop.example"]),
+        ("a.b.example.co.uk", ["", "a.b.example.co.uk", "b.example.co.uk", "example.co.uk", "co.uk"]),
+        ("localhost:8000", [""]),
+        ("127.0.0.1", [""]),
+        ("[::1]:8000", [""]),
+        ("evil.example; HttpOnly\r\nX: y", [""]),
+        ("", [""]),
+    ],
+)
+def test_the_cookies_expire_on_every_domain_above_the_host(host: str, domains: list[str]) -> None:
+    found = sign_out_cookies("app", host, secure=False)
+
+    assert found == [
+        f"intercom-{kind}-app=; Max-Age=0; Path=/; SameSite=Lax{f'; Domain={domain}' * bool(domain)}"
+        for kind in ("session", "id", "device-id")
+        for domain in domains
+    ]
+    assert all("; SameSite=Lax; Secure" in each for each in sign_out_cookies("app", host, secure=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import re
+import shutil
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -26,52 +27,68 @@ PUBLIC = sorted(
     if re.search(r"^__all__ = ", path.read_text(encoding="utf-8"), re.MULTILINE)
 )
 PLUGIN = "fin_messenger_auth_pytest"
-EMBEDDED = ["reference/variables.md", "how-to/set-up-salesforce.md"]
-DIRECTIVE = re.compile(r"^\.\. (?:auto(?:class|function|data|exception)|py:data):: ([\w.]+)", re.MULTILINE)
+REFERENCE = DOCS / "reference"
 VARIABLE = re.compile(r"\b(?:(?:INTERCOM|SALESFORCE)_[A-Z0-9_]*[A-Z0-9]|MESSENGER_ON_\w+|FIN_MESSENGER_WIDGET_BASE)\b")
 
 
 @pytest.fixture(scope="session")
 def generated(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The module that writes the reference, which stands with the docs; its pages are in ``.GENERATED``."""
+    """The module that writes the reference, which stands with the docs; it writes into a copy in ``.DOCS``."""
     sys.path.append(str(DOCS))
     try:
         module: Any = import_module("generated")
     finally:
         sys.path.remove(str(DOCS))
-    module.DOCS = tmp_path_factory.mktemp("docs")
-    module.GENERATED = module.DOCS / "_generated"
-    for name in EMBEDDED:
-        (module.DOCS / name).parent.mkdir()
-        (module.DOCS / name).write_text((DOCS / name).read_text("utf-8"), "utf-8")
+    module.DOCS = Path(shutil.copytree(DOCS, tmp_path_factory.mktemp("docs") / "docs"))
     module.write_pages()
     return module
 
 
-def page(generated: Any, name: str) -> str:
-    assert f"_generated/{name}.md" in (DOCS / "reference" / f"{name}.md").read_text(encoding="utf-8")
-    text: str = (generated.GENERATED / f"{name}.md").read_text(encoding="utf-8")
-    return text
+def test_what_is_generated_is_committed_and_current(generated: Any) -> None:
+    """The session ``docs`` writes it: commit what it changes."""
+    written = {
+        path.relative_to(generated.DOCS): path.read_bytes() for path in generated.DOCS.rglob("*") if path.is_file()
+    }
+    committed = {path: (DOCS / path).read_bytes() for path in written if (DOCS / path).is_file()}
+
+    assert [str(path) for path in written if written[path] != committed.get(path)] == []
+    assert {path.name for path in (DOCS / "reference" / "api").iterdir()} == {
+        path.name for path in written if path.parent.name == "api"
+    }
+
+
+def section(page: str, name: str) -> str:
+    """Return what is generated into a page."""
+    text = (REFERENCE / page).read_text("utf-8")
+    return text.partition(f"<!-- generated: {name} -->")[2].partition("<!-- end -->")[0]
 
 
 @pytest.mark.parametrize("module", [*PUBLIC, PLUGIN])
-def test_all_is_sorted_and_everything_in_it_is_documented(generated: Any, module: str) -> None:
+def test_all_is_sorted_and_everything_in_it_is_documented(module: str) -> None:
     public = import_module(module).__all__
+    page = (REFERENCE / "api" / f"{module}.md").read_text("utf-8")
 
     assert list(public) == sorted(public)
-    pages = [path for path in (generated.DOCS / "reference" / "api").iterdir() if path.stem.startswith(module)]
-    documented = {name.rpartition(".")[2] for path in pages for name in DIRECTIVE.findall(path.read_text("utf-8"))}
-    assert set(public) - documented == set()
+    assert [name for name in public if f"[`{name}`](" not in page] == []
     values = {name: getattr(import_module(module), name) for name in public}
     assert [name for name, value in values.items() if callable(value) and not value.__doc__] == []
 
 
-def test_every_module_with_public_names_is_in_the_list(generated: Any) -> None:
-    assert sorted(re.findall(r"\(api/([\w.]+)\.md\)", page(generated, "api"))) == [*PUBLIC, PLUGIN]
+def test_the_reference_says_what_a_function_takes_and_returns() -> None:
+    page = (REFERENCE / "api" / "fin_messenger_auth.md").read_text("utf-8")
+
+    assert "user_id: str | int | UUID,\n" in page
+    assert re.search(r"^def build_settings\($.*?^\) -> dict\[str, Any\]$", page, re.MULTILINE | re.DOTALL)
+    assert "| `horizontal_padding` | `int` | pixels |" in page
+    assert "| `TokenPair \\| None` | The tokens; `None` for an anonymous visitor. |" in page
+
+
+def test_every_module_with_public_names_is_in_the_list() -> None:
+    assert sorted(re.findall(r"\(api/([\w.]+)\.md\)", section("api.md", "api"))) == [*PUBLIC, PLUGIN]
 
 
 def test_every_command_with_every_option_is_documented(generated: Any) -> None:
-    _, *sections = re.split(r"^## ", page(generated, "commands"), flags=re.MULTILINE)
+    _, *sections = re.split(r"^## ", section("variables-and-commands.md", "commands"), flags=re.MULTILINE)
     by_command = {section.partition("\n")[0]: section for section in sections}
 
     assert sorted(by_command) == sorted(generated.commands())
@@ -90,25 +107,28 @@ def test_every_variable_that_the_source_names_is_documented() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and VARIABLE.fullmatch(node.value)
     }
-    _, _, text = (DOCS / "reference" / "variables.md").read_text(encoding="utf-8").partition("<!-- generated -->")
-    documented = set(re.findall(r"`([A-Z0-9_]+)`", text))
+    documented = set(re.findall(r"`([A-Z0-9_]+)`", section("variables-and-commands.md", "variables")))
 
     assert literals - documented == set()
     assert set(ALL_VARIABLES) == documented
 
 
-def test_every_finding_is_documented(generated: Any) -> None:
-    assert sorted(re.findall(r"^### (.+)$", page(generated, "findings"), re.MULTILINE)) == sorted(CATALOGUE)
+def test_every_finding_is_documented() -> None:
+    assert sorted(re.findall(r"^### (.+)$", section("findings-and-errors.md", "findings"), re.MULTILINE)) == sorted(
+        CATALOGUE
+    )
 
 
-def test_every_error_is_documented(generated: Any) -> None:
-    assert sorted(re.findall(r"^### (\w+)$", page(generated, "errors"), re.MULTILINE)) == errors.__all__
+def test_every_error_is_documented() -> None:
+    assert (
+        sorted(re.findall(r"^### (\w+)$", section("findings-and-errors.md", "errors"), re.MULTILINE)) == errors.__all__
+    )
     drawn = set(re.findall(r"^[│├└─ ]*(\w+(?:Error|Warning))\b", str(errors.__doc__), re.MULTILINE))
     assert drawn == set(errors.__all__)
 
 
 @pytest.mark.parametrize("code", CORE)
-def test_the_codes_of_each_class_are_those_that_it_carries(generated: Any, code: str) -> None:
+def test_the_codes_of_each_class_are_those_that_it_carries(code: str) -> None:
     problems: list[Exception] = []
     with collect_warnings() as warned:
         try:
@@ -117,11 +137,5 @@ def test_the_codes_of_each_class_are_those_that_it_carries(generated: Any, code:
             problems.append(error)
     problem = next(iter((*problems, *warned)))
 
-    _, _, section = page(generated, "errors").partition(f"### {type(problem).__name__}\n")
-    assert f"[`{code}`]" in section.partition("### ")[0]
-
-
-@pytest.mark.parametrize("name", EMBEDDED)
-def test_what_is_generated_into_a_page_is_up_to_date(generated: Any, name: str) -> None:
-    """The session ``docs`` writes it: commit what it changes."""
-    assert (generated.DOCS / name).read_text("utf-8") == (DOCS / name).read_text("utf-8")
+    _, _, of_class = section("findings-and-errors.md", "errors").partition(f"### {type(problem).__name__}\n")
+    assert f"[`{code}`]" in of_class.partition("### ")[0]

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,12 +40,12 @@ def released(program: Program, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 BREAKS = {
     "a parameter removed": ("page/_snippet.py", "def render_sign_out(app_id: str, *, nonce: object = None)", "nonce"),
-    "a function renamed": ("_builder.py", "def default_builder(", "default_builder"),
+    "a function renamed": ("_deadline.py", "def with_deadline(", "with_deadline"),
     "an attribute of a result removed": ("_builder.py", "    expires_at: int\n", "expires_at"),
 }
 REPLACED = {
     "def render_sign_out(app_id: str, *, nonce: object = None)": "def render_sign_out(app_id: str)",
-    "def default_builder(": "def the_builder(",
+    "def with_deadline(": "def the_deadline(",
     "    expires_at: int\n": "",
 }
 
@@ -125,14 +126,31 @@ def test_only_what_attests_and_publishes_has_an_identity() -> None:
     jobs = re.split(r"\n  (?=\w+:\n)", (ROOT / ".github" / "workflows" / "release.yml").read_text("utf-8"))
     with_identity = {job.partition(":")[0]: job for job in jobs if "id-token: write" in job}
 
-    assert with_identity.keys() == {"attest", "publish"}
-    assert "environment:" in with_identity["publish"]
-    for job in with_identity.values():  # they run nothing of the repository
+    assert with_identity.keys() == {"attest", "publish", "publish_npm"}
+    for name, job in with_identity.items():  # they run nothing of the repository
         assert "checkout" not in job
-        assert "run:" not in job
+        commands = re.findall(r"\brun: (.*)", job)
+        assert len(commands) == (name == "publish_npm")
+        assert all(re.fullmatch(r"npx --yes npm@[\d.]+ publish [\w -]+ release/npm/\*\.tgz", each) for each in commands)
+        assert ("environment:" in job) == name.startswith("publish")
 
 
-@pytest.mark.parametrize("page", ["SECURITY.md", "docs/explanation/threat-model.md"])
+def test_the_interpreters_of_classifiers_workflow_sessions_and_docs_are_the_same() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    claimed = re.findall(r"Python :: (3\.\d+)", "\n".join(project["classifiers"]))
+    [matrix] = re.findall(r"^ +python: \[(.+)\]$", WORKFLOWS[0].read_text("utf-8"), re.MULTILINE)
+    [sessions] = re.findall(r"^INTERPRETERS = \[(.+)\]$", (ROOT / "noxfile.py").read_text("utf-8"), re.MULTILINE)
+    [said] = re.findall(
+        r"\| Python \| (3.+?) \| the workflow", (ROOT / "docs/reference/versions-and-performance.md").read_text("utf-8")
+    )
+
+    assert project["requires-python"] == f">={claimed[0]}"
+    assert re.findall(r"3\.\d+\b", matrix) == claimed
+    assert re.findall(r"3\.\d+", sessions) == claimed
+    assert re.findall(r"3\.\d+\b", said) == claimed
+
+
+@pytest.mark.parametrize("page", ["SECURITY.md", "docs/security/threat-model.md"])
 def test_every_promise_names_a_test_that_exists(page: str) -> None:
     named = re.findall(r"`(tests/[\w/]+\.py)((?:::\w+)+)`", (ROOT / page).read_text("utf-8"))
 

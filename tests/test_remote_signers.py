@@ -167,9 +167,8 @@ def test_a_failure_of_one_cancels_the_other(failing_first: bool) -> None:
         hanging = Remote(RSA if failing_first else HMAC, never)
         broken = Remote(HMAC if failing_first else RSA, failing)
         builder = builder_on(broken, hanging) if failing_first else builder_on(hanging, broken)
-        with pytest.raises(SigningError, match=r"^Remote raised ConnectionError\.$") as caught:
+        with pytest.raises(SigningError, match=r"^Remote raised ConnectionError\.$"):
             await builder.abuild("42")
-        assert isinstance(caught.value.__cause__, ConnectionError)
         assert hanging.cancelled
 
     run(main)
@@ -224,7 +223,7 @@ def test_a_kms_that_hangs_until_its_time_out_leaves_an_anonymous_page(caplog: py
     assert [record.getMessage() for record in caplog.records if record.name == "fin_messenger_auth"] == [
         (
             "Signing intercom_user_jwt with kid None failed (anonymous): Remote raised TimeoutError. "
-            "Failures since the last record: 1."
+            "Pages since the last record: 1."
         )
     ]
 

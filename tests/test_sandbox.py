@@ -14,6 +14,7 @@ from dataclasses import replace
 from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc.jwk import RSAKey
@@ -85,6 +86,16 @@ def test_one_s_own_chats_are_none_of_it(judge: Sandbox, messenger_builder: Token
     assert judge.verdict(messenger_builder.build_settings(42), session="7").chats == "42"
     assert judge.verdict({"user_id": 42}, session="42").chats == "42"
     assert judge.verdict({}).chats == "none"
+
+
+def test_a_page_with_the_jwt_alone_is_its_users(judge: Sandbox, messenger_builder: TokenPairBuilder) -> None:
+    settings = messenger_builder.build_settings("42")
+    del settings["user_id"]
+
+    assert (judge.verdict(settings).user_id, judge.verdict(settings).chats) == ("42", "42")
+    del settings["salesforce_identity_token"]
+    settings["intercom_user_jwt"] += "x"
+    assert judge.verdict(settings, session="7").chats.startswith("✗ 7's, on an anonymous page.")
 
 
 def test_an_update_without_the_jwt_is_refused(judge: Sandbox, messenger_builder: TokenPairBuilder) -> None:
@@ -309,8 +320,33 @@ def test_a_body_without_an_end_is_not_even_read(judge: Sandbox) -> None:
 def test_a_foreign_name_that_points_here_is_refused(judge: Sandbox) -> None:
     with running(judge) as server:
         assert ask(server.url, Host="evil.example")[0] == 403
-        assert ask(f"{server.url}sandbox/verdict", b"{}", Host="evil.example:80")[0] == 400
+        assert ask(f"{server.url}sandbox/verdict", b"{}", Host="evil.example:80")[0] == 403
         assert ask(server.url, Host=f"localhost:{server.server_port}")[0] == 200
+        assert ask(server.url, Host="localhost:80.evil.example")[0] == 403
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        ("http://127.0.0.1:5000", True),
+        ("https://shop.localhost", True),
+        ("http://[::1]:3000", True),
+        ("https://evil.example", False),
+        ("http://127.0.0.1.evil.example", False),
+        ("http://localhost.evil.example", False),
+        ("http://192.168.0.7", False),
+        ("null", False),
+    ],
+)
+def test_only_pages_of_this_machine_get_an_answer(judge: Sandbox, origin: str, *, allowed: bool) -> None:
+    with running(judge) as server:
+        for path, body in (("sandbox/verdict", b"{}"), ("widget/throwaway", None), ("", None)):
+            method = "GET" if body is None else "POST"
+            answer = httpx.request(method, f"{server.url}{path}", content=body, headers={"Origin": origin})
+            assert answer.status_code == (200 if allowed else 403)
+            assert answer.headers.get("Access-Control-Allow-Origin") == (origin if allowed else None)
+            assert answer.headers["Vary"] == "Origin"
+        assert len(server.verdicts) == int(allowed)
         assert ask(f"{server.url}elsewhere")[0] == 404
 
 

@@ -52,7 +52,7 @@ def test_the_fixtures_need_no_import(pytester: pytest.Pytester, monkeypatch: pyt
 
         def test_environment_is_gone():
             assert os.environ["SALESFORCE_PRIVATE_KEY_FILE"] == "/the/machine/s/own.pem"
-            assert not default_builder.cache_info().currsize
+            assert not default_builder._made
 
         def test_claims(messenger_builder, messenger_clock):
             messenger_clock.advance(60)

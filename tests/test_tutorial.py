@@ -15,8 +15,8 @@ from fin_messenger_auth.diagnosis import read_verifying_keys
 from fin_messenger_auth.sandbox import Verdict, sandbox_from_env
 from fin_messenger_auth.testing import settings_in
 
-TUTORIAL = Path(__file__).parents[1] / "docs" / "tutorial"
-TEXT = (TUTORIAL / "first-verified-chat.md").read_text(encoding="utf-8")
+TUTORIAL = Path(__file__).parents[1] / "docs" / "start"
+TEXT = (TUTORIAL / "tutorial.md").read_text(encoding="utf-8")
 COMMANDS = [line.removeprefix("$ ") for line in TEXT.splitlines() if line.startswith("$ ")]
 
 

@@ -32,8 +32,9 @@ def public_parts() -> dict[str, Any]:
         public = import_module(module)
         for name in public.__all__:
             value = getattr(public, name)
-            if isinstance(value, type) or callable(value):
-                parts.update(parts_of(inspect.unwrap(value), f"{module.removeprefix('fin_messenger_auth.')}.{name}"))
+            if callable(value):
+                kind = value if isinstance(value, type) or inspect.isroutine(value) else type(value)
+                parts.update(parts_of(inspect.unwrap(kind), f"{module.removeprefix('fin_messenger_auth.')}.{name}"))
     return parts
 
 

@@ -422,7 +422,9 @@ def test_identify_leaves_a_messenger_user_as_it_is() -> None:
 
 def test_identify_knows_django_s_own_users() -> None:
     if not django_settings.configured:
-        django_settings.configure(INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes"])
+        django_settings.configure(
+            INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes"], SECRET_KEY="for tests"
+        )
     django.setup()
     from django.contrib.auth.models import AnonymousUser, User
 

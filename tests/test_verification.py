@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 from joserfc import jws
@@ -49,7 +50,12 @@ def test_joserfc_verifies_every_token(name: str, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv(variable, value)
     judged: list[str] = []
     validate = jws.JWSRegistry.get_alg
-    monkeypatch.setattr(jws.JWSRegistry, "get_alg", lambda self, alg: judged.append(alg) or validate(self, alg))
+
+    def noted(registry: jws.JWSRegistry, alg: str) -> object:
+        judged.append(alg)
+        return validate(registry, alg)
+
+    monkeypatch.setattr(jws.JWSRegistry, "get_alg", noted)
     VERIFY[name]()
     assert {"HS256"} <= set(judged) or name == "check_salesforce_token"
     assert {"RS256"} <= set(judged) or name in ("inspect", "check_intercom_token")
@@ -58,7 +64,12 @@ def test_joserfc_verifies_every_token(name: str, monkeypatch: pytest.MonkeyPatch
 def test_joserfc_makes_and_reads_every_jwk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     imported: list[object] = []
     read = RSAKey.import_key
-    monkeypatch.setattr(RSAKey, "import_key", lambda value, *more: imported.append(type(value)) or read(value, *more))
+
+    def noted(value: Any, *more: Any) -> RSAKey:
+        imported.append(type(value))
+        return read(value, *more)
+
+    monkeypatch.setattr(RSAKey, "import_key", noted)
     document = make_key_directory(tmp_path / "keys").jwk.read_bytes()
     assert imported[0] is bytes
     for call in (read_jwk, diagnosis.check_jwk, diagnosis.read_verifying_keys):

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass, field, replace
+from inspect import iscoroutinefunction
+from time import perf_counter
 from typing import Any, Self, Unpack
 
 from . import _users
-from ._environment import read_environment
+from ._environment import ON_SIGNING_ERROR, Variables, read_environment
 from ._json_values import fill
 from ._jws import Unsigned, check_signs_at_once, unsigned
+from ._late_signer import LateSigner
 from ._material import configured_string
-from ._outages import OnSigningError, OutageLog, checked_policy, outcome_of
+from ._outages import Metrics, OnSigningError, checked_policy, log_error, outcome_of
 from ._settings import PublicSettings, Region, api_base_of, checked_settings, without_identity
-from ._signers import AsyncSigner, Signer, signs_async
-from ._tokens import INTERCOM_TOKEN, IntercomMinter, Minter, SalesforceMinter
+from ._signers import AsyncSigner, Signer, signs_async, unwrapped
+from ._tokens import IntercomMinter, Minter, SalesforceMinter
 from ._users import MessengerUser, resolved
 from .errors import ConfigurationError, InvalidClaimError, SigningError, masked, warn
 
@@ -58,6 +60,7 @@ class TokenPairBuilder:
         on_signing_error: What a page gets when a signer fails: ``raise``, ``anonymous``, ``intercom-only`` (see
             :ref:`outages`), or a function that is given the :class:`~fin_messenger_auth.errors.SigningError` and
             returns one of these. The last two write to the log ``fin_messenger_auth``, at most once in ten seconds.
+        metrics: Counts pages and signatures.
 
     Raises:
         ConfigurationError: An argument is invalid; the message says which and why.
@@ -71,9 +74,9 @@ class TokenPairBuilder:
     identify: Identify = _users.identify
     clock: Callable[[], float] = time.time
     on_signing_error: OnSigningError = "raise"
+    metrics: Metrics | None = None
     _anonymous: dict[str, Any] = field(init=False, repr=False)
     _minters: tuple[Minter, ...] = field(init=False, repr=False)
-    _outages: OutageLog = field(init=False, repr=False)
     _seconds: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -90,7 +93,6 @@ class TokenPairBuilder:
         minters = (self.intercom,) if self.salesforce is None else (self.intercom, self.salesforce)
         fill(self, "_anonymous", {"api_base": api_base, "app_id": app_id})
         fill(self, "_minters", minters)
-        fill(self, "_outages", OutageLog())
         fill(self, "_seconds", min(minter.seconds for minter in minters))
 
     @classmethod
@@ -103,6 +105,7 @@ class TokenPairBuilder:
         identify: Identify = _users.identify,
         clock: Callable[[], float] = time.time,
         on_signing_error: OnSigningError | None = None,
+        metrics: Metrics | None = None,
         salesforce_signer: Signer | AsyncSigner | None = None,
     ) -> Self:
         """Make a builder from environment variables, as the README lists them.
@@ -113,18 +116,37 @@ class TokenPairBuilder:
             identify: As for the class.
             clock: As for the class.
             on_signing_error: As for the class; if left out, ``MESSENGER_ON_SIGNING_ERROR`` or else ``raise``.
+            metrics: As for the class.
             salesforce_signer: What signs the Salesforce token, in place of ``SALESFORCE_PRIVATE_KEY`` or
                 ``SALESFORCE_SIGNER``. ``SALESFORCE_ISSUER`` and ``SALESFORCE_AUDIENCE`` are still required.
 
         Raises:
             ConfigurationError: A variable is missing, contradicts another or has an invalid value.
-            KeyUnavailableError: A file that a variable names cannot be read; a remote key cannot be used.
+            KeyUnavailableError: A file that a variable names cannot be read. A remote key cannot be used, and
+                ``on_signing_error`` is ``raise`` or ``MESSENGER_START`` is ``strict``; else the builder is made, the
+                log has a critical record, and signing begins as soon as the key can be used.
         """
-        reading = read_environment(environ, prefix=prefix, salesforce_signer=salesforce_signer)
-        arguments = reading.checked_arguments()
-        if on_signing_error is not None:
-            arguments["on_signing_error"] = on_signing_error
-        return cls(**arguments, identify=identify, clock=clock)
+        reading = read_environment(
+            environ,
+            prefix=prefix,
+            salesforce_signer=salesforce_signer,
+            on_signing_error=on_signing_error,
+            may_start_late=True,
+        )
+        return cls(**reading.checked_arguments(), identify=identify, clock=clock, metrics=metrics)
+
+    def trouble(self) -> str | None:
+        """Return why pages lack a token at present, without signing; ``None`` if nothing is known to be wrong.
+
+        It is known that a remote key cannot be used yet, and that a signature failed in the last minute with none
+        since. Report it where somebody sees it; a page without a chat is no reason to take a process out of service.
+        """
+        for minter in self._minters:
+            signer = unwrapped(minter.signer)
+            late = signer.trouble() if isinstance(signer, LateSigner) else None
+            if (trouble := late or minter.outage.recent()) is not None:
+                return trouble
+        return None
 
     def build(self, user: Any) -> TokenPair | None:  # noqa: ANN401 - every framework has its own user
         """Sign both tokens for ``user``.
@@ -140,16 +162,14 @@ class TokenPairBuilder:
             SigningError: A signer failed, and the outcome is ``raise``.
             ConfigurationError: ``on_signing_error`` did not return an outcome; a signer has ``asign`` only.
         """
-        visitor = self._visitor(user)
-        return None if visitor is None else self._sign(visitor)
+        return self._sign(self._visitor(user))
 
     async def abuild(self, user: Any) -> TokenPair | None:  # noqa: ANN401 - every framework has its own user
         """Sign both tokens for ``user``, at the same time where both signers have to be awaited.
 
         Arguments, result and errors are those of :meth:`build`.
         """
-        visitor = self._visitor(user)
-        return None if visitor is None else await self._asign(visitor)
+        return await self._asign(self._visitor(user))
 
     def build_settings(
         self,
@@ -178,7 +198,7 @@ class TokenPairBuilder:
         """
         visitor = self._visitor(user)
         settings = self._unsigned(visitor, public, extra)
-        return settings if visitor is None else _with_tokens(settings, visitor, self._sign(visitor))
+        return _with_tokens(settings, visitor, self._sign(visitor))
 
     async def abuild_settings(
         self,
@@ -193,79 +213,119 @@ class TokenPairBuilder:
         """
         visitor = self._visitor(user)
         settings = self._unsigned(visitor, public, extra)
-        return settings if visitor is None else _with_tokens(settings, visitor, await self._asign(visitor))
+        return _with_tokens(settings, visitor, await self._asign(visitor))
 
     def _visitor(self, user: object) -> MessengerUser | None:
         return visitor_of(user, self.identify)
 
-    def _sign(self, visitor: MessengerUser) -> TokenPair | None:
+    def _sign(self, visitor: MessengerUser | None) -> TokenPair | None:
+        if visitor is None:
+            self._count("visitor")
+            return None
         for minter in self._minters:
             check_signs_at_once(minter.signer)
-        now, tokens = self._plan(visitor)
+        now, plan = self._plan(visitor)
         try:
-            return self._pair(now, *[self._signed(each) for each in tokens])
-        except _AnonymousPage:
+            return self._pair(now, [self._signed(*each) for each in plan])
+        except (SigningError, _AnonymousPage) as end:
+            self._without(end)
             return None
 
-    async def _asign(self, visitor: MessengerUser) -> TokenPair | None:
-        now, tokens = self._plan(visitor)
+    async def _asign(self, visitor: MessengerUser | None) -> TokenPair | None:
+        if visitor is None:
+            self._count("visitor")
+            return None
+        now, plan = self._plan(visitor)
         try:
-            return self._pair(now, *await self._asigned_all(tokens))
-        except _AnonymousPage:
+            return self._pair(now, await self._asigned_all(plan))
+        except (SigningError, _AnonymousPage) as end:
+            self._without(end)
             return None
 
-    def _plan(self, visitor: MessengerUser) -> tuple[int, list[Unsigned]]:
+    def _plan(self, visitor: MessengerUser) -> tuple[int, list[tuple[Minter, Unsigned]]]:
         """Return the time and both tokens, unsigned: what is wrong with a claim is found before anything is signed."""
         now = int(self.clock())
-        return now, [unsigned(each.claims(visitor, now), each.signer, each.token) for each in self._minters]
+        return now, [(each, unsigned(each.claims(visitor, now), each.signer, each.token)) for each in self._minters]
 
-    def _signed(self, token: Unsigned) -> str | None:
+    def _signed(self, minter: Minter, token: Unsigned) -> str | None:
+        began = perf_counter()
         try:
-            return token.sign()
+            made = token.sign()
         except SigningError as error:
-            self._do_without(error)
+            self._failed(minter, error, began)
             return None
+        self._succeeded(minter, began)
+        return made
 
-    async def _asigned(self, token: Unsigned) -> str | None:
+    async def _asigned(self, minter: Minter, token: Unsigned) -> str | None:
+        began = perf_counter()
         try:
-            return await token.asign()
+            made = await token.asign()
         except SigningError as error:
-            self._do_without(error)
+            self._failed(minter, error, began)
             return None
+        self._succeeded(minter, began)
+        return made
 
-    async def _asigned_all(self, tokens: list[Unsigned]) -> list[str | None]:
+    async def _asigned_all(self, plan: list[tuple[Minter, Unsigned]]) -> list[str | None]:
         """Sign the tokens, at the same time where both signers have to be awaited.
 
         If one fails or the caller is cancelled, the other is cancelled too and none is left running.
         """
-        if len(tokens) == 1 or not all(signs_async(token.signer) for token in tokens):  # one waits for nobody
-            return [await self._asigned(token) for token in tokens]
+        if len(plan) == 1 or not all(signs_async(minter.signer) for minter, _ in plan):  # one waits for nobody
+            return [await self._asigned(*each) for each in plan]
         from asyncio import TaskGroup, sleep  # noqa: PLC0415 - 25 ms that a synchronous application need not pay
 
         await sleep(0)  # a burst of pages identifies its visitors in one turn of the loop, and signs in the next
         try:
             async with TaskGroup() as group:
-                tasks = [group.create_task(self._asigned(token)) for token in tokens]
+                tasks = [group.create_task(self._asigned(*each)) for each in plan]
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from failures.exceptions[0].__cause__
         return [task.result() for task in tasks]
 
-    def _do_without(self, error: SigningError) -> None:
-        """Return if the page can do without the token that failed; else raise what ends the pair."""
+    def _succeeded(self, minter: Minter, began: float) -> None:
+        minter.outage.succeeded()
+        if self.metrics is not None:
+            self._note(lambda metrics: metrics.signature(minter.token, "ok", perf_counter() - began))
+
+    def _failed(self, minter: Minter, error: SigningError, began: float) -> None:
+        """Return if the page can do without this token; else raise what ends the pair."""
+        self._note(lambda metrics: metrics.signature(minter.token, "failed", perf_counter() - began))
         outcome = outcome_of(self.on_signing_error, error)
         if outcome == "raise":
             raise error
-        self._outages.write(error, outcome)
-        if outcome == "anonymous" or error.token == INTERCOM_TOKEN:
+        minter.outage.failed(error, outcome)
+        if outcome == "anonymous" or minter is self.intercom:
             raise _AnonymousPage
 
-    def _pair(self, now: int, intercom_user_jwt: str | None, salesforce_identity_token: str | None = None) -> TokenPair:
+    def _pair(self, now: int, tokens: list[str | None]) -> TokenPair:
+        intercom_user_jwt, salesforce_identity_token = [*tokens, None][:2]
         assert intercom_user_jwt is not None  # noqa: S101 - without it the page is an anonymous visitor's
+        self._count("intercom-only" if None in tokens else "signed")
         return TokenPair(
             intercom_user_jwt=intercom_user_jwt,
             salesforce_identity_token=salesforce_identity_token,
             expires_at=now + self._seconds,
         )
+
+    def _without(self, end: SigningError | _AnonymousPage) -> None:
+        if isinstance(end, SigningError):
+            self._count("raise")
+            raise end
+        self._count("anonymous")
+
+    def _count(self, outcome: str) -> None:
+        if self.metrics is not None:
+            self._note(lambda metrics: metrics.page(outcome))
+
+    def _note(self, call: Callable[[Metrics], None]) -> None:
+        """Call the metrics, whose errors break no page."""
+        try:
+            if self.metrics is not None:
+                call(self.metrics)
+        except Exception as error:  # noqa: BLE001 - whatever they raise
+            log_error("The metrics of a builder failed.", error)
 
     def _unsigned(
         self, visitor: MessengerUser | None, public: Mapping[str, object], extra: Mapping[str, object] | None
@@ -310,8 +370,8 @@ class _AnonymousPage(Exception):  # noqa: N818 - a signal, not an error
     """A signer failed, and the page is to be an anonymous visitor's."""
 
 
-def _with_tokens(settings: dict[str, Any], visitor: MessengerUser, pair: TokenPair | None) -> dict[str, Any]:
-    if pair is None:
+def _with_tokens(settings: dict[str, Any], visitor: MessengerUser | None, pair: TokenPair | None) -> dict[str, Any]:
+    if visitor is None or pair is None:
         return without_identity(settings)
     settings["user_id"] = visitor.user_id
     settings["intercom_user_jwt"] = pair.intercom_user_jwt
@@ -320,18 +380,88 @@ def _with_tokens(settings: dict[str, Any], visitor: MessengerUser, pair: TokenPa
     return settings
 
 
-@cache
-def default_builder() -> TokenPairBuilder:
-    """Return the builder made from the environment, once per process.
+BuilderSource = TokenPairBuilder | Callable[[Any], TokenPairBuilder]
+"""A builder, or a function of the request that returns one, such as a :class:`~fin_messenger_auth.Reloading`."""
 
-    Call it at start-up, so that the first visitor does not discover a mistake in the configuration.
-    ``default_builder.cache_clear()`` forgets it, for tests.
 
-    Raises:
-        ConfigurationError: A variable is missing, contradicts another or holds an unusable value.
-        KeyUnavailableError: A file that a variable names cannot be read.
+def checked_source(source: object) -> BuilderSource:
+    """Return what an integration was given as ``builder=``, or refuse another object at start-up."""
+    if isinstance(source, TokenPairBuilder) or (callable(source) and not iscoroutinefunction(source)):
+        return source
+    expected = "a TokenPairBuilder, or a function of the request that returns one"
+    raise ConfigurationError(f"builder: expected {expected}, got {type(source).__name__}.")
+
+
+def builder_of(source: BuilderSource, request: object) -> TokenPairBuilder:
+    """Return the builder of a request; an integration calls this once a request."""
+    builder = source if isinstance(source, TokenPairBuilder) else source(request)
+    if isinstance(builder, TokenPairBuilder):
+        return builder
+    raise ConfigurationError(
+        f"builder: expected the function to return a TokenPairBuilder, got {type(builder).__name__}."
+    )
+
+
+class DefaultBuilder:
+    """The builder of this process: made from the environment at the first call, or what :meth:`use` was given.
+
+    Call it at start-up, so that the first visitor does not discover a mistake in the configuration. A child process
+    inherits what its parent has made.
     """
-    return TokenPairBuilder.from_env()
+
+    def __init__(self) -> None:
+        self._source: BuilderSource | None = None
+        self._made: dict[tuple[str, Any], TokenPairBuilder] = {}  # by prefix and policy
+
+    def __call__(
+        self,
+        request: object = None,
+        /,
+        *,
+        prefix: str = "",
+        on_signing_error: OnSigningError | None = None,
+        by_default: OnSigningError | None = None,
+    ) -> TokenPairBuilder:
+        """Return the builder.
+
+        Args:
+            request: What :meth:`use` was given is called with it, if it is a function.
+            prefix: What stands before each variable's name.
+            on_signing_error: What a page gets when a signer fails, in place of ``MESSENGER_ON_SIGNING_ERROR``.
+            by_default: The same, where neither says it: an integration's own default.
+
+        Raises:
+            ConfigurationError: A variable is missing, contradicts another or holds an unusable value.
+            KeyUnavailableError: As by :meth:`TokenPairBuilder.from_env`.
+        """
+        if self._source is not None:
+            return builder_of(self._source, request)
+        policy = on_signing_error or (None if Variables(None, prefix).value(ON_SIGNING_ERROR) else by_default)
+        made = self._made.get((prefix, policy))
+        if made is None:
+            other = next((each for (of, _), each in self._made.items() if of == prefix), None)
+            if other is None:
+                made = TokenPairBuilder.from_env(prefix=prefix, on_signing_error=policy)
+            else:
+                made = other if policy is None else replace(other, on_signing_error=policy)
+            self._made[prefix, policy] = made
+        return made
+
+    def use(self, source: BuilderSource) -> None:
+        """Use a builder, or a function of the request that returns one, in place of the environment's.
+
+        Raises:
+            ConfigurationError: It is neither.
+        """
+        self._source = checked_source(source)
+
+    def cache_clear(self) -> None:
+        """Forget the builder, for a reload or for tests."""
+        self._source, self._made = None, {}
+
+
+default_builder = DefaultBuilder()
+"""The builder of this process, made from the environment at the first call."""
 
 
 def build_settings(

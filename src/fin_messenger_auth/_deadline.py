@@ -169,7 +169,6 @@ class _Call:
             self.error = error
         except BaseException as error:  # noqa: BLE001 - a signer that exits must end neither thread nor server
             self.error = SigningError(f"{type(signer).__name__} raised {type(error).__name__}.")
-            self.error.__cause__ = error
 
     def outcome(self) -> bytes:
         if self.error is not None:

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from ._keys import EnvKeySource, FileKeySource, MaskedBytes, StringKeySource, read_key
+from ._late_signer import FirstChecked, LateSigner, made_by
 from ._material import configured_string, things_in
-from ._outages import checked_policy
+from ._outages import OnSigningError, checked_policy
 from ._settings import api_base_of
-from ._signers import AsyncSigner, HMACSigner, RSASigner, Signer, check_signer_for, configured_secret
+from ._signers import (
+    AsyncSigner,
+    HMACSigner,
+    RSASigner,
+    Signer,
+    WantedKey,
+    check_signer_for,
+    configured_secret,
+    public_key_of,
+    signs_at_once,
+)
 from ._tokens import (
     DEFAULT_LIFETIME,
     INTERCOM_TOKEN,
@@ -28,18 +40,26 @@ from ._tokens import (
 from .errors import (
     ConfigurationError,
     FinMessengerAuthError,
+    InvalidKeyError,
     KeyUnavailableError,
     Problem,
     attempt,
     collect_warnings,
     masked,
     raise_first,
+    warn,
 )
 
 _T = TypeVar("_T")
+_Make = Callable[[str | None, str, RSAPublicKey | None], Signer | AsyncSigner]
+
+WARN_DAYS_LEFT = 30  # of a certificate: time enough to upload another
+_START_UP = b"start-up"  # what is signed to find the key that signs: without a dot, so it is no part of a token
 
 SECRET, KEY, PASSWORD = "INTERCOM_MESSENGER_SECRET", "SALESFORCE_PRIVATE_KEY", "SALESFORCE_PRIVATE_KEY_PASSWORD"
 KEY_ID, PIN = "SALESFORCE_KEY_ID", "SALESFORCE_PKCS11_PIN"
+JWK_FILE, ALGORITHM = "SALESFORCE_JWK_FILE", "SALESFORCE_ALGORITHM"
+ON_SIGNING_ERROR, START, ENABLED = "MESSENGER_ON_SIGNING_ERROR", "MESSENGER_START", "MESSENGER_ENABLED"
 
 IN_FILES = (SECRET, KEY, PASSWORD, KEY_ID, PIN)
 """What may be given as ``…_FILE`` instead, the path of a file that holds it."""
@@ -54,12 +74,17 @@ MEANINGS = {
     KEY: "the RSA private key, as PEM; newlines may be written as `\\n`",
     "SALESFORCE_SIGNER": "in place of the private key: the name of an installed signer: `aws-kms`, `google-cloud-kms`, "
     "`azure-key-vault`, `vault`, `pkcs11` or another",
-    KEY_ID: "the `kid`, exactly as in the JWK that was uploaded to Salesforce",
+    JWK_FILE: "the JWK that was uploaded to Salesforce, or the JWKS that is served: it gives `kid` and `alg`, and the "
+    "key that signs must be its key",
+    KEY_ID: "in place of the JWK: its `kid`, exactly; beside a JWKS, the `kid` of the key that signs",
+    ALGORITHM: "in place of the JWK: RS256 (default) or RS512",
     "SALESFORCE_ISSUER": "the keyset's JWT Issuer, byte for byte: case and a final slash count",
     "SALESFORCE_AUDIENCE": "`https://<subdomain>.my.salesforce-scrt.com`",
     PASSWORD: "the password of the private key, if it is encrypted",
     "SALESFORCE_TOKEN_LIFETIME": "how long `salesforce_identity_token` is valid, in seconds; default 3600",
-    "MESSENGER_ON_SIGNING_ERROR": "what a page gets when a signer fails: `raise`, `anonymous` or `intercom-only`",
+    ON_SIGNING_ERROR: "what a page gets when a signer fails: `raise`, `anonymous` or `intercom-only`",
+    START: "`strict`: a remote key that cannot be used stops the start, whatever pages get when a signer fails",
+    ENABLED: "with the value 0 there is no Messenger in the integrations' pages, and no other variable is read",
     "SALESFORCE_AWS_KMS_KEY_ID": "for `aws-kms`: the ID or ARN of the key; region and credentials are boto3's own",
     "SALESFORCE_GOOGLE_CLOUD_KMS_KEY_VERSION": "for `google-cloud-kms`: `projects/…/cryptoKeyVersions/1`, the resource "
     "name of one version of the key; credentials are Google's default ones",
@@ -182,6 +207,8 @@ SIGNERS = "fin_messenger_auth.signers"  # the group of entry points that give a 
 _PLACE = ("SALESFORCE_ISSUER", "SALESFORCE_AUDIENCE")
 
 SALESFORCE_VARIABLES = (KEY, KEY_ID, *_PLACE)  # what goes together where the second token is made with your own key
+_TRUTH = {"0": False, "false": False, "no": False, "off": False, "1": True, "true": True, "yes": True, "on": True}
+_LONGEST_SHOWN = 64  # characters of a key ID
 _MAX_DIGITS = 10  # of a number of seconds: three centuries
 
 
@@ -213,18 +240,59 @@ def read_environment(
     *,
     prefix: str = "",
     salesforce_signer: Signer | AsyncSigner | None = None,
+    on_signing_error: OnSigningError | None = None,
+    may_start_late: bool = False,
 ) -> Reading:
-    """Read the whole configuration. It raises nothing: every problem is in the result."""
+    """Read the whole configuration. It raises nothing: every problem is in the result.
+
+    Args:
+        environ: The variables; the process's own environment if ``None``.
+        prefix: What stands before each variable's name.
+        salesforce_signer: What signs the Salesforce token, if no variable says so.
+        on_signing_error: What a page gets when a signer fails, in place of the variable.
+        may_start_late: Whether a remote key that cannot be used yet is no problem where pages do without its token.
+    """
     reading = Reading(environ, prefix)
-    reading.read(salesforce_signer)
+    reading.read(salesforce_signer, on_signing_error, may_start_late=may_start_late)
     return reading
+
+
+def messenger_enabled(environ: Mapping[str, str] | None = None, *, prefix: str = "") -> bool:
+    """Tell whether ``MESSENGER_ENABLED`` lets pages have the Messenger; no other variable is read.
+
+    Raises:
+        ConfigurationError: It is set to something else than a truth value.
+    """
+    variables = Variables(environ, prefix)
+    return _truth(variables.value(ENABLED) or "1", prefix + ENABLED)
+
+
+def _truth(value: object, name: str) -> bool:
+    plain = str(value).strip().lower()
+    if plain not in _TRUTH:
+        raise ConfigurationError(f"{name}: expected 0 or 1.", variable=name)
+    return _TRUTH[plain]
+
+
+def _strict(value: object, name: str) -> bool:
+    if value != "strict":
+        raise ConfigurationError(f"{name}: expected strict, or leave it out.", variable=name)
+    return True
+
+
+def _algorithm(value: object, name: str) -> str:
+    if value not in SALESFORCE_ALGORITHMS:
+        expected = " or ".join(SALESFORCE_ALGORITHMS)
+        raise ConfigurationError(f"{name}: expected {expected}.", "salesforce-algorithm", variable=name)
+    return str(value)
 
 
 @masked
 def read_salesforce_signer(environ: Mapping[str, str] | None = None, *, prefix: str = "") -> Signer | AsyncSigner:
     """Read what signs the Salesforce token, and raise the first error, for the commands that need no more."""
     reading = Reading(environ, prefix)
-    reading.require(*((SIGNER, KEY_ID) if reading.value(SIGNER) else (KEY,)))
+    by_name = reading.value(SIGNER) and not reading.value(JWK_FILE)
+    reading.require(*((SIGNER, KEY_ID) if by_name else (KEY,) if not reading.value(SIGNER) else ()))
     signer = reading.read_salesforce_signer(None)
     raise_first(reading.problems)
     assert signer is not None  # noqa: S101 - there is no error
@@ -241,6 +309,7 @@ class Reading(Variables):
         self.password: MaskedBytes | None = None
         self.salesforce_signer: Signer | AsyncSigner | None = None
         self.kid: str | None = None
+        self.may_start_late = False
 
     def checked_arguments(self) -> dict[str, Any]:
         """Issue the warnings, raise the first error, or else return the builder's arguments."""
@@ -253,15 +322,18 @@ class Reading(Variables):
         """Whether Fin makes the Salesforce token."""
         return self.value(IDENTITY) == FIN_MANAGED
 
-    def read(self, given: Signer | AsyncSigner | None) -> None:
-        """Read all of it; ``given`` is what signs the Salesforce token, if no variable says so."""
-        own = [name for name in (*SALESFORCE_VARIABLES, SIGNER) if self.is_set(name)]
+    def read(self, given: Signer | AsyncSigner | None, policy: OnSigningError | None, *, may_start_late: bool) -> None:
+        """Read all of it, as :func:`read_environment` says."""
+        own = [name for name in (*SALESFORCE_VARIABLES, JWK_FILE, SIGNER) if self.is_set(name)]
         self._check_types()
         self._check_completeness(own, given)
         region = self.value("INTERCOM_REGION") or "us"
         self._checked("INTERCOM_REGION", lambda value, name: api_base_of(str(value), name=name))
         app_id = self._checked("INTERCOM_APP_ID", lambda value, name: configured_string(value, name, "app-id"))
-        policy = self._checked("MESSENGER_ON_SIGNING_ERROR", checked_policy) or "raise"
+        policy = policy or self._checked(ON_SIGNING_ERROR, checked_policy) or "raise"
+        self._checked(ENABLED, _truth)
+        is_strict = self._checked(START, _strict) is True
+        self.may_start_late = may_start_late and policy != "raise" and not is_strict
         intercom = self._intercom()
         salesforce = self._salesforce(given) if own or given is not None else None
         if app_id is not None and intercom is not None and not self.has_errors:
@@ -289,7 +361,8 @@ class Reading(Variables):
         if argument and not identity:
             self.require(*_PLACE, why=" too, as they go with salesforce_signer")
         elif own and not identity:
-            self.require(*(keys or [KEY])[:1], KEY_ID, *_PLACE, why=" too, as all four go together")
+            which = [] if self.is_set(JWK_FILE) else [KEY_ID]
+            self.require(*(keys or [KEY])[:1], *which, *_PLACE, why=" too, as all four go together")
         if len(say_what := argument + [self.prefix + name for name in keys]) > 1:
             self.note(
                 f"{' and '.join(say_what)} each say what signs; set only one.", "salesforce-signer-ambiguous", SIGNER
@@ -325,22 +398,44 @@ class Reading(Variables):
         issuer = self._checked("SALESFORCE_ISSUER", checked_issuer)
         audience = self._checked("SALESFORCE_AUDIENCE", checked_audience)
         signer = self.read_salesforce_signer(given)
-        if signer is None or signer.kid is None or issuer is None or audience is None:
+        if signer is None or issuer is None or audience is None or (signer.kid is None and given is None):
             return None
-        return _quietly(lambda: SalesforceMinter(signer, issuer=issuer, audience=audience, lifetime=lifetime))
+        make = partial(SalesforceMinter, signer, issuer=issuer, audience=audience, lifetime=lifetime)
+        return self.attempt(lambda: _quietly(make), None)
 
     def read_salesforce_signer(self, given: Signer | AsyncSigner | None) -> Signer | AsyncSigner | None:
-        """Read the key ID and the key, or call the factory; ``given`` takes the place of both."""
-        kid, name = self._key_id(), self.value(SIGNER)
+        """Read what the signer must be, and the key or the factory; ``given`` takes the place of these two."""
+        wanted, name = self._wanted(given), self.value(SIGNER)
         if given is not None:
-            signer = self._fitting(given, None, kid)
+            signer = self._made(None, lambda _kid, _alg, _key: given, wanted)
         elif name:
-            made = None if kid is None else self.attempt(lambda: self._made_by(name, kid), self.prefix + SIGNER)
-            signer = None if made is None else self._fitting(made, self.prefix + SIGNER, kid)
+            signer = self._made_by(name, wanted)
         else:
-            signer = self._rsa_signer(kid)
-        self.salesforce_signer, self.kid = signer, kid if signer is None else signer.kid
+            signer = self._rsa_signer(wanted)
+        self.salesforce_signer = signer
+        self.kid = signer.kid if signer is not None else wanted[0].kid if wanted else None
         return signer
+
+    def _wanted(self, given: Signer | AsyncSigner | None) -> list[WantedKey]:
+        """Return what the signer must be, one for each key of the JWKS that it may have; none if that is wrong."""
+        kid, alg, path = self._key_id(), self._checked(ALGORITHM, _algorithm), self.value(JWK_FILE)
+        variable = self.prefix + JWK_FILE
+        if not path:
+            own: Any = getattr(given, "alg", SALESFORCE_ALGORITHMS[0])
+            return [WantedKey(kid, alg or own)]
+        from ._uploaded import read_uploaded  # noqa: PLC0415 - 20 ms, with X.509 and joserfc, for this one variable
+
+        keys = self.attempt(lambda: read_uploaded(read_key(FileKeySource(path))), variable) or []
+        fitting = [each for each in keys if kid in (None, each.kid)]
+        if keys and not fitting:
+            is_ = f"{self.prefix}{KEY_ID} is {_shown(kid)}, and the kid in {variable} is {_kids(keys)}"
+            message = f"{is_}; unset {self.prefix}{KEY_ID}, or name the JWK of the key that signs."
+            self.note(message, "kid-differs", KEY_ID)
+        of_alg = [each for each in fitting if alg in (None, each.alg)]
+        if fitting and not of_alg:
+            message = f"{self.prefix}{ALGORITHM} is {alg}, and alg in {variable} is {fitting[0].alg}; unset the first."
+            self.note(message, "algorithm-differs", ALGORITHM)
+        return of_alg
 
     def _key_id(self) -> str | None:
         if not self.value(f"{KEY_ID}_FILE"):
@@ -352,48 +447,86 @@ class Reading(Variables):
         kid = raw.without_line_end().decode(errors="surrogateescape")
         return self.attempt(lambda: configured_string(kid, variable, "kid"), variable, says_it=True)
 
-    def _rsa_signer(self, kid: str | None) -> RSASigner | None:
+    def _rsa_signer(self, wanted: list[WantedKey]) -> Signer | AsyncSigner | None:
         (variable, key), (_, self.password) = self.key(KEY), self.key(PASSWORD)
         if key is None or (self.password is None and self.is_set(PASSWORD)):
             return None
         source, opener = StringKeySource(key), None if self.password is None else StringKeySource(self.password)
-        return self.attempt(lambda: RSASigner(source, kid=kid, password=opener), variable)
 
-    def _made_by(self, name: str, kid: str) -> Signer | AsyncSigner:
-        """Return what the factory of that name makes."""
-        from importlib.metadata import entry_points  # noqa: PLC0415 - 15 ms, for this one variable
+        def make(kid: str | None, alg: Any, _public_key: object) -> RSASigner:  # noqa: ANN401 - one of two literals
+            return RSASigner(source, kid=kid, alg=alg, password=opener)
 
-        named = entry_points(group=SIGNERS)
-        factories = {each.value: each for each in named if each.name == name}
-        if len(factories) != 1:
-            offered = phrase(sorted(named.names) or ["the name of an installed signer"], "or")
-            how = "several installed packages offer this signer" if factories else f"expected {offered}"
-            raise ConfigurationError(f"{how}.", "signer-invalid")
-        [factory] = factories.values()
-        try:
-            signer: Signer | AsyncSigner = factory.load()(
-                self.environ, self.prefix, kid=kid, alg="RS256", public_key=None
-            )
-        except (ConfigurationError, KeyUnavailableError):
-            raise
-        except Exception as error:
-            raise KeyUnavailableError(f"the factory {factory.value} raised {type(error).__name__}.") from error
+        if wanted:
+            return self._made(variable, make, wanted)
+        self.attempt(lambda: make(None, "RS256", None), variable)  # what is wrong with the key is said all the same
+        return None
+
+    def _made_by(self, name: str, wanted: list[WantedKey]) -> Signer | AsyncSigner | None:
+        """Return what the factory of that name makes, or what stands in for it until it can."""
+        factory = self.attempt(lambda: _factory(name), self.prefix + SIGNER)
+        if factory is None or not wanted or wanted[0].kid is None:
+            return None
+
+        def make(kid: str | None, alg: str, public_key: RSAPublicKey | None) -> Signer | AsyncSigner:
+            try:
+                made = factory(self.environ, self.prefix, kid=str(kid), alg=alg, public_key=public_key)
+            except (ConfigurationError, KeyUnavailableError):
+                raise
+            except Exception as error:  # noqa: BLE001 - its text may hold anything
+                said = f"the factory of {name} raised {type(error).__name__}."
+                raise KeyUnavailableError(said).with_traceback(error.__traceback__) from None
+            return made
+
+        return self._made(self.prefix + SIGNER, make, wanted)
+
+    def _made(self, variable: str | None, make: _Make, wanted: list[WantedKey]) -> Signer | AsyncSigner | None:
+        """Return the signer that fits, or what stands in for it while its service cannot be used."""
+        if not wanted:
+            return None
+
+        def made() -> Signer | AsyncSigner:
+            try:
+                return self._fitting(make, wanted)
+            except KeyUnavailableError as trouble:
+                if not self.may_start_late or trouble.variable is not None:  # of a variable: a local mistake
+                    raise
+                kid, alg = str(wanted[0].kid), wanted[0].alg
+                return LateSigner(lambda: self._fitting(make, wanted), trouble, kid=kid, alg=alg)
+
+        signer = self.attempt(made, variable)
+        for each in wanted:
+            if signer is not None and signer.kid == each.kid and each.ends is not None:
+                self.attempt(lambda ends=each.ends: warn_of_end(ends), self.prefix + JWK_FILE)  # type: ignore[misc]
         return signer
 
-    def _fitting(
-        self, signer: Signer | AsyncSigner, variable: str | None, kid: str | None
-    ) -> Signer | AsyncSigner | None:
-        """Return the signer if it can sign this token, under the configured key ID where there is one."""
-
-        def check() -> Signer | AsyncSigner:
-            check_signer_for(SALESFORCE_TOKEN, signer, SALESFORCE_ALGORITHMS, kid_required=True)
-            if kid not in (None, signer.kid):
-                raise ConfigurationError(
-                    f"The kid of the signer is not the one in {self.prefix}{KEY_ID}.", "signer-invalid"
+    def _fitting(self, make: _Make, wanted: list[WantedKey]) -> Signer | AsyncSigner:
+        """Return the signer, checked to be what is wanted; of several keys, the one that signs."""
+        first, jwk = wanted[0], self.prefix + JWK_FILE
+        signer = make(first.kid, first.alg, first.public_key if len(wanted) == 1 else None)
+        check_signer_for(SALESFORCE_TOKEN, signer, SALESFORCE_ALGORITHMS, kid_required=first.kid is not None)
+        chosen = first
+        if first.public_key is not None:
+            found = _of_signer(signer, wanted)
+            if len(found) != 1:
+                has = "is of another key than the one that signs" if not found else "has the key that signs twice"
+                raise InvalidKeyError(
+                    f"{jwk} {has} (kid {_kids(wanted)}). Configure the private key that the JWK was made from, or make "
+                    "the JWK of the key that signs with `jwk` and upload it.",
+                    "key-differs",
                 )
-            return signer
-
-        return self.attempt(check, variable)
+            [chosen] = found
+            if chosen is not first:
+                signer = make(chosen.kid, chosen.alg, chosen.public_key)
+        if chosen.kid not in (None, signer.kid):
+            where = f"{self.prefix}{KEY_ID}" if chosen.public_key is None else jwk
+            message = f"the kid of the signer is {signer.kid!r}, and in {where} {_shown(chosen.kid)}."
+            raise ConfigurationError(message, "kid-differs")
+        if signer.alg != chosen.alg:
+            message = f"the alg of the signer is {signer.alg}, and {chosen.alg} is configured."
+            raise ConfigurationError(message, "algorithm-differs")
+        if chosen.public_key is not None and public_key_of(signer) is None:
+            return FirstChecked(signer, chosen.public_key)
+        return signer
 
     def _lifetime(self, name: str, token: str) -> timedelta:
         digits = self.value(name).strip()
@@ -417,3 +550,56 @@ def _quietly(make: Callable[[], _T]) -> _T:
     """Call ``make`` without its warnings, which were noted by the names of their variables."""
     with collect_warnings():
         return make()
+
+
+def _factory(name: str) -> SignerFactory:
+    """Return the factory that an installed package offers under a signer's name."""
+    from importlib.metadata import entry_points  # noqa: PLC0415 - 15 ms, for this one variable
+
+    named = entry_points(group=SIGNERS)
+    factories = {each.value: each for each in named if each.name == name}
+    if len(factories) != 1:
+        offered = phrase(sorted(named.names) or ["the name of an installed signer"], "or")
+        how = "several installed packages offer this signer" if factories else f"expected {offered}"
+        raise ConfigurationError(f"{how}.", "signer-invalid")
+    [factory] = factories.values()
+    try:
+        loaded: SignerFactory = factory.load()
+    except Exception as error:  # noqa: BLE001 - whatever an import raises
+        said = f"the factory {factory.value} cannot be imported: {type(error).__name__}."
+        raise ConfigurationError(said, "signer-invalid").with_traceback(error.__traceback__) from None
+    return loaded
+
+
+def _of_signer(signer: Signer | AsyncSigner, wanted: list[WantedKey]) -> list[WantedKey]:
+    """Return the keys that may be the signer's: by its public key, or by a signature where there are several."""
+    own = public_key_of(signer)
+    if own is not None:
+        return [each for each in wanted if each.public_key == own]
+    if len(wanted) == 1 or not signs_at_once(signer):
+        return wanted
+    try:
+        signature = signer.sign(_START_UP)
+    except Exception as error:  # noqa: BLE001 - its text may hold anything
+        said = f"{type(signer).__name__} raised {type(error).__name__} at its first signature."
+        raise KeyUnavailableError(said).with_traceback(error.__traceback__) from None
+    return [each for each in wanted if made_by(each.public_key, signature, _START_UP, signer.alg)]
+
+
+def _kids(keys: Sequence[WantedKey]) -> str:
+    return phrase([repr(each.kid) for each in keys], "or")
+
+
+def _shown(kid: str | None) -> str:
+    """Return a key ID for a message, unless it could be a key."""
+    return repr(kid) if kid is not None and len(kid) <= _LONGEST_SHOWN else "a value that is not shown"
+
+
+def warn_of_end(ends: datetime) -> None:
+    """Warn if the certificate of an uploaded JWK ends soon."""
+    if ends - datetime.now(UTC) < timedelta(days=WARN_DAYS_LEFT):
+        warn(
+            f"the certificate in the JWK ends on {ends.date()}; make a new one from the same key with `certificate`, a "
+            "JWK of it with `jwk`, and upload that.",
+            "certificate-renew",
+        )

@@ -123,8 +123,8 @@ def _describe(error: Exception, signer: Signer | AsyncSigner, token: str | None)
     failure.token, failure.signer = token, failed
     with suppress(Exception):  # reading it may be what failed
         failure.kid = signer.kid
-    if failure is not error:
-        raise failure from error
+    if failure is not error:  # its lines are shown, not its text, which may be a service's and hold anything
+        raise failure.with_traceback(error.__traceback__) from None
 
 
 @lru_cache(maxsize=64)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from binascii import Error, a2b_base64, b2a_base64, unhexlify
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -23,7 +24,7 @@ _SEQUENCE, _LONG = 0x30, 0x80  # of DER: a tag, and the mark of a length in seve
 _SHORTEST_TEXT = 12  # characters
 _AROUND = " \t\r\n\"'`\u2018\u2019\u201c\u201d\ufeff"  # quotes and whitespace, which belong to no value
 
-_PRIVATE, _CERTIFICATE, _PUBLIC = "private key", "certificate", "public key"
+HOLDS_PRIVATE, HOLDS_CERTIFICATE, HOLDS_PUBLIC = "private key", "certificate", "public key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ _PUTTYGEN = "Convert it: puttygen FILE -O private-openssh -o private-key.pem"
 
 
 def _private(name: str, fix: str, *labels: bytes, code: str = "key-container", certificate: str = "") -> Kind:
-    return Kind(name, fix, code, certificate, _PRIVATE, labels)
+    return Kind(name, fix, code, certificate, HOLDS_PRIVATE, labels)
 
 
 def _no_rsa(name: str, *labels: bytes) -> Kind:
@@ -94,7 +95,7 @@ def _public(name: str, holds: str, *labels: bytes, certificate: str = "") -> Kin
 
 
 def _left_over(name: str, fix: str = "Copy the whole file again.") -> Kind:
-    return Kind(name, fix, "key-damaged", fix, _PRIVATE)
+    return Kind(name, fix, "key-damaged", fix, HOLDS_PRIVATE)
 
 
 PKCS8: Final = _private("a private key (PKCS#8)", "", b"PRIVATE KEY")
@@ -106,28 +107,30 @@ PKCS12: Final = _private(
     _OPENSSL.format("pkcs12 -nodes -nocerts"),
     certificate="Take the certificate out: openssl pkcs12 -in FILE -clcerts -nokeys -out certificate.pem",
 )
-CERTIFICATE: Final = _public("a certificate", _CERTIFICATE, b"CERTIFICATE", b"X509 CERTIFICATE", b"X.509 CERTIFICATE")
-PUBLIC: Final = _public("a public key", _PUBLIC, b"PUBLIC KEY")
-PUBLIC_PKCS1: Final = _public("a public key (PKCS#1)", _PUBLIC, b"RSA PUBLIC KEY")
+CERTIFICATE: Final = _public(
+    "a certificate", HOLDS_CERTIFICATE, b"CERTIFICATE", b"X509 CERTIFICATE", b"X.509 CERTIFICATE"
+)
+PUBLIC: Final = _public("a public key", HOLDS_PUBLIC, b"PUBLIC KEY")
+PUBLIC_PKCS1: Final = _public("a public key (PKCS#1)", HOLDS_PUBLIC, b"RSA PUBLIC KEY")
 
 READABLE: Final = (PKCS8, PKCS1, ENCRYPTED, ENCRYPTED_PEM, PKCS12)
 """Private keys that cryptography reads."""
 
 _TRUSTED = _public(
     "a certificate in OpenSSL's own form (TRUSTED CERTIFICATE)",
-    _CERTIFICATE,
+    HOLDS_CERTIFICATE,
     b"TRUSTED CERTIFICATE",
     certificate="Convert it: openssl x509 -in FILE -out certificate.pem",
 )
 _PKCS7 = _public(
     "a PKCS#7 file (.p7b), which has no private key",
-    _CERTIFICATE,
+    HOLDS_CERTIFICATE,
     *(b"PKCS7", b"CMS", b"PKCS #7 SIGNED DATA"),
     certificate="Take the certificate out: openssl pkcs7 -print_certs -in FILE -out certificate.pem (with -inform DER "
     "if the file is binary)",
 )
-_REQUEST = _public("a certificate request (CSR)", _PUBLIC, b"CERTIFICATE REQUEST", b"NEW CERTIFICATE REQUEST")
-_REVOKED = _public("a list of revoked certificates (CRL)", _CERTIFICATE, b"X509 CRL")
+_REQUEST = _public("a certificate request (CSR)", HOLDS_PUBLIC, b"CERTIFICATE REQUEST", b"NEW CERTIFICATE REQUEST")
+_REVOKED = _public("a list of revoked certificates (CRL)", HOLDS_CERTIFICATE, b"X509 CRL")
 _EC = _no_rsa("an EC key", b"EC PRIVATE KEY")
 _DSA = _no_rsa("a DSA key", b"DSA PRIVATE KEY")
 _OPENSSH = _private(
@@ -183,10 +186,10 @@ _BEGINNINGS: tuple[tuple[bytes, Kind], ...] = (
     (rb"\x3f\x6f\xf9\xeb", _SSH2),
     (rb"\x1e\xf1\xb5\xb0", _private("a private key of Microsoft's (PVK)", _OPENSSL.format("rsa -inform PVK"))),
     (rb"\x07\x02\0\0.{4}RSA2", _private("a private key of Microsoft's (BLOB)", _OPENSSL.format("rsa -inform MSBLOB"))),
-    (rb"\x06\x02\0\0.{4}RSA1", _public("a public key of Microsoft's (BLOB)", _PUBLIC)),
-    (rb"\0\0\0[\x07\x0b\x13](?:ssh-|ecdsa-)", _public("a public key of OpenSSH", _PUBLIC)),
+    (rb"\x06\x02\0\0.{4}RSA1", _public("a public key of Microsoft's (BLOB)", HOLDS_PUBLIC)),
+    (rb"\0\0\0[\x07\x0b\x13](?:ssh-|ecdsa-)", _public("a public key of OpenSSH", HOLDS_PUBLIC)),
     (rb"(?:\x95..|\x94.)\x04.{4}[\x01\x11\x13\x16]", _GNUPG),
-    (rb"(?:\x99..|\x98.)\x04.{4}[\x01\x11\x13\x16]", _public("a public key of GnuPG", _PUBLIC)),
+    (rb"(?:\x99..|\x98.)\x04.{4}[\x01\x11\x13\x16]", _public("a public key of GnuPG", HOLDS_PUBLIC)),
     (rb"\0GITCRYPT\0", Kind("encrypted by git-crypt", "Decrypt it: git-crypt unlock")),
     (rb"Salted__", Kind("encrypted by `openssl enc`", "Decrypt it: openssl enc -d -CIPHER -in FILE -out COPY")),
     (rb"age-encryption\.org/", _AGE),
@@ -200,9 +203,9 @@ _BEGINNINGS: tuple[tuple[bytes, Kind], ...] = (
 # PEM documents whose content is not DER, by their label.
 _LABELS: tuple[tuple[bytes, Kind], ...] = (
     (rb"PGP PRIVATE KEY BLOCK", _GNUPG),
-    (rb"PGP PUBLIC KEY BLOCK", _public("a public key of GnuPG", _PUBLIC)),
+    (rb"PGP PUBLIC KEY BLOCK", _public("a public key of GnuPG", HOLDS_PUBLIC)),
     (rb"PGP .*", Kind("encrypted or signed by GnuPG", "Decrypt it: gpg -d FILE > private-key.pem")),
-    (rb"SSH2 PUBLIC KEY", _public("a public key of ssh.com (SSH2)", _PUBLIC)),
+    (rb"SSH2 PUBLIC KEY", _public("a public key of ssh.com (SSH2)", HOLDS_PUBLIC)),
     (rb"SSH2 .*", _SSH2),
     (rb"TSS2 PRIVATE KEY|TPM.*", _private("a key that only one TPM can use", _NEW_KEY)),
     (rb"AGE ENCRYPTED FILE", _AGE),
@@ -264,11 +267,11 @@ _CREDENTIAL = (
 # Texts by how they begin, asked for in this order.
 _TEXTS: tuple[_Text, ...] = (
     _Text(r"PuTTY-User-Key-File-", _private("a key of PuTTY (.ppk)", _PUTTYGEN)),
-    _Text(r"(ssh-|ecdsa-|sk-)[\w@.-]+ +AAAA", _public("a public key of OpenSSH", _PUBLIC)),
+    _Text(r"(ssh-|ecdsa-|sk-)[\w@.-]+ +AAAA", _public("a public key of OpenSSH", HOLDS_PUBLIC)),
     _Text(r"<RSAKeyValue>.*<D>", _private("a private key of .NET in XML", _POWERSHELL)),
-    _Text(r"<RSAKeyValue>", _public("a public key of .NET in XML", _PUBLIC)),
+    _Text(r"<RSAKeyValue>", _public("a public key of .NET in XML", HOLDS_PUBLIC)),
     _Text(r'\{(?=.*"kty"\s*:).*"d"\s*:\s*"[\w-]{20}', _private("a private JWK", _JOSERFC)),
-    _Text(r'\{.*"(kty|keys)"\s*:', _public("a JWK or JWKS, which is public", _PUBLIC)),
+    _Text(r'\{.*"(kty|keys)"\s*:', _public("a JWK or JWKS, which is public", HOLDS_PUBLIC)),
     _Text(r"AGE-SECRET-KEY-1|# created: .*\n# public key: age1", _no_rsa("a key of age")),
     _Text(r"(RSA )?(Private|Public)-Key: \(", Kind("a listing by `openssl`", "Leave out -text and -noout.")),
     _Text(r"Bag Attributes", Kind("a listing by `openssl pkcs12` without the key", PKCS12.fix)),
@@ -345,7 +348,7 @@ _TEXT_OF_HEX = re.compile(rb"(?:0x)?((?:[0-9A-Fa-f]{2}:?){48,})")
 
 def things_in(value: bytes, mistakes: tuple[str, ...] = ()) -> list[Thing]:
     """Return the keys, certificates and containers in a value, whatever is wrapped around them."""
-    value = value.removeprefix(b"\xef\xbb\xbf")
+    value = value.removeprefix(BOM_UTF8)
     if len(value) > _LONGEST or len(mistakes) > _LAYERS:
         return []
     kind = _kind_of(value)
@@ -365,7 +368,7 @@ def find_private_key(value: bytes) -> Thing:
         InvalidKeyError: There is none, there are several, or it is not RSA.
     """
     things = things_in(value)
-    keys = {thing.data: thing for thing in things if thing.kind.holds == _PRIVATE}
+    keys = {thing.data: thing for thing in things if thing.kind.holds == HOLDS_PRIVATE}
     if len(keys) > 1:
         raise InvalidKeyError(
             f"There are {len(keys)} private keys, and nothing says which of them signs; keep one.", "key-several"
@@ -438,8 +441,8 @@ def check_content(value: bytes, name: str, place: str) -> None:
         name: What the error calls it.
         place: ``secret`` or ``pin``.
     """
-    utf_16 = _utf_16(value)
-    text = f"\ufeff{utf_16[0].decode()}" if utf_16 else value.decode(errors="replace")
+    plain = in_utf_8(value)
+    text = plain.decode(errors="replace") if plain == value else f"\ufeff{plain.decode(errors='replace')}"
     _judge(_judgement(text, place), name)
 
 
@@ -498,13 +501,17 @@ def find_public_key(value: bytes) -> bytes:
     """
     things = things_in(value)
     kinds = [thing.kind for thing in things] or [kind_of_text(value)]
-    if any(kind.holds == _PRIVATE and kind.code != "key-damaged" for kind in kinds):
+    if any(kind.holds == HOLDS_PRIVATE and kind.code != "key-damaged" for kind in kinds):
         raise InvalidKeyError("Expected a public key, got a private key.", "argument-invalid")
     found = next((thing for thing in things if thing.kind in (PUBLIC, PUBLIC_PKCS1)), None)
     if found is None and kinds[0].code == "key-damaged":
         raise InvalidKeyError(f"The public key is {kinds[0].name}. {kinds[0].fix}")
     if found is None:
-        fix = "`openssl x509 -pubkey -noout -in FILE` prints the key in it." if kinds[0].holds == _CERTIFICATE else ""
+        fix = (
+            "`openssl x509 -pubkey -noout -in FILE` prints the key in it."
+            if kinds[0].holds == HOLDS_CERTIFICATE
+            else ""
+        )
         raise InvalidKeyError(f"Expected a public key, got {kinds[0].name}. {fix}".rstrip(), "argument-invalid")
     if found.kind is PUBLIC:
         check_algorithm(_algorithm_of(found.data), "The public key")
@@ -598,8 +605,13 @@ def _content(body: bytes) -> tuple[bytes, bool]:
     return content, False
 
 
+def in_utf_8(value: bytes) -> bytes:
+    """Return a text without its byte order mark, converted from UTF-16."""
+    return next(iter(_utf_16(value)), value).removeprefix(BOM_UTF8)
+
+
 def _utf_16(value: bytes) -> list[bytes]:
-    for mark, encoding in ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
+    for mark, encoding in ((BOM_UTF16_LE, "utf-16-le"), (BOM_UTF16_BE, "utf-16-be")):
         if value.startswith(mark):
             return [value[2:].decode(encoding, "ignore").encode(errors="ignore")]
     if value[:200:2].count(0) > len(value[:200]) // 4:
@@ -613,9 +625,14 @@ def _in_json(value: bytes) -> list[bytes]:
     if value.lstrip()[:1] not in (b"{", b"[", b'"'):
         return []
     parsed = parse_json(value)
-    if isinstance(parsed, dict) and ("kty" in parsed or isinstance(parsed.get("keys"), list)):
+    if any("kty" in each or isinstance(each.get("keys"), list) for each in _objects(parsed)):
         return []  # a JWK and a JWKS are not wrappings
     return [each.encode() for each in _strings(parsed)]
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    """Return a JSON object, or the objects of a list, as dicts."""
+    return [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, dict)]
 
 
 def _strings(value: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON

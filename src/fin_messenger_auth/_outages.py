@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from copy import copy
 from inspect import iscoroutinefunction
 from logging import getLogger
-from threading import Lock
-from typing import Literal, cast
+from threading import Lock, Timer
+from typing import Literal, Protocol, cast
 
 from ._processes import PerProcess
-from .errors import ConfigurationError, SigningError, clear_frames
+from .errors import ConfigurationError, FinMessengerAuthError, SigningError, clear_frames
 
 Outcome = Literal["raise", "anonymous", "intercom-only"]
 """``raise``: the error. ``anonymous``: the page of an anonymous visitor. ``intercom-only``: where the Salesforce signer
@@ -23,8 +24,39 @@ OUTCOMES: tuple[Outcome, ...] = ("raise", "anonymous", "intercom-only")
 OnSigningError = Outcome | Callable[[SigningError], Outcome]
 """An outcome, or what chooses one for an error; it is also the place to count and to alert."""
 
-SECONDS_BETWEEN_RECORDS = 10.0
-"""The log has at most one record in this time, with the number of failures since the last."""
+INTERVAL = 10.0
+"""Seconds between two records of one outage, each with the number of pages since the last."""
+
+QUIET = 1.0
+"""Seconds without a failure after which a signature ends an outage."""
+
+RECENT = 60.0
+"""Seconds for which a failure counts as trouble, where no signature was tried since."""
+
+_log = getLogger("fin_messenger_auth")
+
+
+class Metrics(Protocol):
+    """Counts pages and signatures, as ``metrics=`` of a builder. What it raises is logged, and breaks no page."""
+
+    def page(self, outcome: str, /) -> None:
+        """Count a page.
+
+        Args:
+            outcome: ``signed``: all tokens. ``visitor``: nobody is signed in. ``intercom-only``, ``anonymous`` and
+                ``raise``: signing failed, and the page got that.
+        """
+        ...
+
+    def signature(self, token: str, result: str, seconds: float, /) -> None:
+        """Count a signature.
+
+        Args:
+            token: The setting that carries the token.
+            result: ``ok`` or ``failed``.
+            seconds: How long the signer took.
+        """
+        ...
 
 
 def checked_policy(policy: object, name: str = "on_signing_error") -> OnSigningError:
@@ -42,55 +74,106 @@ def outcome_of(policy: OnSigningError, error: SigningError) -> Outcome:
     raise ConfigurationError(f"on_signing_error returned {type(outcome).__name__}; expected {_EXPECTED}.") from error
 
 
-class OutageLog:
-    """The log records of one builder: in a flood of failures one every ten seconds, with their number."""
+class Outage:
+    """What is known about the failures of one signer, and the log records of them.
 
-    __slots__ = ("_due", "_failures", "_lock")
+    An outage begins with a page that fails, and ends with a signature after a second without a failure. The log has a
+    record when it begins, one in ten seconds while pages fail, and one when it ends. Each says how many pages.
+    """
+
+    __slots__ = ("_began", "_due", "_lock", "_pages", "_said", "_timer_of", "_unsaid", "failed_at")
 
     def __init__(self) -> None:
-        self._due, self._failures = float("-inf"), 0
+        self.failed_at: float | None = None  # the last time; None while there is no outage
+        self._began = 0.0
+        self._pages = self._unsaid = 0  # in this outage, and of these since the last record
+        self._due = float("-inf")
+        self._said = ""  # in the last record
+        self._timer_of = 0  # the ID of the process in which a record is due without another failure
         self._lock = PerProcess(Lock)  # one that was held in a fork stays with the parent
 
-    def __deepcopy__(self, _memo: dict[int, object]) -> OutageLog:
-        """Return the log itself: a copy of a builder, as ``dataclasses.asdict`` makes it, shares it."""
+    def __deepcopy__(self, _memo: dict[int, object]) -> Outage:
+        """Return itself: a copy of a minter, as ``dataclasses.asdict`` makes it, shares it."""
         return self
 
-    def write(self, error: SigningError, outcome: Outcome) -> None:
-        """Write a record of a failure and of what the page gets, or count it for the next one."""
+    def failed(self, error: SigningError, outcome: Outcome) -> None:
+        """Note that a page has failed, and write a record or have it written soon."""
         with self._lock():
-            self._failures += 1
             now = time.monotonic()
+            if self.failed_at is None:
+                self._began, self._pages = now, 0
+            self.failed_at = now
+            self._pages += 1
+            self._unsaid += 1
+            self._said = f"Signing {error.token} with kid {error.kid!r} failed ({outcome}): {error}"
             if now < self._due:
+                self._write_later(self._due - now)
                 return
-            failures, self._failures, self._due = self._failures, 0, now + SECONDS_BETWEEN_RECORDS
-        log_error(
-            "Signing %s with kid %r failed (%s): %s Failures since the last record: %d.",
-            error,
-            *(error.token, error.kid, outcome, error, failures),
-        )
+            message = self._record(now)
+        log_error(message, error)
+
+    def succeeded(self) -> None:
+        """Note a signature, which ends an outage."""
+        if self.failed_at is None:
+            return
+        with self._lock():
+            now = time.monotonic()
+            if self.failed_at is None or now - self.failed_at < QUIET:
+                return
+            seconds, self.failed_at, self._unsaid = now - self._began, None, 0
+        _log.warning("Signing works again after %.0f seconds, in which it failed for %d pages.", seconds, self._pages)
+
+    def recent(self) -> str | None:
+        """Return the last failure, if it was lately."""
+        at = self.failed_at
+        return None if at is None or time.monotonic() - at > RECENT else self._said
+
+    def _record(self, now: float) -> str:
+        pages, self._unsaid, self._due = self._unsaid, 0, now + INTERVAL
+        return f"{self._said} Pages since the last record: {pages}."
+
+    def _write_later(self, seconds: float) -> None:
+        if self._timer_of != os.getpid():
+            timer = Timer(seconds, self._write_rest)
+            timer.daemon = True
+            self._timer_of = os.getpid()
+            try:
+                timer.start()
+            except RuntimeError:  # the system has no more threads: the next failure tries again
+                self._timer_of = 0
+
+    def _write_rest(self) -> None:
+        with self._lock():
+            self._timer_of = 0
+            if not self._unsaid:
+                return
+            message = self._record(time.monotonic())
+        _log.error(message)
 
 
-def log_error(message: str, error: BaseException, *arguments: object) -> None:
-    """Write a record to the log ``fin_messenger_auth``, with the tracebacks of an error and its causes.
+def log_error(message: str, error: BaseException) -> None:
+    """Write a record to the log ``fin_messenger_auth``, with the traceback of an error.
 
-    Only our own errors are shown with their message: that of a client's error is a service's, and may hold a
-    credential or the signing input. An error tracker finds no local variables: a signer's may be the signing input.
+    Only our own errors are shown with their message, and no error is shown with its cause: the text of a service may
+    hold a credential or the signing input. An error tracker finds no local variables: a signer's may be the same.
     """
     clear_frames(error, foreign=True)
-    shown = _without_foreign_messages(error)
-    getLogger("fin_messenger_auth").error(message, *arguments, exc_info=(type(shown), shown, shown.__traceback__))
-
-
-def _without_foreign_messages(error: BaseException) -> BaseException:
-    kind = type(error)
-    if kind.__module__ == SigningError.__module__:
-        shown: BaseException = copy(error)
+    if isinstance(error, FinMessengerAuthError):
+        shown: Exception = copy(error)
+        shown.__cause__, shown.__suppress_context__ = None, True
     else:
-        name = {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
-        shown = type(kind.__name__, (Exception,), name)()
-    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    shown.__cause__ = None if cause is None else _without_foreign_messages(cause)
-    return shown.with_traceback(error.__traceback__)
+        shown = FinMessengerAuthError(f"{type(error).__name__} was raised.")
+    _log.error("%s", message, exc_info=(type(shown), shown, error.__traceback__))
+
+
+def log_critical(message: str) -> None:
+    """Write a record of what somebody must repair."""
+    _log.critical("%s", message)
+
+
+def log_warning(message: str) -> None:
+    """Write a record of what has changed."""
+    _log.warning("%s", message)
 
 
 _EXPECTED = ", ".join(f'"{each}"' for each in OUTCOMES[:-1]) + f' or "{OUTCOMES[-1]}"'

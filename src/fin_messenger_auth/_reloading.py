@@ -25,7 +25,7 @@ class Reloading:
 
     Args:
         make: Makes the builder, such as ``TokenPairBuilder.from_env``. It is called here, at start-up, and at each
-            reload. Its files must be those of one delivery: see :doc:`/how-to/rotate-keys`.
+            reload. Its files must be those of one delivery: see :doc:`/operate/rotate-and-renew`.
         watch: The files or directories to look at, such as mounted secrets. Links are followed.
         every: The least time between two looks, in seconds.
 
@@ -48,6 +48,10 @@ class Reloading:
         self._lock = PerProcess(Lock)  # one that was held in a fork stays with the parent
         self._state: _State = ()
         self._builder = self._made()
+
+    def __call__(self, _request: object = None, /) -> TokenPairBuilder:
+        """Return :attr:`builder`: an integration takes this as its ``builder=``."""
+        return self.builder
 
     @property
     def builder(self) -> TokenPairBuilder:

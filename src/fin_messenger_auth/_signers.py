@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 from inspect import iscoroutinefunction
 from typing import Any, Literal, Protocol, TypeGuard
 
@@ -67,6 +68,23 @@ class AsyncSigner(_Key, Protocol):
 
 class DualSigner(Signer, AsyncSigner, Protocol):
     """Signs either way, as what :func:`~fin_messenger_auth.with_deadline` returns does."""
+
+
+@dataclass(frozen=True, slots=True)
+class WantedKey:
+    """What a signer must be, as the uploaded JWK says, or single variables.
+
+    Attributes:
+        kid: Its key ID; ``None`` if any will do.
+        alg: Its algorithm.
+        public_key: Its public key; ``None`` without a JWK.
+        ends: The last moment of the certificate in the JWK; ``None`` without one.
+    """
+
+    kid: str | None
+    alg: str
+    public_key: RSAPublicKey | None = field(default=None, repr=False)
+    ends: datetime | None = None
 
 
 class _KeyHolder(Sealed):

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from ._json_values import fill
 from ._jws import aencode, encode
 from ._material import configured_string
+from ._outages import Outage
 from ._signers import RSA_HASHES, AsyncSigner, Signer, check_signer_for
 from ._users import MessengerUser
 from .errors import ConfigurationError, warn
@@ -33,6 +34,7 @@ class Minter(ABC):
     _: KW_ONLY
     lifetime: timedelta = DEFAULT_LIFETIME
     seconds: int = field(init=False, repr=False)
+    outage: Outage = field(init=False, repr=False, default_factory=Outage)
 
     def __post_init__(self) -> None:
         """Check the signer and the lifetime at start-up."""

@@ -4,49 +4,29 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from ._json_values import parse_json
 from ._keys import checked_rsa_key
-from ._material import RSA_PSS, check_algorithm, configured_string, find_certificate
-from ._signers import rsa_hash
-from ._verification import rsa_key_in, without_dummies
-from .errors import InvalidKeyError, masked
+from ._material import CERTIFICATE, RSA_PSS, check_algorithm, configured_string, find_certificate, things_in
+from ._signers import WantedKey, rsa_hash
+from ._verification import ZERO_BYTE, mistake_in_number, parse_upload, rsa_key_in, without_dummies
+from .errors import FinMessengerAuthWarning, InvalidKeyError, Problem, attempt, masked, raise_first
 
-WARN_DAYS_LEFT = 30  # of a certificate: time enough to upload another
 # What is written in place of the standard Base64 of a certificate, by what it contains.
 _OTHER_FORMS = {
-    "-----": "contains PEM lines (-----BEGIN CERTIFICATE-----); keep only the Base64 between them, on one line.",
-    r"\s": "contains newlines or other whitespace; write the Base64 on one line.",
-    "[-_]": "is Base64URL (it contains - or _); use standard Base64, with + and /.",
+    "-----": "contains PEM lines (-----BEGIN CERTIFICATE-----); keep only the Base64 between them, on one line",
+    r"\s": "contains newlines or other whitespace; write the Base64 on one line",
+    "[-_]": "is Base64URL (it contains - or _); use standard Base64, with + and /",
 }
+_REPAIR = "Repair it: `jwk --repair FILE`."
 _TWICE = re.compile(rb"\s*(-----BEGIN |[A-Za-z0-9+/\s]{60})")  # what Base64 of text holds, where DER is expected
 
 
-@dataclass(frozen=True, slots=True)
-class UploadedKey:
-    """A key that Salesforce verifies with.
-
-    Attributes:
-        kid: The key ID, which the signer must have.
-        alg: ``RS256`` or ``RS512``, which the signer must have.
-        public_key: The key, whose private half must sign.
-        ends: The last moment of its certificate; ``None`` without one, as in a JWKS that is served.
-    """
-
-    kid: str
-    alg: str
-    public_key: RSAPublicKey = field(repr=False)
-    ends: datetime | None
-
-
-def read_uploaded(document: bytes) -> list[UploadedKey]:
+def read_uploaded(document: bytes) -> list[WantedKey]:
     """Read the keys of a JWK or a JWKS.
 
     Raises:
@@ -54,24 +34,20 @@ def read_uploaded(document: bytes) -> list[UploadedKey]:
         InvalidKeyError: It is neither; a key is private, or not RSA of at least 2048 bits; a certificate cannot be read
             or is for another key.
     """
-    value = parse_json(document)
+    value = parse_upload(document)
     found = value.get("keys", [value]) if isinstance(value, dict) else None
     if not isinstance(found, list) or not found or not all(isinstance(each, dict) for each in found):
         raise InvalidKeyError("Expected the JWK that was uploaded, or the JWKS that is served.", "jwk-document")
     return [_uploaded_key(without_dummies(each)) for each in found]
 
 
-def _uploaded_key(jwk: dict[str, Any]) -> UploadedKey:
+def _uploaded_key(jwk: dict[str, Any]) -> WantedKey:
     key, alg = rsa_key_in(jwk), jwk.get("alg")
     rsa_hash(str(alg))
     certificate = certificate_in(jwk) if "x5c" in jwk else None
-    if certificate is not None and certificate.public_key() != key:
-        raise InvalidKeyError(
-            "The certificate in the JWK is for another key than its n and e; make the JWK again with `jwk`.",
-            "jwk-certificate-differs",
-        )
+    raise_first(mistakes_in_jwk(jwk, key, certificate))
     ends = None if certificate is None else certificate.not_valid_after_utc
-    return UploadedKey(configured_string(jwk.get("kid"), "kid of the JWK", "kid"), str(alg), key, ends)
+    return WantedKey(configured_string(jwk.get("kid"), "kid of the JWK", "kid"), str(alg), key, ends)
 
 
 def certificate_in(jwk: Mapping[str, Any]) -> x509.Certificate:
@@ -91,6 +67,38 @@ def certificate_in(jwk: Mapping[str, Any]) -> x509.Certificate:
     if wrong is not None:
         raise InvalidKeyError(f"x5c {wrong}", "jwk-x5c-format")
     return read_certificate(b64decode(chain[0]))
+
+
+def mistakes_in_jwk(
+    jwk: Mapping[str, Any], key: RSAPublicKey, certificate: x509.Certificate | None
+) -> Iterator[Problem]:
+    """Yield what is wrong with how a JWK was put together, though its parts can be read."""
+    for name in ("n", "e"):
+        if mistake_in_number(jwk[name]) is not None:
+            message = f"{name} of the JWK {ZERO_BYTE}, which RFC 7518 forbids. Repair it: `jwk --repair FILE`."
+            yield FinMessengerAuthWarning(message, "jwk-zero-byte")
+    if certificate is None or certificate.public_key() == key:
+        return
+    for place, each in enumerate(certificates_in(jwk["x5c"]), start=1):
+        if each.public_key() == key:
+            yield InvalidKeyError(
+                f"x5c is in the wrong order: the certificate of this key is number {place}, and must be the first "
+                "(RFC 7517 §4.7). Repair it: `jwk --repair FILE`.",
+                "jwk-x5c-order",
+            )
+            return
+    yield InvalidKeyError(
+        "The certificate is for another key than n and e of the JWK; make one from this key with `certificate`.",
+        "jwk-certificate-differs",
+    )
+
+
+def certificates_in(x5c: object) -> list[x509.Certificate]:
+    """Return the certificates in ``x5c``, however they are written; those that cannot be read are left out."""
+    texts = [each for each in (x5c if isinstance(x5c, list) else [x5c]) if isinstance(each, str)]
+    things = [thing for text in texts for thing in things_in(text.encode()) if thing.kind is CERTIFICATE]
+    found = [attempt(read_certificate, thing.data)[0] for thing in things]
+    return [each for each in found if each is not None]
 
 
 @masked
@@ -122,15 +130,15 @@ def rsa_key_of(certificate: x509.Certificate) -> RSAPublicKey:
 
 def _wrong_with_format(chain: object) -> str | None:
     if not isinstance(chain, list) or not all(isinstance(each, str) for each in chain):
-        return "must be a list with one string, the certificate."
+        return f"must be a list with one string, the certificate. {_REPAIR}"
     text: str = chain[0]
     for pattern, wrong in _OTHER_FORMS.items():
         if re.search(pattern, text):
-            return wrong
+            return f"{wrong}. {_REPAIR}"
     try:
         inner = b64decode(text, validate=True)
     except ValueError:
         return "is not standard Base64 of a DER certificate."
     if _TWICE.match(inner):
-        return "is encoded twice: it is the Base64 of a text, such as a PEM file; encode the certificate (DER) once."
+        return f"is encoded twice: it is the Base64 of a text, such as a PEM file. {_REPAIR}"
     return None

@@ -5,7 +5,9 @@ joserfc is imported inside the functions, so that a page never loads it.
 
 from __future__ import annotations
 
+import re
 import warnings
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,8 +16,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ._json_values import parse_json
-from ._keys import checked_rsa_key
-from .errors import InvalidKeyError
+from ._keys import MIN_RSA_BITS, checked_rsa_key
+from ._material import HOLDS_PRIVATE, in_utf_8, things_in
+from .errors import InvalidKeyError, masked
 
 if TYPE_CHECKING:
     from joserfc.jwk import OctKey, RSAKey
@@ -83,26 +86,99 @@ def without_dummies(jwk: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
+_HEXADECIMAL, _DECIMAL = re.compile(r"(?:0[xX])?[0-9A-Fa-f:\s]+"), re.compile(r"[0-9\s]+")
+_LONG_HEXADECIMAL, _LONG_DECIMAL = MIN_RSA_BITS // 4, MIN_RSA_BITS * 3 // 10  # digits of the shortest modulus
+_EXPONENTS = {"65537": 65_537, "010001": 65_537, "10001": 65_537, "0x10001": 65_537}  # as people write AQAB
+ZERO_BYTE = "begins with a zero byte"
+
+
+def mistake_in_number(value: object) -> tuple[str, str] | None:
+    """Return how ``n`` or ``e`` of a JWK is written wrongly, and the right text, if it follows (RFC 7518 §6.3.1)."""
+    if not isinstance(value, str):
+        return "is a number" if isinstance(value, int) else "is missing or no string", _base64url_of(value)
+    text = value.strip()
+    digits = re.sub(r"^0[xX]|[:\s]", "", text)
+    if text in _EXPONENTS:
+        how, number = "is hexadecimal or decimal", _EXPONENTS[text]
+    elif len(digits) >= _LONG_DECIMAL and _DECIMAL.fullmatch(text):
+        how, number = "is decimal", int(digits)
+    elif len(digits) >= _LONG_HEXADECIMAL and _HEXADECIMAL.fullmatch(text):
+        how, number = "is hexadecimal", int(digits, 16)
+    else:
+        how, number = _mistake_in_base64(value)
+    return (how, _base64url_of(number)) if how else None
+
+
+def _mistake_in_base64(value: str) -> tuple[str, int]:
+    plain = re.sub(r"\s|=+$", "", value).translate(str.maketrans("+/", "-_"))
+    try:
+        decoded = urlsafe_b64decode(plain + "=" * (-len(plain) % 4))
+    except ValueError:
+        return "", 0  # joserfc refuses it
+    how = ZERO_BYTE if decoded[:1] == b"\0" else ""
+    if plain != value:
+        how = "is standard Base64 (it contains + or /)" if re.search("[+/]", value) else "is padded or has spaces in it"
+    return how, int.from_bytes(decoded, "big")
+
+
+def _base64url_of(number: object) -> str:
+    if not isinstance(number, int) or number <= 0:
+        return ""
+    return urlsafe_b64encode(number.to_bytes((number.bit_length() + 7) // 8, "big")).rstrip(b"=").decode()
+
+
 def rsa_key_in(jwk: Mapping[str, Any]) -> RSAPublicKey:
     """Return the public key in a JWK (``n`` and ``e``, RFC 7518 §6.3.1), checked."""
     from joserfc import errors  # noqa: PLC0415 - 33 ms
     from joserfc.jwk import RSAKey  # noqa: PLC0415
 
+    for name in ("n", "e") if jwk.get("kty") == "RSA" else ():
+        how, right = mistake_in_number(jwk.get(name)) or (ZERO_BYTE, "")
+        if how != ZERO_BYTE:
+            fix = "Repair it: `jwk --repair FILE`." if right else "Make the JWK again with `jwk`."
+            raise InvalidKeyError(f"{name} of the JWK {how}: expected Base64URL without padding. {fix}", "jwk-member")
     members = {name: jwk[name] for name in ("kty", "n", "e") if name in jwk}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a short key, which is refused below
         try:
             key = RSAKey.import_key(members)
         except (errors.JoseError, ValueError, TypeError) as error:
-            wrong = [name for name in ("n", "e") if not isinstance(jwk.get(name), str)]
-            name, expected = ((wrong or ["n"])[0], "Base64URL without padding, an RSA key together with e")
-            if jwk.get("kty") != "RSA":
-                name, expected = "kty", "RSA"
+            of_rsa = jwk.get("kty") == "RSA"
+            name, expected = (
+                ("n", "Base64URL without padding, an RSA key together with e") if of_rsa else ("kty", "RSA")
+            )
             raise InvalidKeyError(
                 f"{name} of the JWK is missing or invalid: expected {expected}. Make the JWK again with `jwk`.",
                 "jwk-member",
             ) from error
     return checked_rsa_key(key.public_key, "The key of the JWK")
+
+
+@masked
+def parse_upload(document: bytes) -> Any:  # noqa: ANN401 - any JSON
+    """Parse the file of a JWK or a JWKS, or say what it is instead.
+
+    Raises:
+        InvalidKeyError: It holds a private key, or it is not JSON.
+    """
+    value, things = parse_json(document), things_in(document)
+    private = next((thing.kind for thing in things if thing.kind.holds == HOLDS_PRIVATE), None)
+    if private is not None:
+        raise InvalidKeyError(f"This is {private.name}, not a JWK. Do not upload it.", "jwk-private")
+    if value is not None:
+        return value
+    if things:
+        raise InvalidKeyError(f"This is {things[0].kind.name}, not a JWK; make a JWK of it with `jwk`.", "jwk-document")
+    if in_utf_8(document) != document:
+        raise InvalidKeyError(
+            "The file begins with a byte order mark, as PowerShell writes it; save it as UTF-8 without one. In "
+            "PowerShell 5 that is `… | Out-File -Encoding ascii jwk.json` in place of `… > jwk.json`.",
+            "jwk-document",
+        )
+    wrong = "is several JSON objects in one file" if re.search(rb"}\s*{", document) else "is not valid JSON"
+    raise InvalidKeyError(
+        f"The JWK {wrong if document.strip() else 'is empty'}; make it again with `jwk`.", "jwk-document"
+    )
 
 
 def read_jwks(document: bytes) -> list[VerifyingKey]:
@@ -111,7 +187,7 @@ def read_jwks(document: bytes) -> list[VerifyingKey]:
     Raises:
         InvalidKeyError: It is neither, or one of its keys is private or not RSA of at least 2048 bits.
     """
-    value = parse_json(document)
+    value = parse_upload(document)
     found = value.get("keys", [value]) if isinstance(value, dict) else value
     if not isinstance(found, list) or not found or not all(isinstance(each, dict) for each in found):
         raise InvalidKeyError("Expected a JWK or a JWKS with at least one key.", "jwk-document")

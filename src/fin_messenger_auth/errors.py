@@ -128,6 +128,7 @@ class SigningError(FinMessengerAuthError):
         kid: The key ID of the signer; ``None`` likewise, and for a key without one.
         signer: What failed: the signer itself, not what :func:`~fin_messenger_auth.with_deadline` returned. A pickle
             leaves it out.
+        code: The code of the finding with the fix, where a service's answer tells it; else ``key-unavailable``.
     """
 
     def __init__(self, message: str) -> None:
@@ -135,6 +136,7 @@ class SigningError(FinMessengerAuthError):
         self.token: str | None = None
         self.kid: str | None = None
         self.signer: Any = None
+        self.code: str = KeyUnavailableError.default_code
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Leave the signer out: it may hold a key."""

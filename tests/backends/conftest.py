@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,9 +23,22 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from fin_messenger_auth._jws import encode
+from fin_messenger_auth.testing import throwaway_rsa_key
+
+from . import doubles
 
 # The core's test matrix stays light: these need the dependency group `backends`, as the session of that name has it.
-CLIENTS = ("boto3", "pkcs11", "ministack", "moto", "gunicorn", "google.cloud.kms", "azure.keyvault.keys", "hvac")
+CLIENTS = (
+    "boto3",
+    "pkcs11",
+    "ministack",
+    "moto",
+    "gunicorn",
+    "google.cloud.kms",
+    "azure.keyvault.keys",
+    "azure.identity",
+    "hvac",
+)
 
 
 def _missing() -> list[str]:
@@ -163,9 +177,23 @@ def wire(kms_port: int) -> Iterator[Wire]:
     wire.down()
 
 
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key and a certificate for a server on this machine."""
+    return doubles.write_certificate(tmp_path_factory.mktemp("tls") / "tls.pem", throwaway_rsa_key())
+
+
 SOFTHSM_MODULES = ("/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/pkcs11/libsofthsm2.so")
 PIN = "hunter2-pin"
 TOKEN = "fin-messenger-auth"
+
+
+@pytest.fixture(autouse=True)
+def refused_pins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The directory that remembers refused PINs in this test and its processes."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    return tmp_path / f"fin-messenger-auth-{os.getuid()}"
 
 
 @pytest.fixture(scope="session")

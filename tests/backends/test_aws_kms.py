@@ -387,5 +387,5 @@ def test_without_a_client_one_is_made_with_short_time_outs(
 def test_boto3_without_a_region_is_a_configuration_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
-    with pytest.raises(ConfigurationError, match=r"^boto3 has no region; set AWS_DEFAULT_REGION\.$"):
+    with pytest.raises(ConfigurationError, match=r"AWS KMS: it has no region; set AWS_DEFAULT_REGION\.$"):
         AWSKMSSigner("any", kid="key-1")

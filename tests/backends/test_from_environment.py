@@ -1,4 +1,4 @@
-"""``SALESFORCE_SIGNER=aws-kms`` and ``pkcs11``, as the commands and an application use them."""
+"""The signers by their names in ``SALESFORCE_SIGNER``, as the commands and an application use them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -19,6 +21,7 @@ import pytest
 from fin_messenger_auth import TokenPairBuilder, default_builder
 from fin_messenger_auth._environment import SIGNERS, read_environment
 from fin_messenger_auth._signers import public_key_of
+from fin_messenger_auth.backends import azure_key_vault, google_cloud_kms
 from fin_messenger_auth.cli import main
 from fin_messenger_auth.diagnosis import Level, check_environment, run_checks
 from fin_messenger_auth.errors import ConfigurationError, KeyUnavailableError
@@ -27,6 +30,7 @@ from fin_messenger_auth.sandbox import sandbox_from_env
 from fin_messenger_auth.testing import acheck_signer, throwaway_environ, throwaway_rsa_key, verify
 from tests.signing_service import install, signing_service
 
+from . import services
 from .conftest import PIN, TOKEN
 from .test_aws_kms import key_id, kms  # noqa: F401 - fixtures
 from .test_pkcs11 import Administrator, administrator  # noqa: F401 - a fixture
@@ -43,12 +47,32 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path / "site")
 
 
-@pytest.fixture(params=["aws-kms", "pkcs11"])
-def environ(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Environ:
+def at_a_double(name: str, certificate: Path, monkeypatch: pytest.MonkeyPatch, stack: ExitStack) -> Environ:
+    """Run a double, let the signer's own client find it, and return the variables that name the key."""
+    kind = {"google-cloud-kms": "google-rest", "azure-key-vault": "azure", "vault": "vault"}[name]
+    service = stack.enter_context(services.running(kind, certificate))
+    if name == "google-cloud-kms":  # its client takes no address from the environment
+        monkeypatch.setattr(google_cloud_kms, "_client", service.client)
+        return {"SALESFORCE_GOOGLE_CLOUD_KMS_KEY_VERSION": services.VERSION + "1"}
+    if name == "azure-key-vault":  # its client insists on a tenant that signs it in
+        monkeypatch.setattr(azure_key_vault, "_client", lambda _vault: service.client())
+        return {"SALESFORCE_AZURE_KEY_VAULT_KEY_ID": f"https://{service.address}/keys/messenger/v1"}
+    monkeypatch.setenv("VAULT_ADDR", f"http://{service.address}")
+    monkeypatch.setenv("VAULT_TOKEN", "throwaway")
+    return {"SALESFORCE_VAULT_KEY": "messenger", "SALESFORCE_VAULT_KEY_VERSION": "1"}
+
+
+@pytest.fixture(params=["aws-kms", "google-cloud-kms", "azure-key-vault", "vault", "pkcs11"])
+def environ(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, certificate: Path
+) -> Iterator[Environ]:
     """The variables of an application whose Salesforce key nobody can export."""
     variables = throwaway_environ() | {"SALESFORCE_SIGNER": request.param}
     del variables["SALESFORCE_PRIVATE_KEY"]
-    if request.param == "aws-kms":
+    stack = ExitStack()
+    if request.param not in {"aws-kms", "pkcs11"}:
+        variables |= at_a_double(request.param, certificate, monkeypatch, stack)
+    elif request.param == "aws-kms":
         variables["SALESFORCE_AWS_KMS_KEY_ID"] = request.getfixturevalue("key_id")
         port = request.getfixturevalue("kms_port")
         for name, value in {
@@ -71,7 +95,8 @@ def environ(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("SALESFORCE_PRIVATE_KEY", raising=False)
-    return variables
+    with stack:
+        yield variables
 
 
 def test_the_builder_signs_with_it(environ: Environ) -> None:
@@ -106,7 +131,7 @@ def test_settings_certificate_and_jwk(tmp_path: Path, capsys: pytest.CaptureFixt
 
 @pytest.mark.usefixtures("environ")
 def test_the_renewal_of_a_certificate_in_python() -> None:
-    page = (ROOT / "docs" / "how-to" / "renew-the-certificate.md").read_text("utf-8")
+    page = (ROOT / "docs" / "operate" / "rotate-and-renew.md").read_text("utf-8")
     [block] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     default_builder.cache_clear()
     names: dict[str, Any] = {}
@@ -121,6 +146,15 @@ def test_the_renewal_of_a_certificate_in_python() -> None:
 
 WRONG = [
     ("aws-kms", "SALESFORCE_AWS_KMS_KEY_ID", "00000000-0000-0000-0000-000000000000"),
+    ("google-cloud-kms", "SALESFORCE_GOOGLE_CLOUD_KMS_KEY_VERSION", services.VERSION + "7"),
+    ("google-cloud-kms", "SALESFORCE_GOOGLE_CLOUD_KMS_KEY_VERSION", services.VERSION + "latest"),
+    ("azure-key-vault", "SALESFORCE_AZURE_KEY_VAULT_KEY_ID", "https://v.vault.azure.net/keys/messenger"),
+    ("vault", "SALESFORCE_VAULT_KEY", "other"),
+    ("vault", "SALESFORCE_VAULT_KEY_VERSION", "3"),
+    ("vault", "SALESFORCE_VAULT_KEY_VERSION", "latest"),
+    ("vault", "SALESFORCE_VAULT_KEY_VERSION", "0"),
+    ("vault", "SALESFORCE_VAULT_MOUNT", "other"),
+    ("pkcs11", "SALESFORCE_PKCS11_URI", "pkcs11:token=t;object=k"),
     ("pkcs11", "SALESFORCE_PKCS11_MODULE", "/nowhere/module.so"),
     ("pkcs11", "SALESFORCE_PKCS11_KEY", "no such key"),
     ("pkcs11", "SALESFORCE_PKCS11_TOKEN", "no such token"),

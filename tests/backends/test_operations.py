@@ -229,7 +229,7 @@ def test_importing_the_library_needs_no_variable_so_an_image_is_built_without_se
     assert run(script, bare) == "variable-missing\n"
 
 
-DOCS = Path(__file__).parents[2] / "docs" / "how-to" / "run-in-production.md"
+DOCS = Path(__file__).parents[2] / "docs" / "operate" / "production.md"
 GUNICORN = "".join(re.findall(r"```python\n# gunicorn\.conf\.py\n(.*?)```", DOCS.read_text("utf-8"), re.DOTALL))
 """The hooks, as the page has them."""
 

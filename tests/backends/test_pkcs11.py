@@ -7,7 +7,6 @@ import ctypes
 import os
 import pickle
 import sys
-import tempfile
 import traceback
 from collections.abc import Iterator
 from itertools import count
@@ -58,11 +57,8 @@ class Administrator:
 
 
 @pytest.fixture(autouse=True)
-def refused_pins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The directory for temporary files of this test, which remembers refused PINs."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_refused_pins, "_in_this_process", {})
-    return tmp_path / f"fin-messenger-auth-{os.getuid()}"
 
 
 @pytest.fixture

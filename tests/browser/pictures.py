@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 DOCS = Path(__file__).parents[2] / "docs"
 PICTURES = DOCS / "_static"
-TUTORIAL = DOCS / "tutorial" / "first-verified-chat.md"
+TUTORIAL = DOCS / "start" / "tutorial.md"
 PROGRAM = [sys.executable, "-m", "fin_messenger_auth"]
 SITE, SANDBOX = "http://127.0.0.1:5000/", "http://127.0.0.1:8765/"
 ISSUER = "https://acme.example"
@@ -81,7 +81,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 480, "height": 300}, device_scale_factor=2)
         badge = page.locator("#fin-messenger-sandbox")
-        shop = str(DOCS / "tutorial" / "shop.py")
+        shop = str(DOCS / "start" / "shop.py")
         with running(5000, sys.executable, "-m", "flask", "--app", shop, "run", folder=folder):
             with sandbox(folder):
                 page.goto(SITE)

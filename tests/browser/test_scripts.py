@@ -6,6 +6,7 @@ import json
 import subprocess
 from base64 import b64encode
 from hashlib import sha384
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ import pytest
 from fin_messenger_auth import TokenPairBuilder
 from fin_messenger_auth.cli import main
 from fin_messenger_auth.page import renewal_module
-from tests.tools.build_scripts import STATIC, build
+from tests.tools.build_scripts import LIMITS, STATIC, build, compressed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,29 +23,45 @@ if TYPE_CHECKING:
     from tests.browser.conftest import Visitor
 
 RIGHT = """
-import * as api from "@intercom/messenger-js-sdk";
-import { startMessenger, type Change, type Messenger } from "./fin-messenger-auth.js";
+import * as sdk from "@intercom/messenger-js-sdk";
+import { useIntercom } from "react-use-intercom";
+import { startMessenger, type Change, type Messenger, type MessengerSettings } from "./fin-messenger-auth.js";
 
 const messenger: Messenger = await startMessenger("/messenger/settings", {
-  widgetBase: "http://127.0.0.1:8765/widget/", api, reload: true, onChange: (change: Change) => console.log(change),
+  widgetBase: "http://127.0.0.1:8765/widget/", api: sdk, reload: true, credentials: "include",
+  settings: { hide_default_launcher: true, app_id: "a" }, onLoad: () => {}, onLoadFailed: () => {},
+  onChange: (change: Change) => console.log(change),
 });
 await messenger.signedIn();
 await messenger.signedIn({ app_id: "a", user_id: "42", z_index: 3 });
+const settings = async () => (await fetch("/settings")).json() as Promise<MessengerSettings>;
+await messenger.signedIn(settings);
+await messenger.signedIn(({ signal }) => fetch("https://api.example/settings", { signal }));
 await messenger.signedOut();
 await messenger.refresh();
+messenger.update({ horizontal_padding: 30, language_override: "de" });
+messenger.routeChanged();
 messenger.stop();
 await startMessenger({ app_id: "a" });
+await startMessenger(() => null, { api: useIntercom() });
 document.addEventListener("fin-messenger-auth:stopped", (event) => event.detail === "signed-out");
+window.Intercom?.("show");
+window.intercomSettings = { app_id: "a" };
 """
 
 WRONG = """
 import { startMessenger } from "./fin-messenger-auth.js";
 startMessenger();
 startMessenger({ user_id: "42" });
+startMessenger({ app_id: "a", usr_id: "42" });
 startMessenger("/settings", { widget_base: "x" });
 startMessenger("/settings", { onChange: (change: number) => change });
 startMessenger("/settings", { api: { boot() {} } });
+startMessenger("/settings", { settings: { hide_default_luncher: true } });
+startMessenger("/settings", { settings: { email: "ada@shop.example" } });
+startMessenger(() => undefined);
 (await startMessenger("/settings")).shutdown();
+(await startMessenger("/settings")).update({ z_index: "3" });
 document.addEventListener("fin-messenger-auth:stopped", (event) => event.detail === "other");
 """
 
@@ -55,22 +72,39 @@ window.started = startMessenger("/settings", { api }).then((messenger) => { wind
 """
 
 
+TYPESCRIPT = ["--noEmit", "--strict", "--target=es2022", "--module=nodenext", "--lib=es2022,dom,dom.iterable"]
+
+
+def compiled(parts: Path, *arguments: str | Path) -> list[str]:
+    command = [parts / "node_modules/.bin/tsc", *TYPESCRIPT, *arguments]
+    return subprocess.run(command, cwd=parts, capture_output=True, text=True, check=False).stdout.splitlines()
+
+
 def checked(parts: Path, source: str) -> list[str]:
     (parts / "check.ts").write_text(source)
-    options = ["--noEmit", "--strict", "--target", "es2022", "--module", "nodenext", "--lib", "es2022,dom"]
-    done = subprocess.run(
-        [parts / "node_modules/.bin/tsc", *options, "check.ts"],
-        cwd=parts,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.stdout.splitlines()
+    return compiled(parts, "check.ts")
 
 
 def test_what_is_shipped_is_what_the_sources_give(program: Callable[[str], str]) -> None:
     for name, script in build(program("npm")).items():
         assert (STATIC / name).read_text() == script
+        assert compressed(script) <= LIMITS[name]
+
+
+def test_the_module_says_which_version_it_is() -> None:
+    first = (STATIC / "fin-messenger-auth.js").read_text().splitlines()[0]
+    assert first == f"/*! fin-messenger-auth {version('fin-messenger-auth')} | MIT */"
+
+
+def test_the_sources_have_types_that_hold(parts: Path) -> None:
+    assert compiled(parts, "--allowJs", "--checkJs", "--types", "", *sorted((STATIC / "source").glob("*.js"))) == []
+
+
+def test_20_000_random_interleavings_show_nobody_who_has_left(program: Callable[[str], str]) -> None:
+    script = Path(__file__).parents[1] / "scripts" / "interleavings.mjs"
+    done = subprocess.run([program("node"), script, "20000"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("20000 sequences")
 
 
 def test_the_integrity_hash_is_that_of_the_module(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -86,7 +120,7 @@ def test_typescript_takes_what_is_right(parts: Path) -> None:
 
 def test_typescript_refuses_what_is_wrong(parts: Path) -> None:
     errors = [line for line in checked(parts, WRONG) if line.startswith("check.ts")]
-    assert [int(line.partition("(")[2].partition(",")[0]) for line in errors] == list(range(3, 10))
+    assert [int(line.partition("(")[2].partition(",")[0]) for line in errors] == list(range(3, 15))
 
 
 def test_beside_the_npm_package_the_region_and_the_user_are_right(

@@ -14,6 +14,8 @@ const SNIPPET = new Function(...GLOBALS, `return ${read("snippet.min.js")}`);
 export const APP = { app_id: "shop", api_base: "https://api-iam.intercom.io" };
 export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
+/** How long news between tabs can be on its way. */
+export const NEWS = 5;
 const START = 1_800_000_000_000;
 
 const encoded = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
@@ -88,7 +90,7 @@ export class World {
     return new Promise((resolve, reject) => {
       signal?.addEventListener("abort", () => reject(new Error("aborted")));
       const isLost = !this.isOnline, there = this.delay() / 2, back = this.delay() / 2;
-      this.at(there, () => {
+      const request = this.at(there, () => {
         if (isLost || !this.isOnline) return this.at(back, () => reject(new TypeError("Failed to fetch")));
         this.asked++;
         const given = this.answer?.(this) ?? {
@@ -102,6 +104,7 @@ export class World {
         };
         this.at(back, () => given.isLost ? reject(new TypeError("Failed to fetch")) : resolve(answer));
       });
+      request.isRequest = true;
     });
   }
 }
@@ -147,7 +150,7 @@ export class Tab {
       postMessage(data) {
         for (const other of world.tabs)
           if (other !== tab && !other.isClosed)
-            world.at(world.random() * 5, () => other.isClosed || other.channel?.onmessage({ type: "message", data }), other);
+            world.at(world.random() * NEWS, () => other.isClosed || other.channel?.onmessage({ type: "message", data }), other);
       }
     }
     const clock = () => START + Math.round(world.now + world.clockError);
@@ -176,11 +179,9 @@ export class Tab {
   #values() { return GLOBALS.map((name) => this.window[name]); }
 
   /** Start the module. */
-  async start(source = "/settings", options = {}) {
+  start(source = "/settings", options = {}) {
     this.startMessenger ??= MODULE(...this.#values());
-    this.starting = this.startMessenger(source, options).then((made) => (this.messenger = made));
-    await settled();
-    return this.starting;
+    return (this.messenger = this.startMessenger(source, options));
   }
 
   /** Run a snippet, as a page does that the server has made. */
@@ -200,7 +201,9 @@ export class Tab {
       if (!this.blocked) {
         const { q = [] } = this.window.Intercom;
         this.window.Intercom = (...call) => this.tell(...call);
+        this.isFlushing = true; // nothing of ours runs between the arrival of the script and these calls
         for (const call of q) this.tell(...call);
+        this.isFlushing = false;
       }
       if (type === "error") script.onerror?.({ type });
       for (const listener of this.listeners[`document ${type}`] ?? []) listener({ type, target: script });

@@ -19,7 +19,7 @@ ESBUILD = f"esbuild@{json.loads(PACKAGES.read_text())['dependencies']['esbuild']
 STATIC = Path(str(files("fin_messenger_auth"))) / "static"
 OPTIONS = ("--bundle", "--minify", "--format=esm", "--target=es2021")
 BANNER = f"/*! fin-messenger-auth {version('fin-messenger-auth')} | MIT */"
-LIMITS = {"fin-messenger-auth.js": 3277, "snippet.min.js": 2252}  # 3.2 and 2.2 KB, compressed
+LIMITS = {"fin-messenger-auth.js": 5120, "snippet.min.js": 2765}  # compressed: 5.0 and 2.7 KB
 
 
 def build(npm: str) -> dict[str, str]:

@@ -10,9 +10,10 @@ import hashlib
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from types import ModuleType
-from typing import Any, ClassVar, Literal, NoReturn, TypedDict, TypeVar
+from typing import Any, ClassVar, Literal, TypedDict, TypeVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
@@ -22,7 +23,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import HashAlgorithm
 
 from fin_messenger_auth._deadline import PROBES
-from fin_messenger_auth._keys import MIN_RSA_BITS, checked_rsa_key
+from fin_messenger_auth._json_values import fill
+from fin_messenger_auth._keys import MIN_RSA_BITS, Sealed, checked_rsa_key
 from fin_messenger_auth._material import configured_string
 from fin_messenger_auth._processes import PerProcess
 from fin_messenger_auth._signers import rsa_hash
@@ -35,6 +37,7 @@ from fin_messenger_auth.errors import (
 )
 
 Alg = Literal["RS256", "RS512"]
+Make = Callable[[], Any] | None  # what makes a client; each service's has its own class
 
 TIMEOUT = 1.5
 """Seconds to connect, and as many to answer, with the clients that are made here. They try twice."""
@@ -56,7 +59,8 @@ class FromJWK(TypedDict):
     public_key: RSAPublicKey | None
 
 
-class RemoteKey:
+@dataclass(frozen=True, init=False, eq=False)
+class RemoteKey(Sealed):
     """The local half of a remote RSA key: its public key, its names, and the check of its signatures.
 
     A signer can hold one, or inherit from it: then ``sign`` is all that it adds.
@@ -71,33 +75,21 @@ class RemoteKey:
         InvalidKeyError: It is not an RSA key of at least 2048 bits.
     """
 
+    kid: str
+    alg: str
+    public_key: RSAPublicKey = field(repr=False)
+
     def __init__(self, public_key: PublicKeyTypes, *, kid: str, alg: str = "RS256") -> None:
+        self._set_names(kid, alg)
+        self._set_key(public_key)
+
+    def _set_names(self, kid: str, alg: str) -> None:
         rsa_hash(alg)
-        self._kid, self._alg = configured_string(kid, "kid", "kid"), alg
-        self._public_key = checked_rsa_key(public_key, "The remote key")
+        fill(self, "kid", configured_string(kid, "kid", "kid"))
+        fill(self, "alg", alg)
 
-    def __repr__(self) -> str:
-        """Show the algorithm and the key ID, and nothing of the service."""
-        return f"{type(self).__name__}(kid={self.kid!r}, alg={self.alg!r})"
-
-    def __reduce__(self) -> NoReturn:
-        """Refuse to be pickled: a signer has a client, and the client has credentials."""
-        raise TypeError(f"{type(self).__name__} refuses to be pickled; create it in the process that uses it.")
-
-    @property
-    def alg(self) -> str:
-        """``RS256`` or ``RS512``."""
-        return self._alg
-
-    @property
-    def kid(self) -> str:
-        """The key ID for the header."""
-        return self._kid
-
-    @property
-    def public_key(self) -> RSAPublicKey:
-        """The public key, which verifies each signature and is in the JWK."""
-        return self._public_key
+    def _set_key(self, public_key: object) -> None:
+        fill(self, "public_key", checked_rsa_key(public_key, "The remote key"))
 
     def digest(self, signing_input: bytes) -> bytes:
         """Return the digest to send: SHA-256 for RS256, SHA-512 for RS512."""
@@ -143,15 +135,15 @@ class RemoteKey:
 class RemoteSigner(RemoteKey):
     """A signer that asks a service: what all of this folder have in common.
 
-    It may be made before a fork: each process makes a client of its own, once. Where the service refuses the
-    credentials, the client is made again, so that new ones are found. Errors are in our own words, and the client's are
-    not chained to them: their text comes from the service and may hold anything.
+    It blocks on a network: wrap it in :func:`~fin_messenger_auth.with_deadline`. It may be made before a fork: each
+    process makes a client of its own, once, and again where the service refuses the credentials, so that new ones are
+    found. Errors are in our own words; the client's are not chained to them, as their text comes from the service.
 
     Args:
-        client: Makes the client.
+        client: Makes the client of the service's own package.
         kid: The key ID for the header: exactly the ``kid`` of the uploaded JWK.
         alg: ``RS256`` or ``RS512``, the same as in the uploaded JWK.
-        public_key: The uploaded JWK's key; the service is asked for none then. It verifies the signature that is made
+        public_key: The uploaded JWK's key; the service is asked for none then. It verifies a signature that is made
             here, at start-up, so that a disabled key or a missing permission is found before the first visitor.
 
     Raises:
@@ -165,29 +157,20 @@ class RemoteSigner(RemoteKey):
     refusals: ClassVar[frozenset[str | int]] = frozenset()  # those that new credentials may end
     uses_tls: ClassVar[bool] = True
 
-    def __init__(
-        self,
-        client: Callable[[], Any],
-        *,
-        kid: str,
-        alg: str,
-        public_key: RSAPublicKey | None,
-    ) -> None:
-        rsa_hash(alg)
-        configured_string(kid, "kid", "kid")
+    def __init__(self, client: Callable[[], Any], *, kid: str, alg: str, public_key: RSAPublicKey | None) -> None:
+        self._set_names(kid, alg)
         if not callable(client):
             raise ConfigurationError("client: expected a function that makes one, which each process calls once.")
         if self.uses_tls:
             _check_that_gevent_comes_first()
         self._clients: PerProcess[Any] = PerProcess(client)
         self._renewed = -RENEWAL_PAUSE
+        digest = self.digest(b"start-up")  # without a dot, so the signature can never be part of a token
         try:
-            key = public_key or self._ask("give out the public key", lambda client: self._fetch(client, alg))
-            super().__init__(key, kid=kid, alg=alg)
-            digest = self.digest(b"start-up")  # without a dot, so the signature can never be part of a token
+            self._set_key(public_key or self._ask("give out the public key", self._fetch))
             signature = self._ask("sign", lambda client: self._request(client, digest))
         except SigningError as error:
-            raise KeyUnavailableError(str(error)) from None
+            raise KeyUnavailableError(str(error), error.code) from None
         if mistake := self._mistake_in(signature, digest):
             whole = isinstance(signature, bytes) and len(signature) >= MIN_RSA_BITS // 8
             raise (InvalidKeyError if whole else KeyUnavailableError)(mistake)
@@ -206,7 +189,7 @@ class RemoteSigner(RemoteKey):
             raise SigningError(error.message) from error
         return self.checked(signature, digest)
 
-    def _fetch(self, client: Any, alg: str) -> PublicKeyTypes:
+    def _fetch(self, client: Any) -> object:
         """Ask for the public key, and check that the key is made for ``alg``."""
         raise NotImplementedError
 
@@ -214,9 +197,9 @@ class RemoteSigner(RemoteKey):
         """Ask for the signature of a digest."""
         raise NotImplementedError
 
-    def _codes(self, error: BaseException) -> Iterator[object]:
-        """Yield the codes and statuses that an error of the client holds, the most telling first."""
-        yield getattr(error, "status_code", None)
+    def _codes(self, error: BaseException) -> list[object]:
+        """Return the codes and the status that an error of the client holds, the most telling first."""
+        return []
 
     def _ask(self, what: str, ask: Callable[[Any], _T]) -> _T:
         """Return what the service answers, or raise ``SigningError``; an error of ours is passed on."""
@@ -234,8 +217,10 @@ class RemoteSigner(RemoteKey):
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the client's
             if isinstance(error, RecursionError) and "gevent.monkey" in sys.modules:
                 raise _gevent_came_late() from None
-            reason = self._reason(error)
-        raise SigningError(f"{self.service} did not {what}: {reason}.")
+            reason, code = self._reason(error), self._finding(error)
+        failure = SigningError(f"{self.service} did not {what}: {reason}.")
+        failure.code = code
+        raise failure
 
     def _renew(self, client: Any) -> Any:
         now = time.monotonic()
@@ -257,6 +242,33 @@ class RemoteSigner(RemoteKey):
         status = next((each for each in self._codes(error) if isinstance(each, int)), None)
         name = type(error).__name__ if status is None else f"{type(error).__name__} with HTTP status {status:d}"
         return next((self.reasons[each] for each in self._names(error) if each in self.reasons), name)
+
+    def _finding(self, error: Exception) -> str:
+        """Return the code of the finding with the fix."""
+        return next(
+            (FINDINGS[each] for each in self._names(error) if each in FINDINGS), KeyUnavailableError.default_code
+        )
+
+
+# The findings of the services' answers, by codes, statuses and classes of errors.
+FINDINGS: dict[str | int, str] = {
+    **dict.fromkeys(("DisabledException", "KMSInvalidStateException", "FailedPrecondition"), "remote-key-disabled"),
+    **dict.fromkeys(("KeyDisabled", "KeyExpired", "KeyNotYetValid"), "remote-key-disabled"),
+    **dict.fromkeys(("AccessDeniedException", "Forbidden", 403), "remote-key-forbidden"),
+    **dict.fromkeys(("NotFoundException", "NotFound", "InvalidPath", "NoSuchKey", 404), "remote-key-missing"),
+    **dict.fromkeys(("ThrottlingException", "TooManyRequests", "RateLimitExceeded", 429), "remote-throttled"),
+    **dict.fromkeys(("InvalidSignatureException", "RequestExpired"), "remote-clock"),
+    **dict.fromkeys(("ExpiredTokenException", "UnrecognizedClientException"), "remote-credentials"),
+    **dict.fromkeys(("NoCredentialsError", "PartialCredentialsError"), "remote-credentials"),
+    **dict.fromkeys(("CredentialRetrievalError", "DefaultCredentialsError", "RefreshError"), "remote-credentials"),
+    **dict.fromkeys(("CredentialUnavailableError", "ClientAuthenticationError", "Unauthorized"), "remote-credentials"),
+    **dict.fromkeys(("ConnectTimeout", "ReadTimeout", "ConnectTimeoutError", "DeadlineExceeded"), "remote-unreachable"),
+    **dict.fromkeys(("ConnectionError", "EndpointConnectionError", "ServiceUnavailable"), "remote-unreachable"),
+    **dict.fromkeys(("SSLError", "ProxyError", "VaultDown"), "remote-unreachable"),
+    "PinIncorrect": "remote-pin",
+    "PinLocked": "remote-pin-locked",
+    "NoSuchToken": "remote-key-missing",
+}
 
 
 def over_http(*, certificates: str) -> dict[str | int, str]:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from fin_messenger_auth._material import configured_string
 from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError
 
-from ._remote import CONNECTIONS, TIMEOUT, Alg, RemoteSigner, import_client, over_http
+from ._remote import CONNECTIONS, TIMEOUT, Alg, Make, RemoteSigner, import_client, over_http
 
 __all__ = ["AWSKMSSigner"]
 
@@ -29,16 +27,14 @@ class AWSKMSSigner(RemoteSigner):
     A key in AWS KMS that signs has one version, so its ID or ARN pins key and version. An alias can be pointed at
     another key while ``kid`` stays, and Salesforce would reject every token: it is refused.
 
-    It blocks on a network, and boto3's ``read_timeout`` starts again with every byte: wrap it in
-    :func:`~fin_messenger_auth.with_deadline`. Errors, and what all signers of this folder share, are those of
-    ``RemoteSigner``.
+    boto3's ``read_timeout`` starts again with every byte: wrap it in :func:`~fin_messenger_auth.with_deadline`.
 
     Args:
         key_id: The key's ID or ARN.
-        kid: The key ID for the header: exactly the ``kid`` of the uploaded JWK.
-        alg: ``RS256`` or ``RS512``, the same as in the uploaded JWK.
-        client: A function that makes a boto3 client for ``kms``, which each process calls once. Without it, it is made
-            in a new boto3 session, with short time-outs; region and credentials are boto3's own.
+        kid: The ``kid`` of the uploaded JWK.
+        alg: ``RS256`` or ``RS512``, as in the uploaded JWK.
+        client: Makes a boto3 client for ``kms``, once a process. By default it has short time-outs, and region and
+            credentials as boto3 finds them.
         public_key: The key of the uploaded JWK; AWS is asked for none then.
     """
 
@@ -55,8 +51,10 @@ class AWSKMSSigner(RemoteSigner):
         "KMSInvalidStateException": "the key is pending deletion, or otherwise not usable",
         "NoCredentialsError": "boto3 finds no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
         "AWS_PROFILE, or give the machine a role",
+        "NoRegionError": "it has no region; set AWS_DEFAULT_REGION",
         "NotFoundException": "there is no such key in this account and region (AWS_DEFAULT_REGION)",
         "PartialCredentialsError": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together, and one is missing",
+        "ProfileNotFound": "it has no such profile; check AWS_PROFILE and AWS_CONFIG_FILE",
         "ThrottlingException": "AWS throttles the requests",
         "UnrecognizedClientException": "the credentials are not known; check AWS_ACCESS_KEY_ID and AWS_SESSION_TOKEN",
         "UnsupportedOperationException": "the key cannot do this; it must be an RSA key for SIGN_VERIFY",
@@ -69,7 +67,7 @@ class AWSKMSSigner(RemoteSigner):
         *,
         kid: str,
         alg: Alg = "RS256",
-        client: Callable[[], Any] | None = None,
+        client: Make = None,
         public_key: RSAPublicKey | None = None,
     ) -> None:
         self._key_id = configured_string(key_id, "key_id", "key-name")
@@ -79,10 +77,10 @@ class AWSKMSSigner(RemoteSigner):
             )
         super().__init__(_client if client is None else client, kid=kid, alg=alg, public_key=public_key)
 
-    def _fetch(self, client: Any, alg: str) -> PublicKeyTypes:
+    def _fetch(self, client: Any) -> object:
         answer = client.get_public_key(KeyId=self._key_id)
-        if answer["KeyUsage"] != "SIGN_VERIFY" or SIGNING_ALGORITHMS[alg] not in answer["SigningAlgorithms"]:
-            raise InvalidKeyError(f"The key in AWS KMS is not made for {SIGNING_ALGORITHMS[alg]} (SIGN_VERIFY).")
+        if answer["KeyUsage"] != "SIGN_VERIFY" or SIGNING_ALGORITHMS[self.alg] not in answer["SigningAlgorithms"]:
+            raise InvalidKeyError(f"The key in AWS KMS is not made for {SIGNING_ALGORITHMS[self.alg]} (SIGN_VERIFY).")
         return load_der_public_key(answer["PublicKey"])
 
     def _request(self, client: Any, digest: bytes) -> bytes:
@@ -91,11 +89,11 @@ class AWSKMSSigner(RemoteSigner):
         signature: bytes = answer["Signature"]
         return signature
 
-    def _codes(self, error: BaseException) -> Iterator[object]:
+    def _codes(self, error: BaseException) -> list[object]:
         answer = getattr(error, "response", None)  # a ClientError has AWS's answer
-        if isinstance(answer, dict):
-            yield answer.get("Error", {}).get("Code")
-            yield answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        if not isinstance(answer, dict):
+            return []
+        return [answer.get("Error", {}).get("Code"), answer.get("ResponseMetadata", {}).get("HTTPStatusCode")]
 
 
 def _client() -> Any:
@@ -108,9 +106,6 @@ def _client() -> Any:
     )
     try:
         return boto3.Session().client("kms", config=settings)
-    except exceptions.NoRegionError:
-        raise ConfigurationError("boto3 has no region; set AWS_DEFAULT_REGION.") from None
-    except exceptions.ProfileNotFound:
-        raise ConfigurationError("boto3 has no such profile; check AWS_PROFILE and AWS_CONFIG_FILE.") from None
-    except exceptions.BotoCoreError as error:
-        raise ConfigurationError(f"boto3 cannot make a client for AWS KMS: {type(error).__name__}.") from error
+    except (exceptions.NoRegionError, exceptions.ProfileNotFound, exceptions.PartialCredentialsError) as error:
+        reason = AWSKMSSigner.reasons[type(error).__name__]
+        raise ConfigurationError(f"boto3 cannot make a client for AWS KMS: {reason}.") from None

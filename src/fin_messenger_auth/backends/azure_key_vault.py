@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
-from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 from fin_messenger_auth._material import configured_string
 from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError
 
-from ._remote import TIMEOUT, Alg, RemoteSigner, import_client, over_http, pool
+from ._remote import TIMEOUT, Alg, Make, RemoteSigner, import_client, over_http, pool
 
 __all__ = ["AzureKeyVaultSigner"]
 
@@ -23,17 +21,15 @@ _KEY_ID = re.compile(r"(?P<vault>https://[^/?#]+)/keys/(?P<name>[^/?#]+)/(?!late
 class AzureKeyVaultSigner(RemoteSigner):
     """RS256 or RS512 with one version of a key in Azure Key Vault or Managed HSM.
 
-    The identity needs the permission ``keys/sign``, and ``keys/get`` without a JWK. It blocks on a network: wrap it in
-    :func:`~fin_messenger_auth.with_deadline`. Errors, and what all signers of this folder share, are those of
-    ``RemoteSigner``.
+    The identity needs the permission ``keys/sign``, and ``keys/get`` without a JWK. Wrap it in
+    :func:`~fin_messenger_auth.with_deadline`.
 
     Args:
         key_id: The key's URL with its version, ``https://….vault.azure.net/keys/NAME/VERSION``, so that a new version
             in the vault changes nothing here.
-        kid: The key ID for the header: exactly the ``kid`` of the uploaded JWK.
-        alg: ``RS256`` or ``RS512``, the same as in the uploaded JWK.
-        client: A function that makes a ``KeyClient`` for that vault, which each process calls once. Without it, it is
-            made with ``DefaultAzureCredential``.
+        kid: The ``kid`` of the uploaded JWK.
+        alg: ``RS256`` or ``RS512``, as in the uploaded JWK.
+        client: Makes a ``KeyClient`` for that vault, once a process. By default it has ``DefaultAzureCredential``.
         public_key: The key of the uploaded JWK; Azure is asked for none then.
     """
 
@@ -61,7 +57,7 @@ class AzureKeyVaultSigner(RemoteSigner):
         *,
         kid: str,
         alg: Alg = "RS256",
-        client: Callable[[], Any] | None = None,
+        client: Make = None,
         public_key: RSAPublicKey | None = None,
     ) -> None:
         parts = _KEY_ID.fullmatch(configured_string(key_id, "key_id", "key-name"))
@@ -73,7 +69,7 @@ class AzureKeyVaultSigner(RemoteSigner):
         make = (lambda: _client(vault)) if client is None else client
         super().__init__(make, kid=kid, alg=alg, public_key=public_key)
 
-    def _fetch(self, client: Any, alg: str) -> PublicKeyTypes:
+    def _fetch(self, client: Any) -> object:
         key = client.get_key(self._name, self._version).key
         if not (key.n and key.e):
             raise InvalidKeyError(f"The key in Azure Key Vault is of type {key.kty}; Salesforce accepts RSA keys only.")
@@ -87,10 +83,9 @@ class AzureKeyVaultSigner(RemoteSigner):
         answer.raise_for_status()
         return urlsafe_b64decode(answer.json()["value"] + "==")
 
-    def _codes(self, error: BaseException) -> Iterator[object]:
+    def _codes(self, error: BaseException) -> list[object]:
         details: Any = getattr(error, "error", None)
-        yield details and details.innererror and details.innererror.get("code")
-        yield getattr(error, "status_code", None)
+        return [details and (details.innererror or {}).get("code"), getattr(error, "status_code", None)]
 
 
 def _client(vault: str) -> Any:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from fin_messenger_auth._material import configured_string
 from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError
 
-from ._remote import TIMEOUT, Alg, RemoteSigner, import_client, over_http
+from ._remote import TIMEOUT, Alg, Make, RemoteSigner, import_client, over_http
 
 __all__ = ["GoogleCloudKMSSigner"]
 
@@ -23,17 +21,16 @@ _VERSION = re.compile(r"projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys
 class GoogleCloudKMSSigner(RemoteSigner):
     """RS256 or RS512 with one version of a key in Google Cloud KMS.
 
-    The credentials need ``cloudkms.cryptoKeyVersions.useToSign``, and ``…viewPublicKey`` without a JWK. It blocks on a
-    network: wrap it in :func:`~fin_messenger_auth.with_deadline`. Errors, and what all signers of this folder share,
-    are those of ``RemoteSigner``.
+    The credentials need ``cloudkms.cryptoKeyVersions.useToSign``, and ``…viewPublicKey`` without a JWK. Wrap it in
+    :func:`~fin_messenger_auth.with_deadline`.
 
     Args:
         key_version: ``projects/…/locations/…/keyRings/…/cryptoKeys/…/cryptoKeyVersions/1``: with the version, so that
             a new one in the cloud changes nothing here. Its algorithm is ``RSA_SIGN_PKCS1_…_SHA256``, or ``…_SHA512``.
-        kid: The key ID for the header: exactly the ``kid`` of the uploaded JWK.
-        alg: ``RS256`` or ``RS512``, the same as in the uploaded JWK.
-        client: A function that makes a ``KeyManagementServiceClient``, which each process calls once. Without it, it is
-            made with Google's default credentials, over REST, which forks and gevent do no harm.
+        kid: The ``kid`` of the uploaded JWK.
+        alg: ``RS256`` or ``RS512``, as in the uploaded JWK.
+        client: Makes a ``KeyManagementServiceClient``, once a process. By default it has Google's default credentials
+            and speaks REST, to which forks and gevent do no harm.
         public_key: The key of the uploaded JWK; Google is asked for none then.
     """
 
@@ -60,7 +57,7 @@ class GoogleCloudKMSSigner(RemoteSigner):
         *,
         kid: str,
         alg: Alg = "RS256",
-        client: Callable[[], Any] | None = None,
+        client: Make = None,
         public_key: RSAPublicKey | None = None,
     ) -> None:
         self._name = configured_string(key_version, "key_version", "key-name")
@@ -71,13 +68,15 @@ class GoogleCloudKMSSigner(RemoteSigner):
             )
         super().__init__(_client if client is None else client, kid=kid, alg=alg, public_key=public_key)
 
-    def _fetch(self, client: Any, alg: str) -> PublicKeyTypes:
+    def _fetch(self, client: Any) -> object:
         answer = client.get_public_key(name=self._name, **_limits())
         if not answer.pem:
             raise KeyError("pem")
         name = getattr(answer.algorithm, "name", "")
-        if not (name.startswith("RSA_SIGN_PKCS1_") and name.endswith(f"_SHA{alg[2:]}")):
-            raise InvalidKeyError(f"The key version in Google Cloud KMS is not made for RSA_SIGN_PKCS1_…_SHA{alg[2:]}.")
+        if not (name.startswith("RSA_SIGN_PKCS1_") and name.endswith(f"_SHA{self.alg[2:]}")):
+            raise InvalidKeyError(
+                f"The key version in Google Cloud KMS is not made for RSA_SIGN_PKCS1_…_SHA{self.alg[2:]}."
+            )
         return load_pem_public_key(answer.pem.encode())
 
     def _request(self, client: Any, digest: bytes) -> bytes:
@@ -85,8 +84,8 @@ class GoogleCloudKMSSigner(RemoteSigner):
         signature: bytes = answer.signature
         return signature
 
-    def _codes(self, error: BaseException) -> Iterator[object]:
-        yield getattr(error, "code", None)
+    def _codes(self, error: BaseException) -> list[object]:
+        return [getattr(error, "code", None)]
 
 
 def _limits() -> dict[str, Any]:

@@ -68,8 +68,8 @@ class PKCS11Signer(RemoteSigner):
         uri: In place of ``token`` and ``key``, the URI of the private key (RFC 7512), such as
             ``pkcs11:serial=0123;id=%01``.
         pin: Where the user PIN comes from. One trailing line end is dropped.
-        kid: The key ID for the header: exactly the ``kid`` of the uploaded JWK.
-        alg: ``RS256`` or ``RS512``, the same as in the uploaded JWK.
+        kid: The ``kid`` of the uploaded JWK.
+        alg: ``RS256`` or ``RS512``, as in the uploaded JWK.
         public_key: The key of the uploaded JWK; the HSM is asked for none then.
 
     Raises:
@@ -117,7 +117,7 @@ class PKCS11Signer(RemoteSigner):
             place = _parsed(configured_string(uri, "The PKCS#11 URI", "key-name"))
         super().__init__(lambda: _Session(client, path, place, pin), kid=kid, alg=alg, public_key=public_key)
 
-    def _fetch(self, client: _Session, alg: str) -> RSAPublicKey:
+    def _fetch(self, client: _Session) -> RSAPublicKey:
         return client.public_key()
 
     def _request(self, client: _Session, digest: bytes) -> bytes:
@@ -187,7 +187,9 @@ def _module(client: ModuleType, path: str, *, again: bool = False) -> tuple[Any,
         except client.PKCS11Error as error:
             if type(error) is not client.PKCS11Error:  # it is loaded, and the HSM does not want to be initialized
                 raise
-            raise ConfigurationError(f"The PKCS#11 module {shown_path(path)} cannot be loaded: {_why(path)}.") from None
+            raise ConfigurationError(
+                f"The PKCS#11 module {shown_path(path)} cannot be loaded: {_why(path)}.", "pkcs11-module"
+            ) from None
         if again or os.getpid() != _IMPORTED_IN:  # the parent may have initialized it
             with suppress(client.PKCS11Error):  # it has noticed the fork itself
                 library.finalize()
@@ -298,17 +300,20 @@ class _Session:
             if flags & flag.USER_PIN_FINAL_TRY:
                 raise KeyUnavailableError(
                     "The HSM was not logged in to: one more wrong PIN would lock the token. Log in once with the "
-                    "HSM's own tool; the right PIN ends this."
+                    "HSM's own tool; the right PIN ends this.",
+                    "remote-pin",
                 )
             if mine.was_refused():
                 raise KeyUnavailableError(
                     "The HSM was not logged in to: it has refused this PIN before, and a few wrong ones lock a token. "
-                    f"Set the right one, or {mine.undo} if this one is right now."
+                    f"Set the right one, or {mine.undo} if this one is right now.",
+                    "remote-pin",
                 )
             if flags & flag.USER_PIN_COUNT_LOW and mine.path is None:
                 raise KeyUnavailableError(
                     "The HSM was not logged in to: it has refused a PIN, and there is no private directory (below "
-                    "TMPDIR) to remember which. Log in once with the HSM's own tool."
+                    "TMPDIR) to remember which. Log in once with the HSM's own tool.",
+                    "remote-pin",
                 )
             try:
                 with suppress(self.client.UserAlreadyLoggedIn):  # by another signer on the same token

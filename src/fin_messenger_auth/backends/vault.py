@@ -5,20 +5,18 @@ from __future__ import annotations
 import os
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 from typing import Any, ClassVar
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from fin_messenger_auth._material import configured_string
 from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError
 
-from ._remote import TIMEOUT, Alg, RemoteSigner, import_client, over_http, pool
+from ._remote import TIMEOUT, Alg, Make, RemoteSigner, import_client, over_http, pool
 
 __all__ = ["VaultTransitSigner"]
 
@@ -37,11 +35,11 @@ class VaultTransitSigner(RemoteSigner):
     Args:
         key: The key's name; its type is ``rsa-2048`` or longer.
         version: The key's version, so that a rotation in Vault changes nothing here.
-        kid: The key ID for the header: exactly the ``kid`` of the uploaded JWK.
-        alg: ``RS256`` or ``RS512``, the same as in the uploaded JWK.
+        kid: The ``kid`` of the uploaded JWK.
+        alg: ``RS256`` or ``RS512``, as in the uploaded JWK.
         mount: Where the engine is mounted.
-        client: A function that makes an ``hvac.Client`` and logs in, which each process calls once. Without it, it is
-            made of ``VAULT_ADDR``, ``VAULT_TOKEN`` and ``VAULT_NAMESPACE``.
+        client: Makes an ``hvac.Client`` and logs in, once a process. By default it is made of ``VAULT_ADDR``,
+            ``VAULT_TOKEN`` and ``VAULT_NAMESPACE``.
         public_key: The key of the uploaded JWK; Vault is asked for none then.
     """
 
@@ -68,7 +66,7 @@ class VaultTransitSigner(RemoteSigner):
         kid: str,
         alg: Alg = "RS256",
         mount: str = "transit",
-        client: Callable[[], Any] | None = None,
+        client: Make = None,
         public_key: RSAPublicKey | None = None,
     ) -> None:
         self._key, self._version = configured_string(key, "key", "key-name"), version
@@ -79,7 +77,7 @@ class VaultTransitSigner(RemoteSigner):
         login = (lambda: _Login.of(make())) if callable(make) else make
         super().__init__(login, kid=kid, alg=alg, public_key=public_key)
 
-    def _fetch(self, login: _Login, alg: str) -> PublicKeyTypes:
+    def _fetch(self, login: _Login) -> object:
         about = login.client.secrets.transit.read_key(self._key, mount_point=self._mount)["data"]
         if not about["type"].startswith("rsa-"):
             raise InvalidKeyError(f"The key in Vault is of type {about['type']}; Salesforce accepts RSA keys only.")

@@ -11,7 +11,7 @@ from fin_messenger_auth import diagnosis
 from fin_messenger_auth._environment import read_environment
 from fin_messenger_auth._tokens import INTERCOM_TOKEN, SALESFORCE_TOKEN
 from fin_messenger_auth.diagnosis._page_reader import decoded
-from fin_messenger_auth.diagnosis._report import as_json, report, summary, token_report
+from fin_messenger_auth.diagnosis._report import as_json, print_report, report, summary, token_report
 from fin_messenger_auth.diagnosis._token_checks import check_form, token_name
 from fin_messenger_auth.errors import raise_first
 
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     if text[:1] in ("<", "{", "["):
         fin_managed = expected.fin_managed or (not expected.keys and SALESFORCE_TOKEN not in text)
         found = diagnosis.check_page(diagnosis.Document(text), replace(expected, fin_managed=fin_managed))
-        about, lines = {}, [report([*found, *of_key])]
+        about, before, plain = {}, "", None
     else:
         parsed, _ = check_form(text, INTERCOM_TOKEN)
         if parsed is not None and not (arguments.secret_file or arguments.key):
@@ -69,12 +69,13 @@ def run(arguments: argparse.Namespace) -> int:
         header, claims = (parsed.header, _shortened(parsed.claims)) if parsed else ({}, {})
         about = {"token": name, "header": header, "claims": claims}
         shown = [f"header {json.dumps(header)}", f"claims {json.dumps(claims, indent=2)}"] if parsed else []
-        lines = [name, *shown, token_report(name, found), report(of_key)]
+        before = "\n".join([name, *shown])
+        plain = "\n".join(filter(None, [token_report(name, found), report(of_key)]))
     findings = [*found, *of_key]
     if arguments.json:
         print(as_json(findings, **about))
     else:
-        print("\n".join([*filter(None, lines), "", summary(findings)]).lstrip())
+        print_report(findings, before=before, after=summary(findings), plain=plain)
     return int(diagnosis.has_errors(findings))
 
 

@@ -47,8 +47,11 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         description="Print the JWK of a key that exists already, with its certificate, which must match and be valid "
         "long enough. The private key may be in a KMS: its public key is enough.",
     )
-    _add_key_options(parser, needs_signer=False)
-    parser.add_argument("--certificate", metavar="FILE", required=True, help="the certificate of the same key")
+    key = _add_key_options(parser, needs_signer=False)
+    key.add_argument(
+        "--repair", metavar="FILE", help="a JWK that was made by hand: print it with its mistakes corrected"
+    )
+    parser.add_argument("--certificate", metavar="FILE", help="the certificate of the same key")
     parser.add_argument("--kid", help="the key ID; with --env the configured one, else the key's RFC 7638 thumbprint")
     parser.set_defaults(run=jwk)
 
@@ -96,6 +99,11 @@ def keygen(arguments: argparse.Namespace) -> int:
 
 def jwk(arguments: argparse.Namespace) -> int:
     """Print the JWK."""
+    if arguments.repair is not None:
+        print(json.dumps(onboarding.repair_jwk(_read(arguments.repair)), indent=2))
+        return 0
+    if arguments.certificate is None:
+        raise ConfigurationError("Give the certificate of the key: --certificate FILE.")
     signer = None if arguments.public_key else _given_signer(arguments)
     public_key, kid = _given_public_key(arguments, signer), None if signer is None else signer.kid
     made = onboarding.make_jwk(
@@ -128,8 +136,8 @@ def _add_days(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_key_options(parser: argparse.ArgumentParser, *, needs_signer: bool) -> None:
-    """Add the options that say where the key is, and whether a public key is not enough."""
+def _add_key_options(parser: argparse.ArgumentParser, *, needs_signer: bool) -> argparse._MutuallyExclusiveGroup:
+    """Add the options that say where the key is, and whether a public key is not enough; return those of the key."""
     key = parser.add_mutually_exclusive_group(required=True)
     key.add_argument("--private-key", metavar="FILE", help="the private key")
     key.add_argument(
@@ -139,6 +147,7 @@ def _add_key_options(parser: argparse.ArgumentParser, *, needs_signer: bool) -> 
     public.add_argument("--public-key", metavar="FILE", help="the public key, as a KMS returns it")
     parser.add_argument("--password-file", metavar="FILE", help="the password of the private key")
     parser.add_argument("--prefix", default="", metavar="P", help="with --env: a prefix of the names of all variables")
+    return key
 
 
 def _given_signer(arguments: argparse.Namespace) -> Signer | AsyncSigner:

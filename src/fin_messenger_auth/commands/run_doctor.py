@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
+from pathlib import Path
 
 from fin_messenger_auth import diagnosis
 from fin_messenger_auth._environment import FIN_MANAGED, Variables
-from fin_messenger_auth.diagnosis._http import NoAnswerError, send
+from fin_messenger_auth.diagnosis._findings import one_line
+from fin_messenger_auth.diagnosis._key_checks import certificate_ends
 from fin_messenger_auth.diagnosis._page_reader import decoded
-from fin_messenger_auth.diagnosis._report import as_json, report, summary
-from fin_messenger_auth.errors import ConfigurationError
+from fin_messenger_auth.diagnosis._report import as_json, print_report, summary
+from fin_messenger_auth.diagnosis._site import fetch_site
 
-from .options import STANDARD_INPUT, add_options, expected_from, read_file
+from .options import STANDARD_INPUT, add_options, read_file
 
 _HEADER = re.compile(r"[\w-]+\s*:[^\r\n]*")
-_CLEAN = "✓ Nothing wrong was found. What could not be checked from here:\n"
+_CLEAN = "✓ Nothing wrong was found. What could not be checked from here:"
+_SECRET = "the workspace's secret: --secret-file FILE"  # noqa: S105 - the name of an option
+_ROLES = {"script": "its renewal script", "endpoint": "its settings endpoint", "nobody": "the page without the cookie"}
 _STATUS = (
     "The exit status is 0 if there is no error and, with --strict, also no warning and nothing that was not looked at "
-    "or not checked; 2 for wrong usage; and otherwise 1, also if the page or a file cannot be read."
+    "or not checked (the secret excepted); 2 for wrong usage; and otherwise 1, also if a file cannot be read."
 )
 
 
@@ -60,6 +65,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def run(arguments: argparse.Namespace) -> int:
     """Print the findings; the exit status is that of the command's help."""
     _check_usage(arguments)
+    page = _page(arguments)
     findings = diagnosis.run_checks(
         prefix=arguments.prefix,
         key_directory=arguments.key_directory,
@@ -67,25 +73,34 @@ def run(arguments: argparse.Namespace) -> int:
         attributes=arguments.attribute,
         org=diagnosis.Org(arguments.online, arguments.org_id, arguments.deployment) if arguments.online else None,
         jwks_url=arguments.jwks_url,
-        uploaded=None if arguments.uploaded is None else read_file(arguments.uploaded),
-        page=None if arguments.page is None else _page(arguments),
+        uploaded=None if arguments.uploaded is None else _uploaded(arguments.uploaded),
+        page=page,
         user_id=arguments.user,
         audience=arguments.audience,
-        secret=expected_from(arguments).secret,
+        secret=Path(arguments.secret_file) if arguments.secret_file else None,
     )
-    looked_at, missing = _looked_at(arguments)
+    looked_at, missing = _looked_at(arguments, page)
+    unread = any(each.code == "unchecked" and each.check == "page" for each in findings)
+    if unread:
+        looked_at = [each for each in looked_at if not each.startswith("your page")]
+        missing.append("your page, which was not read")
     if arguments.json:
         print(as_json(findings, looked_at=looked_at, not_looked_at=missing))
     else:
-        clean = all(each.level is diagnosis.Level.UNCHECKED for each in findings)
-        print(_CLEAN if clean else "", end="")
-        print(f"{report(findings)}\n\n{summary(findings)}\nLooked at: {', '.join(looked_at)}.")
-        if missing:
-            print(f"Not looked at: {'; '.join(missing)}.")
+        clean = not unread and all(each.level is diagnosis.Level.UNCHECKED for each in findings)
+        ends = [*([_compared(arguments)] if clean else []), f"Looked at: {', '.join(looked_at)}."]
+        ends += [f"Not looked at: {'; '.join(missing)}."] if missing else []
+        print_report(findings, before=_CLEAN if clean else "", after="\n".join([summary(findings), *ends]))
     if diagnosis.has_errors(findings):
         return 1
-    wanting = missing or any(each.level is diagnosis.Level.WARNING or each.code == "unchecked" for each in findings)
+    wanting = [each for each in missing if each != _SECRET]  # it can be compared with another copy of it only
+    wanting += [each.code for each in findings if each.level is diagnosis.Level.WARNING or each.code == "unchecked"]
     return int(arguments.strict and bool(wanting))
+
+
+def _uploaded(path: str) -> bytes | Path:
+    content = read_file(path)  # says in our words that it cannot be read
+    return content if path == STANDARD_INPUT else Path(path)
 
 
 def _check_usage(arguments: argparse.Namespace) -> None:
@@ -103,7 +118,7 @@ def _check_usage(arguments: argparse.Namespace) -> None:
             arguments.usage(wrong)
 
 
-def _looked_at(arguments: argparse.Namespace) -> tuple[list[str], list[str]]:
+def _looked_at(arguments: argparse.Namespace, page: diagnosis.Document | None) -> tuple[list[str], list[str]]:
     looked_at: list[str] = []
     missing: list[str] = []
     fin_managed = os.environ.get(f"{arguments.prefix}SALESFORCE_IDENTITY") == FIN_MANAGED
@@ -111,25 +126,39 @@ def _looked_at(arguments: argparse.Namespace) -> tuple[list[str], list[str]]:
         missing = ["the environment: none of its variables is set"]
     else:
         looked_at = ["the environment"]
+        missing = [] if arguments.secret_file else [_SECRET]
     for given, what, how in (
         (arguments.page, "your page", "--page URL"),
         (arguments.uploaded, "the upload", "--uploaded FILE"),
         (arguments.key_directory, "the key directory", "KEY_DIRECTORY"),
     ):
         named = given and ("://" in given or given == STANDARD_INPUT or os.path.exists(given))  # noqa: PTH110
-        looked_at += [f"{what} ({given})" if named else what] if given else []
+        looked_at += [f"{what} ({one_line(given)})" if named else what] if given else []
         missing += [] if given or (fin_managed and what != "your page") else [f"{what}: {how}"]
+    looked_at += [f"{_ROLES[each.role]} ({one_line(each.asked)})" for each in (page.others if page else ())]
     return looked_at, missing
 
 
-def _page(arguments: argparse.Namespace) -> diagnosis.Document:
+def _compared(arguments: argparse.Namespace) -> str:
+    """Say what was compared with what, and when the certificate ends."""
+    keyset, what = arguments.uploaded or arguments.key_directory, []
+    if keyset:
+        what.append(f"the keys of {one_line(keyset)} with the environment")
+    if arguments.issuer:
+        what.append(f"the issuer with {json.dumps(arguments.issuer)}")
+    if arguments.page:
+        what.append("the page with both" if keyset else "the page with the environment")
+    ends = None if keyset is None or keyset == STANDARD_INPUT else certificate_ends(Path(keyset))
+    certificate = f" The certificate ends on {ends}." if ends else ""
+    return f"Compared: {', '.join(what) or 'nothing: give the upload, the issuer and a page'}.{certificate}"
+
+
+def _page(arguments: argparse.Namespace) -> diagnosis.Document | None:
+    if arguments.page is None:
+        return None
     if "://" not in arguments.page:
         return diagnosis.Document(decoded(read_file(arguments.page)))
     cookie = [f"Cookie:{arguments.cookie}"] if arguments.cookie else []
     headers = [each.partition(":") for each in (*arguments.header, *cookie)]
-    try:
-        answer = send(arguments.page, {name.strip(): value.strip() for name, _, value in headers})
-    except NoAnswerError as error:
-        raise ConfigurationError(f"The page cannot be fetched: {error}.") from error
-    text = decoded(answer.body, answer.headers.get("content-type", ""))
-    return diagnosis.Document(text, answer.headers, answer.status)
+    named = {name.strip(): value.strip() for name, _, value in headers}
+    return fetch_site(arguments.page, named, also_without_session=bool(arguments.user))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from fin_messenger_auth.diagnosis._report import report
+from fin_messenger_auth.diagnosis._report import print_report
 from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.page._development import VARIABLE
 
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
         keys=keys,
     )
     if findings:
-        print(report(findings))
+        print_report(findings)
     try:
         server = SandboxServer(sandbox, arguments.port)
     except OSError as error:

@@ -1,7 +1,7 @@
 """Holds what the integrations share: the options of a site, and what becomes of a request. It loads no framework."""
 
-import os
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +9,8 @@ from inspect import signature
 from logging import getLogger
 from typing import Any, cast
 
-from fin_messenger_auth._builder import Identify, TokenPairBuilder, visitor_of
+from fin_messenger_auth._builder import Identify, TokenPairBuilder, default_builder, visitor_of
+from fin_messenger_auth._environment import messenger_enabled
 from fin_messenger_auth._outages import OnSigningError
 from fin_messenger_auth._settings import PublicSettings, without_identity
 from fin_messenger_auth._users import MessengerUser
@@ -26,7 +27,7 @@ from fin_messenger_auth.page import (
 )
 from fin_messenger_auth.page._csp import checked_nonce
 from fin_messenger_auth.page._development import development_widget
-from fin_messenger_auth.page._endpoint import Asking, checked_origins, is_switched_on
+from fin_messenger_auth.page._endpoint import Asking, checked_origins
 from fin_messenger_auth.page._mark import display_of, fill_marks
 from fin_messenger_auth.page._snippet import Snippet
 
@@ -75,7 +76,7 @@ class Site:
     @property
     def is_off(self) -> bool:
         """Whether there is no Messenger as long as the process runs."""
-        return self.enabled is False or not is_switched_on(self.prefix)
+        return self.enabled is False or not messenger_enabled(prefix=self.prefix)
 
     def start(self) -> None:
         """Make the builder, or check what was given for one, at start-up.
@@ -152,7 +153,8 @@ class Visit:
 
     def answer(self, user: Callable[[], Any], headers: Mapping[str, str]) -> SettingsResponse:
         """Answer a request for fresh settings; a function returns the user, who may cost a query."""
-        return self._refused(headers) or settings_response(**self._asked(user(), headers))
+        asked_by = None if self.request.method == "OPTIONS" else user  # which is no way to ask for tokens
+        return self._refused(headers) or settings_response(**self._asked(asked_by and asked_by(), headers))
 
     async def aanswer(self, user: object, headers: Mapping[str, str]) -> SettingsResponse:
         """Do the same from async code."""
@@ -211,28 +213,28 @@ class Visit:
         response.headers.append("Set-Cookie", value)
 
 
-class MarkedVisit(Visit):
+class MarkedVisit(Visit, ABC):
     """A request whose page is filled after the template: see :mod:`fin_messenger_auth.page._mark`."""
 
     @cached_property
     def _filled(self) -> dict[bytes, bytes]:
         return {}
 
+    @abstractmethod
     def user(self) -> Any:
         """Return the user of the session, or ``None``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def nonce(self) -> object:
         """Return the nonce of the response's policy, or ``None``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def urls(self) -> Sequence[str]:
         """Return the URLs of the script and of the endpoint."""
-        raise NotImplementedError
 
+    @abstractmethod
     def secrets(self) -> Iterable[str | bytes]:
         """Return what the marks of this site are made with."""
-        raise NotImplementedError
 
     def filler(self, content_type: str, *, is_streamed: bool = False) -> Callable[[bytes], bytes]:
         """Return what fills the marks in content of that type, after checking what can be refused.
@@ -280,8 +282,7 @@ def is_text(content_type: str) -> bool:
 
 def _builder_from_env(prefix: str, on_signing_error: OnSigningError | None) -> TokenPairBuilder:
     """Read the environment; by default, a page is anonymous where signing fails."""
-    is_chosen = on_signing_error or os.environ.get(f"{prefix}MESSENGER_ON_SIGNING_ERROR", "").strip()
-    return TokenPairBuilder.from_env(prefix=prefix, on_signing_error=on_signing_error if is_chosen else "anonymous")
+    return default_builder(prefix=prefix, on_signing_error=on_signing_error, by_default="anonymous")
 
 
 def _checked(builder: object) -> TokenPairBuilder:

@@ -115,7 +115,7 @@ class FinMessenger:
             visit = request.environ["fin_messenger"] = _Visit(
                 self._site, request, lambda: request.host, request.cookies, is_secure=request.is_secure
             )
-            visit.user = self._user  # type: ignore[method-assign]
+            visit.session_user = self._user
         return visit
 
     def _mark(self, **display: Any) -> Snippet:
@@ -152,6 +152,11 @@ class FinMessenger:
 
 
 class _Visit(MarkedVisit):
+    session_user: Callable[[], Any]
+
+    def user(self) -> Any:
+        return self.session_user()
+
     def nonce(self) -> object:
         return getattr(request, "csp_nonce", None) or flask.g.get("csp_nonce")
 

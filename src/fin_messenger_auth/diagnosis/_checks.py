@@ -1,4 +1,4 @@
-"""Runs the checks of environment, key directory, upload, page and org, in the order of their causes."""
+"""Runs the checks: of the environment, the key directory, an upload, a page and an org, and names the cause first."""
 
 from __future__ import annotations
 
@@ -11,22 +11,45 @@ from dataclasses import replace
 from pathlib import Path
 
 from fin_messenger_auth._builder import TokenPair, TokenPairBuilder, check_time
-from fin_messenger_auth._environment import Reading, read_environment
+from fin_messenger_auth._environment import (
+    IN_FILES,
+    KEY,
+    KEY_ID,
+    PASSWORD,
+    SALESFORCE_VARIABLES,
+    SECRET,
+    SIGNER,
+    Reading,
+    read_environment,
+)
+from fin_messenger_auth._keys import FileKeySource, read_key
 from fin_messenger_auth._signers import signs_at_once
-from fin_messenger_auth._tokens import INTERCOM_TOKEN, SALESFORCE_TOKEN
+from fin_messenger_auth._tokens import INTERCOM_TOKEN, SALESFORCE_TOKEN, is_fin_issuer
 from fin_messenger_auth._verification import VerifyingKey
-from fin_messenger_auth.errors import KeyUnavailableError, SigningError, masked, problems_of
-from fin_messenger_auth.onboarding._key_directory import CERTIFICATE, JWK
+from fin_messenger_auth.errors import KeyUnavailableError, Problem, SigningError, masked, problems_of
+from fin_messenger_auth.onboarding._key_directory import JWK, PRIVATE_KEY
 
+from ._causes import cause_of, fold
 from ._expected import Expected
-from ._findings import Finding, finding, finding_of
-from ._key_checks import check_key_directory, check_upload, compare_upload, keys_in, keys_in_directory, mode_for_others
+from ._findings import Finding, assignment, finding, finding_of, naming, remake
+from ._key_checks import (
+    check_key_directory,
+    check_upload,
+    compare_upload,
+    issuer_in,
+    keys_in,
+    keys_in_directory,
+    mode_for_others,
+)
 from ._online import Org, check_org, check_published_jwks
 from ._page_checks import Document, check_page
-from ._root_causes import fold
-from ._token_checks import compare_issuers, kids_of, quoted
+from ._token_checks import altered_secrets, audience_meant, compare_issuers, kids_of, quoted
+
+USER_ID = "fin-messenger-auth-doctor"
+"""The user ID in the tokens that the doctor makes."""
 
 
+@masked
 def check_environment(environ: Mapping[str, str] | None = None, *, prefix: str = "") -> list[Finding]:
     """Check the environment variables that ``TokenPairBuilder.from_env`` reads.
 
@@ -37,23 +60,9 @@ def check_environment(environ: Mapping[str, str] | None = None, *, prefix: str =
         environ: The variables; the process's own if left out. Set but blank counts as missing.
         prefix: What stands before each variable's name.
     """
-    return check_reading(read_environment(environ, prefix=prefix))
-
-
-def check_reading(reading: Reading) -> list[Finding]:
-    """Return the findings of an environment that was read."""
-    modes = {variable: mode_for_others(Path(path)) for variable, path in reading.key_files.items()}
-    return [
-        *map(finding_of, reading.problems),
-        *(finding("file-permissions", file=name, mode=mode) for name, mode in modes.items() if mode is not None),
-    ]
-
-
-USER_ID = "fin-messenger-auth-doctor"
-"""The user ID in the tokens that the doctor makes."""
-
-_OF_THE_CONFIGURATION = ("algorithm", "signature", "key id", "issuer", "audience")
-_ELSEWHERE = " In this environment it is right: the page was made with another one, or by other code."
+    reading = read_environment(environ, prefix=prefix)
+    with naming(**_names_of(reading)):
+        return _check_reading(reading)
 
 
 @masked
@@ -66,11 +75,11 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
     attributes: Collection[str] = (),
     org: Org | None = None,
     jwks_url: str | None = None,
-    uploaded: bytes | None = None,
+    uploaded: bytes | os.PathLike[str] | None = None,
     page: Document | None = None,
     user_id: str | None = None,
     audience: str | None = None,
-    secret: bytes | None = None,
+    secret: bytes | os.PathLike[str] | None = None,
     now: float | None = None,
 ) -> list[Finding]:
     """Check a whole configuration. Without ``org`` and ``jwks_url`` nothing leaves the machine.
@@ -83,48 +92,59 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
         attributes: The names of the attributes that the application signs, to be named in the result.
         org: The deployment to send a token to.
         jwks_url: The *Endpoint URL* of the keyset.
-        uploaded: The JWK or JWKS that was uploaded to Salesforce: what tokens are verified with there.
+        uploaded: The JWK or JWKS that was uploaded to Salesforce, or its file: what tokens are verified with there.
         page: A page of the site, or the answer of its endpoint.
         user_id: The user that the page must be for; ``""`` for an anonymous visitor.
         audience: The expected ``aud``, in place of ``SALESFORCE_AUDIENCE``.
-        secret: The Messenger API Secret of the workspace, to be compared with the environment's.
+        secret: The Messenger API Secret of the workspace, or its file, to be compared with the environment's.
         now: The time, in Unix seconds; the machine's if left out.
 
     Returns:
-        What was found, and at the end, as ``unchecked``, what only the platforms can tell.
+        What was found, the cause first, and at the end, as ``unchecked``, what only the platforms can tell.
+
+    Raises:
+        OSError: The file of the upload cannot be read.
+        KeyUnavailableError: The file of the secret cannot be read.
     """
     moment = time.time() if now is None else now
     reading = read_environment(environ, prefix=prefix)
-    pair, findings = _make_pair(reading, moment)
-    if org is not None:
-        token = None if pair is None else pair.salesforce_identity_token
-        findings += check_org(org, token, now=now)
-    if jwks_url is not None:
-        findings += check_published_jwks(jwks_url, kid=reading.kid, now=now)
-    if not (reading.is_empty and (uploaded or key_directory)):
-        findings += check_reading(reading)
-    configured = reading.value("SALESFORCE_ISSUER")
-    if issuer is not None and configured not in ("", issuer):
-        findings.append(compare_issuers(configured, issuer))
-    findings += _check_files(reading, uploaded, key_directory, moment)
+    directory = None if key_directory is None else Path(key_directory)
+    path = Path(uploaded) if isinstance(uploaded, str | os.PathLike) else None
+    upload = uploaded if isinstance(uploaded, bytes | None) else Path(uploaded).read_bytes()
     # What Salesforce verifies with: what was uploaded, or else the nearest to it.
-    keys = keys_in(uploaded or b"") or ([] if key_directory is None else keys_in_directory(key_directory))
-    given = Expected(secret=secret or b"", keys=keys, issuer=issuer, audience=audience, user_id=user_id)
+    keys = keys_in(upload or b"") or ([] if directory is None else keys_in_directory(directory))
+    secret_file = secret if isinstance(secret, os.PathLike) else None
+    known = secret if isinstance(secret, bytes | None) else read_key(FileKeySource(secret)).without_line_end()
+    given = Expected(secret=known or b"", keys=keys, issuer=issuer, audience=audience, user_id=user_id)
     expected = given.completed(reading)
-    if pair is not None:
-        settings = {"user_id": USER_ID, **{name: getattr(pair, name) for name in (INTERCOM_TOKEN, SALESFORCE_TOKEN)}}
-        of_pair = _new(findings, expected.check_tokens(settings, moment))
-        directory = None if uploaded is not None or key_directory is None else Path(key_directory)
-        findings += [_naming_the_key(each, keys, directory, reading.kid) for each in of_pair]
-    if page is not None:
-        of_page = _new(findings, check_page(page, expected, now=moment))
-        findings += [_of_page(each, verified=pair is not None) for each in of_page]
-    if not reading.fin_managed:
-        findings += _not_compared(keys=key_directory is not None or uploaded is not None, issuer=issuer is not None)
-    findings += manual_checks(fin_managed=reading.fin_managed, attributes=attributes)
-    return fold(findings, reading, expected.keys)
+    with naming(**_names_of(reading, directory, issuer)):
+        pair, findings = _make_pair(reading, moment)
+        if org is not None:
+            findings += check_org(org, None if pair is None else pair.salesforce_identity_token, now=now)
+        if jwks_url is not None:
+            findings += check_published_jwks(jwks_url, kid=reading.kid, now=now)
+        if not (reading.is_empty and (upload or directory)):
+            findings += _check_reading(reading, directory)
+        if is_fin_issuer(issuer or issuer_in(upload or b"")) and not reading.fin_managed:
+            findings.insert(0, finding("issuer-fin", "keyset"))
+        findings += _check_issuer(reading, issuer)
+        findings += _check_files(reading, upload, path, directory, moment)
+        if pair is not None:
+            tokens = {name: getattr(pair, name) for name in (INTERCOM_TOKEN, SALESFORCE_TOKEN)}
+            of_pair = _new(findings, expected.check_tokens({"user_id": USER_ID, **tokens}, moment))
+            of_pair = [_of_secret(each, known, secret_file, reading) for each in of_pair]
+            findings += [_of_pair(each, keys, directory, path, reading) for each in of_pair]
+        if page is not None:
+            right = pair is not None and not any(each.level == "error" for each in findings)
+            of_page = _new(findings, check_page(page, expected, now=moment))
+            findings = cause_of(of_page, findings, page, expected, right=right)
+        if not reading.fin_managed:
+            findings += _not_compared(keys=bool(upload or directory), issuer=issuer is not None)
+        findings += manual_checks(fin_managed=reading.fin_managed, attributes=attributes)
+        return fold(findings)
 
 
+@masked
 def manual_checks(*, fin_managed: bool = False, attributes: Collection[str] = ()) -> list[Finding]:
     """List what only the platforms can tell, and where to look.
 
@@ -142,40 +162,150 @@ def manual_checks(*, fin_managed: bool = False, attributes: Collection[str] = ()
     ]
 
 
+def _names_of(reading: Reading, directory: Path | None = None, issuer: str | None = None) -> dict[str, str]:
+    """Return what the things of this environment are called in a fix."""
+    prefix, names = reading.prefix, {"prefix": reading.prefix, "region": reading.value("INTERCOM_REGION") or "us"}
+    if reading.salesforce_signer is not None:
+        names["key"] = f"--env --prefix={shlex.quote(prefix)}" if prefix else "--env"
+    if reading.kid is not None:
+        names["kid"] = f" --kid={shlex.quote(reading.kid)}"
+    if (password := reading.value(f"{PASSWORD}_FILE")) or reading.is_set(PASSWORD):
+        names["password"] = f" --password-file={shlex.quote(password) if password else 'FILE'}"
+    if meant := audience_meant(reading.value("SALESFORCE_AUDIENCE")):
+        names["audience"] = f"`{prefix}SALESFORCE_AUDIENCE={shlex.quote(meant)}`"
+    variable, command = _REMOTE.get(reading.value(SIGNER), ("", ""))
+    if variable:
+        names["remote"] = f"{prefix}{variable}"
+        named_key = shlex.quote(reading.value(variable) or "KEY")
+        names["enable"] = f": `{command} {named_key}`" if command else " in the service"
+    own = (*SALESFORCE_VARIABLES, SIGNER, PASSWORD)
+    named = [f"{prefix}{name}{end}" for name in own for end in ("", "_FILE") if reading.value(f"{name}{end}")]
+    if named:
+        names["unset"] = f" and `unset {' '.join(named)}`"
+    with naming(prefix=prefix):
+        known = _known_values(directory, issuer)
+        missing = [
+            assignment(name, value) for name, value in known.items() if not reading.is_set(name.removesuffix("_FILE"))
+        ]
+    if missing and not reading.fin_managed:
+        names["complete"] = f"Set {', '.join(missing)}, and the others that the message names."
+    return names
+
+
+# By the name of the signer: the variable that names the key, and the command that enables it.
+_REMOTE = {
+    "aws-kms": ("SALESFORCE_AWS_KMS_KEY_ID", "aws kms enable-key --key-id"),
+    "google-cloud-kms": ("SALESFORCE_GOOGLE_CLOUD_KMS_KEY_VERSION", "gcloud kms keys versions enable"),
+    "azure-key-vault": ("SALESFORCE_AZURE_KEY_VAULT_KEY_ID", "az keyvault key set-attributes --enabled true --id"),
+    "vault": ("SALESFORCE_VAULT_KEY", ""),
+    "pkcs11": ("SALESFORCE_PKCS11_KEY", ""),
+}
+
+
+def _known_values(directory: Path | None, issuer: str | None) -> dict[str, str]:
+    """Return the values of variables that the command was told in another way."""
+    known = {} if issuer is None else {"SALESFORCE_ISSUER": issuer}
+    if directory is not None and (directory / PRIVATE_KEY).is_file():
+        known[f"{KEY}_FILE"] = str((directory / PRIVATE_KEY).absolute())
+        known |= dict([(KEY_ID, each.kid) for each in keys_in_directory(directory) if each.kid][:1])
+    return known
+
+
+def _check_reading(reading: Reading, directory: Path | None = None) -> list[Finding]:
+    """Return the findings of an environment that was read."""
+    modes = {path: mode_for_others(Path(path)) for path in reading.key_files.values()}
+    return [
+        *(finding_of(each, **_details(each, reading, directory)) for each in reading.problems),
+        *(finding("file-permissions", file=shlex.quote(path), mode=mode) for path, mode in modes.items() if mode),
+    ]
+
+
+def _details(problem: Problem, reading: Reading, directory: Path | None) -> dict[str, str]:
+    """Return what a fix for this variable can name: its right value, where it is known and no secret."""
+    variable = problem.variable or ""
+    name, value = variable.removeprefix(reading.prefix), reading.environ.get(variable, "")
+    if problem.code == "value-wrapped" and name and (name not in IN_FILES or name == KEY_ID):
+        return {"unwrap": f"Set {assignment(name, value.strip(_AROUND))}."}
+    if problem.code == "key-password-unneeded":  # the problem names the key
+        return {"variable": f"{reading.prefix}{PASSWORD}{'_FILE' if reading.value(f'{PASSWORD}_FILE') else ''}"}
+    known = _known_values(directory, None)
+    if problem.code == "key-unavailable" and name in known:
+        return {"unlock": f"Set {assignment(name, known[name])}."}
+    return {}
+
+
+_AROUND = "\"'` \t\r\n"
+
+
+def _check_issuer(reading: Reading, issuer: str | None) -> Iterator[Finding]:
+    configured = reading.value("SALESFORCE_ISSUER")
+    if issuer is not None and configured not in ("", issuer):
+        yield compare_issuers(configured, issuer)
+
+
 def _check_files(
-    reading: Reading, uploaded: bytes | None, key_directory: str | os.PathLike[str] | None, now: float
-) -> list[Finding]:
-    findings = [] if uploaded is None else check_upload(uploaded, key_directory=key_directory, now=now)
-    if key_directory is not None:
-        findings += compare_upload(key_directory, keys_in(uploaded or b"")) if reading.is_empty else []
-        findings += check_key_directory(key_directory, password=reading.password, now=now)
-    return findings
+    reading: Reading, upload: bytes | None, path: Path | None, directory: Path | None, now: float
+) -> Iterator[Finding]:
+    if upload is not None:
+        with naming(jwk=shlex.quote(str(path or "jwk.json")), **_other_jwk(directory, path, now)):
+            yield from check_upload(upload, key_directory=directory, now=now)
+    if directory is not None:
+        yield from compare_upload(directory, keys_in(upload or b"")) if reading.is_empty else ()
+        yield from check_key_directory(directory, password=reading.password, now=now)
 
 
-def _naming_the_key(each: Finding, keys: Sequence[VerifyingKey], directory: Path | None, kid: str | None) -> Finding:
-    """Say which file holds another key; and that a jwk.json that was not uploaded is what has the wrong kid."""
+def _other_jwk(directory: Path | None, path: Path | None, now: float) -> dict[str, str]:
+    """Return how to make the upload again where the directory has a JWK in good health: from that."""
+    if directory is None or path is None or path.resolve() == (directory / JWK).resolve():
+        return {}
+    if any(each.level == "error" for each in check_key_directory(directory, now=now)):
+        return {}
+    own, copy = (shlex.quote(str(each)) for each in (directory / JWK, path))
+    return {"remake": f"`cp {own} {copy}`, and upload {own}"}
+
+
+def _of_secret(each: Finding, secret: bytes | None, path: os.PathLike[str] | None, reading: Reading) -> Finding:
+    """Say that the environment's secret is not the workspace's, and how it gets that."""
+    if each.code not in ("intercom-signature", "intercom-secret-altered"):
+        return each
+    how = next((how for how, altered in altered_secrets(secret or b"") if altered == reading.secret), "")
+    fix = f"Set {reading.prefix}{SECRET} to the secret as it is written in Intercom: Settings > Messenger > Security."
+    if path is not None:
+        fix = f"Set {assignment(f'{SECRET}_FILE', str(Path(path).absolute()))} and `unset {reading.prefix}{SECRET}`."
+    return finding(each.code, "environment", how=how, fix=fix)
+
+
+def _of_pair(
+    each: Finding, keys: Sequence[VerifyingKey], directory: Path | None, path: Path | None, reading: Reading
+) -> Finding:
+    """Name the file that holds another key or key ID than the environment, and the way out."""
+    name = path or (
+        "the uploaded JWK" if directory is None or keys_in_directory(directory) != keys else directory / JWK
+    )
     if each.code == "salesforce-signature" and keys:
-        name = "the uploaded JWK" if directory is None else directory / JWK
-        message = f"The private key of the environment is not the key of {name}"
-        if kid not in [key.kid for key in keys]:
-            message += f", which has the kid {kids_of(keys)}; SALESFORCE_KEY_ID is {quoted(kid)}"
-        return replace(each, message=f"{message}.")
-    if each.code == "salesforce-kid-differs" and directory is not None:
-        certificate, jwk = (shlex.quote(str(directory / name)) for name in (CERTIFICATE, JWK))
-        command = f"jwk --private-key FILE --certificate {certificate} --kid KID > {jwk}"
-        fix = (
-            f"If SALESFORCE_KEY_ID is the kid that was uploaded, make the file again: `fin-messenger-auth {command}`. "
-        )
-        return replace(each, fix=f"{fix}If {directory / JWK} is what was uploaded: {each.fix}")
+        kids = ""
+        if reading.kid not in [key.kid for key in keys]:
+            kids = f", which has the kid {kids_of(keys)}; SALESFORCE_KEY_ID is {quoted(reading.kid)}"
+        return finding("salesforce-signature", "pair", name=name, kids=kids, ways=_ways_out(keys, directory, reading))
+    if each.code == "salesforce-kid-differs" and path is None and directory is not None:
+        return replace(each, fix=f"{each.fix} If {name} is not what was uploaded, give that with --uploaded.")
     return each
 
 
-def _of_page(each: Finding, *, verified: bool) -> Finding:
-    """Say that a token of the page is meant, and that the environment is not the cause if its own tokens verify."""
-    if each.check in ("page", "headers", "settings", "configuration"):
-        return each
-    elsewhere = _ELSEWHERE if verified and each.check in _OF_THE_CONFIGURATION else ""
-    return replace(each, message=f"In the page: {each.message}", fix=each.fix + elsewhere)
+def _ways_out(keys: Sequence[VerifyingKey], directory: Path | None, reading: Reading) -> str:
+    """Say how the environment gets the key of the upload, or Salesforce this one."""
+    known = _known_values(directory, None)
+    held = keys_in(Path(known[f"{KEY}_FILE"]).read_bytes()) if f"{KEY}_FILE" in known else []
+    for kid in [key.kid for key in keys for own in held if key.public_key == own.public_key and key.kid]:
+        return f"Set {assignment(f'{KEY}_FILE', known[f'{KEY}_FILE'])} and {assignment(KEY_ID, kid)}."
+    old = f"kid {kids_of(keys)}" if any(key.kid for key in keys) else "the uploaded JWK"
+    new = f"{reading.kid}-2" if reading.kid in [key.kid for key in keys] else str(reading.kid)
+    with naming(kid=f" --kid={shlex.quote(new)}", certificate="certificate.pem", jwk="jwk.json", jwks=""):
+        made = remake()
+    return (
+        f"Either restore the old key: set {reading.prefix}{KEY}_FILE to the path of the private key of {old}. Or "
+        f"upload this one: {made}, add it to the keyset, and set {assignment(KEY_ID, new)}."
+    )
 
 
 def _not_compared(*, keys: bool, issuer: bool) -> Iterator[Finding]:
@@ -203,4 +333,4 @@ def _make_pair(reading: Reading, now: float) -> tuple[TokenPair | None, list[Fin
             return builder.build(USER_ID), []
         return asyncio.run(builder.abuild(USER_ID)), []
     except SigningError as error:
-        return None, [finding_of(KeyUnavailableError(str(error)))]
+        return None, [finding_of(KeyUnavailableError(str(error), error.code))]

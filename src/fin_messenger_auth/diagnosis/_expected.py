@@ -17,21 +17,30 @@ from ._key_checks import configured_keys
 from ._token_checks import check_intercom_token, check_pair, check_salesforce_token
 
 
+@masked_class
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What tokens are verified with.
+class Expected:
+    """What tokens are verified with and a page is compared with. What is not given is not compared.
 
     Args:
         secret: The Messenger API Secret.
         keys: The public keys of the keyset; empty where Fin makes the Salesforce token.
         issuer: The keyset's issuer.
         audience: The expected ``aud``.
+        app_id: The ID of the Intercom workspace.
+        region: Its region.
+        user_id: The user; ``""`` for an anonymous visitor.
+        fin_managed: Whether Fin makes the Salesforce token, so that the page must not carry one.
     """
 
     secret: bytes = field(default=b"", repr=False)
     keys: Sequence[VerifyingKey] = ()
     issuer: str | None = None
     audience: str | None = None
+    app_id: str | None = None
+    region: str | None = None
+    user_id: str | None = None
+    fin_managed: bool = False
 
     def __post_init__(self) -> None:
         """Mask the secret where error trackers show it."""
@@ -51,26 +60,6 @@ class Known:
     def check_salesforce(self, token: str, now: float | None = None) -> list[Finding]:
         """Check the Salesforce token."""
         return check_salesforce_token(token, keys=self.keys, issuer=self.issuer, audience=self.audience, now=now)
-
-
-@masked_class
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expected(Known):
-    """What a page is compared with, and its tokens are verified with. What is not given is not compared.
-
-    It also takes what :class:`~fin_messenger_auth.diagnosis._expected.Known` takes.
-
-    Args:
-        app_id: The ID of the Intercom workspace.
-        region: Its region.
-        user_id: The user; ``""`` for an anonymous visitor.
-        fin_managed: Whether Fin makes the Salesforce token, so that the page must not carry one.
-    """
-
-    app_id: str | None = None
-    region: str | None = None
-    user_id: str | None = None
-    fin_managed: bool = False
 
     def completed(self, reading: Reading) -> Expected:
         """Return this, with what the environment says in place of what is not given."""

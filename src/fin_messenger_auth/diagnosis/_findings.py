@@ -5,8 +5,11 @@ The texts are data, in the TOML files of ``catalogue/``; only this module reads 
 
 from __future__ import annotations
 
+import shlex
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from importlib.resources import files
@@ -56,8 +59,9 @@ class Finding:
         code: What it is, for machines; it keeps its meaning from version to version.
         check: Which check found it.
         level: How serious it is.
-        message: What is wrong. In the catalogue, ``{placeholders}`` stand for what differs from case to case.
-        fix: What to do about it, with the same placeholders.
+        message: What is wrong, in one line. In the catalogue, ``{placeholders}`` stand for what differs from case to
+            case, and it is blank where an error of the library says it.
+        fix: What to do about it, likewise; commands and assignments stand in backticks, quoted for a shell.
         evidence: What it rests on.
         url: Where that can be read, or ``None``.
     """
@@ -76,32 +80,113 @@ def has_errors(findings: Iterable[Finding]) -> bool:
     return any(each.level is Level.ERROR for each in findings)
 
 
-def finding(code: str, /, *, check: str | None = None, **details: object) -> Finding:
+DEFAULT_KID = " --kid KID"
+_REMAKE = (
+    "`fin-messenger-auth certificate {key} > {certificate}`, then `fin-messenger-auth jwk {key} --certificate "
+    "{certificate}{kid} > {jwk}`{jwks}, and upload {jwk}"
+)
+# What fixes call the things of a case, where a check is not told their names.
+_NAMES = {
+    "key": "--private-key FILE",
+    "certificate": "certificate.pem",
+    "kid": DEFAULT_KID,
+    "password": " --password-file FILE",
+    "jwk": "jwk.json",
+    "jwks": "",
+    "prefix": "",
+    "unset": "",
+    "variable": "the variable or argument that the message names",
+    "audience": "SALESFORCE_AUDIENCE=https://<subdomain>.my.salesforce-scrt.com, with the subdomain of your own org",
+    "region": "us",
+    "unwrap": "Remove them. To write a value to a file without a newline, run `printf %s VALUE > FILE`.",
+    "unlock": "Set the variable, or correct the path in it and let the application's user read the file.",
+    "remote": "SALESFORCE_SIGNER's variable for the key",
+    "enable": "",
+    "complete": "Set the variables that the message names.",
+}
+_named: ContextVar[dict[str, str]] = ContextVar("names_in_fixes", default=_NAMES)
+
+
+@contextmanager
+def naming(**names: str) -> Iterator[None]:
+    """Fill the placeholders of fixes with the names of this case, such as the path of the key: quoted for a shell."""
+    token = _named.set({**_named.get(), **names})
+    try:
+        yield
+    finally:
+        _named.reset(token)
+
+
+def name_of(thing: str) -> str:
+    """Return what fixes call a thing at the moment."""
+    return _named.get()[thing]
+
+
+def assignment(variable: str, value: str) -> str:
+    """Return how to set a variable, with the prefix of this case, for a fix."""
+    return f"`{name_of('prefix')}{variable}={shlex.quote(value)}`"
+
+
+def general_names() -> dict[str, str]:
+    """Return the placeholders of fixes that stand for the same thing in each, with what they are without a case."""
+    return {"remake": remake(), **_NAMES}
+
+
+def remake() -> str:
+    """Return how to make the public files of the key of this case again."""
+    return _REMAKE.format(**_named.get())
+
+
+def finding(code: str, variant: str = "", /, **details: object) -> Finding:
     """Return the finding of ``code`` for one case, with the values of the placeholders in its message and fix."""
-    entry = CATALOGUE[code]
-    message, fix = (each.format(**details) for each in (entry.message, entry.fix))
-    return replace(entry, check=check or entry.check, message=message, fix=fix)
+    entry = VARIANTS[code, variant] if variant else CATALOGUE[code]
+    return _filled(entry, details)
 
 
-def finding_of(problem: Problem) -> Finding:
+def finding_of(problem: Problem, **details: object) -> Finding:
     """Return the finding that says the same as an error or a warning of this library, in its words.
 
     What is an error in one place may be only a warning in another.
     """
     level = Level.WARNING if isinstance(problem, FinMessengerAuthWarning) else Level.ERROR
-    return replace(CATALOGUE[problem.code], message=problem.message, level=level)
+    named = {} if problem.variable is None else {"variable": problem.variable}
+    filled = _filled(replace(CATALOGUE[problem.code], message=""), {**named, **details})
+    return replace(filled, message=one_line(problem.message), level=level)
+
+
+def one_line(text: str) -> str:
+    """Return a text in which every control character is written out: what comes from outside never moves a cursor."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape", "replace").decode() for each in text)
+
+
+def _filled(entry: Finding, details: dict[str, Any]) -> Finding:
+    names = _named.get()
+    known = {"remake": remake(), **names, **details}
+    message, fix = (one_line(each.format(**known)) for each in (entry.message, entry.fix))
+    return replace(entry, check=details.get("check", entry.check), message=message, fix=fix)
 
 
 def _read(part: str) -> dict[str, Any]:
     return tomllib.loads(files("fin_messenger_auth.diagnosis").joinpath(f"catalogue/{part}.toml").read_text("utf-8"))
 
 
-def _entries() -> Iterable[Finding]:
+def _entries(parts: list[dict[str, Any]]) -> Iterable[Finding]:
     urls: dict[Any, Any] = {None: None, **_read("sources")}
-    for entry in [each for part in _PARTS for each in _read(part)["finding"]]:
+    for entry in [each for part in parts for each in part["finding"]]:
         url = urls[entry.pop("source", None)]
-        yield Finding(**{**entry, "level": Level(entry["level"]), "evidence": Evidence(entry["evidence"])}, url=url)
+        evidence, level = Evidence(entry.pop("evidence")), Level(entry.pop("level"))
+        yield Finding(**{"message": "", **entry}, level=level, evidence=evidence, url=url)
 
 
-CATALOGUE: dict[str, Finding] = {entry.code: entry for entry in _entries()}
+def _variants(parts: list[dict[str, Any]]) -> Iterable[tuple[tuple[str, str], Finding]]:
+    for changed in [each for part in parts for each in part.get("variant", ())]:
+        code, name = changed.pop("of"), changed.pop("name")
+        level = Level(changed.pop("level", CATALOGUE[code].level))
+        yield (code, name), replace(CATALOGUE[code], **changed, level=level)
+
+
+_parts = [_read(part) for part in _PARTS]
+CATALOGUE: dict[str, Finding] = {entry.code: entry for entry in _entries(_parts)}
 """Every entry, by its code."""
+VARIANTS: dict[tuple[str, str], Finding] = dict(_variants(_parts))
+"""The same finding in another situation, with a message and a fix of its own, by code and situation."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import stat
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import combinations
 from pathlib import Path
 
@@ -24,7 +25,9 @@ from fin_messenger_auth._keys import (
     read_public_key,
     shown_path,
 )
+from fin_messenger_auth._material import HOLDS_CERTIFICATE, HOLDS_PRIVATE, things_in
 from fin_messenger_auth._signers import MIN_SECRET_BYTES, RSASigner, configured_secret, public_key_of
+from fin_messenger_auth._tokens import is_fin_issuer
 from fin_messenger_auth._uploaded import certificate_in, read_certificate, rsa_key_of
 from fin_messenger_auth._verification import VerifyingKey, read_jwks
 from fin_messenger_auth.errors import FinMessengerAuthWarning, InvalidKeyError, Problem, attempt, masked, problems_of
@@ -32,7 +35,7 @@ from fin_messenger_auth.onboarding._certificate import certificate_problems
 from fin_messenger_auth.onboarding._jwk import jwk_problems, jwks_problems, parse_jwk, parse_jwks
 from fin_messenger_auth.onboarding._key_directory import CERTIFICATE, JWK, JWKS, PRIVATE_KEY
 
-from ._findings import Finding, finding, finding_of
+from ._findings import DEFAULT_KID, Finding, finding, finding_of, name_of, naming, remake
 from ._token_checks import quoted
 
 
@@ -42,23 +45,17 @@ def read_verifying_keys(document: bytes) -> list[VerifyingKey]:
 
     Args:
         document: A JWK or a JWKS; a certificate, a public key or an unencrypted private key (its public half is
-            used) in PEM; a certificate or public key in DER.
+            used).
 
     Raises:
         InvalidKeyError: It is none of these, or a key is not RSA of at least 2048 bits.
     """
-    if document.lstrip()[:1] in (b"{", b"["):
-        return read_jwks(document)
-    if b"PRIVATE KEY-----" in document:
+    held = {thing.kind.holds for thing in things_in(document)}
+    if HOLDS_PRIVATE in held:
         return [VerifyingKey(read_private_key(document).public_key())]
-    if b"-----BEGIN CERTIFICATE-----" in document:
+    if HOLDS_CERTIFICATE in held:
         return [VerifyingKey(rsa_key_of(read_certificate(document)))]
-    try:
-        return [VerifyingKey(read_public_key(document))]
-    except InvalidKeyError:
-        if b"-----BEGIN " in document:
-            raise
-        return [VerifyingKey(rsa_key_of(read_certificate(document)))]
+    return [VerifyingKey(read_public_key(document))] if held else read_jwks(document)
 
 
 def keys_in(document: bytes) -> list[VerifyingKey]:
@@ -194,15 +191,21 @@ def check_key_directory(
     if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for a path that is too long
         # A shorter name is no secret (MIN_SECRET_BYTES).
         shown = str(directory) if len(str(directory)) < MIN_SECRET_BYTES else shown_path(str(directory))
-        fix = "Give the directory that `keygen` wrote, or make a key: fin-messenger-auth keygen DIRECTORY."
-        return [replace(finding("directory-incomplete", path=shown), fix=fix)]
+        how = "Give the directory that `keygen` wrote, or make a key: `fin-messenger-auth keygen DIRECTORY`."
+        return [finding("directory-incomplete", path=shown, how=how)]
+    with naming(**_names_in(directory)):
+        return _check_directory(directory, password, now)
+
+
+def _check_directory(directory: Path, password: bytes | None, now: float | None) -> list[Finding]:
     findings, public_key = _check_private_key(directory / PRIVATE_KEY, password)
     files = {name: _read(directory / name) for name in (CERTIFICATE, JWK, JWKS)}
     certificate, jwk, jwks = files.values()
     if jwk:
         findings += _of_file(JWK, check_jwk(jwk, public_key=public_key, now=now))
     else:
-        findings.append(finding("directory-incomplete", path=directory / JWK))
+        how = f"Make it from the key: {remake()}."
+        findings.append(finding("directory-incomplete", path=directory / JWK, how=how))
     if certificate:
         findings += _of_file(CERTIFICATE, check_certificate(certificate, public_key=public_key, now=now))
     if jwks:
@@ -233,12 +236,16 @@ def check_upload(
     findings = [each for jwk in documents for each in check_jwk(jwk, now=now)]
     if several is not None:
         message = "This is a key set (JWKS): it is for a keyset of type Endpoint URL. For type Keys, upload each JWK."
-        findings.append(finding_of(FinMessengerAuthWarning(message, "jwk-document")))
+        several_files = "If the keyset is of type Keys, upload each key of the set as a JWK in a file of its own."
+        as_set = finding_of(FinMessengerAuthWarning(message, "jwk-document"))
+        findings.append(replace(as_set, fix=several_files))
     if key_directory is not None:
         what = "certificates for the same key: the newer one was not uploaded"
         for name in _newer_files(Path(key_directory), _certificates(document)):
             differs = finding("directory-differs", first=name, second="the uploaded JWK", what=what)
-            findings.append(replace(differs, fix=f"Upload {Path(key_directory) / JWK}.") if name == JWK else differs)
+            own, copy = shlex.quote(str(Path(key_directory) / JWK)), name_of("jwk")
+            upload = f"Upload {own}. Give that to --uploaded, too: `cp {own} {copy}`."
+            findings.append(replace(differs, fix=upload) if name == JWK else differs)
     return list(dict.fromkeys(findings))
 
 
@@ -251,6 +258,34 @@ def compare_upload(path: str | os.PathLike[str], uploaded: Sequence[VerifyingKey
     what = f"key IDs: {quoted(own[0].kid)} and {quoted(same[0].kid)}" if same else "keys"
     fix = f"Upload {Path(path) / JWK} if it is the one in use; else give the directory of the key that was uploaded."
     return [replace(finding("directory-differs", first=JWK, second="the uploaded JWK", what=what), fix=fix)]
+
+
+def certificate_ends(path: Path) -> date | None:
+    """Return the last day of the first certificate in a file, or in the JWK of a key directory, to end."""
+    document = _read(path / JWK if path.is_dir() else path)
+    return min((each.not_valid_after_utc.date() for each in _certificates(document)), default=None)
+
+
+def issuer_in(document: bytes) -> str:
+    """Return a member of a JWK that is Fin's issuer: the key is Fin's own; blank if none is."""
+    value = parse_json(document)
+    members = [each for each in value.values() if isinstance(each, str)] if isinstance(value, dict) else []
+    return next(filter(is_fin_issuer, members), "")
+
+
+def _names_in(directory: Path) -> dict[str, str]:
+    """Return what the things of a key directory are called in a fix; the kid of its JWK if no other is known."""
+    files = {name: shlex.quote(str(directory / name)) for name in (CERTIFICATE, JWK, JWKS, PRIVATE_KEY)}
+    names = {"certificate": files[CERTIFICATE], "jwk": files[JWK]}
+    if (directory / PRIVATE_KEY).is_file():
+        encrypted = b"ENCRYPTED" in _read(directory / PRIVATE_KEY)
+        names["key"] = f"--private-key {files[PRIVATE_KEY]}{name_of('password') if encrypted else ''}"
+    if (directory / JWKS).is_file():
+        names["jwks"] = f", then `fin-messenger-auth jwks {files[JWK]} > {files[JWKS]}`"
+    if name_of("kid") == DEFAULT_KID:
+        kids = [each.kid for each in keys_in(_read(directory / JWK)) if each.kid]
+        names["kid"] = f" --kid={shlex.quote(kids[0])}" if kids else ""
+    return names
 
 
 def keys_in_directory(path: str | os.PathLike[str]) -> list[VerifyingKey]:
@@ -271,7 +306,7 @@ def _check_private_key(path: Path, password: bytes | None) -> tuple[list[Finding
     if not path.is_file():
         return [], None
     mode = mode_for_others(path)
-    findings = [] if mode is None else [finding("file-permissions", file=path, mode=mode)]
+    findings = [] if mode is None else [finding("file-permissions", file=shlex.quote(str(path)), mode=mode)]
     given = None if password is None else StringKeySource(password)
     signer, problems = attempt(RSASigner, FileKeySource(path), password=given)
     return [*findings, *map(finding_of, problems)], None if signer is None else signer.public_key

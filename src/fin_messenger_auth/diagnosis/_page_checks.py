@@ -1,16 +1,18 @@
-"""Checks a page: its settings, the tokens in them, its headers and its scripts."""
+"""Checks a page: its settings, the tokens in them, its headers, its scripts, and what was fetched beside it."""
 
 from __future__ import annotations
 
 import re
+import shlex
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
+from importlib.util import find_spec
 from urllib.parse import urlsplit
 
-from fin_messenger_auth._json_values import is_lost
+from fin_messenger_auth._json_values import is_lost, parse_json
 from fin_messenger_auth._settings import API_BASES, RULES
 from fin_messenger_auth._signers import MIN_SECRET_BYTES
 from fin_messenger_auth._tokens import INTERCOM_TOKEN, SALESFORCE_TOKEN
@@ -18,7 +20,7 @@ from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthWarnin
 
 from ._expected import Expected
 from ._findings import Finding, finding, finding_of
-from ._page_reader import SPREAD, Page, read_page
+from ._page_reader import NEEDS_EXTRA, SPREAD, Page, PageSettings, read_page
 from ._policy_checks import check_policies
 from ._token_checks import check_form, is_in_milliseconds, quoted
 
@@ -27,24 +29,29 @@ _TOKENS = (INTERCOM_TOKEN, SALESFORCE_TOKEN)
 _IDENTIFIES = ("user_id", "email")
 _OF_OTHERS = frozenset({"app_id", "api_base", "region", "user_id", *_TOKENS})
 _BY_HAND = frozenset({"window.intercomSettings", "Intercom('boot')", "npm", "script"})
+_BARE = ("token", "jwt")  # members under which endpoints answer with nothing but intercom_user_jwt
 _PRIVATE_KEY = "PRIVATE KEY-----"
+_MARK = "<fin-messenger-mark"
 _REDIRECT, _REFUSED = 300, 400  # the first status of each kind
+_HITS = ("x-cache", "cf-cache-status", "cache-status", "x-vercel-cache", "x-proxy-cache", "x-drupal-cache")
+_OLD = 300  # seconds from which a page's Date means that it was kept
 _SIGNED_IN = (
     'This one is of an anonymous visitor. Give the session, `--cookie NAME=VALUE`, and `--user ID`; or `--user ""` if '
     "it should be anonymous."
 )
-
+_SIGN_IN = "Give the cookie of a signed-in session: `--cookie NAME=VALUE`."
+_SIGN_IN_AGAIN = "The session of the cookie is not signed in at this address: sign in again, and copy its cookie."
 _STOPPED = (
     "Give the settings as the browser has them: run `JSON.stringify(window.intercomSettings)` in its console, and save "
     "what it prints for `--page FILE`."
 )
-_SIGN_IN = "Give the cookie of a signed-in session: `--cookie NAME=VALUE`."
 
 # What a page is in place of one with settings, and what to do then.
 _HOW = {
-    "it is a page to sign in": _SIGN_IN,
     "its scripts get them from elsewhere": "Give the URL from which its scripts fetch the settings: `--page URL`.",
     "it is JSON without an app_id": "Answer with what `build_settings` returns, or give another URL: `--page URL`.",
+    "it is JSON that was encoded twice": "Answer with the object: the framework's JSON response of "
+    "`build_settings(user)`, without a `json.dumps` before it.",
 }
 
 
@@ -56,14 +63,33 @@ class Document:
         text: The HTML or the JSON.
         headers: The headers of the response; ``None`` if they are not known.
         status: The status of the response, likewise.
+        url: The address that answered, after redirects within its origin; blank for a file.
+        asked: The address that was asked for.
+        target: Where the answer redirects to; blank if it does not.
+        failure: Why there was no answer.
+        with_session: Whether it was asked for with a session's cookie.
+        role: ``page``, or, beside a page, its renewal ``script``, that script's ``endpoint``, or the page for
+            ``nobody``.
+        others: What was fetched beside a page.
     """
 
     text: str = field(repr=False)
     headers: Mapping[str, str] | None = None
     status: int | None = None
+    url: str = ""
+    asked: str = ""
+    target: str = ""
+    failure: str = ""
+    with_session: bool = False
+    role: str = "page"
+    others: tuple[Document, ...] = ()
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The headers, by their names in lower case."""
+        return {name.lower(): value for name, value in (self.headers or {}).items()}
 
 
-_OLD = 300  # seconds from which a page's Date means that it was kept
 _NOTHING = Expected()
 
 
@@ -79,7 +105,7 @@ def check_settings(settings: Mapping[str, object]) -> list[Finding]:
 def _wrong_with_users(settings: Mapping[str, object]) -> Iterator[Finding]:
     token, user_hash, user_id = settings.get(INTERCOM_TOKEN), settings.get("user_hash"), settings.get("user_id")
     jwts = [name for name, value in settings.items() if isinstance(value, str) and _JWT.fullmatch(value)]
-    for name in set(jwts) - {*_TOKENS, "user_hash"}:
+    for name in sorted(set(jwts) - {*_TOKENS, "user_hash"}):
         message = f"{name} holds a JWT. The Messenger reads it as {INTERCOM_TOKEN} or {SALESFORCE_TOKEN} only."
         yield finding_of(ConfigurationError(message, "setting-unknown"))
     if "user_hash" in jwts:
@@ -92,15 +118,14 @@ def _wrong_with_users(settings: Mapping[str, object]) -> Iterator[Finding]:
     named = [name for name in _IDENTIFIES if settings.get(name) is not None]
     if named and not token:
         yield finding("settings-token-missing", where="", name=named[0])
-    if user_id is None and (token or settings.get(SALESFORCE_TOKEN)):
-        yield finding("page-not-anonymous", names=" and ".join(name for name in _TOKENS if settings.get(name)))
+    if user_id is None and not token and settings.get(SALESFORCE_TOKEN):
+        yield finding("page-not-anonymous", names=SALESFORCE_TOKEN)
     if isinstance(user_id, str) and is_lost(user_id):
         yield finding("user-id-lost", claim="user_id in the settings")
 
 
 def _wrong_with_values(settings: Mapping[str, object]) -> Iterator[Finding]:
-    parsed, _ = check_form(str(settings.get(INTERCOM_TOKEN)), INTERCOM_TOKEN)
-    signed = {} if parsed is None else parsed.claims
+    signed = _signed(settings)
     twice = [name for name in settings if name in signed and name not in _OF_OTHERS]
     yield from (finding("settings-signed-twice", name=repr(name)) for name in twice)
     if is_in_milliseconds(settings.get("created_at")):
@@ -110,51 +135,119 @@ def _wrong_with_values(settings: Mapping[str, object]) -> Iterator[Finding]:
         yield finding_of(FinMessengerAuthWarning(message, "setting-invalid"))
 
 
+def _signed(settings: Mapping[str, object]) -> dict[str, object]:
+    """Return the claims of the Intercom token, unverified; none if it cannot be read."""
+    parsed, _ = check_form(str(settings.get(INTERCOM_TOKEN)), INTERCOM_TOKEN)
+    return {} if parsed is None else parsed.claims
+
+
+def _user_of(settings: Mapping[str, object]) -> object:
+    """Return the user of a page: the ``user_id`` in the settings, or else the token's, which identifies alone."""
+    return settings.get("user_id") or _signed(settings).get("user_id")
+
+
+def read_document(document: Document) -> Page:
+    """Read a page, or the answer of an endpoint, also one that is nothing but the token."""
+    value = parse_json(document.text) if document.text.lstrip()[:1] in ("{", '"') else None
+    if isinstance(value, str) and parse_json(value) is not None:
+        return Page(instead="it is JSON that was encoded twice")
+    inner = [value, *value.values()] if isinstance(value, dict) else []
+    if not any({"app_id", "appId", *_TOKENS} & each.keys() for each in inner if isinstance(each, dict)):
+        for token in (each.get(name) for each in inner if isinstance(each, dict) for name in _BARE):
+            if isinstance(token, str) and _JWT.search(token):
+                settings = {INTERCOM_TOKEN: token}
+                return Page(settings=[PageSettings("token", settings)], values=settings)
+    return read_page(document.text)
+
+
 def check_page(document: Document, expected: Expected = _NOTHING, *, now: float | None = None) -> list[Finding]:
     """Check a page of a site, or the answer of its endpoint, for everything that keeps a user from being verified.
 
     Finds the settings of ``render_snippet``, of a hand-written ``window.intercomSettings``,
-    of ``Intercom('boot', …)``, of the npm package, of JSON in the page, and of a JSON endpoint. No finding contains a
-    token or a personal value.
+    of ``Intercom('boot', …)``, of the npm package, of JSON in the page, and of a JSON endpoint, which may answer with
+    nothing but the token: ``{"token": …}`` or ``{"jwt": …}``. No finding contains a token or a personal value.
 
     Args:
         document: The page.
         expected: What its settings are compared with, and its tokens are verified with.
         now: The time, in Unix seconds; the machine's if left out.
     """
-    return list(dict.fromkeys(_wrong_with_page(document, expected, time.time() if now is None else now)))
+    moment = time.time() if now is None else now
+    found = [*_wrong_with_page(document, expected, moment)]
+    for each in document.others:
+        found += _wrong_beside(document, each, expected, moment)
+    return list(dict.fromkeys(found))
 
 
 def _wrong_with_page(document: Document, expected: Expected, now: float) -> Iterator[Finding]:
-    page, headers = read_page(document.text), {name.lower(): value for name, value in (document.headers or {}).items()}
-    secret, settings = expected.secret.decode(errors="replace"), page.values
+    if document.failure:
+        missing = find_spec("urllib3") is None
+        yield _without_extra() if missing else finding("page-unreachable", why=document.failure)
+        return
+    page, secret = read_document(document), expected.secret.decode(errors="replace")
     if _PRIVATE_KEY in document.text or (len(secret) >= MIN_SECRET_BYTES and secret in document.text):
         yield finding("page-secret")
+    if _MARK in document.text:
+        yield finding("page-mark")
     if page.broken:
         yield finding("page-broken", why=page.broken)
+        return
+    if page.stopped == NEEDS_EXTRA:
+        yield _without_extra()
         return
     if page.stopped:
         yield finding("unchecked", check="page", what=f"What the page passes on ({page.stopped})", how=_STOPPED)
         if not page.settings:
             return
     if (document.status or 0) >= _REDIRECT or not any(each.names() for each in page.settings):
-        yield _without_settings(page, document, headers)
+        yield _without_settings(page, document)
         return
+    yield from _wrong_with_what_it_passes(document, page, expected, now)
+
+
+def _without_extra() -> Finding:
+    how = 'Install the extra that fetches and reads pages: `pip install "fin-messenger-auth[doctor]"`.'
+    return finding("unchecked", check="page", what="The page", how=how)
+
+
+def _wrong_with_what_it_passes(document: Document, page: Page, expected: Expected, now: float) -> Iterator[Finding]:
+    headers, settings = document.names, dict(page.values)
+    policy, copied = headers.get("cache-control", ""), _of_a_cache(headers, now)
     if expected.fin_managed and settings.pop(SALESFORCE_TOKEN, None):
-        message = f"The page carries {SALESFORCE_TOKEN}, which Fin makes here."
-        yield replace(finding("issuer-fin", check="page"), message=message)
+        yield finding("issuer-fin", "page")
     yield from _wrong_with_passing(page)
-    copied = _of_a_cache(headers, now)
-    public = "its Cache-Control says public" if "public" in headers.get("cache-control", "").lower() else ""
-    yield from _compare(page, settings, expected, copied or public)
+    public = "its Cache-Control says public" if "public" in policy.lower() else ""
+    other = bool(expected.user_id) and str(_user_of(settings) or expected.user_id) != expected.user_id
+    if copied and other:  # whose page it is, follows from that
+        yield finding("page-cached", how=f"{copied}, and it is another user's")
+    yield from _compare(page, settings, expected, copied or public, other=other and not copied)
     found = list(expected.check_tokens(settings, now))
     yield from (each for each in found if not (copied and each.code == "token-expired"))
-    if document.headers is not None and any(map(settings.get, _TOKENS)):
-        policy = headers.get("cache-control", "")
-        if copied or "no-store" not in policy.lower():
-            yield finding("page-cached", how=copied or f"its Cache-Control is {quoted(policy)}, without no-store")
+    stored = _may_be_stored(headers)
+    carries = document.headers is not None and any(map(settings.get, _TOKENS))
+    if carries and (copied or stored) and not (copied and other):
+        yield finding("page-cached", how=copied or stored)
     api_base = str(settings.get("api_base") or API_BASES.get(expected.region or "us"))
-    yield from check_policies(page, headers.get("content-security-policy", ""), api_base)
+    if page.scripts:
+        yield from check_policies(page, headers.get("content-security-policy", ""), api_base)
+
+
+def _wrong_beside(page: Document, other: Document, expected: Expected, now: float) -> Iterator[Finding]:
+    """Find what is wrong with what was fetched beside a page."""
+    path = quoted(urlsplit(other.asked).path)
+    if other.role == "nobody":
+        if _user_of(read_document(other).values) is not None:
+            yield finding("page-cached", "nobody")
+    elif other.role == "script":
+        kind = other.names.get("content-type", "")
+        if other.failure or (other.status or 0) >= _REDIRECT or "javascript" not in kind:
+            got = other.failure or f"it is answered with status {other.status} and the Content-Type {quoted(kind)}"
+            yield finding("page-script", path=path, got=got)
+    else:
+        known = {each.code for each in _wrong_with_page(page, expected, now)}
+        for each in _wrong_with_page(other, expected, now):
+            if each.code not in known and each.level != "unchecked":
+                yield replace(each, message=f"In the answer of the settings endpoint, {path}: {each.message}")
 
 
 def _wrong_with_passing(page: Page) -> Iterator[Finding]:
@@ -172,28 +265,42 @@ def _wrong_with_passing(page: Page) -> Iterator[Finding]:
         yield finding("page-shutdown-missing")
 
 
-def _without_settings(page: Page, document: Document, headers: Mapping[str, str]) -> Finding:
-    why, how = page.instead, _HOW.get(page.instead)
+def _without_settings(page: Page, document: Document) -> Finding:
+    sign_in = _SIGN_IN_AGAIN if document.with_session else _SIGN_IN
+    why, how = page.instead, {**_HOW, "it is a page to sign in": sign_in}.get(page.instead)
+    moved = urlsplit(document.url).path if document.url != document.asked else ""
+    location = document.names.get("location", "")
     if document.status is not None and document.status >= _REFUSED:
         why = f"it was answered with status {document.status}"
-        how = _SIGN_IN if document.status in (401, 403) else "Give the URL of a page that works."
-    elif "location" in headers:
-        target = urlsplit(headers["location"])._replace(query="", fragment="").geturl()
-        why = f"it redirects to {quoted(target)}"
-        how = f"Give that URL, `--page {target}`, or `--cookie NAME=VALUE` if the page needs a user."
-        how = how if "://" in target else _SIGN_IN
+        how = sign_in if document.status in (401, 403) else "Give the URL of a page that works."
+    elif location:
+        target = _without_query(document.target or location)
+        why = f"it redirects to {quoted(_without_query(location))}"
+        how = f"Give that URL, `--page {shlex.quote(target)}`. If it is where people sign in: {sign_in}"
+        how = how if "://" in location else sign_in
+    elif moved and page.instead == "it is a page to sign in":
+        why = f"it redirects to {quoted(moved)}, a page to sign in"
     elif not document.text.strip():
         why = "it is empty"
     how = how or "Put `render_snippet(build_settings(user))` at the end of <body>."
     return finding("page-settings-missing", why=f": {why}" if why else "", how=how)
 
 
-def _compare(page: Page, settings: Mapping[str, object], expected: Expected, kept: str) -> Iterator[Finding]:
+def _without_query(url: str) -> str:
+    """Return a URL without what may hold a token."""
+    return re.split(r"[?#]", url, maxsplit=1)[0]
+
+
+def _compare(
+    page: Page, settings: Mapping[str, object], expected: Expected, kept: str, *, other: bool
+) -> Iterator[Finding]:
     unknown, wanted = page.unknown, {INTERCOM_TOKEN} if expected.fin_managed else {*_TOKENS}
     if INTERCOM_TOKEN not in unknown:
         yield from check_settings(settings)
     yield from _compare_workspace(settings, expected, npm=page.settings[-1].source == "npm")
-    yield from _compare_user(settings, unknown, expected.user_id, kept)
+    yield from _compare_user(settings, unknown, expected.user_id, kept, other=other)
+    if page.settings[0].source == "token":
+        wanted = {INTERCOM_TOKEN}  # the other comes another way
     if settings.get(INTERCOM_TOKEN) and SALESFORCE_TOKEN in wanted - unknown and not settings.get(SALESFORCE_TOKEN):
         yield finding("token-missing", token=SALESFORCE_TOKEN)
     for name in sorted(unknown & {"user_id", *wanted}):
@@ -204,29 +311,42 @@ def _compare(page: Page, settings: Mapping[str, object], expected: Expected, kep
 def _compare_workspace(settings: Mapping[str, object], expected: Expected, *, npm: bool) -> Iterator[Finding]:
     got = settings.get("app_id", settings.get("appId"))
     if expected.app_id and got is not None and got != expected.app_id:
-        yield finding("settings-differ", name="app_id", wanted=quoted(expected.app_id), got=quoted(got))
-    name, default, wanted = "api_base", API_BASES["us"], API_BASES.get(expected.region or "")
+        wanted = quoted(expected.app_id)
+        yield finding("settings-differ", name="app_id", wanted=wanted, got=quoted(got), use=f"`app_id: {wanted}`")
+    if got is None:
+        return  # the answer of an endpoint that says nothing of the workspace
+    name, default, base = "api_base", API_BASES["us"], API_BASES.get(expected.region or "")
     if npm or "region" in settings:  # the npm package sets api_base itself
-        name, default, wanted = "region", "us", expected.region
-    base = str(settings.get(name, default)).rstrip("/")
-    if wanted is not None and API_BASES.get(base, base) != API_BASES.get(wanted, wanted):
-        yield finding("settings-differ", name=name, wanted=quoted(wanted), got=quoted(base))
+        name, default, base = "region", "us", expected.region
+    used = str(settings.get(name, default)).rstrip("/")
+    if base is not None and API_BASES.get(used, used) != API_BASES.get(base, base):
+        use = f"`{name}: {quoted(base)}`"
+        yield finding("settings-differ", name=name, wanted=quoted(base), got=quoted(used), use=use)
 
 
 def _compare_user(
-    settings: Mapping[str, object], unknown: set[str], wanted: str | None, kept: str
+    settings: Mapping[str, object], unknown: set[str], wanted: str | None, kept: str, *, other: bool
 ) -> Iterator[Finding]:
-    got = settings.get("user_id")
     personal = [name for name in (*_IDENTIFIES, *_TOKENS) if settings.get(name)]
-    anonymous = got is None and not settings.get(INTERCOM_TOKEN) and not unknown & {"user_id", INTERCOM_TOKEN}
-    if anonymous and wanted is None:
-        yield finding("unchecked", what="A page of a signed-in user", how=_SIGNED_IN)
-    elif anonymous and wanted:
-        yield finding("page-anonymous", kept=f"; {kept}, which keeps one copy for everybody" if kept else "")
+    anonymous = settings.get("user_id") is None and not settings.get(INTERCOM_TOKEN)
+    if anonymous and not unknown & {"user_id", INTERCOM_TOKEN} and wanted != "":
+        if wanted is None:
+            yield finding("unchecked", what="A page of a signed-in user", how=_SIGNED_IN)
+        else:
+            yield finding("page-anonymous", kept=f"; {kept}, which keeps one copy for everybody" if kept else "")
     elif personal and wanted == "":
         yield finding("page-not-anonymous", names=" and ".join(personal))
-    elif wanted and got is not None and str(got) != wanted:
+    elif other:
         yield finding("page-user-differs")
+
+
+def _may_be_stored(headers: Mapping[str, str]) -> str:
+    """Say which header lets a cache keep the page; empty if none does. CDNs heed their own before Cache-Control."""
+    for name, value in headers.items():
+        if (name.endswith("cdn-cache-control") or name == "surrogate-control") and re.search(r"age=[1-9]", value):
+            return f"its {name} is {quoted(value)}, which a CDN heeds before Cache-Control"
+    policy = headers.get("cache-control", "")
+    return "" if "no-store" in policy.lower() else f"its Cache-Control is {quoted(policy)}, without no-store"
 
 
 def _of_a_cache(headers: Mapping[str, str], now: float) -> str:
@@ -234,6 +354,9 @@ def _of_a_cache(headers: Mapping[str, str], now: float) -> str:
     age, date = headers.get("age", ""), headers.get("date", "")
     if age.strip("0"):
         return f"its header Age: {quoted(age)[1:-1]} says that this one comes from a cache"
+    for name in _HITS:
+        if re.search(r"\bhit\b", headers.get(name, ""), re.IGNORECASE):
+            return f"its header {name}: {quoted(headers[name])[1:-1]} says that this one comes from a cache"
     with suppress(ValueError, OverflowError):
         if now - parsedate_to_datetime(date).timestamp() > _OLD:
             return f"its header Date: {quoted(date)[1:-1]} says that this one was kept"

@@ -1,60 +1,83 @@
-"""Names what a page's Content-Security-Policy blocks."""
+"""Checks what a page's Content-Security-Policy blocks of the Messenger (CSP Level 3)."""
 
 from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
-from hashlib import sha256
+from hashlib import sha256, sha384, sha512
 from typing import cast
-from urllib.parse import urlsplit
 
 from fin_messenger_auth._settings import API_BASES, Region
 from fin_messenger_auth.page._csp import vendor_sources
 
 from ._findings import Finding, finding
+from ._http import origin_of
 from ._page_reader import Page
+
+_HASHES = {"sha256": sha256, "sha384": sha384, "sha512": sha512}
+_SETTINGS = ("app_id", "appId", "startMessenger(")
+_PORTS = {"https": "443", "wss": "443", "http": "80", "ws": "80"}
 
 
 def check_policies(page: Page, header: str, api_base: str) -> list[Finding]:
-    """Return the first thing that each policy blocks: those of the header, and those in the page."""
-    blocked = [next(_blocked(page, policy, api_base), None) for policy in (*header.split(","), *page.policies)]
-    return [finding("page-csp", what=what) for what in dict.fromkeys(blocked) if what is not None]
+    """Return everything that the policies block, those of the header and those in the page, as one finding."""
+    region = next((name for name, base in API_BASES.items() if base == api_base), None)
+    hosts: dict[str, Sequence[str]] = {
+        "script-src": vendor_sources()["script-src"],
+        "connect-src": [api_base] if region is None else vendor_sources(cast("Region", region))["connect-src"],
+    }
+    blocked = [what for policy in (*header.split(","), *page.policies) for what in _blocked(page, policy, hosts)]
+    if not blocked:
+        return []
+    return [finding("page-csp", what="; ".join(dict.fromkeys(blocked)), region=region or "us")]
 
 
-def _blocked(page: Page, policy: str, api_base: str) -> Iterator[str]:
+def _blocked(page: Page, policy: str, hosts: dict[str, Sequence[str]]) -> Iterator[str]:
     directives = {words[0].lower(): words[1:] for words in (each.split() for each in policy.split(";")) if words}
-    scripts = directives.get("script-src-elem", directives.get("script-src", directives.get("default-src")))
-    connects = directives.get("connect-src", directives.get("default-src"))
-    if scripts is not None and page.settings[0].source != "JSON":
-        for nonce, source in page.scripts:
-            if any(each in source for each in ("app_id", "appId")) and not _allows_inline(scripts, nonce, source):
-                yield "the inline script with the settings (script-src has neither its nonce nor its hash)"
-        if "'strict-dynamic'" not in scripts:
-            yield from (f"{host} (script-src)" for host in vendor_sources()["script-src"] if not _allows(scripts, host))
-    if connects is not None:
-        region = next((name for name, base in API_BASES.items() if base == api_base), None)
-        wanted = [api_base] if region is None else vendor_sources(cast("Region", region))["connect-src"]
-        yield from (f"{host} (connect-src)" for host in wanted if not _allows(connects, host))
+
+    def sources(name: str) -> Sequence[str] | None:
+        return next((directives[each] for each in (f"{name}-elem", name, "default-src") if each in directives), None)
+
+    scripts, styles = sources("script-src"), sources("style-src")
+    for nonce, source in page.scripts:
+        if any(each in source for each in _SETTINGS) and not _allows_inline(scripts, nonce, source):
+            yield "the inline script with the settings (script-src has neither its nonce nor its hash)"
+    for name, wanted in hosts.items():
+        listed = sources(name)
+        if listed is None or (name == "script-src" and "'strict-dynamic'" in listed):
+            continue
+        if lost := [host for host in wanted if not _allows(listed, host)]:
+            yield f"{', '.join(lost)} ({name})"
+    if not _allows_inline(styles, None, ""):
+        ignored = styles is not None and "'unsafe-inline'" in styles
+        because = "browsers ignore 'unsafe-inline' beside a nonce or a hash" if ignored else "it lacks 'unsafe-inline'"
+        yield f"the Messenger's inline styles (style-src: {because})"
+    if "require-trusted-types-for" in directives and not any("createPolicy" in source for _, source in page.scripts):
+        yield "the address of the widget's script, a plain string (require-trusted-types-for)"
 
 
-def _allows_inline(sources: Sequence[str], nonce: str | None, script: str) -> bool:
-    digest = b64encode(sha256(script.encode(errors="replace")).digest()).decode()
-    if f"'nonce-{nonce}'" in sources or f"'sha256-{digest}'" in sources:
+def _allows_inline(sources: Sequence[str] | None, nonce: str | None, text: str) -> bool:
+    if sources is None:
         return True
-    restricted = any(each.startswith(("'nonce-", "'sha256-", "'sha384-", "'sha512-")) for each in sources)
+    encoded = text.encode(errors="replace")
+    hashes = [f"'{name}-{b64encode(make(encoded).digest()).decode()}'" for name, make in _HASHES.items()]
+    if f"'nonce-{nonce}'" in sources or any(each in sources for each in hashes):
+        return True
+    restricted = any(each.startswith(("'nonce-", *(f"'{name}-" for name in _HASHES))) for each in sources)
     return "'unsafe-inline'" in sources and not restricted and "'strict-dynamic'" not in sources
 
 
 def _allows(sources: Sequence[str], url: str) -> bool:
-    """Tell whether a list of sources allows a URL: by scheme, host, or a wildcard for subdomains."""
-    wanted = urlsplit(url)
-    for source in sources:
-        if source in ("*", f"{wanted.scheme}:"):
+    """Tell whether a list of sources allows a host (§6.7.2.8): a wildcard stands for whole labels."""
+    wanted, host, _ = origin_of(url)
+    for source in map(str.lower, sources):
+        scheme, mark, rest = source.rpartition("://")
+        if source in ("*", f"{wanted}:"):
             return True
-        scheme, _, host = source.rpartition("://")
-        host = host.split("/")[0].split(":")[0].lower()
-        same_scheme = not scheme or scheme in (wanted.scheme, {"wss": "https"}.get(wanted.scheme))
-        name = wanted.hostname or ""
-        if same_scheme and (host == name or (host.startswith("*.") and name.endswith(host[1:]))):
+        name, _, port = rest.split("/")[0].partition(":")
+        same_scheme = not mark or scheme == wanted
+        same_port = not port or port == "*" or port == _PORTS.get(wanted)
+        same_host = name == host or (name.startswith("*.") and host.endswith(name[1:]))
+        if same_scheme and same_port and same_host:
             return True
     return False

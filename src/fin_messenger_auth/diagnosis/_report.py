@@ -1,10 +1,13 @@
-"""Prints findings, for a person and for a machine."""
+"""Writes findings as a person reads them, on a terminal or in a file, and as a machine does."""
 
 from __future__ import annotations
 
 import json
+import shutil
+import sys
+import textwrap
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -15,6 +18,7 @@ from ._findings import Finding, Level
 MARKS = {Level.ERROR: "✗", Level.WARNING: "!", Level.UNCHECKED: "?"}
 """What stands before a finding, most serious first. ``✓`` stands before a check that found nothing."""
 
+_COLOURS = {Level.ERROR: "bold red", Level.WARNING: "bold yellow", Level.UNCHECKED: "bold cyan"}
 _FIRST_CHECKS = ("form", "wrapping", "algorithm", "signature")
 TOKEN_CHECKS: dict[str, tuple[str, ...]] = {
     INTERCOM_TOKEN: (*_FIRST_CHECKS, "user", "times", "attributes"),
@@ -34,19 +38,44 @@ def token_report(name: str, findings: Sequence[Finding]) -> str:
     """Return what the platform would say of a token, check by check, including the checks that it passed."""
     found = {each.check for each in findings}
     skipped = {each for check in found for each in _ENDED_BY.get(check, ())}
-    lines: list[str] = []
-    for check in TOKEN_CHECKS[name]:
-        if check in found:
-            lines += [line for each in findings if each.check == check for line in _lines(each)]
-        elif check not in skipped:
-            lines.append(f"✓ {check}")
-    return "\n".join(lines)
+    checks = (report(each for each in findings if each.check == check) for check in TOKEN_CHECKS[name])
+    shown = zip(TOKEN_CHECKS[name], checks, strict=True)
+    return "\n".join(said or f"✓ {check}" for check, said in shown if said or check not in skipped)
+
+
+def ordered(findings: Iterable[Finding]) -> list[Finding]:
+    """Return errors first, then warnings, then what could not be checked; each in the order of the checks."""
+    return sorted(findings, key=lambda each: list(MARKS).index(each.level))
 
 
 def report(findings: Iterable[Finding]) -> str:
-    """Return findings as lines: errors first, then warnings, then what could not be checked."""
-    ordered = sorted(findings, key=lambda each: list(MARKS).index(each.level))
-    return "\n".join(line for each in ordered for line in _lines(each))
+    """Return findings in the form for files and other programs: three lines each."""
+    return "\n".join(
+        f"{MARKS[each.level]} {each.check}: {each.message}\n    → {each.fix}\n"
+        f"    {each.level}: {each.code} ({_source(each)})"
+        for each in ordered(findings)
+    )
+
+
+def print_report(findings: Iterable[Finding], *, before: str = "", after: str = "", plain: str | None = None) -> None:
+    """Print findings between two texts: as blocks on a terminal, in colour if rich is there, else as :func:`report`.
+
+    Args:
+        findings: The findings.
+        before: What stands before them.
+        after: What stands after them.
+        plain: What is printed in place of them where it is no terminal.
+    """
+    found = list(findings)
+    if not sys.stdout.isatty():
+        said = "\n".join(filter(None, [before, report(found) if plain is None else plain]))
+        print(*filter(None, [said, after]), sep="\n\n")  # noqa: T201 - what a command says
+        return
+    text = "\n\n".join(filter(None, [before, *_blocks(found), after]))
+    try:
+        _print_in_colour(text)
+    except ImportError:
+        print("\n".join(map(_wrapped, text.splitlines())))  # noqa: T201 - likewise
 
 
 def summary(findings: Iterable[Finding]) -> str:
@@ -65,10 +94,43 @@ def as_json(findings: Iterable[Finding], **beside: Any) -> str:  # noqa: ANN401 
     return json.dumps({**beside, "summary": {level: count[level] for level in Level}, "findings": found}, indent=2)
 
 
-def _lines(finding: Finding) -> list[str]:
-    source = f"{finding.evidence}: {finding.url}" if finding.url else str(finding.evidence)
-    return [
-        f"{MARKS[finding.level]} {finding.check}: {finding.message}",
-        f"    → {finding.fix}",
-        f"    {finding.level}: {finding.code} ({source})",
-    ]
+def _source(finding: Finding) -> str:
+    return f"{finding.evidence}: {finding.url}" if finding.url else str(finding.evidence)
+
+
+def _blocks(findings: Sequence[Finding]) -> Iterator[str]:
+    """Yield a block for each finding: what is wrong, the fix, the code; then one list of what was not checked."""
+    for each in ordered(findings):
+        if each.level is not Level.UNCHECKED:
+            code = f"{each.code} ({each.evidence})"
+            yield f"{MARKS[each.level]} {each.check}: {each.message}\n    → {each.fix}\n    {code}"
+    if unchecked := [each for each in findings if each.level is Level.UNCHECKED]:
+        lines = [f"  {MARKS[each.level]} {each.message} {each.fix}" for each in unchecked]
+        yield "\n".join(["Not checked from here:", *lines])
+    links = dict.fromkeys(each.url for each in ordered(findings) if each.url and each.level is not Level.UNCHECKED)
+    if links:
+        yield "\n".join(["Read:", *(f"  {link}" for link in links)])
+
+
+def _wrapped(line: str) -> str:
+    """Wrap a line at the terminal's width, under its own first word."""
+    text = line.lstrip(" →✗✓!?")
+    start = line[: len(line) - len(text)]
+    options: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
+    width = shutil.get_terminal_size().columns
+    return textwrap.fill(text, width, initial_indent=start, subsequent_indent=" " * len(start), **options)
+
+
+def _print_in_colour(text: str) -> None:
+    from rich.console import Console  # noqa: PLC0415 - of the extra `doctor`
+    from rich.text import Text  # noqa: PLC0415
+
+    console = Console(highlight=False, soft_wrap=True)
+    for line in text.splitlines():
+        shown = Text(_wrapped(line))
+        for level, mark in MARKS.items():
+            shown.highlight_regex(rf"^ *{'[' + mark + ']'}", _COLOURS[level])
+        shown.highlight_regex("^✓", "bold green")
+        shown.highlight_regex("`[^`]+`", "cyan")
+        shown.highlight_regex(r"^ +(→)", "bold")
+        console.print(shown)

@@ -7,10 +7,10 @@ import hmac
 import json
 import re
 import time
-from base64 import b64decode
+from base64 import b64decode, b64encode
+from codecs import BOM_UTF8, BOM_UTF16_LE
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from fin_messenger_auth._json_values import is_lost, looks_like_email
 from fin_messenger_auth._jws import ParsedToken, parse_token
@@ -28,7 +28,7 @@ from fin_messenger_auth._tokens import (
 from fin_messenger_auth._users import MAX_ATTRIBUTES, MAX_COMPANY_ATTRIBUTES, RESERVED_NAMES, attribute_problems
 from fin_messenger_auth._verification import VerifyingKey, verifies_hs256
 
-from ._findings import Finding, finding, finding_of
+from ._findings import Finding, assignment, finding, finding_of, name_of
 
 LONG_SECONDS = 24 * 60 * 60
 """A token that is valid for longer causes a warning."""
@@ -36,7 +36,14 @@ LONG_SECONDS = 24 * 60 * 60
 LEEWAY_SECONDS = 60
 """How far clocks may differ before ``iat`` and ``nbf`` count as being in the future."""
 
+_OF_PEOPLE = ("email", "name", "company")
+# Claims that OpenID Connect and OAuth 2.0 define for their own tokens, and providers add to them.
+_OF_PROVIDERS = (
+    *("at_hash", "c_hash", "nonce", "azp", "auth_time", "acr", "amr", "email_verified", "sid", "token_use"),
+    *("client_id", "scope", "scp", "token_type", "gty", "tid"),
+)
 _TIMES = ("exp", "iat", "nbf")
+_LIFETIMES = 10**9  # as seconds since 1970, this is the year 2001: a smaller exp was meant as a lifetime
 _MILLISECONDS = 100_000_000_000  # as seconds this is the year 5138; as milliseconds, 1973
 _BEYOND = 10**15
 _NUMBER = "a number"
@@ -50,6 +57,10 @@ def check_validity(token: ParsedToken, name: str, now: float) -> Iterator[Findin
         if (claim in _TIMES or claim.endswith("_at")) and is_in_milliseconds(value):
             yield finding("token-milliseconds", claim=claim)
     times = {claim: _number(claims[claim]) for claim in _TIMES if claim in claims}
+    lifetime = _lifetime_in(claims.get("exp"))
+    if lifetime:
+        times.pop("exp")
+        yield finding("token-expired", "lifetime", token=name, exp=lifetime)
     for claim, moment in times.items():
         if moment is None:
             yield finding("token-time-type", claim=claim, got=json_type(claims[claim]))
@@ -59,7 +70,15 @@ def check_validity(token: ParsedToken, name: str, now: float) -> Iterator[Findin
         yield finding(f"{name.partition('_')[0]}-expiry-missing")
     expiry, issued = times.get("exp"), times.get("iat")
     if expiry is not None and issued is not None and 0 < expiry - issued < RECOMMENDED_LIFETIME.total_seconds():
-        yield finding("lifetime-short", token=name, lifetime=duration(expiry - issued))
+        variable = f"{name_of('prefix')}{name.partition('_')[0].upper()}_TOKEN_LIFETIME"
+        yield finding("lifetime-short", token=name, lifetime=duration(expiry - issued), variable=variable)
+
+
+def _lifetime_in(value: object) -> int | None:
+    """Return an ``exp`` that is a number of seconds in place of a time, as a number or as a string."""
+    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    digits = text.isascii() and text.isdecimal() and len(text) <= _QUOTED_LENGTH
+    return int(text) if digits and 0 < int(text) < _LIFETIMES else None
 
 
 def _compare(claim: str, time: float, name: str, now: float) -> Iterator[Finding]:
@@ -119,20 +138,40 @@ def check_form(token: str, name: str) -> tuple[ParsedToken | None, list[Finding]
     return parsed, findings
 
 
-def open_token(token: str, name: str) -> tuple[ParsedToken | None, list[Finding]]:
-    """Do as :func:`check_form` does, and refuse the token of the other platform, by its claims and its algorithm."""
+def open_token(
+    token: str, name: str, *, secret: bytes = b"", keys: Sequence[VerifyingKey] = ()
+) -> tuple[ParsedToken | None, list[Finding]]:
+    """Do as :func:`check_form` does, and refuse the token of another program or of the other platform."""
     parsed, findings = check_form(token, name)
     prefix = "RS" if name == INTERCOM_TOKEN else "HS"
+    if parsed and (what := _made_elsewhere(parsed)):
+        plausible = not secret and "user_id" in parsed.claims and str(parsed.header.get("alg")).startswith("HS")
+        trusted = _is_verified(parsed, secret) or any(key.verifies(parsed.compact) for key in keys)
+        if not (trusted or (plausible and name == INTERCOM_TOKEN)):
+            return None, [*findings, finding("token-foreign", token=name, what=what)]
     if parsed and token_name(parsed) != name and str(parsed.header.get("alg")).startswith(prefix):
         return None, [*findings, finding("token-swapped", token=name)]
     return parsed, findings
 
 
 def token_name(token: ParsedToken) -> str:
-    """Tell which of the two tokens this is, by its claims, or by its algorithm if the claims are ambiguous."""
-    if ("user_id" in token.claims) != ("sub" in token.claims):
+    """Tell which of the two tokens this is meant to be, by everything that only one of them has."""
+    asymmetric = not str(token.header.get("alg")).startswith("HS")
+    salesforce = [asymmetric, "kid" in token.header, *(name in token.claims for name in ("sub", "iss", "aud"))]
+    intercom = [not asymmetric, *(name in token.claims for name in ("user_id", *_OF_PEOPLE))]
+    if sum(salesforce) == sum(intercom):
         return INTERCOM_TOKEN if "user_id" in token.claims else SALESFORCE_TOKEN
-    return INTERCOM_TOKEN if str(token.header.get("alg")).startswith("HS") else SALESFORCE_TOKEN
+    return INTERCOM_TOKEN if sum(intercom) > sum(salesforce) else SALESFORCE_TOKEN
+
+
+def _made_elsewhere(token: ParsedToken) -> str:
+    """Say what another program made this token for; blank for one of ours, or one that may be."""
+    audience, issuer = (str(token.claims.get(name, "")) for name in ("aud", "iss"))
+    if re.search(r"\b(login|test)\.salesforce\.com\b", audience) or issuer.startswith("3MVG"):
+        return "it is a Connected App's assertion, for Salesforce's own login"
+    named = next((name for name in _OF_PROVIDERS if name in token.claims), None)
+    of = f", of {quoted(issuer)}" if issuer else ""
+    return "" if named is None else f"it is an identity provider's or a session's token (it has {named}){of}"
 
 
 def check_claims(token: ParsedToken, name: str, now: float) -> Iterator[Finding]:
@@ -182,6 +221,12 @@ _ALTERATIONS: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
     ("followed by a newline", lambda secret: secret + b"\r\n"),
     ("in quotes", lambda secret: b'"' + secret + b'"'),
     ("in quotes", lambda secret: b"'" + secret + b"'"),
+    ("in Base64: encoded once more than it must be, as in a Secret of Kubernetes", b64encode),
+    ("in Base64: encoded once more than it must be, with a newline", lambda secret: b64encode(secret + b"\n")),
+    ("in UTF-16", lambda secret: secret.decode().encode("utf-16-le")),
+    ("in UTF-16", lambda secret: BOM_UTF16_LE + secret.decode().encode("utf-16-le")),
+    ("behind a byte order mark", lambda secret: BOM_UTF8 + secret),
+    ("followed by \\n, written out", lambda secret: secret + b"\\n"),
     ("decoded from hexadecimal", lambda secret: bytes.fromhex(secret.decode())),
     ("decoded from Base64", decode_base64),
     ("hashed with SHA-256", lambda secret: hashlib.sha256(secret).digest()),
@@ -215,12 +260,13 @@ def check_intercom_token(
     Returns:
         What was found, with an ``unchecked`` finding for what could not be checked. Empty if nothing is wrong.
     """
-    parsed, findings = open_token(token, INTERCOM_TOKEN)
+    key = secret.encode() if isinstance(secret, str) else secret or b""
+    parsed, findings = open_token(token, INTERCOM_TOKEN, secret=key)
     if parsed is None:
         return findings
     return [
         *findings,
-        *_check_hmac(parsed, secret.encode() if isinstance(secret, str) else secret or b""),
+        *_check_hmac(parsed, key),
         *check_claims(parsed, INTERCOM_TOKEN, time.time() if now is None else now),
         *_compare_user(parsed.claims.get("user_id"), user_id),
         *_check_attributes(parsed.claims),
@@ -232,7 +278,7 @@ def _check_hmac(token: ParsedToken, secret: bytes) -> Iterator[Finding]:
         return  # reported already, with the form
     if token.header["alg"] not in INTERCOM_ALGORITHMS:
         yield finding("intercom-algorithm", got=quoted(token.header["alg"]))
-    elif len(secret) >= MIN_SECRET_BYTES and verifies_hs256(token.compact, secret):
+    elif _is_verified(token, secret):
         return
     elif _is_signed_with(token, b""):
         yield finding("intercom-secret-altered", how="left empty, so anyone can forge it")
@@ -243,6 +289,10 @@ def _check_hmac(token: ParsedToken, secret: bytes) -> Iterator[Finding]:
         changes = (change for change, altered in altered_secrets(secret) if _is_signed_with(token, altered))
         change = next(changes, None)
         yield finding("intercom-signature") if change is None else finding("intercom-secret-altered", how=change)
+
+
+def _is_verified(token: ParsedToken, secret: bytes) -> bool:
+    return len(secret) >= MIN_SECRET_BYTES and verifies_hs256(token.compact, secret)
 
 
 def _is_signed_with(token: ParsedToken, secret: bytes) -> bool:
@@ -300,7 +350,7 @@ def check_salesforce_token(
     Returns:
         What was found, with an ``unchecked`` finding for what could not be checked. Empty if nothing is wrong.
     """
-    parsed, findings = open_token(token, SALESFORCE_TOKEN)
+    parsed, findings = open_token(token, SALESFORCE_TOKEN, keys=keys)
     if parsed is None:
         return findings
     return [
@@ -328,19 +378,27 @@ def check_pair(intercom_user_jwt: str, salesforce_identity_token: str) -> list[F
     return [finding("pair-subject-differs")]
 
 
-def audience_for(audience: str) -> str:
-    """Return the audience that was probably meant, with the subdomain of the one that is given."""
-    parts = urlsplit(audience if "://" in audience else f"https://{audience}")
-    subdomain = (parts.hostname or "").partition(".")[0]
-    meant = f"https://{subdomain}.my.salesforce-scrt.com"
-    known = is_scrt_origin(meant) and not is_placeholder(meant)
-    return meant if known else "https://<subdomain>.my.salesforce-scrt.com"
+_HOSTS = re.compile(
+    r"(?:https?://)?([a-z0-9-]+(?:\.(?:sandbox|develop|demo|free|scratch|trial|trailblaze|patch|stage))?)"
+    r"\.(?:my\.salesforce(?:-scrt)?|lightning\.force)\.com\.?(?:[:/].*)?",
+    re.IGNORECASE,
+)
+
+
+def audience_meant(audience: str) -> str | None:
+    """Return the audience that was meant, if its host can be derived from the one that is given.
+
+    The labels of sandbox and developer orgs stay. From a host to log in at, the ID of an org or a word nothing follows.
+    """
+    found = _HOSTS.fullmatch(audience.strip())
+    meant = f"https://{found[1].lower()}.my.salesforce-scrt.com" if found else ""
+    return meant if meant and not is_placeholder(meant) else None
 
 
 def compare_issuers(got: str, wanted: str) -> Finding:
     """Return the finding for two issuers that differ; it says in what."""
-    hint = _only_difference(got, wanted)
-    return finding("salesforce-issuer-differs", got=quoted(got), wanted=quoted(wanted), hint=hint, setting=f"={wanted}")
+    hint, setting = _only_difference(got, wanted), assignment("SALESFORCE_ISSUER", wanted)
+    return finding("salesforce-issuer-differs", got=quoted(got), wanted=quoted(wanted), hint=hint, setting=setting)
 
 
 def _check_rsa_signature(token: ParsedToken, keys: Sequence[VerifyingKey]) -> Iterator[Finding]:
@@ -362,7 +420,7 @@ def _check_rsa_signature(token: ParsedToken, keys: Sequence[VerifyingKey]) -> It
     verifying = [key for key in keys if key.verifies(token.compact)]
     for key in named:
         if key.alg not in (None, alg):
-            yield finding("salesforce-algorithm-differs", got=quoted(alg), wanted=quoted(key.alg))
+            yield finding("salesforce-algorithm-differs", got=quoted(alg), wanted=quoted(key.alg), alg=key.alg)
     if not verifying:
         yield finding("salesforce-signature")
     if has_kid and not any(key in named for key in verifying or named):
@@ -378,7 +436,8 @@ def kids_of(keys: Sequence[VerifyingKey]) -> str:
 def _kid_differs(kid: str, keys: Sequence[VerifyingKey]) -> Finding:
     wanted = [str(key.kid) for key in keys][:_SHOWN]
     hint = next(filter(None, (_only_difference(kid, each) for each in wanted)), "")
-    setting = f"={wanted[0]}" if len(keys) == 1 else " to the kid of the JWK that was uploaded for this private key"
+    setting = "SALESFORCE_KEY_ID to the kid of the JWK that was uploaded for this private key"
+    setting = assignment("SALESFORCE_KEY_ID", wanted[0]) if len(keys) == 1 else setting
     return finding("salesforce-kid-differs", got=quoted(kid), wanted=kids_of(keys), hint=hint, setting=setting)
 
 
@@ -388,7 +447,9 @@ def _only_difference(got: str, wanted: str) -> str:
 
 def _check_issuer(got: object, wanted: str | None) -> Iterator[Finding]:
     if not isinstance(got, str) or not got.strip():
-        shown, setting = ("the keyset's issuer", " to it") if wanted is None else (quoted(wanted), f"={wanted}")
+        shown, setting = "the keyset's issuer", "SALESFORCE_ISSUER to it"
+        if wanted is not None:
+            shown, setting = quoted(wanted), assignment("SALESFORCE_ISSUER", wanted)
         yield finding("salesforce-issuer-differs", wanted=shown, got="nothing", hint="", setting=setting)
         return
     if is_fin_issuer(got):
@@ -401,8 +462,12 @@ def _check_issuer(got: object, wanted: str | None) -> Iterator[Finding]:
 
 
 def _check_audience(got: object, wanted: str | None) -> Iterator[Finding]:
+    if isinstance(got, list) and len(got) == 1:  # RFC 7519 §4.1.3: the same as the string in it
+        [got] = got
     example = is_placeholder(str(got))
     if example or not (got == wanted if wanted is not None else isinstance(got, str) and is_scrt_origin(got)):
         own = wanted is None or example
         expected = "https://<subdomain>.my.salesforce-scrt.com of your own org" if own else quoted(wanted)
-        yield finding("salesforce-audience", got="nothing" if got is None else quoted(got), wanted=expected)
+        meant = None if example else wanted or audience_meant(str(got))
+        how = {} if meant is None else {"audience": assignment("SALESFORCE_AUDIENCE", meant)}
+        yield finding("salesforce-audience", got="nothing" if got is None else quoted(got), wanted=expected, **how)

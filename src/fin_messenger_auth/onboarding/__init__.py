@@ -4,7 +4,7 @@ from fin_messenger_auth._keys import read_public_key
 from fin_messenger_auth._uploaded import certificate_in, read_certificate
 
 from ._certificate import certificate_pem, days_left, self_signed_certificate
-from ._jwk import make_jwk, make_jwks, read_jwk, thumbprint
+from ._jwk import make_jwk, make_jwks, read_jwk, repair_jwk, thumbprint
 from ._key_directory import (
     KeyDirectory,
     environment_lines,
@@ -28,6 +28,7 @@ __all__ = [
     "read_certificate",
     "read_jwk",
     "read_public_key",
+    "repair_jwk",
     "salesforce_steps",
     "self_signed_certificate",
     "thumbprint",

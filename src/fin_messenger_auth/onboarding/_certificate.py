@@ -11,9 +11,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from fin_messenger_auth._environment import WARN_DAYS_LEFT
 from fin_messenger_auth._keys import checked_rsa_key
 from fin_messenger_auth._signers import Signer, rsa_hash
-from fin_messenger_auth._uploaded import WARN_DAYS_LEFT
 from fin_messenger_auth.errors import (
     ConfigurationError,
     FinMessengerAuthWarning,

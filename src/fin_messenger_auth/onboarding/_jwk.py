@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
 from base64 import b64encode
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -16,10 +14,16 @@ from cryptography.x509 import Certificate
 
 from fin_messenger_auth._json_values import parse_json
 from fin_messenger_auth._keys import checked_rsa_key
-from fin_messenger_auth._material import configured_string
+from fin_messenger_auth._material import configured_string, in_utf_8
 from fin_messenger_auth._signers import RSA_HASHES
-from fin_messenger_auth._uploaded import certificate_in
-from fin_messenger_auth._verification import joserfc_key, rsa_key_in, without_dummies
+from fin_messenger_auth._uploaded import certificate_in, certificates_in, mistakes_in_jwk
+from fin_messenger_auth._verification import (
+    joserfc_key,
+    mistake_in_number,
+    parse_upload,
+    rsa_key_in,
+    without_dummies,
+)
 from fin_messenger_auth.errors import (
     ConfigurationError,
     FinMessengerAuthWarning,
@@ -34,13 +38,6 @@ from fin_messenger_auth.errors import (
 from ._certificate import certificate_problems
 
 _MAX_KEYS = 100  # of one set: each makes findings of its own
-# What a binary file is (DER), by the bytes behind the length of its outer SEQUENCE.
-_BINARY = (
-    (b"\x02\x01\x03", "This is a PKCS#12 file with a private key (.p12), not a JWK. Do not upload it.", "jwk-private"),
-    (b"\x02\x01\x00", "This is a private key (DER), not a JWK. Do not upload it.", "jwk-private"),
-    (b"\x30\x0d", "This is a public key (DER), not a JWK; make a JWK of it with `jwk`.", "jwk-document"),
-    (b"", "This is a certificate (DER), not a JWK; make a JWK of it with `jwk`.", "jwk-document"),
-)
 # What Salesforce asks of an uploaded certificate. Served key sets without any are reported to work.
 _ONLY_FOR_UPLOADS = {"jwk-x5c-missing", "certificate-validity", "certificate-not-yet-valid"}
 
@@ -136,31 +133,37 @@ def read_jwk(document: str | bytes, *, now: datetime | None = None) -> dict[str,
 @masked
 def parse_jwk(document: str | bytes) -> dict[str, Any]:
     """Parse the file of one JWK, without a check of its members."""
-    data = document if isinstance(document, bytes) else document.encode(errors="replace")
-    if b"PRIVATE KEY-----" in data:
-        raise InvalidKeyError("This is a private key, not a JWK. Do not upload it.", "jwk-private")
-    if data[:1] == b"\x30":
-        raise next(InvalidKeyError(*said) for start, *said in _BINARY if data[4:].startswith(start))
-    if label := re.match(rb"\s*-----BEGIN ([A-Z0-9 ]+)-----", data):
-        what = f"a PEM document ({label[1].decode().lower()})"
-        raise InvalidKeyError(f"This is {what}, not a JWK; make a JWK of it with `jwk`.", "jwk-document")
-    if isinstance(document, bytes) and document.startswith((BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE)):
-        raise InvalidKeyError(
-            "The file begins with a byte order mark, as PowerShell writes it; save it as UTF-8 without one. In "
-            "PowerShell 5 that is `… | Out-File -Encoding ascii jwk.json` in place of `… > jwk.json`.",
-            "jwk-document",
-        )
-    jwk = parse_json(document)
-    if jwk is None:
-        several = re.search(rb"}\s*{", data)
-        wrong = (
-            "is several JSON objects in one file" if several else "is not valid JSON" if data.strip() else "is empty"
-        )
-        raise InvalidKeyError(f"The JWK {wrong}; make it again with `jwk`.", "jwk-document")
+    jwk = parse_upload(document if isinstance(document, bytes) else document.encode(errors="replace"))
     if not isinstance(jwk, dict) or "keys" in jwk:
         raise InvalidKeyError(
             "Expected one JWK, got a list or a key set; Salesforce accepts one JSON object per file.", "jwk-document"
         )
+    return jwk
+
+
+@masked
+def repair_jwk(document: bytes, *, now: datetime | None = None) -> dict[str, Any]:
+    """Return a JWK that was made by hand, with what follows from its file put right.
+
+    These are ``n`` and ``e`` (hexadecimal, decimal, padded, in standard Base64, with a zero byte in front) and ``x5c``
+    (PEM, Base64URL, Base64 of PEM, the wrong order, a chain). The dummies of Salesforce's own tool are dropped.
+
+    Args:
+        document: The whole file.
+        now: The time, as an aware ``datetime``; the present if left out.
+
+    Raises:
+        ConfigurationError: It has another error that :func:`~fin_messenger_auth.diagnosis.check_jwk` lists.
+    """
+    jwk = without_dummies(parse_jwk(in_utf_8(document)))
+    for name in ("n", "e"):
+        _, right = mistake_in_number(jwk.get(name)) or ("", "")
+        jwk = {**jwk, name: right} if right else jwk
+    key, _ = attempt(rsa_key_in, jwk)
+    for certificate in certificates_in(jwk.get("x5c")):
+        if certificate.public_key() == key:
+            jwk["x5c"] = [b64encode(certificate.public_bytes(Encoding.DER)).decode()]
+    raise_first(jwk_problems(jwk, now=now))
     return jwk
 
 
@@ -198,13 +201,10 @@ def jwk_problems(
             "The JWK is for another key than the private key; make it again from the private key with `jwk`.",
             "key-differs",
         )
+    if key is not None:
+        yield from mistakes_in_jwk(jwk, key, certificate)
     if certificate is None:
         return
-    if key is not None and certificate.public_key() != key:
-        yield InvalidKeyError(
-            "The certificate is for another key than n and e of the JWK; make one from this key with `certificate`.",
-            "jwk-certificate-differs",
-        )
     yield from certificate_problems(certificate, now=now)
     if len(jwk["x5c"]) > 1:
         yield FinMessengerAuthWarning(

@@ -6,7 +6,6 @@ No cache may keep the response, and only the site's own pages may ask, and those
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, Unpack
 
 from fin_messenger_auth._builder import TokenPairBuilder, visitor_of
+from fin_messenger_auth._environment import messenger_enabled
 from fin_messenger_auth._outages import log_error
 from fin_messenger_auth._settings import PublicSettings, without_identity
 from fin_messenger_auth._users import MessengerUser
@@ -35,7 +35,6 @@ _PREFLIGHT = {
     "Access-Control-Allow-Headers": "X-Fin-Messenger",
     "Access-Control-Max-Age": "600",
 }
-_SWITCH = {"": True, "1": True, "true": True, "on": True, "0": False, "false": False, "off": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,7 @@ def settings_response(  # noqa: PLR0913 - each by its name
         ConfigurationError: As by ``build_settings``; an origin is not valid.
     """
     request = Asking(headers, host, origins)
-    if refused := request.refused(is_on=is_switched_on() if enabled is None else enabled):
+    if refused := request.refused(is_on=messenger_enabled() if enabled is None else enabled):
         return refused
     visitor = visitor_of(user, builder.identify)
     try:
@@ -110,7 +109,7 @@ async def asettings_response(  # noqa: PLR0913 - each by its name
     Arguments, result and errors are those of :func:`settings_response`.
     """
     request = Asking(headers, host, origins)
-    if refused := request.refused(is_on=is_switched_on() if enabled is None else enabled):
+    if refused := request.refused(is_on=messenger_enabled() if enabled is None else enabled):
         return refused
     visitor = visitor_of(user, builder.identify)
     try:
@@ -153,21 +152,9 @@ class Asking:
         self, builder: TokenPairBuilder, error: SigningError, extra: Mapping[str, Any] | None, public: PublicSettings
     ) -> SettingsResponse:
         """Return the response where signing has raised an error."""
-        log_error("Signing failed, so the response is 503: %s", error, error)
+        log_error(f"Signing failed, so the response is 503: {error}", error)
         nobody = builder.build_settings(None, extra=without_identity(extra or {}), **without_identity(public))
         return SettingsResponse(503, nobody, self._headers)
-
-
-def is_switched_on(prefix: str = "") -> bool:
-    """Tell whether the environment leaves the Messenger on: ``MESSENGER_ENABLED=0`` switches it off.
-
-    Raises:
-        ConfigurationError: The variable is neither ``1`` nor ``0``.
-    """
-    value = os.environ.get(f"{prefix}MESSENGER_ENABLED", "").strip().lower()
-    if value not in _SWITCH:
-        raise ConfigurationError(f"{prefix}MESSENGER_ENABLED: expected 1 or 0.")
-    return _SWITCH[value]
 
 
 def checked_origins(origins: object) -> tuple[str, ...]:

@@ -10,8 +10,7 @@ from typing import Any
 from fin_messenger_auth._environment import SECRET, read_environment
 from fin_messenger_auth._jws import parse_token
 from fin_messenger_auth._tokens import INTERCOM_TOKEN, SALESFORCE_TOKEN
-from fin_messenger_auth.diagnosis import Finding, Level, VerifyingKey, check_intercom_token, check_pair
-from fin_messenger_auth.diagnosis._expected import Expected, Known
+from fin_messenger_auth.diagnosis import Expected, Finding, Level, VerifyingKey, check_intercom_token, check_pair
 from fin_messenger_auth.errors import ConfigurationError, masked, masked_class, raise_first
 
 
@@ -34,8 +33,8 @@ class Verdict:
 
 @masked_class
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sandbox(Known):
-    """What the stand-in verifies with. It also takes what :class:`~fin_messenger_auth.diagnosis._expected.Known` takes.
+class Sandbox(Expected):
+    """What the stand-in verifies with. It also takes what :class:`~fin_messenger_auth.diagnosis.Expected` takes.
 
     Args:
         clock: The time in Unix seconds.
@@ -52,7 +51,7 @@ class Sandbox(Known):
             session: The user of the Messenger's session in this browser, which outlives the tokens.
         """
         judged = self._judge(settings, method)
-        return replace(judged, chats=_chats(settings.get("user_id"), judged.user_id or session))
+        return replace(judged, chats=_chats(settings.get("user_id", judged.user_id), judged.user_id or session))
 
     def _judge(self, settings: Mapping[str, Any], method: str) -> Verdict:
         now = self.clock()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections import deque
 from contextlib import suppress
@@ -22,7 +23,8 @@ DEFAULT_PORT = 8765
 
 _REMEMBERED = 20
 _CALL = "sandbox_call"  # beside the settings: how the page sent them, and whose session the browser has
-_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?")  # of this machine, whatever DNS says
+_PAGE = re.compile(r"https?://(([\w-]+\.)*localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?")  # one of its origins
 
 
 class SandboxServer(ThreadingHTTPServer):
@@ -78,17 +80,20 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if not self._is_local():
-            self._answer(403, "text/plain", "Open http://127.0.0.1 instead.")
+            self._answer(403, "text/plain", "Only pages of this machine may ask. Open http://127.0.0.1 instead.")
         elif self.path.startswith("/widget/"):
-            self._answer(200, "text/javascript; charset=utf-8", widget_script(), readable=True)
+            self._answer(200, "text/javascript; charset=utf-8", widget_script())
         elif self.path == "/":
             self._answer(200, "text/html; charset=utf-8", status_page(list(self._server.verdicts)))
         else:
             self._answer(404, "text/plain", "Not found.")
 
     def do_POST(self) -> None:
+        if not self._is_local():
+            self._answer(403, "text/plain", "Only pages of this machine may ask.")
+            return
         settings = self._settings()
-        if not self._is_local() or self.path != "/sandbox/verdict" or settings is None:
+        if self.path != "/sandbox/verdict" or settings is None:
             self._answer(400, "text/plain", "POST the settings as a JSON object to /sandbox/verdict.")
             return
         call = settings.pop(_CALL, None)
@@ -96,7 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
         method, session = str(call.get("method")), call.get("session") and str(call["session"])
         verdict = self._server.sandbox.verdict(settings, method=method, session=session)
         self._server.verdicts.append((time.time(), verdict))
-        self._answer(200, "application/json", json.dumps(asdict(verdict)), readable=True)
+        self._answer(200, "application/json", json.dumps(asdict(verdict)))
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name for it
         """Log nothing: the status page shows what happened."""
@@ -106,9 +111,13 @@ class _Handler(BaseHTTPRequestHandler):
         return cast("SandboxServer", self.server)
 
     def _is_local(self) -> bool:
-        """Tell whether the request was made to this machine's own name (DNS rebinding)."""
-        host = self.headers.get("Host", "")
-        return host in _LOOPBACK or host.rpartition(":")[0] in _LOOPBACK
+        """Tell whether this machine's own name was asked for (DNS rebinding), by one of its pages or by no page.
+
+        A browser names the page's origin with every POST, and with every request whose answer a script could read.
+        """
+        origin = self.headers.get("Origin")
+        by_own_page = origin is None or _PAGE.fullmatch(origin)
+        return bool(by_own_page and _HOST.fullmatch(self.headers.get("Host", "")))
 
     def _settings(self) -> dict[str, Any] | None:
         try:
@@ -118,14 +127,15 @@ class _Handler(BaseHTTPRequestHandler):
             return None
         return settings if isinstance(settings, dict) else None
 
-    def _answer(self, status: int, content_type: str, content: str, *, readable: bool = False) -> None:
-        """Answer; ``readable`` says that scripts of other origins may read it."""
-        body = content.encode()
+    def _answer(self, status: int, content_type: str, content: str) -> None:
+        """Answer; scripts of pages of this machine may read it."""
+        body, origin = content.encode(), self.headers.get("Origin", "")
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
-        if readable:
-            self.send_header("Access-Control-Allow-Origin", "*")
+        self.send_header("Vary", "Origin")
+        if _PAGE.fullmatch(origin):
+            self.send_header("Access-Control-Allow-Origin", origin)
         self.end_headers()
         self.wfile.write(body)

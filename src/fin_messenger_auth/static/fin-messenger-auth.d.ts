@@ -110,8 +110,9 @@ export interface Messenger {
  * Start the Messenger, or take over the one that the snippet has started. On a server it does nothing.
  *
  * @param source The URL of the endpoint, a function that returns settings, or settings.
+ * @returns A promise that is kept after the first answer. It has the same methods, which need not wait for that.
  */
-export function startMessenger(source: Source, options?: Options): Promise<Messenger>;
+export function startMessenger(source: Source, options?: Options): Promise<Messenger> & Messenger;
 
 declare global {
   // As variables they are those of `window`, and agree with whatever a package declares there.

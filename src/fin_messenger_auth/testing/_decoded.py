@@ -148,7 +148,7 @@ def _verify_token(
 ) -> None:
     from joserfc import errors, jws, jwt  # noqa: PLC0415 - heavy, and needed only here
 
-    registry = jws.JWSRegistry()  # its limit on the size is for the tokens of strangers
+    registry = jws.JWSRegistry(algorithms=list(algorithms))  # its limit on the size is for the tokens of strangers
     registry.max_payload_length = max(len(settings[name]), registry.max_payload_length)
     try:
         token = jwt.decode(settings[name], key, algorithms=list(algorithms), registry=registry)

@@ -44,6 +44,9 @@ export function writeCookie(name, value = "") {
 /** @param {string | undefined} appId */
 export const markerName = (appId) => `${NAME}.${appId}`;
 
+/** Return the workspace of a marker, for a page that does not know its own yet. */
+export const markedApp = () => cookieJar().split(`; ${NAME}.`)[1]?.split("=")[0];
+
 /** @param {string | undefined} appId */
 export const messengerCookies = (appId) => ["session", "id", "device-id"].map((kind) => `intercom-${kind}-${appId}`);
 

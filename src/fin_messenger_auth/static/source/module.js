@@ -17,16 +17,15 @@ let starts = 0;
 /**
  * @param {Source} source
  * @param {Options} [options]
- * @returns {Promise<Messenger>}
+ * @returns {Promise<Messenger> & Messenger} It can be told of a sign-out before the first answer has come.
  */
-export async function startMessenger(source, options = {}) {
-  const { widgetBase, api, credentials = "include", reload, onChange, onLoad, onLoadFailed } = options;
+export function startMessenger(source, options = {}) {
   const mine = ++starts;
   /** @type {Messenger} */
   const messenger = {
     async signedIn(given) {
       if (isSettings(given)) return receive(given);
-      if (given) setSource(sourceOf(given, credentials));
+      if (given) setSource(sourceOf(given, options.credentials));
       if (state === "somebody" || state === "unsure") signOut();
       setState("booting");
       await askNow();
@@ -53,10 +52,20 @@ export async function startMessenger(source, options = {}) {
   };
   if (typeof window === "undefined") {
     console.info(`${NAME}: on a server, nothing is started`);
-    return /** @type {any} */ (Object.fromEntries(Object.keys(messenger).map((name) => [name, async () => {}])));
+    for (const name in messenger) /** @type {any} */ (messenger)[name] = async () => {};
+    return Object.assign(Promise.resolve(messenger), messenger);
   }
+  return Object.assign(start(source, options, messenger), messenger);
+}
 
-  const asked = sourceOf(source, credentials), isFresh = takeOver();
+/**
+ * @param {Source} source
+ * @param {Options} options
+ * @param {Messenger} messenger
+ */
+async function start(source, options, messenger) {
+  const { widgetBase, api, reload, onChange, onLoad, onLoadFailed } = options;
+  const asked = sourceOf(source, options.credentials), isFresh = takeOver();
   startRenewal(asked);
   if (widgetBase) setOrigin(widgetBase);
   means.api = /** @type {any} */ (api)?.hardShutdown ? adapted(/** @type {any} */ (api)) : api;

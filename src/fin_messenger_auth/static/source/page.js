@@ -6,7 +6,7 @@
 // the snippet until the module takes over.
 import { displayOnly, whoIs } from "./identity.js";
 import {
-  NAME, cookieJar, isMarkerOf, makeMarker, markerName, messengerCookies, read, readCookie, writeCookie,
+  NAME, cookieJar, isMarkerOf, makeMarker, markedApp, markerName, messengerCookies, read, readCookie, writeCookie,
 } from "./marker.js";
 import { lastDeparture, leftWhileLoading, listen, noteDeparture } from "./tabs.js";
 import {
@@ -21,6 +21,7 @@ import {
  * @typedef {object} Shared What the scripts of a document have in common.
  * @property {(settings: Settings, base: string, id?: string) => void} take Takes the settings of a page.
  * @property {(app: string) => void} signOut
+ * @property {State} state
  * @property {() => import("./widget.js").Inheritance & {isFresh: boolean}} stop
  */
 
@@ -106,7 +107,7 @@ export function receive(given, isNews) {
 }
 
 /** Sign out of a workspace, whether a boot of this document has named it or not. */
-export function signOut(app = appId) {
+export function signOut(app = appId ?? markedApp()) {
   appId = app;
   leave();
   if (state !== "stopped") state = "nobody";
@@ -186,7 +187,7 @@ function tell(found) {
 export function reload() {
   state = "stopped";
   if (navigator.onLine) location.reload();
-  else addEventListener("online", () => location.reload());
+  else for (const name of ["online", "visibilitychange"]) addEventListener(name, reload, { once: true });
 }
 
 /** @param {string} value */
@@ -252,6 +253,7 @@ function start() {
   return {
     take,
     signOut,
+    get state() { return state; }, // for whoever looks into a page
     stop() {
       isDeaf = true;
       return { ...inheritance(), isFresh: fresh === turn };

@@ -21,13 +21,15 @@ export const isSettings = (given) => typeof given?.app_id === "string";
 /**
  * Return what can be asked; nothing if settings were given.
  * @param {any} given
- * @param {RequestCredentials} credentials
+ * @param {RequestCredentials} [credentials]
  * @returns {Source | undefined}
  */
-export function sourceOf(given, credentials) {
+export function sourceOf(given, credentials = "include") {
   if (isSettings(given)) return;
   if (typeof given === "function") return given;
-  if (!given?.toString().includes("/")) throw TypeError(`${NAME}: expected a URL, a function, or settings with app_id`);
+  if (typeof given !== "string" && !(given instanceof URL)) {
+    throw new TypeError(`${NAME}: expected a URL, a function, or settings with app_id`);
+  }
   return ({ signal }) =>
     fetch(given, {
       // With this header, the answer for nobody is no error, which the console would show.

@@ -61,7 +61,10 @@ export function prepare(settings) {
   hasLoaded = undefined;
   const url = base + encodeURIComponent(settings.app_id);
   if (means.api?.Intercom) return means.api.Intercom({ ...settings, widgetUrl: url });
-  if (!isThere()) (w.Intercom = (/** @type {unknown[]} */ ...call) => w.Intercom.q.push(call)).q = [];
+  if (!isThere()) {
+    w.Intercom = (/** @type {unknown[]} */ ...call) => w.Intercom.q.push(call);
+    w.Intercom.q = [];
+  }
   means.whenReady(() => {
     const script = Document.prototype.createElement.call(document, "script");
     // Under Trusted Types, a policy with our name lets this address pass.

@@ -1,0 +1,185 @@
+"""Stands in for a remote signer that could not be made at start-up, and checks the first signature of others."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from threading import Thread
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from ._keys import Sealed
+from ._outages import log_critical, log_warning
+from ._signers import RSA_HASHES, AsyncSigner, Signer, signs_async, signs_at_once
+from .errors import ConfigurationError, KeyUnavailableError, SigningError
+
+PAUSE = 5.0
+"""Seconds between two attempts to make a signer; each process makes its own."""
+
+
+class LateSigner(Sealed):
+    """Signs as soon as the signer that it stands in for can be made.
+
+    A page that needs it meanwhile fails at once, and starts the next attempt in a thread if the pause is over.
+
+    Args:
+        make: Makes the signer, or raises ``KeyUnavailableError`` or ``ConfigurationError``.
+        trouble: Why it could not be made at start-up.
+        kid: The key ID until it is made.
+        alg: The algorithm until it is made.
+
+    Attributes:
+        signer: The signer, once it is made; ``None`` until then.
+    """
+
+    __slots__ = ("_alg", "_busy", "_due", "_kid", "_make", "_trouble", "signer")
+
+    def __init__(
+        self, make: Callable[[], Signer | AsyncSigner], trouble: KeyUnavailableError, *, kid: str, alg: str
+    ) -> None:
+        self._make, self._kid, self._alg = make, kid, alg
+        self.signer: Signer | AsyncSigner | None = None
+        self._busy = 0  # the ID of the process that is making it
+        self._trouble = ""
+        self._failed(trouble)
+
+    def __repr__(self) -> str:
+        """Show what it stands in for."""
+        return f"LateSigner({self.signer!r}, kid={self.kid!r})"
+
+    @property
+    def alg(self) -> str:
+        """The signer's ``alg``."""
+        return self._alg if self.signer is None else self.signer.alg
+
+    @property
+    def kid(self) -> str | None:
+        """The signer's ``kid``."""
+        return self._kid if self.signer is None else self.signer.kid
+
+    def trouble(self) -> str | None:
+        """Return why it cannot sign, and start the next attempt if it is due; ``None`` if it can sign."""
+        if self.signer is not None:
+            return None
+        if time.monotonic() >= self._due and self._busy != os.getpid():
+            self._busy = os.getpid()
+            try:
+                Thread(target=self._attempt, name="fin-messenger-auth-signer", daemon=True).start()
+            except RuntimeError:  # the system has no more threads: the next page tries again
+                self._busy = 0
+        return f"The key cannot be used yet: {self._trouble} It is tried again every {PAUSE:g} seconds."
+
+    def sign(self, signing_input: bytes, /) -> bytes:
+        """Return the signer's signature.
+
+        Raises:
+            SigningError: The signer cannot be made yet.
+        """
+        signer = self._made()
+        if not signs_at_once(signer):
+            raise SigningError(f"{type(signer).__name__} signs asynchronously only.")
+        return signer.sign(signing_input)
+
+    async def asign(self, signing_input: bytes, /) -> bytes:
+        """Return the signer's signature, awaiting ``asign`` where the signer has it.
+
+        Raises:
+            SigningError: The signer cannot be made yet.
+        """
+        signer = self._made()
+        return await signer.asign(signing_input) if signs_async(signer) else self.sign(signing_input)
+
+    def _made(self) -> Signer | AsyncSigner:
+        signer = self.signer
+        if signer is None:
+            raise SigningError(self.trouble() or "The key can be used from the next page on.")
+        return signer
+
+    def _attempt(self) -> None:
+        try:
+            signer = self._make()
+        except (ConfigurationError, KeyUnavailableError) as error:
+            self._failed(error)
+        else:
+            self.signer = signer
+            log_warning(f"The key with kid {signer.kid!r} can be used now: {type(signer).__name__} signs with it.")
+        finally:
+            self._busy = 0
+
+    def _failed(self, error: ConfigurationError | KeyUnavailableError) -> None:
+        if error.message != self._trouble:
+            self._trouble = error.message
+            log_critical(
+                f"The key with kid {self._kid!r} cannot be used: {error.message} Pages are made without its token, as "
+                f"on_signing_error says, until it can; it is tried again at most every {PAUSE:g} seconds. "
+                "MESSENGER_START=strict makes this stop the start."
+            )
+        self._due = time.monotonic() + PAUSE
+
+
+class FirstChecked(Sealed):
+    """Checks the first signature of a signer that does not say its public key, and refuses all until one is right.
+
+    Args:
+        signer: The signer, with ``sign`` or ``asign``.
+        public_key: The key in the uploaded JWK, whose private half must sign.
+
+    Attributes:
+        signer: The signer.
+    """
+
+    __slots__ = ("_is_right", "_public_key", "signer")
+
+    def __init__(self, signer: Signer | AsyncSigner, public_key: RSAPublicKey) -> None:
+        self.signer = signer
+        self._public_key = public_key
+        self._is_right = False
+
+    def __repr__(self) -> str:
+        """Show the signer."""
+        return f"FirstChecked({self.signer!r})"
+
+    @property
+    def alg(self) -> str:
+        """The signer's ``alg``."""
+        return self.signer.alg
+
+    @property
+    def kid(self) -> str | None:
+        """The signer's ``kid``."""
+        return self.signer.kid
+
+    def sign(self, signing_input: bytes, /) -> bytes:
+        """Return the signer's signature, or raise ``SigningError`` if another key made it."""
+        signer: Any = self.signer
+        return self._checked(signer.sign(signing_input), signing_input)
+
+    async def asign(self, signing_input: bytes, /) -> bytes:
+        """Return the signer's signature, or raise ``SigningError`` if another key made it."""
+        if not signs_async(self.signer):
+            return self.sign(signing_input)
+        return self._checked(await self.signer.asign(signing_input), signing_input)
+
+    def _checked(self, signature: bytes, message: bytes) -> bytes:
+        if not self._is_right:
+            if not made_by(self._public_key, signature, message, self.alg):
+                raise SigningError(
+                    "The signer signs with another key than the one in the uploaded JWK, so every visitor would be a "
+                    "guest. Configure the key that the JWK was made from, or upload the JWK of this key."
+                )
+            self._is_right = True
+        return signature
+
+
+def made_by(public_key: RSAPublicKey | None, signature: bytes, message: bytes, alg: str) -> bool:
+    """Tell whether the private half of a key made a signature (RFC 7518 §3.3)."""
+    try:
+        assert public_key is not None  # noqa: S101 - of a JWK
+        public_key.verify(signature, message, PKCS1v15(), RSA_HASHES[alg])
+    except (InvalidSignature, TypeError):
+        return False
+    return True

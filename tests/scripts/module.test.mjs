@@ -1,0 +1,353 @@
+// What an application sees of the module, in a browser without a screen.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { APP, HOUR, MINUTE, Tab, World, token } from "./world.mjs";
+
+const DAY = 24 * HOUR, YEAR = 365 * DAY;
+const ADA = [["boot", "ada"]];
+
+async function started({ user = "ada", source = "/settings", options = {}, page, tab: how, ...world } = {}) {
+  const made = new World({ random: () => 0.5, ...world }), tab = new Tab(made, how);
+  Object.assign(made, { user, ...world });
+  if (page) tab.run(made.settings());
+  tab.start(source, options);
+  await made.pass(100);
+  return { world: made, tab };
+}
+const endpoint = (world) => ({ signal }) => world.request("/settings", { signal, headers: { "X-Fin-Messenger": "1" } });
+
+// The same person stays
+
+for (const [name, breaks, repairs] of [
+  ["no network", (world) => { world.isOnline = false; }, (world, tab) => { world.isOnline = true; tab.raise("online"); }],
+  ["503", (world) => { world.answer = () => ({ status: 503, body: "{}" }); }, (world) => { world.answer = null; }],
+  ["signing fails", (world) => { world.answer = () => ({ status: 503, body: JSON.stringify(APP) }); }, (world) => { world.answer = null; }],
+])
+  test(`an outage that is longer than the tokens sets off nothing: ${name}`, async () => {
+    const changes = [], { world, tab } = await started({ options: { reload: true, onChange: (change) => changes.push(change) } });
+    breaks(world);
+    await world.pass(3 * HOUR);
+    assert.equal(tab.shown, "");
+    tab.raise("focus");
+    tab.raise("pageshow", { persisted: true });
+    await world.pass(MINUTE);
+    repairs(world, tab);
+    await world.pass(10 * MINUTE);
+    assert.equal(tab.shown, "ada");
+    assert.deepEqual([changes, tab.events, tab.reloads], [[], [], 0]);
+  });
+
+test("another person after an outage is told of, and the page is loaded again once the server can be reached", async () => {
+  const { world, tab } = await started({ options: { reload: true } });
+  world.isOnline = false;
+  await world.pass(3 * HOUR);
+  world.session("grace");
+  tab.raise("focus");
+  await world.pass(MINUTE);
+  assert.equal(tab.reloads, 0);
+  world.isOnline = true;
+  tab.raise("online");
+  await world.pass(1000);
+  assert.deepEqual([tab.events, tab.reloads], [["user-changed"], 1]);
+});
+
+// Time
+
+for (const clockError of [0, 2 * HOUR, -2 * HOUR, 5 * YEAR, -5 * YEAR])
+  for (const [way, source] of [["endpoint", () => "/settings"], ["function", (world) => async () => world.settings()], ["page", () => "/settings"]])
+    test(`tokens are renewed in time by a clock that is off by ${clockError / HOUR} hours: ${way}`, async () => {
+      const world = new World({ clockError, random: () => 0.5 }), tab = new Tab(world);
+      world.session("ada");
+      if (way === "page") tab.run(world.settings());
+      tab.start(source(world));
+      await world.pass(40 * MINUTE);
+      assert.equal(tab.told.length, 1);
+      for (let hour = 0; hour < 5; hour++) {
+        await world.pass(HOUR);
+        assert.ok(tab.confirmed + HOUR > world.now, "the tokens have expired");
+      }
+      assert.equal(tab.shown, "ada");
+      assert.deepEqual(tab.told.filter(([method]) => method === "shutdown"), []);
+      world.session(null);
+      await world.pass(HOUR);
+      assert.equal(tab.shown, "");
+    });
+
+test("a clock that is set in the meantime changes nothing", async () => {
+  const { world, tab } = await started();
+  for (const step of [YEAR, -2 * YEAR, HOUR, -HOUR]) {
+    world.clockError += step;
+    tab.raise("focus");
+    await world.pass(50 * MINUTE);
+    assert.equal(tab.shown, "ada");
+    assert.ok(tab.confirmed + HOUR > world.now);
+  }
+});
+
+test("a tab that slept asks when it wakes", async () => {
+  const { world, tab } = await started();
+  tab.isFrozen = true;
+  world.session(null);
+  await world.pass(8 * HOUR);
+  tab.isFrozen = false;
+  tab.raise("visibilitychange");
+  await world.pass(1000);
+  assert.equal(tab.shown, "");
+  assert.deepEqual(tab.events, ["signed-out"]);
+});
+
+test("a function that gives the same tokens for ever does not keep a user for ever", async () => {
+  const world = new World(), tab = new Tab(world);
+  const stale = world.settings("ada");
+  tab.start(() => stale);
+  await world.pass(3 * HOUR);
+  assert.equal(tab.shown, "");
+  assert.match(tab.lines.join(), /expired.*cached/);
+});
+
+test("settings alone end with their tokens", async () => {
+  const world = new World(), tab = new Tab(world);
+  tab.start(world.settings("ada"));
+  await world.pass(30 * MINUTE);
+  assert.equal(tab.shown, "ada");
+  await world.pass(HOUR);
+  assert.equal(tab.shown, "");
+  assert.match(tab.lines.join(), /function/);
+});
+
+// What a front end sets
+
+test("display settings stay over renewal, sign-out and sign-in", async () => {
+  const { world, tab } = await started({ options: { settings: { hide_default_launcher: true, z_index: 3 } } });
+  tab.messenger.update({ z_index: 7, language_override: "de" });
+  assert.deepEqual(tab.told, [["boot", "ada"], ["update", "ada"]]);
+  const display = ({ hide_default_launcher, z_index, language_override }) => [hide_default_launcher, z_index, language_override];
+  await world.pass(HOUR);
+  assert.deepEqual(display(tab.lastSettings), [true, 7, "de"]);
+  assert.ok(tab.lastSettings.intercom_user_jwt);
+  world.session(null);
+  tab.messenger.signedOut();
+  await world.pass(100);
+  assert.deepEqual([tab.shown, ...display(tab.lastSettings)], ["", true, 7, "de"]);
+  world.session("grace");
+  tab.messenger.signedIn();
+  await world.pass(100);
+  assert.deepEqual([tab.shown, ...display(tab.lastSettings)], ["grace", true, 7, "de"]);
+});
+
+test("a front end sets nothing of a person", async () => {
+  const { tab } = await started({ options: { settings: { email: "ada@shop.example", z_index: 3 } } });
+  assert.deepEqual([tab.lastSettings.email, tab.lastSettings.z_index], [undefined, 3]);
+  assert.match(tab.lines.join(), /email/);
+  assert.doesNotMatch(tab.lines.join(), /shop\.example/);
+});
+
+test("changes of route are sent until the platform would throttle, and the last one later", async () => {
+  const { world, tab } = await started();
+  for (let route = 0; route < 100; route++) {
+    tab.messenger.routeChanged();
+    await world.pass(1000);
+  }
+  const updates = () => tab.told.filter(([method]) => method === "update").length;
+  assert.ok(updates() >= 10 && updates() < 20, `${updates()} updates`);
+  const before = updates();
+  await world.pass(31 * MINUTE);
+  assert.ok(updates() > before && updates() - before <= 2);
+});
+
+test("a page that swaps its body with each visit is throttled, too", async () => {
+  const world = new World({ random: () => 0.5 }), tab = new Tab(world);
+  for (let visit = 0; visit < 100; visit++) {
+    tab.run(world.settings("ada"), `visit ${visit}`);
+    await world.pass(1000);
+  }
+  assert.ok(tab.told.length >= 10 && tab.told.length < 20, `${tab.told.length} calls`);
+});
+
+// The widget
+
+test("an application hears that the widget has come, or that it has not", async () => {
+  for (const blocked of [false, true]) {
+    const heard = [];
+    const options = { onLoad: () => heard.push("load"), onLoadFailed: () => heard.push("failed") };
+    const { world, tab } = await started({ tab: { blocked }, options });
+    assert.deepEqual(heard, [blocked ? "failed" : "load"]);
+    tab.window.Intercom("show"); // it is a function in any case
+    if (!blocked) continue;
+    tab.blocked = false; // the next boot tries again, and says nothing of the one before
+    world.session("grace");
+    tab.messenger.signedIn();
+    await world.pass(100);
+    assert.deepEqual(heard, ["failed", "load"]);
+    assert.deepEqual(tab.told.filter(([method]) => method === "boot"), [["boot", "grace"]]);
+  }
+});
+
+test("who comes late hears it, too", async () => {
+  const world = new World(), tab = new Tab(world), heard = [];
+  tab.run(world.settings("ada"));
+  await world.pass(100);
+  tab.start("/settings", { onLoad: () => heard.push("load") });
+  await world.pass(100);
+  assert.deepEqual(heard, ["load"]);
+});
+
+test("a widget that comes after a sign-out is not told who was there", async () => {
+  const world = new World(), tab = new Tab(world);
+  tab.load = () => {};
+  tab.run(world.settings("ada"));
+  tab.leave();
+  tab.run(world.settings(null));
+  assert.deepEqual(tab.window.Intercom.q.map(([method, settings]) => [method, settings?.user_id]), [["shutdown", undefined], ["boot", undefined]]);
+});
+
+// The endpoint
+
+test("410 ends the Messenger, and nothing more is asked until a sign-in", async () => {
+  const { world, tab } = await started();
+  world.answer = () => ({ status: 410 });
+  tab.messenger.refresh();
+  await world.pass(100);
+  assert.deepEqual(tab.told, [...ADA, ["shutdown", null]]);
+  const { asked } = world;
+  tab.raise("focus");
+  tab.raise("online");
+  tab.messenger.refresh();
+  tab.messenger.routeChanged();
+  await world.pass(DAY);
+  assert.deepEqual([world.asked, tab.events, tab.lines], [asked, [], []]);
+  world.answer = null;
+  tab.messenger.signedIn();
+  await world.pass(100);
+  assert.equal(tab.shown, "ada");
+});
+
+test("without an answer at the first load, the options show an anonymous Messenger", async () => {
+  const { tab, world } = await started({ answer: () => ({ status: 503, body: "{}" }), options: { settings: APP } });
+  assert.deepEqual(tab.told, [["boot", null]]);
+  world.answer = null;
+  await world.pass(MINUTE);
+  assert.equal(tab.shown, "ada");
+  assert.deepEqual(tab.events, []);
+});
+
+for (const [name, answer, expected] of [
+  ["a page", { status: 200, body: " <!doctype html>" }, /page.*proxy/],
+  ["an error", { status: 500 }, /no settings: 500$/],
+  ["403", { status: 403, body: "{}" }, /403.*log/],
+])
+  test(`the console says what is wrong, once: ${name}`, async () => {
+    const { world, tab } = await started({ answer: () => answer });
+    await world.pass(10 * MINUTE);
+    assert.equal(tab.lines.length, 1);
+    assert.match(tab.lines[0], expected);
+  });
+
+test("the console says what another origin needs", async () => {
+  const { tab } = await started({ source: "https://api.other.example/settings", answer: () => ({ status: 200, isLost: true }) });
+  assert.match(tab.lines.join(), /another origin.*origins=/);
+});
+
+test("the console says what a function returns", async () => {
+  const { tab } = await started({ source: () => undefined });
+  assert.match(tab.lines.join(), /function returned no settings/);
+});
+
+test("another source than a URL, settings or a function is refused", async () => {
+  for (const source of [null, 5, { user_id: "ada" }]) {
+    await assert.rejects(new Tab(new World()).start(source), /expected a URL, a function, or settings/);
+  }
+});
+
+// A person who has left
+
+for (const [way, source] of [["endpoint", () => "/settings"], ["function", endpoint]])
+  for (const where of ["in another tab", "here"])
+    test(`an answer that was asked for before a sign-out is dropped: ${way}, ${where}`, async () => {
+      const world = new World({ random: () => 0.5 }), tab = new Tab(world), other = new Tab(world);
+      world.session("ada");
+      world.delay = () => 4000;
+      tab.start(source(world));
+      await world.pass(3000); // Ada's settings are on their way back
+      world.session(null);
+      world.delay = () => 20;
+      if (where === "here") tab.messenger.signedOut();
+      else other.leave();
+      await world.pass(MINUTE);
+      assert.equal(tab.shown, "");
+      assert.deepEqual(tab.told.filter(([, user]) => user), []);
+      assert.equal(world.cookies.size, 0);
+    });
+
+test("a page that was asked for before a sign-out boots nobody", async () => {
+  const world = new World(), tab = new Tab(world), other = new Tab(world);
+  const late = world.settings("ada"); // on its way to `tab`
+  await world.pass(1000);
+  other.leave();
+  await world.pass(100);
+  tab.run(late);
+  await world.pass(100);
+  assert.deepEqual(tab.told, [["boot", null]]);
+});
+
+test("a part of a page that was asked for before a sign-out in another tab boots nobody", async () => {
+  const world = new World(), tab = new Tab(world), other = new Tab(world);
+  tab.run(world.settings("ada"));
+  other.run(world.settings("ada"));
+  const late = world.settings("ada");
+  await world.pass(100);
+  other.leave();
+  await world.pass(100);
+  tab.run(late);
+  await world.pass(100);
+  assert.equal(tab.shown, "");
+  assert.equal(tab.told.at(-1)[1], null);
+});
+
+test("a sign-out in a tab that does not know its workspace yet reaches the others", async () => {
+  const { world, tab } = await started();
+  const second = new Tab(world);
+  world.answer = () => ({ status: 500 });
+  second.start();
+  await world.pass(100);
+  world.session(null);
+  world.answer = null;
+  second.messenger.signedOut();
+  await world.pass(1000);
+  assert.equal(tab.shown, "");
+  assert.deepEqual(tab.events, ["signed-out"]);
+});
+
+test("a sign-in takes a function, which is asked from then on", async () => {
+  const { world, tab } = await started({ user: null });
+  let asked = 0;
+  tab.messenger.signedIn(() => {
+    asked++;
+    return world.settings("grace");
+  });
+  await world.pass(50 * MINUTE);
+  assert.deepEqual([tab.shown, asked], ["grace", 2]);
+});
+
+// Intercom's own form: the JWT alone
+
+test("settings with the JWT and no user_id are a signed-in user's", async () => {
+  const world = new World(), tab = new Tab(world);
+  const alone = (user) => ({ ...APP, intercom_user_jwt: token({ user_id: user, exp: 2e9 }) });
+  tab.run(alone("zoë"), "1");
+  tab.run(alone("zoë"), "2");
+  assert.equal(world.cookies.size, 1);
+  tab.run({ ...alone("zoë"), user_id: "zoë" }, "3");
+  tab.run(alone("grace"), "4");
+  await world.pass(100);
+  assert.deepEqual(tab.told.map(([method]) => method), ["shutdown", "boot"]);
+  tab.run(world.settings(null));
+  assert.equal(tab.told.at(-2)[0], "shutdown");
+  assert.equal(world.cookies.size, 0);
+});
+
+test("a token that cannot be read is somebody's all the same", async () => {
+  const world = new World(), tab = new Tab(world);
+  tab.run({ ...APP, intercom_user_jwt: "x" }, "1");
+  assert.equal(world.cookies.size, 1);
+});

@@ -1,0 +1,94 @@
+"""Each way in which a remote key cannot be used has a finding of its own, with a fix of its own."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any, ClassVar
+
+import pytest
+
+from fin_messenger_auth._environment import read_environment
+from fin_messenger_auth.backends._remote import RemoteSigner
+from fin_messenger_auth.diagnosis import CATALOGUE, _checks
+from fin_messenger_auth.diagnosis._findings import finding_of, naming
+from fin_messenger_auth.errors import KeyUnavailableError, SigningError
+from tests.broken_tokens import KEY
+
+# What the clients of the services raise, by the names of their classes or codes, and the finding.
+ANSWERS = {
+    "DisabledException": "remote-key-disabled",
+    "KMSInvalidStateException": "remote-key-disabled",
+    "KeyExpired": "remote-key-disabled",
+    "AccessDeniedException": "remote-key-forbidden",
+    "Forbidden": "remote-key-forbidden",
+    "NotFoundException": "remote-key-missing",
+    "NoSuchToken": "remote-key-missing",
+    "ThrottlingException": "remote-throttled",
+    "TooManyRequests": "remote-throttled",
+    "InvalidSignatureException": "remote-clock",
+    "NoCredentialsError": "remote-credentials",
+    "ExpiredTokenException": "remote-credentials",
+    "ConnectTimeout": "remote-unreachable",
+    "VaultDown": "remote-unreachable",
+    "PinIncorrect": "remote-pin",
+    "PinLocked": "remote-pin-locked",
+    "SomethingElse": "key-unavailable",
+}
+
+
+class Signer(RemoteSigner):
+    service = "The service"
+    reasons: ClassVar = {"DisabledException": "the key is disabled"}
+    uses_tls = False
+
+    def __init__(self, failure: Exception) -> None:
+        self.failure = failure
+        super().__init__(object, kid="key-1", alg="RS256", public_key=KEY.public_key())
+
+    def __setattr__(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+    def _request(self, _client: Any, _digest: bytes) -> bytes:
+        raise self.failure
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_answer_of_a_service_has_its_own_code_and_fix(name: str) -> None:
+    with pytest.raises(KeyUnavailableError) as caught:
+        Signer(type(name, (Exception,), {})("secret text"))
+    found = finding_of(caught.value)
+    assert found.code == ANSWERS[name]
+    assert "secret text" not in f"{found}"
+    assert found.fix != CATALOGUE["signer-invalid"].fix
+
+
+def test_the_fixes_differ() -> None:
+    fixes = {CATALOGUE[code].fix for code in ANSWERS.values()}
+    assert len(fixes) == len(set(ANSWERS.values()))
+
+
+def test_a_failure_later_says_the_same() -> None:
+    assert SigningError("x").code == "key-unavailable"
+
+
+@pytest.mark.parametrize(
+    ("signer", "variable", "key", "command"),
+    [
+        ("aws-kms", "SALESFORCE_AWS_KMS_KEY_ID", "alias/the key", "aws kms enable-key --key-id 'alias/the key'"),
+        ("google-cloud-kms", "SALESFORCE_GOOGLE_CLOUD_KMS_KEY_VERSION", "a/1", "gcloud kms keys versions enable a/1"),
+        ("vault", "SALESFORCE_VAULT_KEY", "k", ""),
+    ],
+)
+def test_the_fix_names_the_key_and_its_variable(signer: str, variable: str, key: str, command: str) -> None:
+    reading = read_environment({"P_SALESFORCE_SIGNER": signer, f"P_{variable}": key}, prefix="P_")
+    with naming(**_checks._names_of(reading)):
+        disabled = finding_of(KeyUnavailableError("x", "remote-key-disabled"))
+        missing = finding_of(KeyUnavailableError("x", "remote-key-missing"))
+    assert f"P_{variable}" in missing.fix
+    assert (f"`{command}`" if command else "in the service") in disabled.fix
+    assert not command or shlex.split(command)[-1] == key
+
+
+def test_a_module_that_cannot_be_loaded_has_a_fix_of_its_own() -> None:
+    found = finding_of(KeyUnavailableError("x", "pkcs11-module"))
+    assert "SALESFORCE_PKCS11_MODULE" in found.fix
