@@ -140,7 +140,7 @@ urlpatterns = [
     path("with-headers", with_headers),
     path("messenger/", include(f"{APP}.urls")),
 ]
-PROJECT = {
+PROJECT: dict[str, Any] = {
     "ALLOWED_HOSTS": ["testserver"],
     "INSTALLED_APPS": ["django.contrib.auth", "django.contrib.contenttypes", APP],
     "MIDDLEWARE": [f"{__name__}.sign_in", f"{APP}.middleware.FinMessengerMiddleware"],
@@ -169,6 +169,7 @@ def forget() -> None:
     from fin_messenger_auth.contrib.django.apps import configured
 
     configured.cache_clear()
+    default_builder.cache_clear()
 
 
 def get(url: str, user: str | None = "42", **headers: str) -> Any:
@@ -339,8 +340,8 @@ def overtaking(get_response: Any) -> Any:
         response = get_response(request)
         response["Cache-Control"] = response["CDN-Cache-Control"] = response["Surrogate-Control"] = "public, max-age=60"
         response["Expires"] = "Thu, 31 Dec 2037 23:59:59 GMT"
-        if "X-Not-There" not in response:
-            del response["X-Not-There"], response["Pragma"]
+        response["X-Own"] = "1"
+        del response["X-Own"], response["Pragma"]
         return response
 
     return middleware
@@ -403,7 +404,9 @@ def test_something_that_is_not_a_builder_stops_the_start() -> None:
     wrong = {"BUILDER": lambda: "builder"}
     with override_settings(FIN_MESSENGER=wrong):
         assert "fin_messenger_auth.E.argument-invalid" in ids(include_deployment_checks=True)
-        with pytest.raises(ConfigurationError, match=r"builder: expected a TokenPairBuilder, got str\."):
+        with pytest.raises(
+            ConfigurationError, match=r"builder: expected the function to return a TokenPairBuilder, got str\."
+        ):
             get("/")
 
 
@@ -569,6 +572,10 @@ def test_headers_of_a_filled_page_are_those_of_what_is_sent() -> None:
     assert int(page["Content-Length"]) == len(page.content)
     assert not {"ETag", "Last-Modified"} & set(page.headers)
     assert get("/with-headers", user=None)["Vary"] == "Cookie"
+
+
+def test_what_can_have_no_mark_is_left_alone() -> None:
+    assert get(f"/raw?kind={quote('image/png')}").content.startswith(b"<fin-messenger-mark ")
 
 
 def test_head_signs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

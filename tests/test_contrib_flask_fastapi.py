@@ -16,7 +16,7 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 from starlette.middleware.sessions import SessionMiddleware
 
-from fin_messenger_auth import IntercomMinter, MessengerUser, TokenPairBuilder, default_builder
+from fin_messenger_auth import IntercomMinter, MessengerUser, Reloading, TokenPairBuilder, default_builder
 from fin_messenger_auth.contrib import fastapi as for_fastapi
 from fin_messenger_auth.contrib import flask as for_flask
 from fin_messenger_auth.contrib._visit import SIGNED_OUT
@@ -368,6 +368,19 @@ def test_another_origin_gets_nothing(client: httpx.Client, origin: str) -> None:
     must_be_private(answer)
 
 
+def test_a_named_origin_gets_settings_after_a_preflight(make: Make) -> None:
+    origin = {"Origin": "https://app.example", "Sec-Fetch-Site": "cross-site"}
+    with make(builder=throwaway_builder(), origins=["https://app.example"]) as client:
+        sign_in(client)
+        preflight = client.options(SETTINGS, headers={**origin, "Access-Control-Request-Method": "GET"})
+        assert (preflight.status_code, preflight.json()) == (200, {})
+        assert preflight.headers["Access-Control-Allow-Headers"] == "X-Fin-Messenger"
+        fresh = client.get(SETTINGS, headers={**origin, "X-Fin-Messenger": "1"})
+        assert fresh.json()["user_id"] == "42"
+        assert fresh.headers["Access-Control-Allow-Origin"] == "https://app.example"
+        assert "eyJ" not in client.options(SETTINGS).text
+
+
 def test_a_session_gives_its_own_users_tokens_only(client: httpx.Client) -> None:
     sign_in(client)
     assert client.get(SETTINGS, params={"user_id": "7"}, headers={"X-User-Id": "7"}).json()["user_id"] == "42"
@@ -409,6 +422,19 @@ def test_if_signing_fails_the_page_is_anonymous_and_fresh_settings_are_503(
     assert [each["on_signing_error"] for each in made] == ["anonymous", None]
 
 
+def test_the_integrations_use_the_builder_of_the_process(
+    make: Make, messenger_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    default_builder()  # as a hook of the server's master does
+    for name in messenger_environment:
+        monkeypatch.setenv(name, "damaged")  # as a delivery can be, while a worker starts
+    with make() as client:
+        sign_in(client)
+        assert user_in(client.get("/")) == "42"
+        default_builder.use(Reloading(lambda: replace(throwaway_builder(), region="eu")))
+        assert client.get(SETTINGS).json()["api_base"] == "https://api-iam.eu.intercom.io"
+
+
 def test_the_environment_is_read_when_the_site_is_made(make: Make, messenger_environment: dict[str, str]) -> None:
     with make() as client:
         sign_in(client)
@@ -447,9 +473,11 @@ def test_a_request_can_be_without_the_messenger(make: Make) -> None:
 
 @pytest.mark.parametrize("site", [flask_site, fastapi_site])
 def test_something_that_is_not_a_builder_stops_the_start(site: Callable[..., object]) -> None:
-    with pytest.raises(ConfigurationError, match=r"builder: expected a TokenPairBuilder, got str\."):
+    with pytest.raises(
+        ConfigurationError, match=r"builder: expected the function to return a TokenPairBuilder, got str\."
+    ):
         site(builder=lambda: "builder")
-    with pytest.raises(ConfigurationError, match=r"builder: expected a function of the request, got str\."):
+    with pytest.raises(ConfigurationError, match=r"builder: expected a TokenPairBuilder, or a function .*, got str\."):
         site(builder="builder")
 
 
@@ -640,3 +668,13 @@ def test_fastapi_leaves_other_protocols_alone() -> None:
 def test_the_core_loads_no_framework(framework: str) -> None:
     code = f"import sys, fin_messenger_auth.page, fin_messenger_auth.testing; assert {framework!r} not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_builder_is_asked_for_by_the_request(make: Make) -> None:
+    with make(builder=Reloading(throwaway_builder)) as client:
+        sign_in(client)
+        assert user_in(client.get("/")) == "42"
+    with make(builder=lambda request: {"shop.example": throwaway_builder()}[request.headers["host"]]) as client:
+        sign_in(client)
+        assert user_in(client.get("/")) == "42"
+        assert client.get(SETTINGS).json()["user_id"] == "42"

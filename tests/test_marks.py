@@ -165,6 +165,14 @@ def test_a_validator_of_what_was_not_sent_is_left_out() -> None:
     assert int(headers["Content-Length"]) > 1000
 
 
+def test_a_page_with_two_tags_is_signed_once() -> None:
+    app = site()
+    app.add_url_rule("/", view_func=lambda: flask.render_template_string("{{ fin_messenger() }}{{ fin_messenger() }}"))
+
+    page = get(app, user="42").text
+    assert page[: len(page) // 2] == page[len(page) // 2 :]
+
+
 def test_error_pages_are_filled() -> None:
     app = site()
     app.register_error_handler(404, lambda _error: (flask.render_template_string(PAGE), 404))
@@ -219,6 +227,9 @@ def test_only_html_is_filled(*, kind: str, streamed: bool, caplog: pytest.LogCap
             closed.append(True)
 
     app.add_url_rule("/", view_func=lambda: flask.Response(Parts() if streamed else list(Parts()), mimetype=kind))
+    app.add_url_rule("/map", "map", lambda: flask.Response(map(str, list(Parts())), mimetype=kind))
+    assert "fin-messenger-mark" not in get(app, "/map", "42").text
+    caplog.clear()
     page = get(app, user="42")
 
     assert "fin-messenger-mark" not in page.text
@@ -382,8 +393,11 @@ def test_the_endpoint_leaves_a_permanent_session_in_its_store_alone() -> None:
     @app.before_request
     def permanent() -> None:
         session: Any = flask.session
+        session.modified = "modified" in flask.request.args
         dict.update(session._get_current_object(), user="42", _permanent=True)
 
     assert get(app, "/messenger/settings").status_code == 200
     assert get(app, "/nowhere").status_code == 404
     assert saved == ["/nowhere"]
+    assert get(app, "/messenger/settings?modified").status_code == 200
+    assert saved == ["/nowhere", "/messenger/settings"]

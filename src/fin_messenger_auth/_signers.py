@@ -156,8 +156,8 @@ class RSASigner(_KeyHolder):
 
     Raises:
         KeyUnavailableError: The key or its password cannot be read.
-        InvalidKeyError: It is not an RSA private key of at least 2048 bits, or one of several; the password is wrong, missing
-            or not needed.
+        InvalidKeyError: It is not an RSA private key of at least 2048 bits, or one of several; the password is wrong,
+            missing or not needed.
         ConfigurationError: ``alg`` or ``kid`` is not valid; the password is visibly something else.
 
     Warns:

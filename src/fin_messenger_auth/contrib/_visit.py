@@ -9,7 +9,14 @@ from inspect import signature
 from logging import getLogger
 from typing import Any, cast
 
-from fin_messenger_auth._builder import Identify, TokenPairBuilder, default_builder, visitor_of
+from fin_messenger_auth._builder import (
+    Identify,
+    TokenPairBuilder,
+    builder_of,
+    checked_source,
+    default_builder,
+    visitor_of,
+)
 from fin_messenger_auth._environment import messenger_enabled
 from fin_messenger_auth._outages import OnSigningError
 from fin_messenger_auth._settings import PublicSettings, without_identity
@@ -67,6 +74,8 @@ class Site:
 
     def __post_init__(self) -> None:
         self.origins = checked_origins(self.origins)
+        if self.builder is not None:
+            checked_source(self.builder)
         for name in ("builder", "enabled", "exclude", "settings"):
             if not isinstance(given := getattr(self, name), bool | TokenPairBuilder | None):
                 setattr(self, name, _of_request(given, name))
@@ -88,13 +97,19 @@ class Site:
         if self.is_off:
             self.enabled = False
         elif self.builder is None:
-            self.builder = _builder_from_env(self.prefix, self.on_signing_error)
-        elif not isinstance(self.builder, TokenPairBuilder) and _can_be_called(self.builder, ()):
-            _checked(self.builder(None))
+            self.builder = self._process_builder
+        if self.enabled is not False and _can_be_called(self.builder, ()):
+            self.builder_of(None)
+
+    def _process_builder(self, request: object = None) -> TokenPairBuilder:
+        """Return the builder of the process, by default with an anonymous page where signing fails."""
+        policy = self.on_signing_error
+        return default_builder(request, prefix=self.prefix, on_signing_error=policy, by_default="anonymous")
 
     def builder_of(self, request: object) -> TokenPairBuilder:
         """Return the builder of a request."""
-        return self.builder if isinstance(self.builder, TokenPairBuilder) else _checked(self.builder(request))  # type: ignore[misc]
+        assert self.builder is not None  # noqa: S101 - since the start
+        return builder_of(self.builder, request)
 
     def secrets(self, keys: Iterable[str | bytes | None]) -> list[str | bytes]:
         """Return what the marks are made with: the keys that all processes of the site share, or the Messenger secret.
@@ -278,17 +293,6 @@ def decides_caching(name: str) -> bool:
 def is_text(content_type: str) -> bool:
     """Tell whether a response could contain a mark."""
     return bool(_TEXT.match(content_type))
-
-
-def _builder_from_env(prefix: str, on_signing_error: OnSigningError | None) -> TokenPairBuilder:
-    """Read the environment; by default, a page is anonymous where signing fails."""
-    return default_builder(prefix=prefix, on_signing_error=on_signing_error, by_default="anonymous")
-
-
-def _checked(builder: object) -> TokenPairBuilder:
-    if isinstance(builder, TokenPairBuilder):
-        return builder
-    raise ConfigurationError(f"builder: expected a TokenPairBuilder, got {type(builder).__name__}.")
 
 
 def _of_request(function: Any, name: str) -> Of:
