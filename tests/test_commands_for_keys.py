@@ -79,7 +79,8 @@ class TestKeygen:
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         text = output(capsys, "keygen", str(tmp_path / "keys"), "--kid", "key-7", "--issuer", ISSUER, "--days", "365")
-        for needed in ("1. ", "6. ", "SALESFORCE_KEY_ID=key-7", f"SALESFORCE_ISSUER={ISSUER}", "365 days", "jwk.json"):
+        variables = (f"SALESFORCE_JWK_FILE={tmp_path}/keys/jwk.json", f"SALESFORCE_ISSUER={ISSUER}")
+        for needed in ("1. ", "6. ", "key-7", *variables, "365 days", "jwk.json"):
             assert needed in text
         assert "BEGIN" not in text
 

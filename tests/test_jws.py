@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
-from fin_messenger_auth import HMACSigner, RSASigner, Signer, StringKeySource, _jws
+from fin_messenger_auth import HMACSigner, MessengerUser, RSASigner, Signer, StringKeySource, _jws
 from fin_messenger_auth._jws import aencode
 from fin_messenger_auth.errors import ConfigurationError, InvalidClaimError, SigningError
-from fin_messenger_auth.testing import throwaway_rsa_key, throwaway_secret
+from fin_messenger_auth.testing import throwaway_builder, throwaway_rsa_key, throwaway_secret
 from fin_messenger_auth.testing._throwaway import pem_of
 
 CLAIMS: list[dict[str, Any]] = [
@@ -238,3 +238,25 @@ def test_a_claim_that_is_not_json_is_refused_before_an_async_signer_is_asked() -
 
     with pytest.raises(InvalidClaimError, match="plan"):
         asyncio.run(aencode({"plan": object()}, Unasked(), "intercom_user_jwt"))
+
+
+def test_a_signing_error_of_a_header_is_passed_on() -> None:
+    class Nameless:
+        kid = None
+
+        @property
+        def alg(self) -> str:
+            raise SigningError("the HSM is gone")
+
+        def sign(self, signing_input: bytes, /) -> bytes:
+            return signing_input
+
+    with pytest.raises(SigningError, match=r"^the HSM is gone$") as caught:
+        _jws.encode({}, Nameless(), "intercom_user_jwt")
+    assert caught.value.token == "intercom_user_jwt"
+
+
+def test_a_minter_signs_alone_too() -> None:
+    minter, user = throwaway_builder().intercom, MessengerUser("42")
+
+    assert minter.mint(user, 1) == asyncio.run(minter.amint(user, 1))

@@ -175,7 +175,7 @@ class TestKeyDirectory:
         token = joserfc.jwt.decode(pair.salesforce_identity_token, key, algorithms=["RS256"])
         assert token.header["kid"] == made.kid
         assert token.claims["iss"] == "Acme & Sons' issuer"
-        assert lines[0].startswith("SALESFORCE_KEY_ID=")
+        assert lines[0].startswith("SALESFORCE_JWK_FILE=")
 
     def test_the_steps_are_in_order_with_the_values_filled_in(self, made: onboarding.KeyDirectory) -> None:
         steps = onboarding.salesforce_steps(made, issuer="https://acme.example")

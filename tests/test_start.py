@@ -281,6 +281,8 @@ def test_a_signer_that_signs_with_another_key_is_found_by_its_first_signature(ki
 
 
 def test_a_signer_in_code_must_be_of_the_jwk(uploaded: Uploaded) -> None:
+    with pytest.raises(InvalidKeyError, match="Expected the JWK"):
+        TokenPairBuilder.from_env(BY_NAME | uploaded("[]"), salesforce_signer=Hidden(KEY))
     environ = BY_NAME | uploaded(jwk())
     for signer, code in (
         (Hidden(KEY, "K9"), "kid-differs"),

@@ -12,6 +12,7 @@ import pytest
 from fin_messenger_auth._environment import ALL_VARIABLES
 from fin_messenger_auth.cli import main
 from fin_messenger_auth.diagnosis import read_verifying_keys
+from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.sandbox import Verdict, sandbox_from_env
 from fin_messenger_auth.testing import settings_in
 
@@ -67,9 +68,12 @@ def test_a_visitor_is_verified_from_the_sign_in_to_the_sign_out() -> None:
     assert before.salesforce == after.salesforce == "Guest: an anonymous visitor"
 
 
-def test_a_wrong_key_id_in_the_environment_makes_a_guest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_key_id_stops_the_start_and_makes_a_guest_without_the_jwk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SALESFORCE_KEY_ID", "WebAppKey2")
+    with pytest.raises(ConfigurationError, match="'WebAppKey2', and the kid in SALESFORCE_JWK_FILE is 'WebAppKey1'"):
+        verdicts(ISSUER)
 
+    monkeypatch.delenv("SALESFORCE_JWK_FILE")
     assert verdicts(ISSUER)[1].salesforce.startswith("Guest: ")
 
 

@@ -4,8 +4,8 @@ pip install . fastapi uvicorn itsdangerous
 (cd examples/single_page/front_end && npm install && npm run build)
 python examples/single_page/app.py --demo  (throwaway keys and a stand-in for both platforms; without it, your keys)
 
-http://shop.localhost:8000/ is one workspace, http://desk.localhost:8000/ the other, and /npm on either has the
-front end beside the npm package of the Messenger.
+http://shop.localhost:8000/ is one workspace, http://desk.localhost:8000/ the other, /npm on either has the
+front end beside the npm package of the Messenger, and /react has it in React.
 """
 
 import os
@@ -25,6 +25,7 @@ from fin_messenger_auth.page import NO_STORE, asettings_response, is_same_origin
 from fin_messenger_auth.sandbox import start_throwaway
 
 FRONT_END = Path(__file__).with_name("front_end")
+BUNDLES = {"npm": "beside_npm.js", "react": "in_react.js"}
 PEOPLE = {"ada": "42", "grace": "7"}  # stands for your database; everybody's password is "demo"
 
 
@@ -77,7 +78,7 @@ def create_app(builder=None, scripts=FRONT_END / "dist"):
         nonce = secrets.token_urlsafe(16)
         values = {
             "NONCE": nonce,
-            "BUNDLE": "beside_npm.js" if path == "npm" else "module_alone.js",
+            "BUNDLE": BUNDLES.get(path, "module_alone.js"),
             "WIDGET_BASE": widget_base,
         }
         markup = page

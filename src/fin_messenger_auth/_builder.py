@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from inspect import iscoroutinefunction
 from time import perf_counter
-from typing import Any, Self, Unpack
+from typing import Any, Self, Unpack, cast
 
 from . import _users
 from ._environment import ON_SIGNING_ERROR, Variables, read_environment
@@ -387,7 +387,7 @@ BuilderSource = TokenPairBuilder | Callable[[Any], TokenPairBuilder]
 def checked_source(source: object) -> BuilderSource:
     """Return what an integration was given as ``builder=``, or refuse another object at start-up."""
     if isinstance(source, TokenPairBuilder) or (callable(source) and not iscoroutinefunction(source)):
-        return source
+        return cast("BuilderSource", source)
     expected = "a TokenPairBuilder, or a function of the request that returns one"
     raise ConfigurationError(f"builder: expected {expected}, got {type(source).__name__}.")
 

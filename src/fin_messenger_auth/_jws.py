@@ -36,7 +36,7 @@ def base64url(data: bytes) -> bytes:
     return b2a_base64(data).translate(_URL_SAFE, b"=\n")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Unsigned:
     """A token that awaits its signature.
 

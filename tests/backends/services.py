@@ -27,7 +27,6 @@ from fin_messenger_auth.testing import throwaway_rsa_key
 
 from . import doubles
 
-NAMES = ("aws", "google-rest", "google-grpc", "azure", "vault")
 KEY = throwaway_rsa_key()
 OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 VERSION = "projects/p/locations/europe-west3/keyRings/r/cryptoKeys/messenger/cryptoKeyVersions/"
@@ -83,7 +82,6 @@ class Service:
     line: doubles.Line
     key: doubles.FaultyKey
     client: Callable[[], Any]
-    certificate: Path
 
     def signer(self, alg: str = "RS256", **options: Any) -> Any:
         arguments: dict[str, Any] = {"kid": "key-1", "alg": alg, "client": self.client} | options
@@ -101,24 +99,41 @@ class Service:
         return (400 if self.name == "aws" else status), echoes | {"__type": aws}
 
 
+CLIENTS: dict[str, Callable[..., Any]] = {
+    "aws": aws_client,
+    "google-rest": google_client,
+    "google-grpc": google_grpc_client,
+    "azure": azure_client,
+    "vault": vault_client,
+}
+NAMES = tuple(CLIENTS)
+
+
+def service_at(name: str, address: str, certificate: Path, line: Any = None, key: Any = None) -> Service:
+    """Return what speaks to a double that runs at an address, perhaps in another process."""
+    more = (certificate,) if name == "azure" else ()
+    return Service(name, address, line, key, lambda: CLIENTS[name](address, *more))
+
+
 @contextmanager
 def running(name: str, certificate: Path) -> Iterator[Service]:
     """Run the double of a service."""
     key = doubles.FaultyKey(KEY, OTHER_KEY)
-    google = doubles.google_cloud_kms(
-        {VERSION + "1": key, VERSION + "5": key}, {VERSION + "5": "RSA_SIGN_PKCS1_4096_SHA512"}
-    )
-    double, make = {
-        "aws": (doubles.aws_kms(key), aws_client),
-        "google-rest": (google, google_client),
-        "google-grpc": (google, google_grpc_client),
-        "azure": (doubles.azure_key_vault({"messenger/v1": key, "messenger/v2": OTHER_KEY}), azure_client),
-        "vault": (doubles.vault_transit({1: key, 2: OTHER_KEY}), vault_client),
-    }[name]
-    line = doubles.Line(double)
-    more = (certificate,) if name == "azure" else ()
+    if name == "aws":
+        line = doubles.Line(doubles.aws_kms(key))
+    elif name == "azure":
+        line = doubles.Line(doubles.azure_key_vault({"messenger/v1": key, "messenger/v2": OTHER_KEY}))
+    elif name == "vault":
+        line = doubles.Line(doubles.vault_transit({1: key, 2: OTHER_KEY}))
+    else:
+        versions = {VERSION + "1": key, VERSION + "5": key}
+        line = doubles.Line(doubles.google_cloud_kms(versions, {VERSION + "5": "RSA_SIGN_PKCS1_4096_SHA512"}))
     with ExitStack() as stack:
-        serving = doubles.serving_grpc(line) if name == "google-grpc" else doubles.serving(line, *more)
+        serving = (
+            doubles.serving_grpc(line)
+            if name == "google-grpc"
+            else doubles.serving(line, certificate if name == "azure" else None)
+        )
         address = stack.enter_context(serving)
         stack.callback(line.released.set)
-        yield Service(name, address, line, key, lambda: make(address, *more), certificate)  # type: ignore[operator]
+        yield service_at(name, address, certificate, line, key)

@@ -18,11 +18,13 @@ import pytest
 
 from fin_messenger_auth.testing import throwaway_rsa_key
 
+from . import services
 from .conftest import HOST, PIN, TOKEN, free_port, running
 from .doubles import aws_kms, serving, write_certificate
 from .test_pkcs11 import Administrator, administrator  # noqa: F401 - a fixture
 
 RUNS, PAGES, VISITORS, WORKERS = 3, 1000, 8, 4
+ROOT = Path(__file__).parents[2]
 
 APPLICATION = """
 import os
@@ -48,7 +50,7 @@ def application(environ, start_response):
 
 KMS = """
 import boto3
-signer = AWSKMSSigner("key", kid="key-1", client=boto3.client(
+signer = AWSKMSSigner("key", kid="key-1", client=lambda: boto3.Session().client(
     "kms", endpoint_url={url!r}, verify={verify!r}, region_name="eu-central-1",
     aws_access_key_id="AKIDEXAMPLE", aws_secret_access_key="throwaway",
 ))
@@ -186,3 +188,46 @@ def test_children_sign_with_an_hsm_that_were_forked_while_threads_signed(hsm: st
 def test_children_sign_with_aws_kms_that_were_forked_while_threads_signed() -> None:
     with serving(aws_kms(throwaway_rsa_key())) as address:  # a new client takes boto3 most of a second
         check_forks(KMS.format(url=f"http://{address}", verify=None), seconds=10, forks=4)
+
+
+CHILDREN = """
+import os, sys
+from pathlib import Path
+from fin_messenger_auth import with_deadline
+from tests.backends.services import service_at
+
+name, address, certificate = sys.argv[1:]
+signer = service_at(name, address, Path(certificate)).signer()
+threaded = with_deadline(signer, timeout=30)
+threaded.sign(b"in the parent")
+children = []
+for _ in range(3):
+    child = os.fork()
+    if not child:
+        try:
+            for _ in range(30):
+                assert len(signer.sign(b"message")) == len(threaded.sign(b"message")) == 256
+        except BaseException as error:
+            print(repr(error), file=sys.stderr, flush=True)
+            os._exit(1)
+        os._exit(0)
+    children.append(child)
+assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
+signer.sign(b"in the parent again")
+print("done", flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("name", services.NAMES)
+def test_children_that_sign_at_once_have_a_client_each(name: str, certificate: Path) -> None:
+    with services.running(name, certificate) as service:
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", CHILDREN, name, service.address, str(certificate)],
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert (done.stdout, done.returncode) == ("done\n", 0), done.stderr

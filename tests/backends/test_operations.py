@@ -343,7 +343,7 @@ def test_a_mistake_in_the_configuration_stops_the_start(environ: dict[str, str],
         check=False,
     )
     assert result.returncode != 0
-    assert "SALESFORCE_SIGNER: SALESFORCE_AWS_KMS_KEY_ID must be set." in result.stderr
+    assert "SALESFORCE_AWS_KMS_KEY_ID must be set." in result.stderr
 
 
 @mock_aws

@@ -10,6 +10,7 @@ from fin_messenger_auth.page import strict_policy
 if TYPE_CHECKING:
     from tests.browser.conftest import Visitor
 
+NONCE = "bm9uY2Utb2YtMTYtYnl0ZXM"
 PAGE = "https://shop.example/"
 
 # Lone surrogates do not survive the way out of the browser, so it compares code units there.
@@ -65,10 +66,14 @@ def test_the_hash_of_the_snippet_is_enough_without_a_nonce(visitor: Visitor) -> 
     assert page.evaluate("window.intercomSettings.name") == "é</script>"
 
 
+def test_under_trusted_types_the_widget_is_loaded(visitor: Visitor) -> None:
+    policy = strict_policy(NONCE, also={"require-trusted-types-for": ["'script'"]})
+    with visitor.context.expect_event("request", lambda request: request.url.endswith("/widget/a")):
+        show_markup(visitor, render_snippet({"app_id": "a"}, nonce=NONCE), policy)
+
+
 def show(visitor: Visitor, settings: dict[str, Any]) -> Any:
-    return show_markup(
-        visitor, render_snippet(settings, nonce="bm9uY2Utb2YtMTYtYnl0ZXM"), strict_policy("bm9uY2Utb2YtMTYtYnl0ZXM")
-    )
+    return show_markup(visitor, render_snippet(settings, nonce=NONCE), strict_policy(NONCE))
 
 
 def show_markup(visitor: Visitor, snippet: str, policy: str) -> Any:

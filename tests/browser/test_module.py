@@ -50,6 +50,7 @@ class Shop:
         self.answers: list[Callable[[Route], None]] = []
         self.user = user
         self.rendered = rendered
+        self.policy = "connect-src 'self'"
         context = self.context = visitor.context
         context.route(HOME, self._show)
         context.route(
@@ -84,7 +85,7 @@ class Shop:
         if self.rendered:
             body += render_snippet(self.builder.build_settings(self.user), nonce=NONCE)
             body += render_renewal("/module.js", "/settings", nonce=NONCE)
-        policy = f"default-src 'none'; script-src 'nonce-{NONCE}' 'strict-dynamic'; connect-src 'self'"
+        policy = f"default-src 'none'; script-src 'nonce-{NONCE}' 'strict-dynamic'; {self.policy}"
         route.fulfill(body=body, content_type="text/html", headers={"Content-Security-Policy": policy})
 
     def _answer(self, route: Route) -> None:
@@ -487,3 +488,64 @@ def test_a_page_without_a_network_is_said_once(visitor: Visitor, app: Shop) -> N
     assert app.asked == 3
     assert lines == ["fin-messenger-auth: no settings: 500"]
     assert visitor.complaints == []
+
+
+def test_a_late_answer_signs_nobody_in_again(app: Shop) -> None:
+    late: list[Route] = []
+    app.answers = [late.append]
+    app.page.evaluate("import('/module.js').then(it => { it.startMessenger('/settings'); })")
+    app.suspend(100)
+    second = app.tab()
+    second.evaluate(str(render_sign_out("throwaway")).partition(">")[2].rpartition("<")[0])
+    app.answers = [signed_out]
+    app.suspend(1_000)
+    late[0].fulfill(json=app.builder.build_settings(42))
+    app.page.wait_for_timeout(100)
+    app.must_tell([["boot", None]])
+    assert app.context.cookies() == []
+
+
+def test_an_outage_that_is_longer_than_the_tokens_loses_no_form(visitor: Visitor, app: Shop) -> None:
+    app.start("{reload: true}")
+    app.page.evaluate("stays = true")
+    visitor.context.set_offline(True)
+    app.wait(90 * MINUTE)
+    app.must_tell([["shutdown", None], ["boot", None]], 1)
+    app.page.evaluate("dispatchEvent(new Event('focus'))")
+    visitor.context.set_offline(False)
+    app.page.wait_for_timeout(300)
+    app.must_tell([["update", "42"]], 3)
+    assert app.page.evaluate("stays")
+    assert app.whys == []
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_an_endpoint_on_another_origin(app: Shop, allowed: bool) -> None:
+    seen: list[dict[str, str]] = []
+
+    def answer(route: Route) -> None:
+        seen.append(route.request.headers)
+        headers = {"Access-Control-Allow-Origin": HOME.rstrip("/"), "Access-Control-Allow-Credentials": "true"}
+        if allowed:
+            route.fulfill(json=app.builder.build_settings(42), headers=headers)
+        else:  # to a script, a refusal for want of these headers is a failure of the network
+            route.abort()
+
+    lines: list[str] = []
+    app.page.on("console", lambda message: lines.append(message.text) if message.type == "warning" else None)
+    app.policy = "connect-src https://api.shop.example"
+    app.page.reload()
+    app.context.route("https://api.shop.example/settings", answer)
+    app.start(source="'https://api.shop.example/settings'")
+    app.page.wait_for_timeout(200)
+    app.must_tell([["boot", "42"]] if allowed else [])
+    assert all(headers.get("x-fin-messenger") == "1" for headers in seen)
+    assert allowed or "origins=" in lines[0]
+
+
+def test_a_widget_that_is_blocked_is_heard_of_and_leaves_a_function(app: Shop) -> None:
+    app.page.evaluate("delete window.Intercom")
+    app.context.route("https://widget.intercom.io/**", lambda route: route.abort())
+    app.start("{onLoadFailed: () => whys.push('failed')}")
+    app.page.wait_for_function("whys[0] === 'failed'")
+    assert app.page.evaluate("typeof Intercom") == "function"

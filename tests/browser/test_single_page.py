@@ -71,7 +71,7 @@ def test_each_workspace_has_variables_of_its_own(monkeypatch: pytest.MonkeyPatch
     }
 
 
-@pytest.mark.parametrize("path", ["", "npm"], ids=["module", "npm"])
+@pytest.mark.parametrize("path", ["", "npm", "react"], ids=["module", "npm", "react"])
 def test_sign_in_and_sign_out_in_two_tabs_of_each_workspace(visitor: Visitor, site: Site, path: str) -> None:
     for host, app_id, tokens in (
         ("shop", "throwaway", ["intercom_user_jwt", "salesforce_identity_token"]),

@@ -88,7 +88,7 @@ def keygen(arguments: argparse.Namespace) -> int:
     print("Keep private-key.pem secret, and upload jwk.json.\n\nIn Salesforce, in this order:")
     for number, step in enumerate(onboarding.salesforce_steps(directory, issuer=arguments.issuer), start=1):
         print(f"  {number}. {step}")
-    print("\nIn the environment of the application (SALESFORCE_KEY_ID must be the kid of the uploaded JWK):")
+    print("\nIn the environment of the application (SALESFORCE_JWK_FILE is the file that was uploaded):")
     for line in onboarding.environment_lines(directory, issuer=arguments.issuer):
         print(f"  {line}")
     print("  and INTERCOM_APP_ID and INTERCOM_MESSENGER_SECRET, as in the README")

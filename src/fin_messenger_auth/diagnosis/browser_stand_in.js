@@ -415,12 +415,17 @@ function fire(target, event) {
 
 // ---- The document's nodes ----
 
-const attributesOf = new WeakMap(), childrenOf = new WeakMap();
+const NONE = [];
+let childrenOf, attributesOf, setAttributes;
 class Node extends EventTarget {
-  constructor() { super(); this.parentNode = null; mapSet(childrenOf, this, []); }
-  get childNodes() { return copy(mapGet(childrenOf, this)); }
-  get firstChild() { return mapGet(childrenOf, this)[0] ?? null; }
-  get lastChild() { const list = mapGet(childrenOf, this); return list[list.length - 1] ?? null; }
+  #children = null;
+  static {
+    childrenOf = (node, isToChange) => node.#children ?? (isToChange ? (node.#children = []) : NONE);
+  }
+  parentNode = null;
+  get childNodes() { return copy(childrenOf(this)); }
+  get firstChild() { return childrenOf(this)[0] ?? null; }
+  get lastChild() { const list = childrenOf(this); return list[list.length - 1] ?? null; }
   get parentElement() { return this.parentNode instanceof Element ? this.parentNode : null; }
   get nextSibling() { return sibling(this, 1); }
   get previousSibling() { return sibling(this, -1); }
@@ -440,11 +445,11 @@ class Node extends EventTarget {
   after(...nodes) { const next = this.nextSibling; for (let at = 0; at < nodes.length; at++) insert(this.parentNode, nodes[at], next); }
   replaceWith(...nodes) { apply(this.before, this, nodes); detach(this); }
   contains(node) { for (; node; node = node.parentNode) if (node === this) return true; return false; }
-  hasChildNodes() { return mapGet(childrenOf, this).length > 0; }
+  hasChildNodes() { return childrenOf(this).length > 0; }
   cloneNode(isDeep) {
     const made = this instanceof Element ? element(this.localName) : textNode(this.data ?? "");
-    if (this instanceof Element) mapSet(attributesOf, made, { __proto__: null, ...mapGet(attributesOf, this) });
-    if (isDeep) for (let list = mapGet(childrenOf, this), at = 0; at < list.length; at++) made.appendChild(list[at].cloneNode(true));
+    if (this instanceof Element) setAttributes(made, { __proto__: null, ...attributesOf(this) });
+    if (isDeep) for (let list = childrenOf(this), at = 0; at < list.length; at++) made.appendChild(list[at].cloneNode(true));
     return made;
   }
   querySelector(selector) { return select(this, selector, 1)[0] ?? null; }
@@ -455,8 +460,14 @@ class Node extends EventTarget {
 class Text extends Node { nodeType = 3; nodeName = "#text"; }
 class DocumentFragment extends Node { nodeType = 11; }
 class Element extends Node {
+  #attributes = { __proto__: null };
+  static {
+    attributesOf = (node) => (#attributes in node ? node.#attributes : undefined);
+    setAttributes = (node, attributes) => { node.#attributes = attributes; };
+  }
   nodeType = 1;
-  style = { setProperty() {}, removeProperty() {}, getPropertyValue: () => "" };
+  get style() { return { cssText: "", setProperty: nothing, removeProperty: nothing, getPropertyValue: () => "" }; }
+  set style(_) {}
   get tagName() { return this.localName.toUpperCase(); }
   get nodeName() { return this.tagName; }
   get children() { return elementsIn(this); }
@@ -464,13 +475,13 @@ class Element extends Node {
   get lastElementChild() { const all = elementsIn(this); return all[all.length - 1] ?? null; }
   get nextElementSibling() { return sibling(this, 1, true); }
   get previousElementSibling() { return sibling(this, -1, true); }
-  get attributes() { const own = mapGet(attributesOf, this); return ownKeys(own).map((name) => ({ name, value: own[name] })); }
-  getAttribute(name) { return mapGet(attributesOf, this)[lower(text(name))] ?? null; }
-  setAttribute(name, value) { mapGet(attributesOf, this)[lower(text(name))] = isUnknown(value) ? value : text(value); }
-  hasAttribute(name) { return lower(text(name)) in mapGet(attributesOf, this); }
-  removeAttribute(name) { delete mapGet(attributesOf, this)[lower(text(name))]; }
+  get attributes() { const own = attributesOf(this); return ownKeys(own).map((name) => ({ name, value: own[name] })); }
+  getAttribute(name) { return attributesOf(this)[lower(text(name))] ?? null; }
+  setAttribute(name, value) { attributesOf(this)[lower(text(name))] = isUnknown(value) ? value : text(value); }
+  hasAttribute(name) { return lower(text(name)) in attributesOf(this); }
+  removeAttribute(name) { delete attributesOf(this)[lower(text(name))]; }
   toggleAttribute(name) { this.hasAttribute(name) ? this.removeAttribute(name) : this.setAttribute(name, ""); }
-  getAttributeNames() { return ownKeys(mapGet(attributesOf, this)); }
+  getAttributeNames() { return ownKeys(attributesOf(this)); }
   matches(selector) { return fits(this, parseSelector(text(selector))); }
   closest(selector) {
     const parsed = parseSelector(text(selector));
@@ -533,13 +544,13 @@ const words = (value) => splitText(trim(text(value)), /\s+/);
 const element = (name) => {
   const made = new Element();
   define(made, "localName", lower(text(name)));
-  mapSet(attributesOf, made, { __proto__: null });
+  setAttributes(made, { __proto__: null });
   return made;
 };
 const textNode = (data) => { const made = new Text(); made.data = made.nodeValue = text(data); return made; };
-const elementsIn = (node) => { const made = [], list = mapGet(childrenOf, node); for (let at = 0; at < list.length; at++) if (list[at] instanceof Element) push(made, list[at]); return made; };
+const elementsIn = (node) => { const made = [], list = childrenOf(node); for (let at = 0; at < list.length; at++) if (list[at] instanceof Element) push(made, list[at]); return made; };
 function sibling(node, step, isElement = false) {
-  const list = node.parentNode ? mapGet(childrenOf, node.parentNode) : [];
+  const list = node.parentNode ? childrenOf(node.parentNode) : [];
   let at = 0;
   while (at < list.length && list[at] !== node) at += 1;
   for (at += step; at >= 0 && at < list.length; at += step) if (!isElement || list[at] instanceof Element) return list[at];
@@ -549,11 +560,11 @@ function root(node) { while (node.parentNode) node = node.parentNode; return nod
 function textOf(node) {
   if (node instanceof Text) return node.data;
   let all = "";
-  for (let list = mapGet(childrenOf, node), at = 0; at < list.length; at++) all += textOf(list[at]);
+  for (let list = childrenOf(node), at = 0; at < list.length; at++) all += textOf(list[at]);
   return all;
 }
 function replaceAll(node, value) {
-  const list = mapGet(childrenOf, node);
+  const list = childrenOf(node, true);
   for (let at = 0; at < list.length; at++) list[at].parentNode = null;
   list.length = 0;
   const only = textNode(isUnknown(value) ? UNKNOWN : value ?? "");
@@ -561,7 +572,7 @@ function replaceAll(node, value) {
   push(list, only);
 }
 function detach(node) {
-  const list = node.parentNode ? mapGet(childrenOf, node.parentNode) : [];
+  const list = node.parentNode ? childrenOf(node.parentNode) : [];
   let kept = 0;
   for (let at = 0; at < list.length; at++) if (list[at] !== node) define(list, kept++, list[at]);
   list.length = kept;
@@ -573,13 +584,13 @@ function insert(parent, node, before) {
   if (!(node instanceof Node)) node = textNode(node);
   if (!(parent instanceof Node)) throw new TypeError("not a node");
   if (node instanceof DocumentFragment) {
-    const moved = copy(mapGet(childrenOf, node));
+    const moved = copy(childrenOf(node));
     for (let at = 0; at < moved.length; at++) insert(parent, moved[at], before);
     return node;
   }
   for (let above = parent; above; above = above.parentNode) if (above === node) throw new TypeError("a node cannot be in itself");
   detach(node);
-  const list = mapGet(childrenOf, parent);
+  const list = childrenOf(parent, true);
   let at = list.length;
   while (before && at > 0 && list[at] !== before) at -= 1;
   if (before && list[at] !== before) at = list.length;
@@ -594,7 +605,7 @@ function insert(parent, node, before) {
 const JAVASCRIPT = /^(|module|(text|application)\/(x-)?(java|ecma)script)$/;
 const startedScripts = new Set();
 function inserted(node) {
-  const source = mapGet(attributesOf, node).src;
+  const source = attributesOf(node).src;
   if (setHas(startedScripts, node) || !(source || textOf(node))) return;
   setAdd(startedScripts, node);
   if (source !== undefined) fetchScript(source, () => fire(node, new Event("load")));
@@ -620,7 +631,7 @@ const unescaped = (value) => value.replace(/&(lt|gt|quot|amp|#34|#39|#x27);/g, (
 function parseHtml(html) {
   const top = new DocumentFragment();
   let parent = top, at = 0;
-  const add = (node) => { node.parentNode = parent; push(mapGet(childrenOf, parent), node); return node; };
+  const add = (node) => { node.parentNode = parent; push(childrenOf(parent, true), node); return node; };
   for (const found of html.slice(0, MAX_TEXT).matchAll(TAG)) {
     if (found.index < at) continue; // inside a script
     if (found.index > at) add(textNode(unescaped(html.slice(at, found.index))));
@@ -646,9 +657,9 @@ function writeHtml(html) {
 // Set as markup; its scripts do not run.
 function setHtml(node, html) {
   replaceAll(node, "");
-  mapGet(childrenOf, node).length = 0;
-  const made = isUnknown(html) ? [textNode(UNKNOWN)] : copy(mapGet(childrenOf, parseHtml(text(html))));
-  for (let at = 0; at < made.length; at++) { made[at].parentNode = node; push(mapGet(childrenOf, node), made[at]); }
+  childrenOf(node, true).length = 0;
+  const made = isUnknown(html) ? [textNode(UNKNOWN)] : copy(childrenOf(parseHtml(text(html))));
+  for (let at = 0; at < made.length; at++) { made[at].parentNode = node; push(childrenOf(node, true), made[at]); }
   const inside = node.querySelectorAll("script");
   for (let at = 0; at < inside.length; at++) setAdd(startedScripts, inside[at]);
 }
@@ -672,7 +683,7 @@ function parseSelector(source) {
   return (selectors[source] = groups);
 }
 function fitsPart(node, part) {
-  const own = mapGet(attributesOf, node);
+  const own = attributesOf(node);
   if (part[1]) return part[1] === "*" || lower(part[1]) === node.localName;
   if (part[2]) return own.id === part[2];
   if (part[3]) return words(own.class ?? "").includes(part[3]);
@@ -707,7 +718,7 @@ function select(from, selector, limit) {
     const node = stack[stack.length - 1];
     stack.length -= 1;
     if (node !== from && node instanceof Element && fits(node, parsed)) push(found, node);
-    const list = mapGet(childrenOf, node);
+    const list = childrenOf(node);
     for (let at = list.length - 1; at >= 0; at--) push(stack, list[at]);
   }
   define(found, "item", (at) => found[at] ?? null, false);
@@ -719,11 +730,11 @@ let tree = [], nodes = [], grown = 0, visible = 0;
 function grow() {
   for (; grown < visible && grown < tree.length; grown++) {
     const row = tree[grown], node = row[1] === null ? textNode(row[2]) : element(row[1]);
-    if (row[1] !== null) for (let own = row[2], keys = ownKeys(own), at = 0; at < keys.length; at++) mapGet(attributesOf, node)[keys[at]] = own[keys[at]];
+    if (row[1] !== null && setPrototypeOf(row[2], null)) setAttributes(node, row[2]);
     if (row[1] === "script") setAdd(startedScripts, node);
     const parent = row[0] < 0 ? document : nodes[row[0]];
     node.parentNode = parent;
-    push(mapGet(childrenOf, parent), node);
+    push(childrenOf(parent, true), node);
     push(nodes, node);
   }
 }
@@ -771,8 +782,8 @@ class Document extends Node {
     while (stack.length) {
       const node = stack[stack.length - 1];
       stack.length -= 1;
-      if (node instanceof Element && mapGet(attributesOf, node).id === text(id)) return node;
-      const list = mapGet(childrenOf, node);
+      if (node instanceof Element && attributesOf(node).id === text(id)) return node;
+      const list = childrenOf(node);
       for (let at = list.length - 1; at >= 0; at--) push(stack, list[at]);
     }
     return null;
@@ -918,7 +929,7 @@ const page = {
   MutationObserver: Silent, IntersectionObserver: Silent, ResizeObserver: Silent, PerformanceObserver: Silent, BroadcastChannel: Silent,
   customElements: { define: (name, class_) => soon(() => upgrade(text(name), class_)), get: nothing, whenDefined: () => unknown("element") },
   structuredClone: (value) => cloned(value), TextEncoder: Encoder, TextDecoder: Decoder,
-  Image: class Image extends Element { constructor() { super(); define(this, "localName", "img"); mapSet(attributesOf, this, { __proto__: null }); } },
+  Image: class Image extends Element { constructor() { super(); define(this, "localName", "img"); setAttributes(this, { __proto__: null }); } },
 };
 for (const name of ownKeys(page)) define(realGlobal, name, page[name]);
 accessor(realGlobal, "location", () => location);
@@ -1045,7 +1056,7 @@ const steps = {
     script = -1;
     grow();
     for (let at = 0; at < nodes.length; at++) { // Alpine
-      const source = mapGet(attributesOf, nodes[at])?.["x-init"];
+      const source = attributesOf(nodes[at])?.["x-init"];
       if (source) soon(() => evaluate(source));
     }
     const keys = ownKeys(realGlobal);
@@ -1087,7 +1098,7 @@ const steps = {
     }
     const targets = [window, document];
     for (let at = 0; at < nodes.length; at++) {
-      const node = nodes[at], own = mapGet(attributesOf, node);
+      const node = nodes[at], own = attributesOf(node);
       if (!own) continue;
       for (let all = ownKeys(own), each = 0; each < all.length; each++) {
         if (slice(all[each], 0, 2) === "on" && node.localName !== "body") handler(text(own[all[each]]), node);

@@ -41,7 +41,7 @@ class KeyDirectory:
 
     Attributes:
         path: The directory.
-        kid: The key ID, for ``SALESFORCE_KEY_ID``.
+        kid: The key ID, which the JWK has too.
         alg: ``RS256`` or ``RS512``.
         encrypted: Whether the private key needs a password.
     """
@@ -184,7 +184,7 @@ def environment_lines(directory: KeyDirectory, *, issuer: str = DEFAULT_ISSUER) 
     """
     path = directory.private_key.absolute()
     variables = {
-        "SALESFORCE_KEY_ID": directory.kid,
+        "SALESFORCE_JWK_FILE": str(directory.jwk.absolute()),
         "SALESFORCE_ISSUER": checked_issuer(issuer),
         "SALESFORCE_AUDIENCE": AUDIENCE_PLACEHOLDER,
         "SALESFORCE_PRIVATE_KEY_FILE": str(path),

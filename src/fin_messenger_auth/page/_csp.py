@@ -61,7 +61,8 @@ def strict_policy(
     Args:
         nonce: The nonce of this response, the same as the snippet's.
         region: As for :func:`csp_sources`.
-        also: Further sources of the page's own, by directive. ``'self'`` is in every list but ``script-src``.
+        also: Further sources of the page's own, by directive. ``'self'`` is in every list but ``script-src``. With
+            ``require-trusted-types-for``, the scripts' own policy for the widget's address is allowed by its name.
 
     Raises:
         ConfigurationError: The nonce, the region, or a directive or a source of ``also`` is not valid.
@@ -75,6 +76,8 @@ def strict_policy(
     }
     if not isinstance(also, Mapping | None):
         raise ConfigurationError(f"also: expected a mapping of directives to sources, got {type(also).__name__}.")
+    if not {"require-trusted-types-for", "trusted-types"}.isdisjoint(also or {}):
+        directives["trusted-types"] = ["fin-messenger-auth", "'allow-duplicates'"]  # the snippet's and the module's
     for directive, more in (also or {}).items():
         if not _DIRECTIVE.fullmatch(str(directive)):
             raise ConfigurationError("also: expected a directive such as img-src.")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -113,7 +114,8 @@ def fill(html: str, user: object) -> str:
     """
 
     def scripts(mark: bytes) -> bytes:
-        settings = throwaway_builder().build_settings(user, **(display_of(mark, None) or {}))
+        display: Any = display_of(mark, None) or {}
+        settings = throwaway_builder().build_settings(user, **display)
         return render_snippet(settings).encode()
 
     return fill_marks(html.encode(), scripts).decode()
