@@ -1,7 +1,7 @@
 """Measures whole pages: what the integrations add to a page, beside what the same page with hand-written PyJWT adds.
 
 Each framework serves three pages in this process, without a network: bare, with tokens by PyJWT and a key that was
-parsed at start-up, and with the integration as its guide says, renewal included. ``python -m bench.pages`` runs it alone.
+parsed at start-up, and with the integration as its guide says, renewal included. ``python -m bench.pages`` runs it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from .peers import Case
 BARE, BY_HAND, OURS = "bare", "hand-written PyJWT", "the integration"
 _FILLER = "<p>The rest of the page.</p>\n" * 290
 _HAND = """<script>window.intercomSettings = {{ settings|safe }};(function(){var w=window;var ic=w.Intercom;
-if(typeof ic==="function"){ic('update',w.intercomSettings);}else{var d=document;var i=function(){i.c(arguments);};i.q=[];
-i.c=function(args){i.q.push(args);};w.Intercom=i;var s=d.createElement('script');
+if(typeof ic==="function"){ic('update',w.intercomSettings);}else{var d=document;var i=function(){i.c(arguments);};
+i.q=[];i.c=function(args){i.q.push(args);};w.Intercom=i;var s=d.createElement('script');
 s.src='https://widget.intercom.io/widget/throwaway';d.documentElement.append(s);}})();</script>"""
 _PAGE = f"<!doctype html><title>Bench</title><body>{_FILLER}%s</body>"
 
