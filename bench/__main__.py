@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from . import asynchronous, cold_start, growth, hs256, memory, pair, parts, server, threads
+from . import asynchronous, cold_start, growth, hs256, memory, pages, pair, parts, server, threads
 from .measure import FULL, QUICK, Section
 from .neighbours import Neighbours
 from .report import RESULTS, Report, machine, shown
@@ -37,6 +37,7 @@ def main() -> None:
             "async": lambda: asynchronous.measure(effort),
             "growth": lambda: growth.measure(effort),
             "memory": lambda: memory.measure(effort),
+            "pages": lambda: pages.measure(effort),
             "server": lambda: server.measure(effort),
         }
         sections: list[Section] = []

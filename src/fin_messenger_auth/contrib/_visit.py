@@ -260,7 +260,7 @@ class MarkedVisit(Visit, ABC):
             return lambda content: fill_marks(content, self._removed)
         if self.is_excluded:
             return lambda content: fill_marks(content, lambda _mark: b"")
-        self.checked(self.nonce())
+        self._nonce = self.checked(self.nonce())
         if is_streamed:
             self.is_private = True
         return lambda content: fill_marks(content, self._fill)
@@ -275,7 +275,7 @@ class MarkedVisit(Visit, ABC):
                 self.is_private = visitor is not None or self.signed_out or SIGNED_OUT in self.cookies
                 return b""
             made = self.builder.build_settings(visitor, **self.public(visitor, **display))
-            self._filled[mark] = self.scripts(made, self.nonce(), self.urls()).encode()
+            self._filled[mark] = self.scripts(made, self._nonce, self.urls()).encode()
         return self._filled[mark]
 
     def _removed(self, _mark: bytes) -> bytes:

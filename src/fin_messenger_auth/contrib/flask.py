@@ -1,13 +1,13 @@
 """Puts the Messenger into a Flask site: ``{{ fin_messenger() }}`` before ``</body>``, and two routes."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from copy import copy
 from dataclasses import KW_ONLY, InitVar, dataclass
 from importlib import import_module, util
 from typing import Any
 
 import flask
 from flask import request
+from werkzeug.datastructures import Headers
 
 from fin_messenger_auth._builder import TokenPairBuilder
 from fin_messenger_auth.errors import ConfigurationError
@@ -138,11 +138,12 @@ class FinMessenger:
                 _filled(response.response, response.iter_encoded(), visit.filler(kind, is_streamed=True))
             )
         elif MARK_START in (content := response.get_data()):
-            response = copy(response)  # the application may keep the other for the next visitor
-            response.headers = copy(response.headers)
+            kept, response = response, object.__new__(type(response))
+            vars(response).update(vars(kept))  # the application may keep the other for the next visitor
+            # Without what the application says of the content that was not sent:
+            sent = [each for each in kept.headers if each[0].lower() not in {"etag", "last-modified"}]
+            response.headers = Headers(sent)
             response.set_data(visit.filler(kind)(content))
-            for name in ("ETag", "Last-Modified"):  # of what was not sent
-                response.headers.pop(name, None)
         return response
 
     def _complete(self, _app: flask.Flask, response: flask.Response, **_signal: object) -> None:

@@ -10,6 +10,7 @@ import hmac
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -57,6 +58,12 @@ def make_mark(display: Mapping[str, object], secret: str | bytes, *, identify: s
 
 def display_of(mark: bytes, secrets: Iterable[str | bytes] | None) -> dict[str, Any] | None:
     """Return the display settings of a mark; ``None`` if none of the secrets made it. Tests need no secret."""
+    found = _read(mark, None if secrets is None else tuple(secrets))
+    return None if found is None else dict(found)
+
+
+@lru_cache(maxsize=256)  # a site has a few marks, on all of its pages
+def _read(mark: bytes, secrets: tuple[str | bytes, ...] | None) -> dict[str, Any] | None:
     if (found := _SIGNED.search(mark.decode("ascii", "replace"))) is None:
         return None
     text, mac = found.groups()

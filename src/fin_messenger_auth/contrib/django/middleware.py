@@ -1,6 +1,7 @@
 """Fills the marks in the pages of a Django site, and completes their headers."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from functools import lru_cache
 from http.cookies import SimpleCookie
 from typing import Any
 
@@ -10,9 +11,10 @@ from django.contrib.auth.signals import user_logged_out
 from django.core.exceptions import ImproperlyConfigured
 from django.http import FileResponse
 from django.http.response import ResponseHeaders
-from django.urls import reverse
+from django.urls import get_script_prefix, get_urlconf, reverse
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.functional import Promise
+from django.utils.translation import get_language
 
 from fin_messenger_auth.contrib._visit import MarkedVisit, decides_caching, is_text
 from fin_messenger_auth.errors import ConfigurationError
@@ -84,7 +86,7 @@ class Visit(MarkedVisit):
 
     def urls(self) -> list[str]:
         """Return the URLs of the script and of the endpoint."""
-        return [reverse(f"fin_messenger:{name}") for name in ("renewal", "settings")]
+        return _urls(get_script_prefix(), get_urlconf() or settings.ROOT_URLCONF, get_language())
 
     def secrets(self) -> list[str | bytes]:
         """Return the project's secret keys."""
@@ -106,6 +108,11 @@ class _PrivateHeaders(ResponseHeaders):
     def __delitem__(self, key: str) -> None:
         if not decides_caching(key):
             super().__delitem__(key)
+
+
+@lru_cache(maxsize=256)
+def _urls(*_what_it_depends_on: object) -> list[str]:
+    return [reverse(f"fin_messenger:{name}") for name in ("renewal", "settings")]
 
 
 def mark(**display: Any) -> Snippet:
