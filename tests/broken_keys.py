@@ -60,7 +60,9 @@ def foreign_certificate(key: RSAPrivateKey | ec.EllipticCurvePrivateKey) -> byte
     return certificate_pem(builder.sign(key, SHA256()))
 
 
-def encrypted(key: RSAPrivateKey, password: bytes, form: PrivateFormat = PrivateFormat.PKCS8) -> bytes:
+def encrypted(
+    key: RSAPrivateKey | EllipticCurvePrivateKey, password: bytes, form: PrivateFormat = PrivateFormat.PKCS8
+) -> bytes:
     return key.private_bytes(Encoding.PEM, form, BestAvailableEncryption(password))
 
 

@@ -191,6 +191,13 @@ def test_error_pages_are_filled() -> None:
     assert "Cache-Control" not in get(app, "/refused", "42").headers
 
 
+class AwaitedSigner:
+    alg, kid = "HS256", None
+
+    async def asign(self, message: bytes, /) -> bytes:
+        raise AssertionError
+
+
 def test_head_signs_nothing_and_says_what_get_says() -> None:
     signed = []
 
@@ -282,8 +289,12 @@ def test_the_key_of_the_sessions_can_be_rotated_and_is_not_needed() -> None:
     assert not fills(another, rendered(without))
     tenants = site(builder=lambda request: {"shop": throwaway_builder()}[request.host])
     tenants.secret_key = None
-    with pytest.raises(ConfigurationError, match="the site needs a secret key"):
-        rendered(tenants)
+    awaited = IntercomMinter(AwaitedSigner())
+    awaiting = site(builder=TokenPairBuilder(app_id="a", intercom=awaited, salesforce=None))
+    awaiting.secret_key = None
+    for app in (tenants, awaiting):
+        with pytest.raises(ConfigurationError, match="the site needs a secret key"):
+            rendered(app)
 
 
 def test_what_is_refused_is_refused_before_a_page_is_sent() -> None:

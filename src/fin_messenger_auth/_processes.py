@@ -33,7 +33,7 @@ class PerProcess(Generic[T]):
 
     def __call__(self) -> T:
         """Return the value of this process."""
-        made = self._made.get(os.getpid(), _ABSENT)
+        made: Any = self._made.get(os.getpid(), _ABSENT)
         return self.renew(made) if made is _ABSENT else made
 
     def renew(self, old: T) -> T:

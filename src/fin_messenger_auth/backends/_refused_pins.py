@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from tempfile import gettempdir
+from typing import Any
 
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
@@ -24,7 +25,7 @@ from fin_messenger_auth.errors import KeyUnavailableError
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+    fcntl: Any = None  # type: ignore[no-redef]
 
 REMEMBERED = 7 * 24 * 3600.0
 """Seconds for which a refused PIN is not tried again."""

@@ -189,11 +189,11 @@ class RemoteSigner(RemoteKey):
             raise SigningError(error.message) from error
         return self.checked(signature, digest)
 
-    def _fetch(self, client: Any) -> object:
+    def _fetch(self, client: Any, /) -> object:
         """Ask for the public key, and check that the key is made for ``alg``."""
         raise NotImplementedError
 
-    def _request(self, client: Any, digest: bytes) -> bytes:
+    def _request(self, client: Any, digest: bytes, /) -> bytes:
         """Ask for the signature of a digest."""
         raise NotImplementedError
 

@@ -77,13 +77,13 @@ class AWSKMSSigner(RemoteSigner):
             )
         super().__init__(_client if client is None else client, kid=kid, alg=alg, public_key=public_key)
 
-    def _fetch(self, client: Any) -> object:
+    def _fetch(self, client: Any, /) -> object:
         answer = client.get_public_key(KeyId=self._key_id)
         if answer["KeyUsage"] != "SIGN_VERIFY" or SIGNING_ALGORITHMS[self.alg] not in answer["SigningAlgorithms"]:
             raise InvalidKeyError(f"The key in AWS KMS is not made for {SIGNING_ALGORITHMS[self.alg]} (SIGN_VERIFY).")
         return load_der_public_key(answer["PublicKey"])
 
-    def _request(self, client: Any, digest: bytes) -> bytes:
+    def _request(self, client: Any, digest: bytes, /) -> bytes:
         algorithm = SIGNING_ALGORITHMS[self.alg]
         answer = client.sign(KeyId=self._key_id, Message=digest, MessageType="DIGEST", SigningAlgorithm=algorithm)
         signature: bytes = answer["Signature"]

@@ -69,13 +69,13 @@ class AzureKeyVaultSigner(RemoteSigner):
         make = (lambda: _client(vault)) if client is None else client
         super().__init__(make, kid=kid, alg=alg, public_key=public_key)
 
-    def _fetch(self, client: Any) -> object:
+    def _fetch(self, client: Any, /) -> object:
         key = client.get_key(self._name, self._version).key
         if not (key.n and key.e):
             raise InvalidKeyError(f"The key in Azure Key Vault is of type {key.kty}; Salesforce accepts RSA keys only.")
         return RSAPublicNumbers(int.from_bytes(key.e), int.from_bytes(key.n)).public_key()
 
-    def _request(self, client: Any, digest: bytes) -> bytes:
+    def _request(self, client: Any, digest: bytes, /) -> bytes:
         [rest] = import_client("azure.core.rest", extra="azure-key-vault")
         body = {"alg": self.alg, "value": urlsafe_b64encode(digest).rstrip(b"=").decode()}
         # CryptographyClient would fetch the key first, whether or not that is allowed and needed.

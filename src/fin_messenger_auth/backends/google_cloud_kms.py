@@ -68,7 +68,7 @@ class GoogleCloudKMSSigner(RemoteSigner):
             )
         super().__init__(_client if client is None else client, kid=kid, alg=alg, public_key=public_key)
 
-    def _fetch(self, client: Any) -> object:
+    def _fetch(self, client: Any, /) -> object:
         answer = client.get_public_key(name=self._name, **_limits())
         if not answer.pem:
             raise KeyError("pem")
@@ -79,7 +79,7 @@ class GoogleCloudKMSSigner(RemoteSigner):
             )
         return load_pem_public_key(answer.pem.encode())
 
-    def _request(self, client: Any, digest: bytes) -> bytes:
+    def _request(self, client: Any, digest: bytes, /) -> bytes:
         answer = client.asymmetric_sign(name=self._name, digest={f"sha{self.alg[2:]}": digest}, **_limits())
         signature: bytes = answer.signature
         return signature

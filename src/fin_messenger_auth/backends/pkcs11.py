@@ -117,10 +117,10 @@ class PKCS11Signer(RemoteSigner):
             place = _parsed(configured_string(uri, "The PKCS#11 URI", "key-name"))
         super().__init__(lambda: _Session(client, path, place, pin), kid=kid, alg=alg, public_key=public_key)
 
-    def _fetch(self, client: _Session) -> RSAPublicKey:
+    def _fetch(self, client: _Session, /) -> RSAPublicKey:
         return client.public_key()
 
-    def _request(self, client: _Session, digest: bytes) -> bytes:
+    def _request(self, client: _Session, digest: bytes, /) -> bytes:
         return client.sign(_DIGEST_INFO[self.alg] + digest)
 
 

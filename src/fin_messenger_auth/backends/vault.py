@@ -77,7 +77,7 @@ class VaultTransitSigner(RemoteSigner):
         login = (lambda: _Login.of(make())) if callable(make) else make
         super().__init__(login, kid=kid, alg=alg, public_key=public_key)
 
-    def _fetch(self, login: _Login) -> object:
+    def _fetch(self, login: _Login, /) -> object:
         about = login.client.secrets.transit.read_key(self._key, mount_point=self._mount)["data"]
         if not about["type"].startswith("rsa-"):
             raise InvalidKeyError(f"The key in Vault is of type {about['type']}; Salesforce accepts RSA keys only.")
@@ -85,7 +85,7 @@ class VaultTransitSigner(RemoteSigner):
             raise InvalidKeyError(f"The key in Vault has no version {self._version}.")
         return load_pem_public_key(about["keys"][str(self._version)]["public_key"].encode())
 
-    def _request(self, login: _Login, digest: bytes) -> bytes:
+    def _request(self, login: _Login, digest: bytes, /) -> bytes:
         login.keep()
         answer = login.client.secrets.transit.sign_data(
             name=self._key,

@@ -20,6 +20,7 @@ from fin_messenger_auth._builder import (
 from fin_messenger_auth._environment import messenger_enabled
 from fin_messenger_auth._outages import OnSigningError
 from fin_messenger_auth._settings import PublicSettings, without_identity
+from fin_messenger_auth._signers import signs_at_once
 from fin_messenger_auth._users import MessengerUser
 from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.page import (
@@ -123,7 +124,10 @@ class Site:
             return [b"off"]
         if not isinstance(self.builder, TokenPairBuilder) and not _can_be_called(self.builder, ()):
             raise ConfigurationError("builder: where it is a function of the request, the site needs a secret key.")
-        return [self.builder_of(None).intercom.signer.sign(b"fin-messenger-auth mark")]  # type: ignore[union-attr]
+        signer = self.builder_of(None).intercom.signer
+        if not signs_at_once(signer):
+            raise ConfigurationError("builder: where its Intercom signer has asign only, the site needs a secret key.")
+        return [signer.sign(b"fin-messenger-auth mark")]
 
 
 class Visit:

@@ -122,9 +122,9 @@ class _Scripts:
         return self._limited(lambda: self._drive(name, *given))[0]
 
     def _drain(self) -> None:
-        record = self._step("drain")
+        record: Any = self._step("drain")
         with suppress(ValueError, TypeError):
-            found = json.loads(record)  # type: ignore[arg-type]
+            found = json.loads(record)
             self.result["events"] += found["events"]
             if found["full"]:
                 self.result["stopped"] = "it tells the Messenger more than can be read"
