@@ -206,7 +206,7 @@ def _section(effort: Effort, framework: str, pages: dict[str, Slot]) -> Section:
     return Section(
         key=f"pages_{framework.lower()}",
         title=f"A whole page of {framework}",
-        note="In this process, without a network; a page of 8 KB of HTML. What is added is the time beyond the bare page.",
+        note="In this process, without a network; 8 KB of HTML. What is added is the time beyond the bare page.",
         figures=rounds.figures(),
         ratios={name: Figure.of(name, added, "×")},
     )

@@ -61,7 +61,7 @@ def foreign_certificate(key: RSAPrivateKey | ec.EllipticCurvePrivateKey) -> byte
 
 
 def encrypted(
-    key: RSAPrivateKey | EllipticCurvePrivateKey, password: bytes, form: PrivateFormat = PrivateFormat.PKCS8
+    key: RSAPrivateKey | ec.EllipticCurvePrivateKey, password: bytes, form: PrivateFormat = PrivateFormat.PKCS8
 ) -> bytes:
     return key.private_bytes(Encoding.PEM, form, BestAvailableEncryption(password))
 

@@ -194,7 +194,7 @@ def test_error_pages_are_filled() -> None:
 class AwaitedSigner:
     alg, kid = "HS256", None
 
-    async def asign(self, message: bytes, /) -> bytes:
+    async def asign(self, _message: bytes, /) -> bytes:
         raise AssertionError
 
 
