@@ -140,7 +140,19 @@ def coverage(session: nox.Session) -> None:
 def backends(session: nox.Session) -> None:
     """The signers for keys that live elsewhere, and the examples of others."""
     install(session, "backends")
-    session.run("pytest", "-q", "--cov", "--cov-report=", "--cov-fail-under=0", "tests/backends", *session.posargs)
+    session.run(
+        "pytest",
+        "-q",
+        "-n",
+        "2",
+        "--dist",
+        "loadfile",
+        "--cov",
+        "--cov-report=",
+        "--cov-fail-under=0",
+        "tests/backends",
+        *session.posargs,
+    )
     if not shutil.which("softhsm2-util"):
         absent(session, "softhsm2-util")
     session.run("coverage", "report", "--include=*/backends/*")
@@ -167,7 +179,7 @@ def interoperability(session: nox.Session) -> None:
     session.run("pytest", "-q", "tests/interoperability", *session.posargs)
 
 
-@nox.session(tags=["full"])
+@nox.session(default=False)
 def mutants(session: nox.Session) -> None:
     """A sample of small changes of the source, of which the tests must notice nearly all; ``-- --sample 300``."""
     install(session, "mutants", "backends")

@@ -42,6 +42,9 @@ LONGEST = 240  # seconds of processor time, or six times as many to wait: a muta
 FIRST = {
     "errors": "environment users leaks",
     "_json_values": "users frozen settings minters one_rule_of_ids",
+    "_material": "material keys environment",
+    "_uploaded": "environment start signers_by_name",
+    "_late_signer": "start outages",
     "_keys": "keys leaks environment signers advisories",
     "_signers": "signers minters signers_by_name",
     "_jws": "jws diagnosis_of_tokens",

@@ -140,6 +140,8 @@ def test_no_module_has_the_name_of_another() -> None:
 
 
 def test_no_file_holds_the_marks_of_a_merge_conflict() -> None:
+    if not (Path(__file__).parents[1] / ".git").exists():
+        pytest.skip("git knows which files are the project's, and this is no clone")
     marks = ["-e", "^<<<<<<< ", "-e", "^>>>>>>> ", "-e", "^=======$"]
     found = subprocess.run(
         ["git", "grep", "-lI", *marks], cwd=Path(__file__).parent, capture_output=True, text=True, check=False

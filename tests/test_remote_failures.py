@@ -39,7 +39,6 @@ ANSWERS = {
 class Signer(RemoteSigner):
     service = "The service"
     reasons: ClassVar = {"DisabledException": "the key is disabled"}
-    uses_tls = False
 
     def __init__(self, failure: Exception) -> None:
         self.failure = failure

@@ -224,8 +224,9 @@ def test_a_uri_with_the_id_of_the_key(hsm: str, administrator: Administrator) ->
         ("pkcs11:object=k", "which token"),
         ("pkcs11:", "which token"),
         ("pkcs11:token=%ff;object=k", "not UTF-8"),
-        (" pkcs11:token=t;object=k", "whitespace"),
-        ("", "is blank"),
+        (" pkcs11:token=t;object=k", "expected pkcs11:name=value"),
+        ("pkcs11:token=t;object=k\n", "whitespace"),
+        ("", "expected pkcs11:name=value"),
     ],
 )
 def test_a_uri_that_names_no_key_is_refused(text: str, message: str) -> None:

@@ -72,7 +72,7 @@ window.started = startMessenger("/settings", { api }).then((messenger) => { wind
 """
 
 
-TYPESCRIPT = ["--noEmit", "--strict", "--target=es2022", "--module=nodenext", "--lib=es2022,dom,dom.iterable"]
+TYPESCRIPT = ["--noEmit", "--strict", "--target", "es2022", "--module", "nodenext", "--lib", "es2022,dom,dom.iterable"]
 
 
 def compiled(parts: Path, *arguments: str | Path) -> list[str]:

@@ -155,14 +155,12 @@ class RemoteSigner(RemoteKey):
     service: ClassVar[str]  # its name, as the first words of a sentence
     reasons: ClassVar[Mapping[str | int, str]]  # what a code, a status or the class of an error means here
     refusals: ClassVar[frozenset[str | int]] = frozenset()  # those that new credentials may end
-    uses_tls: ClassVar[bool] = True
 
     def __init__(self, client: Callable[[], Any], *, kid: str, alg: str, public_key: RSAPublicKey | None) -> None:
         self._set_names(kid, alg)
         if not callable(client):
             raise ConfigurationError("client: expected a function that makes one, which each process calls once.")
-        if self.uses_tls:
-            _check_that_gevent_comes_first()
+        _check_that_gevent_comes_first()
         self._clients: PerProcess[Any] = PerProcess(client)
         self._renewed = -RENEWAL_PAUSE
         digest = self.digest(b"start-up")  # without a dot, so the signature can never be part of a token
@@ -310,7 +308,7 @@ def _check_that_gevent_comes_first() -> None:
 
 def _gevent_came_late() -> ConfigurationError:
     return ConfigurationError(
-        "gevent replaces ssl after the client has imported it, and every request would fail. Call "
+        "gevent replaces ssl and threads after the client has imported them, and requests would fail or hang. Call "
         "gevent.monkey.patch_all() before anything else is imported: with gunicorn, in the first lines of "
         "gunicorn.conf.py."
     )

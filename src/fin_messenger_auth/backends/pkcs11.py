@@ -80,7 +80,6 @@ class PKCS11Signer(RemoteSigner):
     """
 
     service = "The HSM"
-    uses_tls = False
     reasons: ClassVar = {
         "MultipleObjectsReturned": "several RSA private keys have that label or ID",
         "MultipleTokensReturned": "several tokens have that label; give SALESFORCE_PKCS11_URI with the serial",
@@ -114,7 +113,7 @@ class PKCS11Signer(RemoteSigner):
         elif token is not None or key is not None:
             raise ConfigurationError("A PKCS#11 URI takes the place of token and key; give one or the other.")
         else:
-            place = _parsed(configured_string(uri, "The PKCS#11 URI", "key-name"))
+            place = _parsed(uri)
         super().__init__(lambda: _Session(client, path, place, pin), kid=kid, alg=alg, public_key=public_key)
 
     def _fetch(self, client: _Session, /) -> RSAPublicKey:
@@ -126,10 +125,13 @@ class PKCS11Signer(RemoteSigner):
 
 def _parsed(uri: str) -> dict[str, str | bytes]:
     """Return the attributes of a URI (RFC 7512 §2.3) that identify one key."""
+    if not isinstance(uri, str) or not uri.startswith("pkcs11:"):
+        raise ConfigurationError("The PKCS#11 URI: expected pkcs11:name=value;…, each name once (RFC 7512).")
+    configured_string(uri, "The PKCS#11 URI", "key-name")
     path, _, query = uri.partition("?")
     parts = [each.partition("=") for each in path.removeprefix("pkcs11:").split(";") if each]
     values = {name: unquote_to_bytes(value) for name, _, value in parts}
-    if not uri.startswith("pkcs11:") or len(values) != len(parts):
+    if len(values) != len(parts):
         raise ConfigurationError("The PKCS#11 URI: expected pkcs11:name=value;…, each name once (RFC 7512).")
     if query:
         raise ConfigurationError(
