@@ -460,7 +460,7 @@ class DefaultBuilder:
         self._source, self._made = None, {}
 
 
-default_builder = DefaultBuilder()
+default_builder: DefaultBuilder = DefaultBuilder()
 """The builder of this process, made from the environment at the first call."""
 
 

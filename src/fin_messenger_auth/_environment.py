@@ -314,7 +314,7 @@ class Reading(Variables):
         self.password: MaskedBytes | None = None
         self.salesforce_signer: Signer | AsyncSigner | None = None
         self.kid: str | None = None
-        self.may_start_late = False
+        self.may_start_late: bool = False
 
     def checked_arguments(self) -> dict[str, Any]:
         """Issue the warnings, raise the first error, or else return the builder's arguments."""

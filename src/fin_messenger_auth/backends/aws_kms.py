@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -39,8 +40,10 @@ class AWSKMSSigner(RemoteSigner):
     """
 
     service = "AWS KMS"
-    refusals = frozenset({"ExpiredTokenException", "UnrecognizedClientException", "NoCredentialsError"})
-    reasons: ClassVar = over_http(certificates="AWS_CA_BUNDLE") | {
+    refusals: ClassVar[frozenset[str | int]] = frozenset(
+        {"ExpiredTokenException", "UnrecognizedClientException", "NoCredentialsError"}
+    )
+    reasons: ClassVar[Mapping[str | int, str]] = over_http(certificates="AWS_CA_BUNDLE") | {
         "AccessDeniedException": "the credentials lack kms:Sign or kms:GetPublicKey on the key",
         "CredentialRetrievalError": "boto3 could not get credentials from where its configuration (AWS_PROFILE) says",
         "DisabledException": "the key is disabled",

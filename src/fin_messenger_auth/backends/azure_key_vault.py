@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
@@ -34,8 +35,8 @@ class AzureKeyVaultSigner(RemoteSigner):
     """
 
     service = "Azure Key Vault"
-    refusals = frozenset({"ClientAuthenticationError"})
-    reasons: ClassVar = over_http(certificates="REQUESTS_CA_BUNDLE") | {
+    refusals: ClassVar[frozenset[str | int]] = frozenset({"ClientAuthenticationError"})
+    reasons: ClassVar[Mapping[str | int, str]] = over_http(certificates="REQUESTS_CA_BUNDLE") | {
         "CredentialUnavailableError": "there are no credentials; set AZURE_TENANT_ID, AZURE_CLIENT_ID and "
         "AZURE_CLIENT_SECRET, or give the machine a managed identity",
         "ClientAuthenticationError": "Azure does not accept the credentials; see AZURE_TENANT_ID, AZURE_CLIENT_ID and "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -35,8 +36,8 @@ class GoogleCloudKMSSigner(RemoteSigner):
     """
 
     service = "Google Cloud KMS"
-    refusals = frozenset({"RefreshError", "Unauthorized"})
-    reasons: ClassVar = over_http(certificates="REQUESTS_CA_BUNDLE") | {
+    refusals: ClassVar[frozenset[str | int]] = frozenset({"RefreshError", "Unauthorized"})
+    reasons: ClassVar[Mapping[str | int, str]] = over_http(certificates="REQUESTS_CA_BUNDLE") | {
         "DeadlineExceeded": "it did not answer in time",
         "DefaultCredentialsError": "there are no default credentials; set GOOGLE_APPLICATION_CREDENTIALS to a file's "
         "path, or give the machine a service account",

@@ -80,7 +80,7 @@ class PKCS11Signer(RemoteSigner):
     """
 
     service = "The HSM"
-    reasons: ClassVar = {
+    reasons: ClassVar[Mapping[str | int, str]] = {
         "MultipleObjectsReturned": "several RSA private keys have that label or ID",
         "MultipleTokensReturned": "several tokens have that label; give SALESFORCE_PKCS11_URI with the serial",
         "NoSuchKey": "there is no RSA private key of that label or ID",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from base64 import b64decode, b64encode
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
@@ -44,8 +45,8 @@ class VaultTransitSigner(RemoteSigner):
     """
 
     service = "Vault"
-    refusals = frozenset({"Forbidden", "Unauthorized"})
-    reasons: ClassVar = over_http(certificates="VAULT_CACERT") | {
+    refusals: ClassVar[frozenset[str | int]] = frozenset({"Forbidden", "Unauthorized"})
+    reasons: ClassVar[Mapping[str | int, str]] = over_http(certificates="VAULT_CACERT") | {
         "ConnectionError": "there is no connection to it; see VAULT_ADDR",
         "Forbidden": "the token (VAULT_TOKEN) is missing or has expired, or its policy lacks update on MOUNT/sign/KEY "
         "or read on MOUNT/keys/KEY",

@@ -136,11 +136,15 @@ class Visit:
     def __init__(
         self, site: Site, request: Any, host: Callable[[], str], cookies: Mapping[str, str], *, is_secure: bool
     ) -> None:
-        self.site, self.request, self.host, self.cookies, self.is_secure = site, request, host, cookies, is_secure
-        self.signed_out = False  # in this very request
-        self.ends_session = False  # the response contains the script for a sign-out
+        self.site: Site = site
+        self.request: Any = request
+        self.host: Callable[[], str] = host
+        self.cookies: Mapping[str, str] = cookies
+        self.is_secure: bool = is_secure
+        self.signed_out: bool = False  # in this very request
+        self.ends_session: bool = False  # the response contains the script for a sign-out
         self.is_private: bool | None = None  # it contains tokens, or that script; None if it contains no script
-        self.is_complete = False  # its headers are final
+        self.is_complete: bool = False  # its headers are final
 
     @cached_property
     def is_on(self) -> bool:
@@ -234,6 +238,8 @@ class Visit:
 
 class MarkedVisit(Visit, ABC):
     """A request whose page is filled after the template: see :mod:`fin_messenger_auth.page._mark`."""
+
+    is_private: bool | None
 
     @cached_property
     def _filled(self) -> dict[bytes, bytes]:
