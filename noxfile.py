@@ -29,6 +29,7 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 # The folders of tests/ that have sessions of their own.
 SLOW = ["backends", "bench", "browser", "frameworks", "interoperability"]
 PURE = [f"tests/test_{each}.py" for each in ("advisories", "jws", "keys", "pair", "properties", "settings", "users")]
+REMOTE = [f"tests/test_remote_{each}.py" for each in ("failures", "key", "signers")]  # of the base of all backends
 FAST_TESTS = ["pytest", "-q", "-n", "auto", *(f"--ignore=tests/{each}" for each in SLOW)]
 
 _wheels: list[str] = []
@@ -151,6 +152,7 @@ def backends(session: nox.Session) -> None:
         "--cov-report=",
         "--cov-fail-under=0",
         "tests/backends",
+        *REMOTE,
         *session.posargs,
     )
     if not shutil.which("softhsm2-util"):

@@ -10,13 +10,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from fin_messenger_auth import StringKeySource
 from fin_messenger_auth.backends import _refused_pins
-from fin_messenger_auth.backends.pkcs11 import PKCS11Signer
+from fin_messenger_auth.backends.pkcs11 import PKCS11Signer, _Session
 from fin_messenger_auth.errors import ConfigurationError, KeyUnavailableError
 from fin_messenger_auth.testing import check_signer
 
@@ -164,6 +165,20 @@ def test_without_locks_of_files_it_works_too(
 ) -> None:
     monkeypatch.setattr(_refused_pins, "fcntl", None)
     signer_for(hsm, administrator.make_key())
+
+
+@pytest.mark.parametrize(("flag", "error"), [(LOCKED, "PinLocked"), (FINAL_TRY, "KeyUnavailableError")])
+def test_no_pin_is_tried_where_one_more_mistake_would_lock_the_token(flag: int, error: str) -> None:
+    import pkcs11
+
+    session = _Session(pkcs11, "module", {}, StringKeySource(PIN))
+    now = SimpleNamespace(flags=pkcs11.TokenFlag(flag))
+    slot = SimpleNamespace(get_token=lambda: now)
+    token = SimpleNamespace(manufacturer_id="m", model="m", serial=b"1", label=TOKEN, slot=slot)
+
+    with pytest.raises((KeyUnavailableError, pkcs11.exceptions.PinLocked)) as caught:
+        session._log_in(token)
+    assert type(caught.value).__name__ == error
 
 
 # RFC 7512.
