@@ -108,3 +108,11 @@ def test_further_sources_take_the_place_of_none() -> None:
 
     assert "; frame-ancestors https://partner.example; " in policy
     assert "base-uri 'none'" in policy
+
+
+def test_trusted_types_allow_the_policy_of_the_scripts_by_its_name() -> None:
+    policy = strict_policy(NONCE, also={"require-trusted-types-for": ["'script'"]}).split("; ")
+
+    assert "require-trusted-types-for 'script'" in policy
+    assert "trusted-types fin-messenger-auth 'allow-duplicates'" in policy
+    assert "trusted-types" not in strict_policy(NONCE)
