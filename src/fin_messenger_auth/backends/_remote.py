@@ -60,12 +60,6 @@ class FromJWK(TypedDict):
     public_key: NotRequired[RSAPublicKey | None]
 
 
-class Options(FromJWK, total=False):
-    """What every signer for a service takes beside its key."""
-
-    client: Make
-
-
 @dataclass(frozen=True, init=False, eq=False)
 class RemoteKey(Sealed):
     """The local half of a remote RSA key: its public key, its names, and the check of its signatures.
@@ -156,8 +150,8 @@ class RemoteSigner(RemoteKey):
     """
 
     service: ClassVar[str]  # its name, as the first words of a sentence
-    form: ClassVar[re.Pattern[str]] = re.compile(".+")  # of what identifies one version of one key
-    expected: ClassVar[str]  # the form, in words
+    _form: ClassVar[re.Pattern[str]] = re.compile(".+")  # of what identifies one version of one key
+    _expected: ClassVar[str]  # the form, in words
     reasons: ClassVar[Mapping[str | int, str]]  # what a code, a status or the class of an error means here
     refusals: ClassVar[frozenset[str | int]] = frozenset()  # those that new credentials may end
 
@@ -166,8 +160,8 @@ class RemoteSigner(RemoteKey):
     ) -> None:
         self._set_names(kid, alg)
         self._key = configured_string(key, "key", "key-name")
-        if not self.form.fullmatch(key):
-            raise ConfigurationError(f"key: expected {self.expected}.")
+        if not self._form.fullmatch(key):
+            raise ConfigurationError(f"key: expected {self._expected}.")
         if not (client is None or callable(client)):
             raise ConfigurationError("client: expected a function that makes one, which each process calls once.")
         _check_that_gevent_comes_first()

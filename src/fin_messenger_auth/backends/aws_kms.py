@@ -36,8 +36,8 @@ class AWSKMSSigner(RemoteSigner):
     """
 
     service = "AWS KMS"
-    form = re.compile(r"(?!(.*:)?alias/).+")
-    expected = "the key's ID or ARN; an alias can be pointed at another key while kid stays"
+    _form = re.compile(r"(?!(.*:)?alias/).+")
+    _expected = "the key's ID or ARN; an alias can be pointed at another key while kid stays"
     refusals: ClassVar[frozenset[str | int]] = frozenset(
         {"ExpiredTokenException", "UnrecognizedClientException", "NoCredentialsError"}
     )

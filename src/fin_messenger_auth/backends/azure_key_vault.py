@@ -32,8 +32,8 @@ class AzureKeyVaultSigner(RemoteSigner):
     """
 
     service = "Azure Key Vault"
-    form = re.compile(r"https://[^/?#]+/keys/[^/?#]+/(?!latest$)[^/?#]+")
-    expected = "the key's URL with its version, https://….vault.azure.net/keys/NAME/VERSION"
+    _form = re.compile(r"https://[^/?#]+/keys/[^/?#]+/(?!latest$)[^/?#]+")
+    _expected = "the key's URL with its version, https://….vault.azure.net/keys/NAME/VERSION"
     refusals: ClassVar[frozenset[str | int]] = frozenset({"ClientAuthenticationError"})
     reasons: ClassVar[Mapping[str | int, str]] = over_http(certificates="REQUESTS_CA_BUNDLE") | {
         "CredentialUnavailableError": "there are no credentials; set AZURE_TENANT_ID, AZURE_CLIENT_ID and "

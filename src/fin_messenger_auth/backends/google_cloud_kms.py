@@ -32,8 +32,8 @@ class GoogleCloudKMSSigner(RemoteSigner):
     """
 
     service = "Google Cloud KMS"
-    form = re.compile(r"projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+/cryptoKeyVersions/[1-9][0-9]*")
-    expected = "projects/…/locations/…/keyRings/…/cryptoKeys/…/cryptoKeyVersions/N, with the number of the version"
+    _form = re.compile(r"projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+/cryptoKeyVersions/[1-9][0-9]*")
+    _expected = "projects/…/locations/…/keyRings/…/cryptoKeys/…/cryptoKeyVersions/N, with the number of the version"
     refusals: ClassVar[frozenset[str | int]] = frozenset({"RefreshError", "Unauthorized"})
     reasons: ClassVar[Mapping[str | int, str]] = over_http(certificates="REQUESTS_CA_BUNDLE") | {
         "DeadlineExceeded": "it did not answer in time",

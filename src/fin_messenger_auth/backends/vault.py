@@ -9,14 +9,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
-from typing import Any, ClassVar, Unpack
+from typing import Any, ClassVar
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from fin_messenger_auth._material import configured_string
 from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError
 
-from ._remote import TIMEOUT, Options, RemoteSigner, import_client, over_http, pool
+from ._remote import TIMEOUT, Alg, Make, RemoteSigner, import_client, over_http, pool
 
 __all__ = ["VaultTransitSigner"]
 
@@ -56,12 +57,23 @@ class VaultTransitSigner(RemoteSigner):
         "VaultDown": "it is sealed or in standby",
     }
 
-    def __init__(self, key: str, /, *, version: int, mount: str = "transit", **options: Unpack[Options]) -> None:
+    def __init__(
+        self,
+        key: str,
+        /,
+        *,
+        version: int,
+        kid: str,
+        alg: Alg = "RS256",
+        mount: str = "transit",
+        client: Make = None,
+        public_key: RSAPublicKey | None = None,
+    ) -> None:
         if type(version) is not int or version < 1:
             raise ConfigurationError("version: expected the number of one version of the key, 1 or more.")
         self._version = version
         self._mount = configured_string(mount, "mount", "key-name").strip("/")
-        super().__init__(key, **options)
+        super().__init__(key, kid=kid, alg=alg, client=client, public_key=public_key)
 
     def _client(self) -> Any:
         [hvac] = import_client("hvac", extra="vault")
