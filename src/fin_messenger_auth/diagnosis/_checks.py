@@ -23,6 +23,7 @@ from fin_messenger_auth._environment import (
     read_environment,
 )
 from fin_messenger_auth._keys import FileKeySource, read_key
+from fin_messenger_auth._material import without_ends
 from fin_messenger_auth._signers import signs_at_once
 from fin_messenger_auth._tokens import INTERCOM_TOKEN, SALESFORCE_TOKEN, is_fin_issuer
 from fin_messenger_auth._verification import VerifyingKey
@@ -225,16 +226,15 @@ def _details(problem: Problem, reading: Reading, directory: Path | None) -> dict
     variable = problem.variable or ""
     name, value = variable.removeprefix(reading.prefix), reading.environ.get(variable, "")
     if problem.code == "value-wrapped" and name and (name not in IN_FILES or name == KEY_ID):
-        return {"unwrap": f"Set {assignment(name, value.strip(_AROUND))}."}
+        if name.endswith("_FILE") and value == without_ends(value):
+            return {"unwrap": f"Write the value alone to the file: `printf %s VALUE > {shlex.quote(value)}`."}
+        return {"unwrap": f"Set {assignment(name, without_ends(value))}."}
     if problem.code == "key-password-unneeded":  # the problem names the key
         return {"variable": f"{reading.prefix}{PASSWORD}{'_FILE' if reading.value(f'{PASSWORD}_FILE') else ''}"}
     known = _known_values(directory, None)
     if problem.code == "key-unavailable" and name in known:
         return {"unlock": f"Set {assignment(name, known[name])}."}
     return {}
-
-
-_AROUND = "\"'` \t\r\n"
 
 
 def _check_issuer(reading: Reading, issuer: str | None) -> Iterator[Finding]:
