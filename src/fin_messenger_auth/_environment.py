@@ -499,8 +499,7 @@ class Reading(Variables):
             except KeyUnavailableError as trouble:
                 if not self.may_start_late or trouble.variable is not None:  # of a variable: a local mistake
                     raise
-                kid, alg = str(wanted[0].kid), wanted[0].alg
-                return LateSigner(lambda: self._fitting(make, wanted), trouble, kid=kid, alg=alg)
+                return LateSigner(lambda: self._fitting(make, wanted), trouble, wanted[0])
 
         signer = self.attempt(made, variable)
         for each in wanted:
