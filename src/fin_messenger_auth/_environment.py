@@ -45,7 +45,6 @@ from .errors import (
     Problem,
     attempt,
     collect_warnings,
-    masked,
     raise_first,
     warn,
 )
@@ -292,7 +291,6 @@ def _algorithm(value: object, name: str) -> str:
     return str(value)
 
 
-@masked
 def read_salesforce_signer(environ: Mapping[str, str] | None = None, *, prefix: str = "") -> Signer | AsyncSigner:
     """Read what signs the Salesforce token, and raise the first error, for the commands that need no more."""
     reading = Reading(environ, prefix)
