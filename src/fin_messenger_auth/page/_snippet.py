@@ -9,7 +9,7 @@ import os
 import re
 from binascii import b2a_base64
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.hashes import SHA256, Hash  # loaded already, as hashlib is not
@@ -76,14 +76,19 @@ def render_snippet(settings: Mapping[str, object], *, nonce: object = None, widg
         raise ConfigurationError(f"settings: expected a mapping, got {type(settings).__name__}.")
     configured_string(settings.get("app_id"), "app_id")
     if widget_base == WIDGET_BASE:
-        widget_base = (development_widget() or (WIDGET_BASE,))[0]
+        widget_base = default_widget()
     if not (isinstance(widget_base, str) and _WIDGET.match(widget_base)):
         raise ConfigurationError(
             "widget_base: expected an https:// URL, or the sandbox on this machine (http://127.0.0.1:…/)."
         )
+    return boot(dict(settings), nonce, widget_base)
+
+
+def boot(settings: dict[str, object], nonce: object, widget_base: str) -> Snippet:
+    """Return the snippet of settings that come from a builder."""
     # By the ID the script recognizes a page that is shown again from a history, not by the server.
     identity = [os.urandom(6).hex()] if "intercom_user_jwt" in settings else []
-    return _script("boot", nonce, dict(settings), widget_base, *identity)
+    return _script("boot", nonce, settings, widget_base, *identity)
 
 
 def render_sign_out(app_id: str, *, nonce: object = None) -> Snippet:
@@ -113,9 +118,17 @@ def render_renewal(module_url: str, endpoint: str, *, nonce: object = None) -> S
     Raises:
         ConfigurationError: A URL is not a string, or blank; the nonce is not valid.
     """
-    module, fetched = configured_string(module_url, "module_url"), configured_string(endpoint, "endpoint")
-    start = f"import{{startMessenger}}from{script_json(module)};startMessenger({script_json(fetched)});"
-    return _element(start, nonce, ' type="module"')
+    return renewal(configured_string(module_url, "module_url"), configured_string(endpoint, "endpoint"), nonce)
+
+
+def renewal(module: str, endpoint: str, nonce: object) -> Snippet:
+    """Return the script of :func:`render_renewal`."""
+    return _element(_renewal_of(module, endpoint), nonce, ' type="module"')
+
+
+@lru_cache(maxsize=64)  # a site has one, or one for each of its prefixes
+def _renewal_of(module: str, endpoint: str) -> str:
+    return f"import{{startMessenger}}from{script_json(module)};startMessenger({script_json(endpoint)});"
 
 
 def renewal_module() -> os.PathLike[str]:
@@ -161,6 +174,11 @@ def _element(script: str, nonce: object, attributes: str = "") -> Snippet:
     if nonce is not None:
         attributes += f' nonce="{checked_nonce(nonce)}"'
     return Snippet(f"<script{attributes}>{script}</script>")
+
+
+def default_widget() -> str:
+    """Return the URL of the widget's script, or that of the sandbox's where the environment names it."""
+    return (development_widget() or (WIDGET_BASE,))[0]
 
 
 @cache

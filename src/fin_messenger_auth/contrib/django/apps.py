@@ -36,6 +36,7 @@ _OUTSIDE = re.compile(
     r"^django\.middleware\.(cache\.UpdateCache|gzip\.GZip|csp\.ContentSecurityPolicy)Middleware$|^csp\.middleware\."
     r"|^django\.contrib\.(sessions|auth)\.middleware\.(Session|Authentication)Middleware$|(?i:brotli|compress|zstd)"
 )
+_INSIDE = re.compile(r"^django\.contrib\.flatpages\.middleware\.")  # it makes pages, after what stands inside it
 
 
 def site_of_settings() -> Site:
@@ -78,7 +79,12 @@ def check_project(**_options: object) -> Iterator[checks.CheckMessage]:
     if MIDDLEWARE not in settings.MIDDLEWARE:
         yield checks.Error(f"Add '{MIDDLEWARE}' to the end of MIDDLEWARE.", id="fin_messenger_auth.E.middleware")
         return
-    for path in settings.MIDDLEWARE[settings.MIDDLEWARE.index(MIDDLEWARE) + 1 :]:
+    place = settings.MIDDLEWARE.index(MIDDLEWARE)
+    for path in settings.MIDDLEWARE[:place]:
+        if any(map(_INSIDE.search, _names_of(path))):
+            message = f"In MIDDLEWARE, move '{path}' below '{MIDDLEWARE}': it makes pages."
+            yield checks.Error(message, id="fin_messenger_auth.E.middleware-order")
+    for path in settings.MIDDLEWARE[place + 1 :]:
         if any(map(_OUTSIDE.search, _names_of(path))):
             message = f"In MIDDLEWARE, move '{MIDDLEWARE}' below '{path}'."
             yield checks.Error(message, id="fin_messenger_auth.E.middleware-order")

@@ -1,6 +1,6 @@
 """Fills the marks in the pages of a Django site, and completes their headers."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from http.cookies import SimpleCookie
 from typing import Any
@@ -43,8 +43,7 @@ class FinMessengerMiddleware(MiddlewareMixin):
 
     def process_request(self, request: Any) -> None:
         """Remember the request's visit."""
-        is_secure = settings.SESSION_COOKIE_SECURE or request.is_secure()
-        request.fin_messenger = Visit(configured(), request, request.get_host, request.COOKIES, is_secure=is_secure)
+        request.fin_messenger = Visit(configured(), request)
 
     def process_response(self, request: Any, response: Any) -> Any:
         """Fill and complete the response; of an async site in a thread, where the database can be asked."""
@@ -54,11 +53,11 @@ class FinMessengerMiddleware(MiddlewareMixin):
                 fill = visit.filler(kind, is_streamed=True)
                 filled = _afilled if response.is_async else _filled
                 response.streaming_content = filled(response.streaming_content, fill)
-            elif MARK_START in response.content:
-                response.content = visit.filler(kind)(response.content)
+            elif (filled := visit.filled(response.content, kind, response.get("Content-Encoding", ""))) is not None:
+                response.content = filled
                 if "Content-Length" in response:
-                    response["Content-Length"] = len(response.content)
-                for name in ("ETag", "Last-Modified"):  # of what is not sent
+                    response["Content-Length"] = len(filled)
+                for name in ("Content-Encoding", "ETag", "Last-Modified"):  # of what is not sent
                     del response[name]
         visit.complete(response)
         if visit.is_private:
@@ -68,6 +67,20 @@ class FinMessengerMiddleware(MiddlewareMixin):
 
 class Visit(MarkedVisit):
     """One request of Django."""
+
+    def host(self) -> str:
+        """Return the host that the visitor asked for, with its port."""
+        host: str = self.request.get_host()
+        return host
+
+    def is_secure(self) -> bool:
+        """Tell whether the visitor's cookies are sent over HTTPS alone."""
+        return bool(settings.SESSION_COOKIE_SECURE or self.request.is_secure())
+
+    def cookies(self) -> Mapping[str, str]:
+        """Return the cookies of the request."""
+        cookies: Mapping[str, str] = self.request.COOKIES
+        return cookies
 
     def user(self) -> Any:
         """Return who may have tokens: nobody in a preview, and nobody while an administrator shows as the user."""
