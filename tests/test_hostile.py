@@ -18,8 +18,7 @@ from fin_messenger_auth.cli import main
 from fin_messenger_auth.contrib._visit import Site, Visit
 from fin_messenger_auth.diagnosis._page_reader import decoded
 from fin_messenger_auth.errors import ConfigurationError, InvalidClaimError, masked
-from fin_messenger_auth.page import is_same_origin, render_sign_out, render_snippet
-from fin_messenger_auth.page._script_json import script_json
+from fin_messenger_auth.page import is_same_origin, render_sign_out, render_snippet, script_json
 from fin_messenger_auth.sandbox import SandboxServer
 from fin_messenger_auth.sandbox._server import throwaway_sandbox
 from fin_messenger_auth.testing import throwaway_builder

@@ -2,13 +2,13 @@
 
 import re
 import zlib
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from inspect import signature
 from logging import getLogger
+from operator import attrgetter
 from typing import Any, cast
 
 from fin_messenger_auth._builder import (
@@ -35,7 +35,7 @@ from fin_messenger_auth.page import (
 )
 from fin_messenger_auth.page._csp import checked_nonce
 from fin_messenger_auth.page._endpoint import Asking, checked_origins
-from fin_messenger_auth.page._mark import MARK_NAME, display_of, fill_marks, remove_escaped
+from fin_messenger_auth.page._mark import MARK_NAME, Uncut, display_of, fill_marks, remove_escaped
 from fin_messenger_auth.page._snippet import Snippet, boot, default_widget, renewal
 
 SIGNED_OUT = "fin_messenger_signed_out"  # the cookie that says that the next page must end the Messenger's session
@@ -57,6 +57,20 @@ class PageSettings(PublicSettings, total=False):
 
 
 @dataclass(kw_only=True, slots=True)
+class Framework:
+    """What an integration knows of its framework. Functions of the request, but for the two that say otherwise."""
+
+    host: Of  # that the visitor asked for, with its port
+    is_secure: Of  # whether the visitor's cookies are sent over HTTPS alone
+    urls: Of  # of the script and of the endpoint
+    cookies: Of = attrgetter("cookies")
+    user: Of = lambda _request: None  # of the session
+    nonce: Of = lambda _request: None  # of the response's policy
+    secrets: Callable[[], Sequence[str | bytes]] = tuple  # what the marks of this site are made with
+    add_cookie: Callable[[Any, str], None]  # adds a Set-Cookie to a response; one name may be set for several domains
+
+
+@dataclass(kw_only=True, slots=True)
 class Site:
     """The options of one application. Every function is one of the request, or takes no argument.
 
@@ -64,6 +78,7 @@ class Site:
         ConfigurationError: An option is of the wrong type.
     """
 
+    framework: Framework
     builder: TokenPairBuilder | Of | None = None  # from the environment if left out
     enabled: bool | Of = True
     exclude: Of = lambda _request: False
@@ -131,30 +146,29 @@ class Site:
         return [signer.sign(b"fin-messenger-auth mark")]
 
 
-class Visit(ABC):
-    """One request, and what its response must say. An integration adds what it knows of its framework's request."""
+class Visit:
+    """One request, and what its response must say."""
 
     def __init__(self, site: Site, request: Any) -> None:
         self.site: Site = site
+        self.framework: Framework = site.framework
         self.request: Any = request
         self.signed_out: bool = False  # in this very request
         self.ends_session: bool = False  # the response contains the script for a sign-out
         self.is_private: bool | None = None  # it contains tokens, or that script; None if it contains no script
         self.is_complete: bool = False  # its headers are final
         self.cors: dict[str, str] | None = None  # of the endpoint's response
+        self._filled: dict[bytes, bytes] = {}
 
-    @abstractmethod
+    @property
     def host(self) -> str:
-        """Return the host that the visitor asked for, with its port."""
+        """The host that the visitor asked for, with its port."""
+        return str(self.framework.host(self.request))
 
-    @abstractmethod
-    def is_secure(self) -> bool:
-        """Tell whether the visitor's cookies are sent over HTTPS alone."""
-
+    @property
     def cookies(self) -> Mapping[str, str]:
-        """Return the cookies of the request."""
-        cookies: Mapping[str, str] = self.request.cookies
-        return cookies
+        """The cookies of the request."""
+        return cast("Mapping[str, str]", self.framework.cookies(self.request))
 
     @cached_property
     def is_on(self) -> bool:
@@ -184,10 +198,13 @@ class Visit(ABC):
             public, extra = without_identity(public), without_identity(extra)
         return {**public, "extra": extra} if extra else public
 
-    def answer(self, user: Callable[[], Any], headers: Mapping[str, str]) -> SettingsResponse:
-        """Answer a request for fresh settings; a function returns the user, who may cost a query."""
-        asked_by = None if self.request.method == "OPTIONS" else user  # which is no way to ask for tokens
-        return self._said(self._refused(headers) or settings_response(**self._asked(asked_by and asked_by(), headers)))
+    def answer(self, headers: Mapping[str, str]) -> SettingsResponse:
+        """Answer a request for fresh settings; the user, who may cost a query, is asked for last."""
+        if refused := self._refused(headers):
+            return self._said(refused)
+        # OPTIONS is no way to ask for tokens
+        user = None if self.request.method == "OPTIONS" else self.framework.user(self.request)
+        return self._said(settings_response(**self._asked(user, headers)))
 
     async def aanswer(self, user: object, headers: Mapping[str, str]) -> SettingsResponse:
         """Do the same from async code."""
@@ -199,11 +216,16 @@ class Visit(ABC):
 
     def _refused(self, headers: Mapping[str, str]) -> SettingsResponse | None:
         self.is_private = True
-        return Asking(headers, self.host(), self.site.origins).refused(is_on=self.is_on)
+        return Asking(headers, self.host, self.site.origins).refused(is_on=self.is_on)
 
     def _asked(self, user: object, headers: Mapping[str, str]) -> dict[str, Any]:
         visitor = self.visitor(user)
-        asked = {"builder": self.builder, "user": visitor, "headers": headers, "host": self.host()}
+        asked = {
+            "builder": self.builder,
+            "user": visitor,
+            "headers": headers,
+            "host": self.host,
+        }
         return {**asked, "origins": self.site.origins, "enabled": True, **self.public(visitor)}
 
     def checked(self, nonce: object) -> object:
@@ -211,15 +233,16 @@ class Visit(ABC):
         self._widget = default_widget()
         return None if nonce is None else checked_nonce(nonce)
 
-    def scripts(self, made: dict[str, Any], nonce: object, urls: Sequence[str]) -> Snippet:
-        """Return the scripts of a page with the settings ``made``; the URLs are those of the two routes."""
+    def scripts(self, made: dict[str, Any], nonce: object) -> Snippet:
+        """Return the scripts of a page with the settings ``made``."""
         if "user_id" in made and self.is_complete and not self.is_private:
             raise ConfigurationError("The response was sent already: make the Messenger's scripts before it starts.")
         self.is_private = self.is_private or "user_id" in made
         parts = [boot(made, nonce, self._widget)]
         if self.site.renewal:  # for anonymous visitors, too: they follow a sign-in in another tab
-            parts.append(renewal(urls[0], urls[1], nonce))
-        if self.signed_out or self.cookies().get(SIGNED_OUT):
+            module, endpoint = self.framework.urls(self.request)
+            parts.append(renewal(module, endpoint, nonce))
+        if self.signed_out or self.cookies.get(SIGNED_OUT):
             parts.insert(0, render_sign_out(made["app_id"], nonce=nonce))
             self.ends_session = self.is_private = True
         return Snippet("".join(parts))
@@ -227,12 +250,13 @@ class Visit(ABC):
     def complete(self, response: Any) -> None:
         """Complete a response, of Werkzeug, Starlette or Django: the Messenger's cookies, and who may keep it."""
         if self.signed_out and self.is_on:
+            is_secure = self.framework.is_secure(self.request)
             self.is_private = True  # one visitor's cookies do not keep a response out of caches (RFC 9111 §7.3)
-            for value in sign_out_cookies(self.builder.app_id, self.host(), secure=self.is_secure()):
-                self.add_cookie(response, value)
+            for value in sign_out_cookies(self.builder.app_id, self.host, secure=is_secure):
+                self.framework.add_cookie(response, value)
             if not self.ends_session:
-                response.set_cookie(SIGNED_OUT, "1", secure=self.is_secure(), httponly=True, samesite="lax")
-        if self.ends_session and SIGNED_OUT in self.cookies():
+                response.set_cookie(SIGNED_OUT, "1", secure=is_secure, httponly=True, samesite="lax")
+        if self.ends_session and SIGNED_OUT in self.cookies:
             response.delete_cookie(SIGNED_OUT)
         headers = response.headers
         if self.is_private is not None:
@@ -245,35 +269,7 @@ class Visit(ABC):
             _replace(headers, lambda name: name.title().startswith(_CORS), self.cors)
         self.is_complete = True
 
-    def add_cookie(self, response: Any, value: str) -> None:
-        """Add a ``Set-Cookie``; one name may be set for several domains."""
-        response.headers.append("Set-Cookie", value)
-
-
-class MarkedVisit(Visit):
-    """A request whose page is filled after the template: see :mod:`fin_messenger_auth.page._mark`."""
-
-    is_private: bool | None
-
-    @cached_property
-    def _filled(self) -> dict[bytes, bytes]:
-        return {}
-
-    @abstractmethod
-    def user(self) -> Any:
-        """Return the user of the session, or ``None``."""
-
-    @abstractmethod
-    def nonce(self) -> object:
-        """Return the nonce of the response's policy, or ``None``."""
-
-    @abstractmethod
-    def urls(self) -> Sequence[str]:
-        """Return the URLs of the script and of the endpoint."""
-
-    @abstractmethod
-    def secrets(self) -> Iterable[str | bytes]:
-        """Return what the marks of this site are made with."""
+    # Where a template leaves a mark, see page/_mark.py:
 
     def filled(self, content: bytes, content_type: str, encoding: str) -> bytes | None:
         """Return whole content with its marks filled, without its encoding; ``None`` if there is none in it."""
@@ -291,7 +287,7 @@ class MarkedVisit(Visit):
         if content_type.lower().startswith("text/html"):
             fill = self._nothing if self.is_excluded else self._fill
         if fill == self._fill:
-            self._nonce = self.checked(self.nonce())
+            self._nonce = self.checked(self.framework.nonce(self.request))
             self.is_private = True if is_streamed else self.is_private
 
         def filled(content: bytes) -> bytes:
@@ -301,22 +297,22 @@ class MarkedVisit(Visit):
         return filled
 
     def _is_left(self, mark: bytes) -> bool:
-        return display_of(mark, self.secrets()) is not None and not self._removed(mark)
+        return display_of(mark, self.framework.secrets()) is not None and not self._removed(mark)
 
     def _nothing(self, _mark: bytes) -> bytes:
         return b""
 
     def _fill(self, mark: bytes) -> bytes:
-        display = display_of(mark, self.secrets())
+        display = display_of(mark, self.framework.secrets())
         if display is None:
             return self._removed(mark)
         if mark not in self._filled:
-            visitor = self.visitor(self.user())
+            visitor = self.visitor(self.framework.user(self.request))
             if self.request.method == "HEAD":  # the body is not sent, so nothing is signed for it
-                self.is_private = visitor is not None or self.signed_out or SIGNED_OUT in self.cookies()
+                self.is_private = visitor is not None or self.signed_out or SIGNED_OUT in self.cookies
                 return b""
             made = self.builder.build_settings(visitor, **self.public(visitor, **display))
-            self._filled[mark] = self.scripts(made, self._nonce, self.urls()).encode()
+            self._filled[mark] = self.scripts(made, self._nonce).encode()
         return self._filled[mark]
 
     def _removed(self, _mark: bytes) -> bytes:
@@ -343,6 +339,14 @@ def decides_caching(name: str) -> bool:
 def is_text(content_type: str) -> bool:
     """Tell whether a response could contain a mark."""
     return bool(_TEXT.match(content_type.lower()))
+
+
+def filled_parts(parts: Iterable[bytes], fill: Callable[[bytes], bytes]) -> Iterator[bytes]:
+    """Fill the marks in content that comes in parts."""
+    uncut = Uncut()
+    for part in parts:
+        yield fill(uncut.feed(part))
+    yield fill(uncut.end())
 
 
 def _of_request(function: Any, name: str) -> Of:

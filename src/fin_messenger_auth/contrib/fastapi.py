@@ -11,10 +11,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fin_messenger_auth._builder import TokenPairBuilder
 from fin_messenger_auth.errors import ConfigurationError
-from fin_messenger_auth.page import renewal_module
-from fin_messenger_auth.page._snippet import Snippet
+from fin_messenger_auth.page import Snippet, renewal_module
 
-from ._visit import SCRIPT_HEADERS, PageSettings, Site, Visit
+from ._visit import SCRIPT_HEADERS, Framework, PageSettings, Site, Visit
 
 __all__ = ["FinMessenger"]
 
@@ -55,7 +54,14 @@ class FinMessenger:
     prefix: str = "/messenger"
 
     def __post_init__(self, app: FastAPI | None) -> None:  # noqa: D105
+        framework = Framework(
+            host=lambda request: request.headers.get("host", ""),
+            is_secure=lambda request: request.scope["scheme"] == "https",
+            urls=lambda request: request.scope["fin_messenger_urls"],
+            add_cookie=lambda response, value: response.headers.append("Set-Cookie", value),
+        )
         self._site = Site(
+            framework=framework,
             builder=self.builder,
             exclude=self.exclude,
             enabled=self.enabled,
@@ -119,7 +125,7 @@ class FinMessenger:
         nonce = visit.checked(nonce or getattr(request.state, "csp_nonce", None))
         visitor = visit.visitor(user)
         made = await visit.builder.abuild_settings(visitor, **visit.public(visitor, **public))
-        return visit.scripts(made, nonce, request.scope["fin_messenger_urls"])
+        return visit.scripts(made, nonce)
 
     @staticmethod
     def sign_out(request: Request) -> None:
@@ -133,7 +139,7 @@ class FinMessenger:
         root, request = scope.get("root_path", "").rstrip("/"), Request(scope)
         urls = scope["fin_messenger_urls"] = [f"{root}{self.prefix}/{name}" for name in ("renewal.js", "settings")]
         url = root + scope["path"].removeprefix(root)  # some servers leave the root path out
-        visit = scope["fin_messenger"] = _Visit(self._site, request)
+        visit = scope["fin_messenger"] = Visit(self._site, request)
         visit.is_private = True if url == urls[1] else None  # even if the user's dependency raises
 
         async def completing(message: Message) -> None:
@@ -150,15 +156,6 @@ class FinMessenger:
             await JSONResponse(made.body, made.status, made.headers)(scope, receive, completing)
             return
         await app(scope, receive, completing)
-
-
-class _Visit(Visit):
-    def host(self) -> str:
-        host: str = self.request.headers.get("host", "")
-        return host
-
-    def is_secure(self) -> bool:
-        return bool(self.request.scope["scheme"] == "https")
 
 
 class _Headers(Response):

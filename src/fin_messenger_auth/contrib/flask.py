@@ -1,6 +1,6 @@
 """Puts the Messenger into a Flask site: ``{{ fin_messenger() }}`` before ``</body>``, and two routes."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, InitVar, dataclass
 from importlib import import_module, util
 from typing import Any
@@ -8,14 +8,15 @@ from typing import Any
 import flask
 from flask import request
 from werkzeug.datastructures import Headers
+from werkzeug.wsgi import ClosingIterator
 
 from fin_messenger_auth._builder import TokenPairBuilder
 from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.page import renewal_module
-from fin_messenger_auth.page._mark import Uncut, make_mark
+from fin_messenger_auth.page._mark import make_mark
 from fin_messenger_auth.page._snippet import Snippet
 
-from ._visit import MarkedVisit, Site, is_text
+from ._visit import Framework, Site, Visit, filled_parts, is_text
 
 _FLASK_LOGIN: Any = import_module("flask_login") if util.find_spec("flask_login") else None
 _NO_USER = "user: expected a function that returns the session's user, or Flask-Login with its LoginManager."
@@ -67,7 +68,17 @@ class FinMessenger:
         if self.user is None and _FLASK_LOGIN is None:
             raise ConfigurationError(_NO_USER)
         self._user: Callable[[], Any] = self.user or _current_user
+        framework = Framework(
+            host=lambda _: request.host,
+            is_secure=lambda _: request.is_secure,
+            urls=lambda _: [f"{request.script_root}{self.url_prefix}/{name}" for name in ("renewal.js", "settings")],
+            user=lambda _: self._user(),
+            nonce=lambda _: getattr(request, "csp_nonce", None) or flask.g.get("csp_nonce"),
+            secrets=self._secrets,
+            add_cookie=lambda response, value: response.headers.add("Set-Cookie", value),
+        )
         self._site = Site(
+            framework=framework,
             builder=self.builder,
             exclude=self.exclude,
             enabled=self.enabled,
@@ -86,7 +97,7 @@ class FinMessenger:
         routes = flask.Blueprint("fin_messenger", __name__, url_prefix=self.url_prefix)
 
         def fresh_settings(**_host: str) -> Any:
-            made = self._visit.answer(self._user, dict(request.headers))
+            made = self._visit.answer(dict(request.headers))
             _leave_the_session()
             return made.body, made.status, made.headers
 
@@ -118,11 +129,10 @@ class FinMessenger:
         self.sign_out()
 
     @property
-    def _visit(self) -> "_Visit":
-        visit: _Visit | None = request.environ.get("fin_messenger")
+    def _visit(self) -> Visit:
+        visit: Visit | None = request.environ.get("fin_messenger")
         if visit is None:
-            visit = request.environ["fin_messenger"] = _Visit(self._site, request)
-            visit.messenger = self
+            visit = request.environ["fin_messenger"] = Visit(self._site, request)
         return visit
 
     def _mark(self, **display: Any) -> Snippet:
@@ -130,8 +140,11 @@ class FinMessenger:
             return Snippet()
         if "nonce" in display:
             raise ConfigurationError("nonce: a template's part of the page may stand in a cache. Set g.csp_nonce.")
-        secret = _secrets(self._site)[0]
-        return make_mark(display, secret, identify="identify= of the builder", settings="settings=")
+        return make_mark(display, self._secrets()[0], identify="identify= of the builder", settings="settings=")
+
+    def _secrets(self) -> list[str | bytes]:
+        app = flask.current_app
+        return self._site.secrets([app.secret_key, *(app.config.get("SECRET_KEY_FALLBACKS") or ())])
 
     def _start(self, _app: flask.Flask, **_signal: object) -> None:
         flask.after_this_request(self._fill)
@@ -141,9 +154,9 @@ class FinMessenger:
         if response.direct_passthrough or not is_text(kind):
             return response
         if response.is_streamed and response.content_length is None:
-            response.response = flask.stream_with_context(
-                _filled(response.response, response.iter_encoded(), visit.filler(kind, is_streamed=True))
-            )
+            filled = filled_parts(response.iter_encoded(), visit.filler(kind, is_streamed=True))
+            close = getattr(response.response, "close", None)
+            response.response = ClosingIterator(flask.stream_with_context(filled), close)
         elif (
             filled := visit.filled(response.get_data(), kind, response.headers.get("Content-Encoding", ""))
         ) is not None:
@@ -161,52 +174,10 @@ class FinMessenger:
         self._visit.complete(response)
 
 
-class _Visit(MarkedVisit):
-    messenger: FinMessenger
-
-    def host(self) -> str:
-        return request.host
-
-    def is_secure(self) -> bool:
-        return request.is_secure
-
-    def user(self) -> Any:
-        return self.messenger._user()  # noqa: SLF001 - of this module
-
-    def nonce(self) -> object:
-        return getattr(request, "csp_nonce", None) or flask.g.get("csp_nonce")
-
-    def urls(self) -> list[str]:
-        prefix = request.script_root + self.messenger.url_prefix
-        return [f"{prefix}/renewal.js", f"{prefix}/settings"]
-
-    def secrets(self) -> Iterable[str | bytes]:
-        return _secrets(self.site)
-
-    def add_cookie(self, response: flask.Response, value: str) -> None:
-        response.headers.add("Set-Cookie", value)
-
-
 def _current_user() -> Any:
     if not hasattr(flask.current_app, "login_manager"):
         raise ConfigurationError(_NO_USER)
     return _FLASK_LOGIN.current_user
-
-
-def _secrets(site: Site) -> list[str | bytes]:
-    app = flask.current_app
-    return site.secrets([app.secret_key, *(app.config.get("SECRET_KEY_FALLBACKS") or ())])
-
-
-def _filled(body: Any, parts: Iterable[bytes], fill: Callable[[bytes], bytes]) -> Iterator[bytes]:
-    uncut = Uncut()
-    try:
-        for part in parts:
-            yield fill(uncut.feed(part))
-        yield fill(uncut.end())
-    finally:
-        if hasattr(body, "close"):
-            body.close()
 
 
 def _leave_the_session() -> None:
