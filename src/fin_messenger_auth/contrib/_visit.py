@@ -220,13 +220,8 @@ class Visit:
 
     def _asked(self, user: object, headers: Mapping[str, str]) -> dict[str, Any]:
         visitor = self.visitor(user)
-        asked = {
-            "builder": self.builder,
-            "user": visitor,
-            "headers": headers,
-            "host": self.host,
-        }
-        return {**asked, "origins": self.site.origins, "enabled": True, **self.public(visitor)}
+        asked = {"headers": headers, "host": self.host, "origins": self.site.origins, "enabled": True}
+        return {"builder": self.builder, "user": visitor, **asked, **self.public(visitor)}
 
     def checked(self, nonce: object) -> object:
         """Return the nonce, after checking what could be refused after the tokens have been made."""
@@ -276,7 +271,8 @@ class Visit:
         if encoding == "gzip":  # a view's own decorator compresses before anybody fills
             with suppress(zlib.error):
                 content = zlib.decompress(content, _GZIP)
-        return self.filler(content_type)(content) if MARK_NAME in content else None
+        # From the end, where templates have it: a page is searched in no time
+        return None if content.rfind(MARK_NAME) < 0 else self.filler(content_type)(content)
 
     def filler(self, content_type: str, *, is_streamed: bool = False) -> Callable[[bytes], bytes]:
         """Return what fills the marks in content of that type, after checking what can be refused.

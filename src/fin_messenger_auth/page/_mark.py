@@ -80,7 +80,7 @@ def _read(mark: bytes, secrets: tuple[str | bytes, ...] | None) -> dict[str, Any
 
 def fill_marks(content: bytes, fill: Callable[[bytes], bytes]) -> bytes:
     """Return the content with each mark replaced by what ``fill`` makes of it."""
-    return _MARK.sub(lambda found: fill(found[0]), content) if MARK_START in content else content
+    return _MARK.sub(lambda found: fill(found[0]), content)
 
 
 def remove_escaped(content: bytes, is_mark: Callable[[bytes], bool]) -> bytes:
