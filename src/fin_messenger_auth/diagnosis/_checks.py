@@ -13,6 +13,7 @@ from pathlib import Path
 from fin_messenger_auth._builder import TokenPair, TokenPairBuilder, check_time
 from fin_messenger_auth._environment import (
     IN_FILES,
+    JWK_FILE,
     KEY,
     KEY_ID,
     PASSWORD,
@@ -41,6 +42,7 @@ from ._key_checks import (
     keys_in,
     keys_in_directory,
     mode_for_others,
+    names_of_jwk,
 )
 from ._online import Org, check_org, check_published_jwks
 from ._page_checks import Document, check_page
@@ -167,6 +169,11 @@ def _names_of(reading: Reading, directory: Path | None = None, issuer: str | Non
     prefix, names = reading.prefix, {"prefix": reading.prefix, "region": reading.value("INTERCOM_REGION") or "us"}
     if reading.salesforce_signer is not None:
         names["key"] = f"--env --prefix={shlex.quote(prefix)}" if prefix else "--env"
+    elif path := reading.value(f"{KEY}_FILE"):
+        names["key"] = f"--private-key {shlex.quote(path)}"
+    if path := reading.value(JWK_FILE):
+        with naming(**names):
+            names |= names_of_jwk(Path(path))
     if reading.kid is not None:
         names["kid"] = f" --kid={shlex.quote(reading.kid)}"
     if (password := reading.value(f"{PASSWORD}_FILE")) or reading.is_set(PASSWORD):
