@@ -560,7 +560,7 @@ def test_flask_has_the_routes_on_every_host_that_has_pages(options: dict[str, An
     app = flask.Flask(__name__, **options)
     app.config.update(SECRET_KEY="for tests", SERVER_NAME="shop.example")
     for_flask.FinMessenger(app, user=lambda: "42", builder=throwaway_builder())
-    where = {"host": "<host>"} if app.url_map.host_matching else {"subdomain": "<host>"}
+    where: dict[str, Any] = {"host": "<host>"} if app.url_map.host_matching else {"subdomain": "<host>"}
 
     def home(**_host: str) -> str:
         return flask.render_template_string(PAGE, public={})
@@ -570,7 +570,7 @@ def test_flask_has_the_routes_on_every_host_that_has_pages(options: dict[str, An
     for host in hosts:
         client, base = app.test_client(), f"http://{host}"
         assert f'startMessenger("{SETTINGS}")' in client.get("/", base_url=base).text
-        assert client.get(SETTINGS, base_url=base).json["user_id"] == "42"
+        assert client.get(SETTINGS, base_url=base).get_json()["user_id"] == "42"
         with client.get("/messenger/renewal.js", base_url=base) as script:
             assert script.status_code == 200
 
