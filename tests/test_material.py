@@ -164,8 +164,6 @@ MADE = {
     "openssl crl2pkcs7": ("openssl crl2pkcs7 -nocrl -certfile certificate.pem", "key-public"),
     "openssl crl2pkcs7, DER": ("openssl crl2pkcs7 -nocrl -certfile certificate.pem -outform DER", "key-public"),
     "openssl rsa -outform PVK": ("openssl rsa -in key.pem -outform PVK -pvk-none", "key-container"),
-    "openssl rsa -outform MSBLOB": ("openssl rsa -in key.pem -outform MSBLOB", "key-container"),
-    "openssl rsa -pubout MSBLOB": ("openssl rsa -in key.pem -pubout -outform MSBLOB", "key-public"),
     "openssl enc": ("openssl enc -aes-256-cbc -pbkdf2 -in key.pem -pass pass:pw", "key-not-pem"),
     "openssl enc -a": ("openssl enc -aes-256-cbc -pbkdf2 -a -in key.pem -pass pass:pw", "key-not-pem"),
     "ssh-keygen": ("ssh-keygen -q -t rsa -b 2048 -N '' -f a && cat a", "key-container"),
@@ -238,7 +236,6 @@ CONVERTED = {
     "a.ppk": ("puttygen rsa.pem -O private -o a.ppk", "", "private-key.pem"),
     "a.ssh": ("puttygen rsa.pem -O private-sshcom -o a.ssh", "", "private-key.pem"),
     "a.pvk": ("openssl rsa -in key.pem -outform PVK -pvk-none -out a.pvk", "-passin pass:", "private-key.pem"),
-    "a.blob": ("openssl rsa -in key.pem -outform MSBLOB -out a.blob", "", "private-key.pem"),
     "COPY": ("ssh-keygen -q -t rsa -b 2048 -N '' -f COPY", "-P '' -N ''", "COPY"),
 }
 
