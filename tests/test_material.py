@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_an
 
 from fin_messenger_auth import RSASigner, StringKeySource
 from fin_messenger_auth._keys import read_private_key
-from fin_messenger_auth._material import configured_string
+from fin_messenger_auth._material import configured_string, things_in
 from fin_messenger_auth.diagnosis import check_certificate, check_environment, check_private_key, check_secret
 from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthWarning, InvalidKeyError, problems_of
 from fin_messenger_auth.onboarding import read_certificate, read_public_key
@@ -95,6 +95,17 @@ def test_each_value_that_cannot_be_right_is_named(value: Value) -> None:
 )
 def test_nothing_is_said_of_a_value_that_can_be_right(place: str, value: str) -> None:
     assert said_of(place, value) == []
+
+
+def test_line_ends_are_told_from_the_letters_beside_them() -> None:
+    lines = [bytes([letter]) * 63 + b"/" for letter in b"ABCD"]  # each ends with what its line end begins with
+    der = b"\x30\x81\xbd" + base64.b64decode(b"".join(lines))[3:]
+    text = base64.b64encode(der)
+    body = b"".join(b"/n" + text[at : at + 64] for at in range(0, len(text), 64))
+
+    [found] = things_in(b"-----BEGIN RUBBISH-----%s/n-----END RUBBISH-----" % body)
+
+    assert found.data == der
 
 
 @pytest.mark.parametrize("pin", ["123456", "CRYPTO_USER:Passw0rd", "vault:Passw0rd", "changeme", "enter-the-dragon"])

@@ -12,7 +12,7 @@ from binascii import Error, a2b_base64, b2a_base64, unhexlify
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, product
 from typing import Any, Final
 
 from ._json_values import LOST, parse_json
@@ -630,12 +630,13 @@ def _content(body: bytes) -> tuple[bytes, bool]:
     content = _base64(text)
     if content and _missing(content) == 0:
         return content, escaped and _ESCAPED_OTHERWISE.search(body) is not None
-    for width in (64, 76):  # what stands at equal distances is what became of the line ends
-        between = re.match(rb"(.{1,12}?)[A-Za-z0-9+/]{%d}\1[A-Za-z0-9+/]" % width, body, re.DOTALL)
-        if between is not None:
-            end, step = len(between[1]), width + len(between[1])
-            lines = b"".join(body[at + end : at + step] for at in range(0, len(body), step))
-            joined = _base64(_LINE_ENDS.sub(b"", lines.removesuffix(between[1])))
+    for width, size in product(
+        (64, 76), range(1, 13)
+    ):  # what stands at equal distances is what became of the line ends
+        end, step = body[:size], width + size
+        if body[step : step + size] == end:
+            lines = b"".join(body[at + size : at + step] for at in range(0, len(body), step))
+            joined = _base64(_LINE_ENDS.sub(b"", lines.removesuffix(end)))
             if joined and _missing(joined) == 0:
                 return joined, True
     return content, False

@@ -105,13 +105,11 @@ def jwk(arguments: argparse.Namespace) -> int:
     if arguments.certificate is None:
         take_out = "if a .pfx or .p12 file has it: openssl pkcs12 -in FILE -clcerts -nokeys -out certificate.pem"
         raise ConfigurationError(f"Give the certificate of the key: --certificate FILE ({take_out}).")
-    held = _read(arguments.certificate)
     signer = _given_signer(arguments) if arguments.env or arguments.private_key else None
     kid = None if signer is None else signer.kid
-    if signer is None and arguments.public_key is None:
-        public_key = rsa_key_of(onboarding.read_certificate(held))
-    else:
-        public_key = _given_public_key(arguments, signer)
+    own_key = _given_public_key(arguments, signer) if signer is not None or arguments.public_key else None
+    held = _read(arguments.certificate)
+    public_key = own_key or rsa_key_of(onboarding.read_certificate(held))
     own = [each for each in certificates_in(held) if each.public_key() == public_key]  # of a chain in any order
     found = own[0] if own else onboarding.read_certificate(held)
     made = onboarding.make_jwk(public_key, found, kid=arguments.kid or kid)
