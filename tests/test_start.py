@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import sys
 import threading
 import time
@@ -418,6 +419,29 @@ def test_a_late_signer_that_signs_asynchronously_only_fails_in_synchronous_code(
     with pytest.raises(SigningError, match="asynchronously only"):
         late.sign(b"x")
     assert late.trouble() is None
+
+
+def test_the_first_page_of_a_forked_child_waits_for_an_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    inherited = LateSigner(lambda: Hidden(KEY), DOWN, WantedKey("K1", "RS256"))
+    with pytest.raises(SigningError, match="cannot be used yet"):
+        inherited.sign(b"x")
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    assert inherited.sign(b"x")
+
+
+def test_a_forked_child_waits_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    attempts = []
+
+    def make() -> Any:
+        attempts.append(1)
+        raise DOWN
+
+    inherited = LateSigner(make, DOWN, WantedKey("K1", "RS256"))
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    for _ in range(3):
+        with pytest.raises(SigningError, match="cannot be used yet"):
+            inherited.sign(b"x")
+    assert len(attempts) == 1
 
 
 def test_a_system_without_threads_leaves_the_attempt_to_the_next_page(monkeypatch: pytest.MonkeyPatch) -> None:
