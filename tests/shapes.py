@@ -67,6 +67,9 @@ def of(key: object, form: PrivateFormat = PrivateFormat.PKCS8, encoding: Encodin
     return data
 
 
+# The outline of RFC 8017 §A.1.2 with its otherPrimeInfos.
+MORE_PRIMES = b"\x30\x1d" + b"\x02\x01\x01" * 9 + b"\x30\x00"
+
 BAG = b"Bag Attributes\n    friendlyName: key\n    localKeyID: 01 02 \nKey Attributes: <No Attributes>\n"
 
 SILENT = [
@@ -110,10 +113,18 @@ SILENT = [
     Shape("\\/, as PHP writes JSON", joined(b"\\n").replace(b"/", b"\\/")),
     Shape("PKCS#12", P12, password=PASSWORD),
     Shape("PKCS#12 without a password", OPEN_P12),
+    Shape("Base64 of DER", base64.b64encode(DER)),
+    Shape("the lines between the labels", b"\n".join(LINES[1:-1])),
+    Shape("Base64 of PKCS#12", base64.b64encode(P12), password=PASSWORD),
+    Shape("begin in small letters", PKCS8.replace(b"BEGIN", b"begin").replace(b"END", b"end")),
     Shape("PKCS#12 in BER", b"\x30\x80" + P12[4:] + b"\0\0", password=PASSWORD),
 ]
 
 WARNED = [
+    Shape("NAME=", b"SALESFORCE_PRIVATE_KEY=" + PKCS8, "key-wrapped", "NAME="),
+    Shape("export NAME=", b"export KEY='" + ONE_LINE + b"'\n", "key-wrapped", "NAME="),
+    Shape("a label in small letters", PKCS8.replace(b"PRIVATE KEY", b"private key"), "key-wrapped", "label"),
+    Shape("JSON, a list of its lines", json.dumps(PKCS8.decode().splitlines()).encode(), "key-wrapped", "JSON"),
     Shape("PKCS#8 labelled PKCS#1", PKCS8.replace(b"PRIVATE", b"RSA PRIVATE"), "key-wrapped", "label"),
     Shape("PKCS#1 labelled PKCS#8", PKCS1.replace(b"RSA ", b""), "key-wrapped", "label"),
     Shape("PKCS#8 labelled EC", PKCS8.replace(b"PRIVATE", b"EC PRIVATE"), "key-wrapped", "label"),
@@ -172,11 +183,8 @@ WARNED = [
     Shape("Base64URL of PEM", base64.urlsafe_b64encode(PKCS8).rstrip(b"="), "key-wrapped", "Base64"),
     Shape("Base64 of Base64 of PEM", base64.b64encode(base64.b64encode(PKCS8)), "key-wrapped", "Base64"),
     Shape("Base64 of PKCS#1", base64.b64encode(PKCS1), "key-wrapped", "Base64"),
-    Shape("Base64 of DER", base64.b64encode(DER), "key-wrapped", "Base64"),
-    Shape("the lines between the labels", b"\n".join(LINES[1:-1]), "key-wrapped", "Base64"),
     Shape("a data URL", b"data:application/x-pem-file;base64," + base64.b64encode(PKCS8), "key-wrapped", "Base64"),
     Shape("base64:", b"base64:" + base64.b64encode(PKCS8), "key-wrapped", "Base64"),
-    Shape("Base64 of PKCS#12", base64.b64encode(P12), "key-wrapped", "Base64", PASSWORD),
     Shape("hexadecimal of DER", DER.hex().encode(), "key-wrapped", "hexadecimal"),
     Shape("hexadecimal with colons", DER.hex(":").encode(), "key-wrapped", "hexadecimal"),
     Shape("UTF-16 with a mark", PKCS8.decode().encode("utf-16"), "key-wrapped", "UTF-16"),
@@ -366,7 +374,9 @@ REFUSED = [
     Shape("a screenshot", b"\x89PNG\r\n\x1a\n", "key-not-pem", "picture"),
     Shape("a PDF", b"%PDF-1.7", "key-not-pem", "document"),
     Shape("a data base of NSS", b"SQLite format 3\0", "key-not-pem", "PKCS#12"),
-    Shape("a listing by openssl", b"Private-Key: (2048 bit, 2 primes)\nmodulus:\n    00:\n", "key-not-pem", "-noout"),
+    Shape("a modulus", b"Modulus=C0FFEE", "key-not-pem", "listing"),
+    Shape("more than two primes", MORE_PRIMES, "key-weak", "two primes"),
+    Shape("a listing by openssl", b"Private-Key: (2048 bit, 2 primes)\nmodulus:\n    00:\n", "key-not-pem", "listing"),
     Shape("only Bag Attributes", BAG, "key-not-pem", "pkcs12"),
     Shape("a manifest of Kubernetes", b"apiVersion: v1\nkind: Secret\ndata:\n  key: TUlJ\n", "key-not-pem", "kubectl"),
     Shape("Ansible Vault", b"$ANSIBLE_VAULT;1.1;AES256\n6162", "value-reference", "encrypted"),
@@ -448,7 +458,7 @@ REFERENCES = {
     "CloudFormation": "!Ref IntercomMessengerSecret",
     "Node": "process.env.INTERCOM_MESSENGER_SECRET",
     "Python": "os.environ['INTERCOM_MESSENGER_SECRET']",
-    "the name of a variable": "INTERCOM_SECRET",
+    "the name of a variable of ours": "SALESFORCE_PRIVATE_KEY_FILE",
     "Caddy": "{env.INTERCOM_MESSENGER_SECRET}",
     "Maven": "@intercom.messenger.secret@".replace("intercom", "Intercom"),
     "Laravel": "env('INTERCOM_MESSENGER_SECRET')",
@@ -457,7 +467,11 @@ REFERENCES = {
     "Vault transit": "vault:v1:0123456789abcdef0123456789abcdef",
 }
 
+PERHAPS = {"the name of a variable": "INTERCOM_SECRET", "env:": "env:SECRET", "a mount of Vault": "vault:fin"}
+
 OF_ANYTHING = {
+    "the article's example": ("your-app-id-here", "value-masked"),
+    "the end of it behind bullets": ("•" * 30 + "Z012", "value-masked"),
     "JSON": (json.dumps({"value": "x"}), "value-document"),
     "a page": ("<!DOCTYPE html><html><head></head></html>", "value-document"),
     "an error": ("An error occurred (AccessDeniedException): no", "value-document"),
@@ -484,7 +498,11 @@ OF_ANYTHING = {
 ENVIRON_SECRET = throwaway_secret()
 PLACES = ("secret", "kid", "issuer", "audience", "app-id")
 VALUES = [
-    *(Value(place, name, value, "value-reference") for place in PLACES for name, value in REFERENCES.items()),
+    *(
+        Value(place, name, value, "value-reference", "error" if place == "secret" or name not in PERHAPS else "warning")
+        for place in PLACES
+        for name, value in (REFERENCES | PERHAPS).items()
+    ),
     *(
         Value(place, name, value, "secret-pem" if (place, name) == ("secret", "a certificate") else code)
         for place in PLACES
@@ -530,12 +548,23 @@ VALUES = [
 ]
 
 RIGHT_VALUES = {
-    "secret": [SECRET, "0123456789abcdef" * 4, "Kq7abcdefGHIJKL0123456789_-mnopqrstuvWXYZ012", "x" * 32],
+    "secret": [
+        SECRET,
+        "0123456789abcdef" * 4,
+        "Kq7abcdefGHIJKL0123456789_-mnopqrstuvWXYZ012",
+        "x" * 32,
+        "a" * 26 + "01pin==",
+    ],
     "kid": [
         "k1",
         "key-2026-11",
         "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
         "arn:aws:kms:eu-central-1:1:key/0123",
+        "arn:aws:acm:eu-central-1:1:certificate/0123",
+        "FIN_KEY:1",
+        "k:1/a~b@c.d",
+        "(1)",
+        "https://acme.example/keys/1",
         UUID,
         "a" * 64,
     ],
@@ -545,6 +574,14 @@ RIGHT_VALUES = {
         "acme",
         "Acme Inc. of Berlin",
         "https://acme.example/a b",
+        "Error Tracking GmbH",
+        "Usage, Inc. #2",
+        "SH Finance (Prod)",
+        "株式会社",
+        "CN=acme, O=Acme",
+        "urn:acme:fin",
+        "Your Company",
+        "Permission Denied Records",
     ],
     "audience": ["https://acme.my.salesforce-scrt.com"],
     "app-id": ["abc12345", "a1b2c3d4", "throwaway"],

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_an
 
 from fin_messenger_auth import RSASigner, StringKeySource
 from fin_messenger_auth._keys import read_private_key
+from fin_messenger_auth._material import configured_string
 from fin_messenger_auth.diagnosis import check_certificate, check_environment, check_private_key, check_secret
 from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthWarning, InvalidKeyError, problems_of
 from fin_messenger_auth.onboarding import read_certificate, read_public_key
@@ -94,6 +95,16 @@ def test_each_value_that_cannot_be_right_is_named(value: Value) -> None:
 )
 def test_nothing_is_said_of_a_value_that_can_be_right(place: str, value: str) -> None:
     assert said_of(place, value) == []
+
+
+@pytest.mark.parametrize("pin", ["123456", "CRYPTO_USER:Passw0rd", "vault:Passw0rd", "changeme", "enter-the-dragon"])
+def test_a_pin_may_be_a_password_or_name_its_user(pin: str) -> None:
+    assert configured_string(pin, "The PIN", "pin") == pin
+
+
+@pytest.mark.parametrize("name", ["YubiKey PIV #15835999", "Private key for Digital Signature", "KEY_1:2", "(a b)"])
+def test_the_label_of_a_token_may_have_any_form(name: str) -> None:
+    assert configured_string(name, "token", "key-name") == name
 
 
 def test_nothing_is_said_of_random_secrets() -> None:
@@ -307,6 +318,24 @@ def test_the_path_of_a_file_is_shown_if_it_looks_like_one_and_what_is_none_is_na
     assert "set INTERCOM_MESSENGER_SECRET to" in says(PKCS8.decode())
     assert "set INTERCOM_MESSENGER_SECRET to" in says(base64.b64encode(PKCS8).decode())
     assert SECRET not in says(SECRET)
+
+
+def test_the_fix_of_what_stands_around_a_value_leaves_the_value_alone(tmp_path: Path) -> None:
+    def fix(**variables: str) -> str:
+        environ = {name: value for name, value in ENVIRON.items() if f"{name}_FILE" not in variables}
+        return next(each.fix for each in check_environment(environ | variables) if each.code == "value-wrapped")
+
+    (tmp_path / "secret").write_text(f"{SECRET}\n\n")
+    assert f"`printf %s VALUE > {tmp_path}/secret`" in fix(INTERCOM_MESSENGER_SECRET_FILE=f"{tmp_path}/secret")
+    assert fix(INTERCOM_MESSENGER_SECRET_FILE="'/run/s'") == "Set `INTERCOM_MESSENGER_SECRET_FILE=/run/s`."
+    assert fix(INTERCOM_APP_ID="abc\u200b") == "Set `INTERCOM_APP_ID=abc`."
+
+
+def test_only_a_regular_file_has_a_mode_to_be_changed(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    for path in (str(tmp_path), "/dev/null"):
+        found = check_environment({**throwaway_environ(), "SALESFORCE_PRIVATE_KEY_FILE": path})
+        assert "file-permissions" not in [each.code for each in found]
 
 
 def test_a_certificate_for_rsa_pss_is_refused(workshop: Path, program: Program) -> None:

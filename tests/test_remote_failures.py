@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import sys
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -11,7 +13,7 @@ from fin_messenger_auth._environment import read_environment
 from fin_messenger_auth.backends._remote import RemoteSigner
 from fin_messenger_auth.diagnosis import CATALOGUE, _checks
 from fin_messenger_auth.diagnosis._findings import finding_of, naming
-from fin_messenger_auth.errors import KeyUnavailableError, SigningError
+from fin_messenger_auth.errors import ConfigurationError, KeyUnavailableError, SigningError
 from tests.broken_tokens import KEY
 
 # What the clients of the services raise, by the names of their classes or codes, and the finding.
@@ -68,6 +70,25 @@ def test_the_fixes_differ() -> None:
 
 def test_a_failure_later_says_the_same() -> None:
     assert SigningError("x").code == "key-unavailable"
+
+
+def test_an_endless_recursion_under_gevent_says_where_to_patch(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(KeyUnavailableError, match="RecursionError"):
+        Signer(RecursionError())
+    monkeypatch.setitem(sys.modules, "gevent.monkey", SimpleNamespace())
+    with pytest.raises(ConfigurationError, match=r"gevent\.monkey\.patch_all\(\) before anything else"):
+        Signer(RecursionError())
+
+
+@pytest.mark.parametrize(("is_patched", "refused"), [(True, False), (False, True)])
+def test_a_master_of_gevent_workers_that_has_not_patched_is_refused(
+    monkeypatch: pytest.MonkeyPatch, is_patched: bool, refused: bool
+) -> None:
+    monkey = SimpleNamespace(is_module_patched=lambda name: is_patched and name == "ssl")
+    monkeypatch.setitem(sys.modules, "gevent.monkey", monkey)
+    monkeypatch.setitem(sys.modules, "gunicorn.workers.ggevent", SimpleNamespace())
+    with pytest.raises(ConfigurationError if refused else KeyUnavailableError):
+        Signer(Exception())
 
 
 @pytest.mark.parametrize(

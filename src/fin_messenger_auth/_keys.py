@@ -131,7 +131,8 @@ class EnvKeySource(Sealed):
         if not value.strip():
             message = f"The environment variable {self._name} is not set or blank."
             raise KeyUnavailableError(message, variable=self._name)
-        return value.with_line_ends() if value.looks_like_pem() else value
+        is_json = value.lstrip()[:1] in (b"{", b"[", b'"')  # where the reader of JSON makes the newlines
+        return value if is_json or not value.looks_like_pem() else value.with_line_ends()
 
 
 class FileKeySource(Sealed):
@@ -258,7 +259,7 @@ def read_private_key(data: bytes, password: bytes | None = None) -> RSAPrivateKe
         FinMessengerAuthWarning: The key is wrapped in a way that is a mistake.
     """
     found = find_private_key(data)
-    for mistake in found.mistakes:
+    for mistake in dict.fromkeys(found.mistakes):
         warn(f"The private key {MISTAKES[mistake]}.", "key-wrapped")
     password = None if password is None else MaskedBytes(password).without_line_end()
     if password is not None and in_utf_8(password) != password:
@@ -281,10 +282,7 @@ def _loaded(found: Thing, password: bytes | None) -> object:
         return (load_pem_private_key if found.kind is ENCRYPTED_PEM else load_der_private_key)(found.data, password)
     except (ValueError, UnsupportedAlgorithm) as error:
         if not encrypted:
-            message = (
-                "The private key is inconsistent: its numbers do not belong together, or are of more than two primes. "
-                "Copy the whole file again, or make another key."
-            )
+            message = "The private key is inconsistent: its numbers do not belong together. Copy the whole file again."
             raise InvalidKeyError(message, "key-damaged") from error
         if "nknown" in str(error) or isinstance(error, UnsupportedAlgorithm):  # how cryptography says that of a cipher
             raise InvalidKeyError(

@@ -20,7 +20,7 @@ from .errors import ConfigurationError, InvalidKeyError, warn
 
 _LONGEST = 1_000_000  # bytes that are looked at: keys, certificates and key stores are shorter
 _LAYERS = 4  # wrappings around one another that are taken off
-_SEQUENCE, _LONG = 0x30, 0x80  # of DER: a tag, and the mark of a length in several bytes (X.690 §8.1.3)
+_SEQUENCE, _OCTETS, _LONG = 0x30, 0x04, 0x80  # of DER: a tag, and the mark of a length in several bytes (X.690 §8.1.3)
 _SHORTEST_TEXT = 12  # characters
 _AROUND = " \t\r\n\"'`\u2018\u2019\u201c\u201d\ufeff"  # quotes and whitespace, which belong to no value
 
@@ -66,6 +66,7 @@ class _Text:
     places: str = ""  # where it is wrong as a configured value; everywhere if empty
 
 
+_WHOLE = "Give the file itself, which begins with -----BEGIN PRIVATE KEY-----."
 _NEW_KEY = "Make a key with `fin-messenger-auth keygen DIRECTORY`."
 _KEYTOOL = "Convert it: keytool -importkeystore -srckeystore FILE -destkeystore key.p12 -deststoretype PKCS12"
 _EXPORT = "Take the certificate out: keytool -exportcert -rfc -alias ALIAS -keystore FILE"
@@ -218,7 +219,7 @@ _FIXES = {
     "value-comment": "Remove it: it counts as part of the value.",
     "value-credential": "Set what the name of the variable says.",
     "value-document": "Set the one value that is meant.",
-    "value-escaped": "Remove it.",
+    "value-escaped": "Write it as it is, decoded and without \\n at its end.",
     "value-masked": "Put your own value in its place.",
     "value-path": "Set the content itself, or name the file in the variable that ends in _FILE.",
     "value-reference": "Set the value itself, or let what starts the process resolve it.",
@@ -234,34 +235,39 @@ def _value(name: str, code: str) -> Kind:
     return Kind(name, _FIXES[code], code)
 
 
+_UNRESOLVED = _value("a reference that nothing has resolved", "value-reference")
 _SECRETS, _IDS = "secret pin", "kid issuer audience app-id key-name"
 _VALUES = f"{_SECRETS} {_IDS}"
 _ANYWHERE = f"key path {_VALUES}"
 
 _REFERENCE = (
     r"\$\{|\$\(.*\)$|\$[A-Z][A-Z0-9_]{2,}$|%[A-Z][A-Z0-9_]+%$|\{\{.*\}\}$|\(\(.*\)\)$|#\{.*\}#?$|<%.*%>$|__[A-Z0-9_]+__$"
-    r"|@Microsoft\.KeyVault\(|arn:aws[\w-]*:(?!kms:)|projects/[^/]+/secrets/|https://[\w-]+\.vault\.azure\.net/secrets/"
+    r"|@Microsoft\.KeyVault\(|arn:aws[\w-]*:(secretsmanager|ssm):|projects/[^/]+/secrets/"
+    r"|https://[\w-]+\.vault\.azure\.net/secrets/|vault:(secrets?|kv)/|vault:\S+\#\S|ssm:/\S"
     r"|(?i:op|ref\+\w+|secrets?|ssm|sm|gc?psm|asm|awssm|akvs?|keyvault|azurekeyvault|berglas|bws|doppler|infisical|keeper"
-    r"|lastpass|chamber|k8s|env|sops|vault)://|(?i:vault|resolve|ssm|secretsmanager):\S|env:[A-Z_]+$|(secrets|vars)\.\w+$"
+    r"|lastpass|chamber|k8s|env|sops|vault)://|(?i:resolve|secretsmanager):\S"
     r"|!(Ref|Sub|GetAtt|ImportValue|vault|secret|env)\b|(process\.env|os\.(environ|getenv)|ENV|getenv)[.\[(]|env[(\[]"
-    r"|(INTERCOM|SALESFORCE)_[A-Z0-9_]+$|\{[A-Za-z$][\w.:$-]*\}$|@+[A-Z][\w.]+@+$|(valueFrom|secretKeyRef):"
+    r"|\{[A-Za-z$][\w.:$-]*\}$|@+[A-Z][\w.]+@+$|(valueFrom|secretKeyRef):"
+    r"|(INTERCOM_(APP_ID|MESSENGER_SECRET)|SALESFORCE_(KEY_ID|ISSUER|AUDIENCE|PRIVATE_KEY))(_FILE)?$"
 )
+_PERHAPS_REFERENCE = r"(INTERCOM|SALESFORCE)_[A-Z0-9_]+$|env:[A-Z_]+$|(secrets|vars)\.\w+$|(?i:vault|ssm):\S"
 _ENCRYPTED = r"ENC[\[(]|\{cipher\}|vault:v\d+:|\$ANSIBLE_VAULT;|AQICAH[A-Za-z0-9+/]|U2FsdGVkX1|age1\w"
 _ASSIGNMENT = (
-    r"(export |set |ENV |-e |--env )?[\"']?(\$env:)?[A-Z][A-Z0-9]*(_[A-Z0-9]+)+[\"']?\s*[=:]\s*\S"
-    r"|(?i:[\"']?[\w.-]*(secret|token|password|key_?id|kid|issuer|audience|app_?id|pin)[\"']?\s*(=|:\s)\s*\S)"
+    r"(export |set |ENV |-e |--env )?[\"']?(\$env:)?[A-Z][A-Z0-9]*(_[A-Z0-9]+)+[\"']?(\s*=\s*[^\s=]|\s*:\s+\S)"
+    r"|(?i:[\"']?[\w.-]*(secret|token|password|key_?id|kid|issuer|audience|app_?id|pin)[\"']?\s*(=|:\s)\s*[^\s=])"
 )
 _LOST = r"(?i:none|null|undefined|nan|nil|\[object object\])$"
-_MASKED = r"[*•●·∙█▪…]+$|.*\*{4}|(?i:\W?(redacted|masked|filtered|hidden|removed|sensitive value)\W?$)"
-_PLACEHOLDER = r"<[^<>]*>$|\[[^\[\]\"']*\]$|\.{3}|(?i:todo|tbd|fixme|changeme)$"
+_MASKED = r"[*•●·∙█▪…]+$|.*[*•●·∙█▪]{4}|(?i:\W?(redacted|masked)\W?$|\W(filtered|hidden|removed|sensitive value)\W$)"
+_PLACEHOLDER = r"<[^<>]*>$|\[[^\[\]\"']*\]$|\.{3}$|(?i:(https://)?your[-_ ]\S*[-_ ]here\b|your[-_ ]?app[-_ ]?id$)"
 _EXAMPLE_WORDS = (
-    r"(?i:(your|insert|enter|paste|put|add|replace|change)[-_ ]?(your|the|me|here|this|it|in|own|secret|key)\b)"
+    r"(?i:(todo|tbd|fixme|changeme)$"
+    r"|(your|insert|enter|paste|put|add|replace|change)[-_ ]?(your|the|me|here|this|it|in|own|secret|key)\b)"
 )
 _PATH = (
     r"(?:~|\.{1,2})/\S|/(?:run|etc|var|mnt|home|vault|secrets?|opt|tmp|usr|srv|root|Users|private|certs?|keys?|app)/\S"
     r"|[A-Za-z]:\\\S|\\\\\w|file:/|(?:[~\w.-]*/)+[\w.-]+\.(?:pem|key|txt|json|crt|cer|p12|pfx|jwk|env)$"
 )
-_FAILED = r"(?i:(error|fatal|bash|sh|usage|an error occurred|access ?denied|permission denied)\b.*[: ])"
+_FAILED = r"(?i:(error|fatal|usage|(ba|z)?sh): \S|an error occurred|(access ?denied|permission denied)[.:]?( |$)(?!\w))"
 _CREDENTIAL = (
     r"(?:Bearer )?dG9r[A-Za-z0-9+/_=-]{20,}$|(ios|android)_sdk-\w+$|[sr]k_(live|test)_\w+$|gh[pousr]_\w+$|xox[abprs]-"
     r"|AKIA[A-Z0-9]{16}$|AIza[\w-]{30,}$|ya29\.|hvs\.\w|00D\w{12,15}!|3MVG9\S{40,}$"
@@ -277,12 +283,14 @@ _TEXTS: tuple[_Text, ...] = (
     _Text(r'\{(?=.*"kty"\s*:).*"d"\s*:\s*"[\w-]{20}', _private("a private JWK", _JOSERFC)),
     _Text(r'\{.*"(kty|keys)"\s*:', _public("a JWK or JWKS, which is public", HOLDS_PUBLIC)),
     _Text(r"AGE-SECRET-KEY-1|# created: .*\n# public key: age1", _no_rsa("a key of age")),
-    _Text(r"(RSA )?(Private|Public)-Key: \(", Kind("a listing by `openssl`", "Leave out -text and -noout.")),
+    _Text(
+        r"(RSA )?(Private|Public)-Key: \(|Modulus=|\w+ Fingerprint=|\s*0:d=0 ", Kind("a listing by `openssl`", _WHOLE)
+    ),
     _Text(r"Bag Attributes", Kind("a listing by `openssl pkcs12` without the key", PKCS12.fix)),
     _Text(r"version https://git-lfs", Kind("a pointer of Git LFS, not the file", "Fetch the file: git lfs pull")),
     _Text(r"(---\s+)?apiVersion:", Kind("a manifest of Kubernetes", _KUBECTL)),
     _Text(_ENCRYPTED, _value("encrypted by a tool that keeps secrets", "value-reference")),
-    _Text(_REFERENCE, _value("a reference that nothing has resolved", "value-reference"), _ANYWHERE),
+    _Text(_REFERENCE, _UNRESOLVED, _ANYWHERE),
     _Text(
         r"MII[\w+/]{60}|LS0tLS1CRUdJTi|-{4,5} ?BEGIN ", _value("a key or a certificate", "value-credential"), _VALUES
     ),
@@ -293,10 +301,11 @@ _TEXTS: tuple[_Text, ...] = (
     _Text(_FAILED, _value("the message of a command that failed", "value-document")),
     _Text(_ASSIGNMENT, _value("a whole line NAME=value", "value-assignment")),
     _Text(_LOST, _value("a missing value that was converted to text", "value-masked"), _IDS),
-    _Text(r"(?i:[a-z][a-z0-9+.-]+)://", _value("a URL, or a reference", "value-reference"), _SECRETS),
+    _Text(r"(?i:[a-z][a-z0-9+.-]+://|arn:)", _value("a URL, or a reference", "value-reference"), _SECRETS),
     _Text(_MASKED, _value("masked: asterisks or a word stand in its place", "value-masked")),
     _Text(_PLACEHOLDER, _value("a placeholder", "value-masked")),
-    _Text(_EXAMPLE_WORDS, _value("a placeholder", "value-masked"), _SECRETS),
+    _Text(_EXAMPLE_WORDS, _value("a placeholder", "value-masked"), "secret"),
+    _Text(_PERHAPS_REFERENCE, _UNRESOLVED, "key path secret"),
     _Text(_PATH, _value("a path", "value-path"), f"key {_VALUES}"),
     _Text(r".*\\[nrt]$", _value("followed by a newline that is written out (\\n)", "value-escaped")),
     _Text(r"[\w+/=-]{32,}$", _value("as long as a secret, and every page would show it", "value-credential"), "app-id"),
@@ -316,7 +325,8 @@ _BASE64_TEXT = _Text(
 # Texts that are perhaps meant.
 _DOUBTFUL: tuple[_Text, ...] = (
     _Text(_CREDENTIAL, _value("another credential, by its form", "secret-other"), "secret"),
-    _Text(r".*\s#", _value("followed by a comment (#)", "value-comment"), _VALUES),
+    _Text(_PERHAPS_REFERENCE, _value("perhaps a reference that nothing has resolved", "value-reference"), _IDS),
+    _Text(r".*\s#(?!\d+$)", _value("followed by a comment (#)", "value-comment"), _VALUES),
     _Text(r"[^\s%]*%(2B|2F|3D)", _value("percent-encoded, perhaps (%)", "value-escaped"), "secret kid"),
     _Text(r"\S+ +\S", _value("of several words", "value-space"), "secret kid app-id"),
     _Text(r"https?://|.*[/.]", _value("a URL, or part of one", "app-id-url"), "app-id"),
@@ -344,7 +354,8 @@ _ALGORITHMS = {  # by their OID (RFC 8017 §C, RFC 5480, RFC 8410)
 _BLOCK = re.compile(
     rb"-{4,5} ?BEGIN ([A-Z0-9. #]+?) ?-{4,5}"
     rb"([^-]*(?:-(?!---)[^-]*)*)"
-    rb"(?:-{4,5} ?END ([A-Z0-9. #]*?) ?-{4,5})?"
+    rb"(?:-{4,5} ?END ([A-Z0-9. #]*?) ?-{4,5})?",
+    re.IGNORECASE,
 )
 _HEADERS = re.compile(rb"\A(?:(?:\s|\\{1,8}[nr])*(?:[A-Za-z-]+: [^\r\n\\]*(?:[\r\n]|\\{1,8}[nr])+)+)?")
 _DASHES = rb"(?:-|\xe2\x80[\x90-\x95]|\xe2\x88\x92)+"
@@ -367,10 +378,15 @@ def things_in(value: bytes, mistakes: tuple[str, ...] = ()) -> list[Thing]:
         more = min(_missing(value), 0) if kind in READABLE else 0  # openssl, too, reads a key with something behind it
         return [Thing(kind, value[: len(value) + more], mistakes)]
     for name, unwrap in _WRAPPINGS:
-        found = [thing for inner in unwrap(value) for thing in things_in(inner, (*mistakes, name))]
+        found = [thing for inner in unwrap(value) for thing in things_in(inner, _with(mistakes, name, inner))]
         if found:
             return found
     return [_thing_in(block, mistakes) for block in _BLOCK.finditer(value)]
+
+
+def _with(mistakes: tuple[str, ...], name: str, inner: bytes) -> tuple[str, ...]:
+    """Add the name of a wrapping, unless it is the Base64 of a binary file, which a variable cannot hold otherwise."""
+    return mistakes if name == "Base64" and _kind_of(inner) else (*mistakes, name)
 
 
 def find_private_key(value: bytes) -> Thing:
@@ -389,6 +405,9 @@ def find_private_key(value: bytes) -> Thing:
     kind = kind_of_text(value) if found is None else found.kind
     if found is not None and kind is PKCS8:
         check_algorithm(_algorithm_of(found.data), "The private key")
+    if found is not None and kind in (PKCS8, PKCS1) and _has_more_primes(found.data):
+        message = f"The private key has more than two primes (RFC 8017 §3.2), which few programs read. {_NEW_KEY}"
+        raise InvalidKeyError(message, "key-weak")
     if found is None or kind not in READABLE:
         raise InvalidKeyError(f"The private key is {kind.name}. {kind.fix}", kind.code)
     return found
@@ -460,7 +479,7 @@ def check_content(value: bytes, name: str, place: str) -> None:
 
 def check_ends(text: str, name: str) -> None:
     """Refuse a value with a quote or whitespace around it, or with control characters in it."""
-    if any(not each.isprintable() or each in _AROUND for each in (text[:1], text[-1:])):
+    if without_ends(text) != text:
         raise ConfigurationError(
             f"{name} has whitespace, a newline or a quote around it, which would count as part of it; remove it.",
             "value-wrapped",
@@ -470,6 +489,12 @@ def check_ends(text: str, name: str) -> None:
             f"{name} has a newline or another character in it that does not show; set it again, on one line.",
             "value-control",
         )
+
+
+def without_ends(text: str) -> str:
+    """Return a text without quotes, whitespace and characters that do not show around it."""
+    around = {each for each in text if not each.isprintable()}
+    return text.strip(_AROUND + "".join(around))
 
 
 def looks_like_path(text: str) -> bool:
@@ -548,6 +573,11 @@ def _algorithm_of(der: bytes) -> str:
     """Return the algorithm of a PKCS#8 key or a public key, by the name that people know it by."""
     sequence = next((content for tag, content in islice(_elements(_first(der)), 2) if tag == _SEQUENCE), b"")
     return _ALGORITHMS.get(_first(sequence).hex(), "of another algorithm")
+
+
+def _has_more_primes(der: bytes) -> bool:
+    inner = next((content for tag, content in _elements(_first(der)) if tag == _OCTETS), der)  # of PKCS#8
+    return re.fullmatch("02( 02){8} 30.*", _outline(inner)) is not None
 
 
 def _kind_of(value: bytes) -> Kind | None:
@@ -655,6 +685,8 @@ def _objects(value: object) -> list[dict[str, Any]]:
 def _strings(value: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON
     if isinstance(value, str):
         yield value
+    elif isinstance(value, list) and value and all(isinstance(each, str) for each in value):
+        yield "\n".join(value)  # perhaps the lines of one document
     elif isinstance(value, dict | list):
         for each in value.values() if isinstance(value, dict) else value:
             yield from _strings(each)
@@ -664,6 +696,11 @@ def _in_quotes(value: bytes) -> list[bytes]:
     text = value.strip().removesuffix(b";").removesuffix(b",")
     quoted = re.fullmatch(rb"(?:[\"'`]|\xe2\x80[\x98-\x9f])+(.*?)(?:[\"'`]|\xe2\x80[\x98-\x9f])+", text, re.DOTALL)
     return [quoted[1]] if quoted else []
+
+
+def _in_assignment(value: bytes) -> list[bytes]:
+    found = re.fullmatch(rb"\s*(?:export |set )?\w+\s*=\s*(.*-----BEGIN .*)", value, re.DOTALL)
+    return [found[1]] if found else []
 
 
 def _in_percent(value: bytes) -> list[bytes]:
@@ -689,6 +726,7 @@ def _in_base64(value: bytes) -> list[bytes]:
 _WRAPPINGS: tuple[tuple[str, Callable[[bytes], list[bytes]]], ...] = (
     ("UTF-16", _utf_16),
     ("JSON", _in_json),
+    ("assignment", _in_assignment),
     ("quotes", _in_quotes),
     ("percent", _in_percent),
     ("dashes", _in_dashes),
@@ -699,6 +737,7 @@ _WRAPPINGS: tuple[tuple[str, Callable[[bytes], list[bytes]]], ...] = (
 MISTAKES: Final = {
     "UTF-16": "is in UTF-16, as PowerShell writes it; save it as UTF-8",
     "JSON": "is inside JSON; take it out",
+    "assignment": "has NAME= in front of it; leave that out",
     "quotes": "has quotes around it; remove them",
     "percent": "is percent-encoded; decode it",
     "dashes": "has other dashes than five hyphens around BEGIN and END, as word processors write them; write five",

@@ -182,7 +182,7 @@ def check_forks(source: str, seconds: float, forks: int) -> None:
 
 
 def test_children_sign_with_an_hsm_that_were_forked_while_threads_signed(hsm: str, administrator: Any) -> None:  # noqa: F811
-    check_forks(HSM.format(module=hsm, token=TOKEN, key=administrator.make_key(), pin=PIN), seconds=2, forks=15)
+    check_forks(HSM.format(module=hsm, token=TOKEN, key=administrator.make_key(), pin=PIN), seconds=20, forks=15)
 
 
 def test_children_sign_with_aws_kms_that_were_forked_while_threads_signed() -> None:

@@ -28,6 +28,7 @@ from fin_messenger_auth._environment import (
     read_environment,
 )
 from fin_messenger_auth._keys import FileKeySource, read_key
+from fin_messenger_auth._material import without_ends
 from fin_messenger_auth._settings import API_BASES
 from fin_messenger_auth._signers import signs_at_once
 from fin_messenger_auth._tokens import INTERCOM_TOKEN, SALESFORCE_TOKEN, is_fin_issuer
@@ -238,7 +239,6 @@ def _check_reading(reading: Reading, directory: Path | None = None) -> list[Find
 
 
 _NAMELESS = "the variable or argument that the message names"
-_AROUND = "\"'` \t\r\n"
 _OPTIONAL = (ON_SIGNING_ERROR, START, ENABLED)
 _OF_WORKSPACE = re.compile(r"/apps/(\w+)")
 
@@ -248,8 +248,10 @@ def _whole_fixes(problem: Problem, reading: Reading, directory: Path | None) -> 
     variable, code = problem.variable or "", problem.code
     name = variable.removeprefix(reading.prefix)
     value, known = reading.value(name), _known_values(directory, None, reading)
-    plain, ours = value.strip(_AROUND), known.get(f"{KEY}_FILE", value)
-    if code == "value-wrapped" and plain and (name not in IN_FILES or name == KEY_ID):
+    plain, ours = without_ends(value), known.get(f"{KEY}_FILE", value)
+    if code == "value-wrapped" and name.endswith("_FILE") and value == plain:
+        yield f"Write the value alone to the file: `printf %s VALUE > {shlex.quote(value)}`."
+    elif code == "value-wrapped" and plain and (name not in IN_FILES or name == KEY_ID):
         yield f"Set {assignment(name, plain)}."
     elif code == "region-unknown":
         near = [each for each in API_BASES if plain.lower().startswith(each)]
@@ -270,7 +272,7 @@ def _whole_fixes(problem: Problem, reading: Reading, directory: Path | None) -> 
 
 
 def _check_issuer(reading: Reading, issuer: str | None) -> Iterator[Finding]:
-    configured = reading.value("SALESFORCE_ISSUER").strip(_AROUND)  # what stands around it is found by itself
+    configured = without_ends(reading.value("SALESFORCE_ISSUER"))  # what stands around it is found by itself
     if issuer is not None and configured not in ("", issuer):
         yield compare_issuers(configured, issuer)
 

@@ -157,10 +157,11 @@ def check_key_file(document: bytes, *, now: float | None = None) -> list[Finding
 def mode_for_others(path: Path) -> str | None:
     """Return the mode of a file if others on this machine can open it, else ``None``."""
     try:
-        mode = stat.S_IMODE(path.stat().st_mode)
+        mode = path.stat().st_mode
     except (OSError, ValueError):  # it does not exist, which is another finding
         return None
-    return f"{mode:04o}" if os.name == "posix" and mode & 0o077 else None
+    is_open = os.name == "posix" and stat.S_ISREG(mode) and mode & 0o077
+    return f"{stat.S_IMODE(mode):04o}" if is_open else None
 
 
 def _findings(problems: Callable[[], Iterable[Problem]]) -> list[Finding]:
