@@ -57,15 +57,27 @@ class Reference:
 
     def __init__(self) -> None:
         self.modules = loaded()
-        # What two modules export stands on the page of the narrower one.
-        homes = {name: module for module in self.modules for name in self._names(module)}
-        longest = {name: max((m for m in self.modules if name in self._names(m)), key=len) for name in homes}
-        self._pages = {name: f"{module}.md#{name.lower()}" for name, module in longest.items()}
-        self._homes = longest
+        self._module = ""  # whose page is being written
+        self._homes: dict[str, str] = {}  # by the path of an object: what two modules export stands on the narrower one
+        for module in sorted(self.modules, key=len):
+            self._homes |= {self._path(module, name): module for name in self._names(module)}
         self._aliases = _aliases()
 
     def _names(self, module: str) -> list[str]:
         return [str(each) for each in self.modules[module].exports or ()]
+
+    def _path(self, module: str, name: str) -> str:
+        each = self.modules[module][name]
+        return str((each.final_target if each.is_alias else each).path)
+
+    def _home(self, module: str, name: str) -> str:
+        return self._homes[self._path(module, name)]
+
+    def _page_of(self, name: str) -> str | None:
+        """Return where a name is described: this page, or else that of the narrowest module that exports it."""
+        homes = {self._home(module, name) for module in self.modules if name in self._names(module)}
+        home = self._module if self._module in homes else max(homes, key=len, default="")
+        return f"{home}.md#{name.lower()}" if home else None
 
     def summary(self, module: str) -> str:
         """Return what is in a module, in a sentence."""
@@ -73,8 +85,10 @@ class Reference:
 
     def page(self, module: str) -> str:
         """Return the page of one module."""
-        own = [name for name in self._names(module) if self._homes[name] == module]
-        elsewhere = [f"[`{name}`]({self._pages[name]})" for name in self._names(module) if self._homes[name] != module]
+        self._module = module
+        homes = {name: self._home(module, name) for name in self._names(module)}
+        own = [name for name, home in homes.items() if home == module]
+        elsewhere = [f"[`{name}`]({home}.md#{name.lower()})" for name, home in homes.items() if home != module]
         lines = [f"# {module}", "", self.summary(module), ""]
         if elsewhere:
             lines += [f"Also here: {', '.join(elsewhere)}.", ""]
@@ -159,7 +173,7 @@ class Reference:
         return re.sub(r"([^`\n])``|``([^`\n])", lambda found: f"{found[1] or ''}`{found[2] or ''}", f" {text}")[1:]
 
     def _link(self, found: re.Match[str]) -> str:
-        page = self._pages.get(found[1])
+        page = self._page_of(found[1])
         return f"[`{found[1]}`]({page})" if page else f"`{found[1]}`"
 
 

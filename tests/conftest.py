@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
@@ -42,6 +43,23 @@ def no_builder_of_the_process() -> Iterator[None]:
     yield
     if (package := sys.modules.get("fin_messenger_auth")) is not None:
         package.default_builder.cache_clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def each_key_parsed_once() -> None:
+    """Keep private keys once parsed: OpenSSL takes 40 ms for one, nothing can change it, and tests read few often."""
+    from fin_messenger_auth import _keys
+
+    for name in ("load_der_private_key", "load_pem_private_key"):
+        setattr(_keys, name, cache(getattr(_keys, name)))
+
+
+@pytest.fixture
+def read_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read pages, which can do no harm, without a process for each; test_page_reader.py tries that one."""
+    from fin_messenger_auth.diagnosis import _page_engine, _page_reader
+
+    monkeypatch.setattr(_page_reader, "_run", lambda document: _page_engine.read(document, _page_reader.CPU_SECONDS))
 
 
 pytest_plugins = ["pytester", "fin_messenger_auth_pytest"]  # a source tree has no entry points

@@ -251,7 +251,7 @@ def test_an_origin_that_is_not_the_sites(origin: str, host: str) -> None:
 @pytest.fixture
 def server() -> Iterator[SandboxServer]:
     with SandboxServer(Sandbox(secret=SECRET), 0) as made:
-        threading.Thread(target=made.serve_forever, daemon=True).start()
+        threading.Thread(target=made.serve_forever, args=[0.01], daemon=True).start()
         yield made
         made.shutdown()
 

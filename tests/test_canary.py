@@ -204,7 +204,8 @@ def sent_by_sentry(monkeypatch: pytest.MonkeyPatch, raising: Callable[[], object
     monkeypatch.setattr(sentry_sdk, "init", lambda _dsn, **options: started.update(options))
     recipe["start_sentry"]("https://key@sentry.example/1")
     kept = KeptEvents()
-    client = sentry_sdk.Client("https://key@sentry.example/1", transport=kept, release="1", **started)
+    options = {"transport": kept, "release": "1", "auto_enabling_integrations": False, **started}
+    client = sentry_sdk.Client("https://key@sentry.example/1", **options)
     client.options["event_scrubber"] = started["event_scrubber"] if scrubbed else None
     with pytest.raises(ValueError, match="in a view") as caught:
         raising()

@@ -51,6 +51,8 @@ from tests.broken_sites import (
 )
 from tests.broken_tokens import ISSUER, OTHER_KEY, SECRET
 
+pytestmark = pytest.mark.usefixtures("read_here")
+
 BROKEN, HEALTHY = [*BROKEN_SITES, *BROKEN_PAGES], [*HEALTHY_SITES, *HEALTHY_PAGES]
 
 
@@ -446,7 +448,7 @@ class _Shop(BaseHTTPRequestHandler):
 @pytest.fixture
 def shop() -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Shop)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
     _Shop.seen.clear()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()

@@ -147,6 +147,7 @@ def first_line(capsys: pytest.CaptureFixture[str], *options: str) -> str:
 
 
 @pytest.mark.parametrize("name", REPLIES)
+@pytest.mark.usefixtures("read_here")
 def test_the_first_line_says_what_the_site_answered(
     name: str, address: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -63,15 +63,15 @@ def test_a_break_of_the_public_interface_is_found(name: str, released: Path) -> 
     path.write_text(source.replace(text, REPLACED[text]), "utf-8")
     try:
         status, printed = run("interface.py", released)
-        (released / "pyproject.toml").write_text('[project]\nversion = "0.2.0"\n')
-        with_new_minor, _ = run("interface.py", released)
+        if name == next(iter(BREAKS)):  # a new minor version may break, whatever it is
+            (released / "pyproject.toml").write_text('[project]\nversion = "0.2.0"\n')
+            assert run("interface.py", released)[0] == 0
     finally:
         path.write_text(source, "utf-8")
         (released / "pyproject.toml").write_text('[project]\nversion = "0.1.1"\n')
 
     assert status == 1, printed
     assert said in printed
-    assert with_new_minor == 0
 
 
 def test_a_change_of_internals_is_not_a_break(released: Path) -> None:

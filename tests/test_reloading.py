@@ -256,8 +256,8 @@ def test_a_child_forked_during_a_reload_notices_deliveries_of_its_own(root: Path
         hold.set()
 
 
-CACHED = 0.3  # seconds
-LIFETIME = 0.5  # for which a token is presented
+CACHED = 0.15  # seconds
+LIFETIME = 0.25  # for which a token is presented
 LATE = 0.2  # a token that a busy machine presents later than this has expired, and does not count
 
 

@@ -44,7 +44,7 @@ class Signer(RemoteSigner):
 
     def __init__(self, failure: Exception) -> None:
         self.failure = failure
-        super().__init__(object, kid="key-1", alg="RS256", public_key=KEY.public_key())
+        super().__init__("key", kid="key-1", client=object, public_key=KEY.public_key())
 
     def __setattr__(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)

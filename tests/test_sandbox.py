@@ -252,7 +252,7 @@ def test_a_lost_configuration_is_an_error() -> None:
 @contextmanager
 def running(judge: Sandbox) -> Iterator[SandboxServer]:
     with SandboxServer(judge, 0) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=[0.01])
         thread.start()
         try:
             yield server

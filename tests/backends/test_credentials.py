@@ -6,12 +6,13 @@ import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import hvac
 import pytest
 
-from fin_messenger_auth.backends import _remote, azure_key_vault, google_cloud_kms, vault
+from fin_messenger_auth.backends import _remote, vault
 from fin_messenger_auth.backends.aws_kms import AWSKMSSigner
 from fin_messenger_auth.backends.azure_key_vault import AzureKeyVaultSigner
 from fin_messenger_auth.backends.google_cloud_kms import GoogleCloudKMSSigner
@@ -131,7 +132,8 @@ def test_googles_client_is_made_of_its_default_credentials(tmp_path: Path, monke
     (tmp_path / "account.json").write_text(json.dumps(account))
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "account.json"))
 
-    assert google_cloud_kms._client().transport.kind == "rest"
+    signer: Any = SimpleNamespace()
+    assert GoogleCloudKMSSigner._client(signer).transport.kind == "rest"
 
 
 @pytest.mark.parametrize("algorithm", ["RSA_SIGN_PSS_2048_SHA256", "RSA_SIGN_PKCS1_4096_SHA512", "EC_SIGN_P256_SHA256"])
@@ -157,7 +159,8 @@ def test_what_azure_lacks_is_named(certificate: Path, caplog: pytest.LogCaptureF
 
 
 def test_azures_client_is_made_of_its_default_credential() -> None:
-    client = azure_key_vault._client("https://v.vault.azure.net")
+    signer: Any = SimpleNamespace(_key="https://v.vault.azure.net/keys/m/1")
+    client = AzureKeyVaultSigner._client(signer)
 
     assert client.vault_url == "https://v.vault.azure.net"
 

@@ -21,7 +21,8 @@ import pytest
 from fin_messenger_auth import TokenPairBuilder, default_builder
 from fin_messenger_auth._environment import SIGNERS, read_environment
 from fin_messenger_auth._signers import public_key_of
-from fin_messenger_auth.backends import azure_key_vault, google_cloud_kms
+from fin_messenger_auth.backends.azure_key_vault import AzureKeyVaultSigner
+from fin_messenger_auth.backends.google_cloud_kms import GoogleCloudKMSSigner
 from fin_messenger_auth.cli import main
 from fin_messenger_auth.diagnosis import Level, check_environment, run_checks
 from fin_messenger_auth.errors import ConfigurationError, KeyUnavailableError
@@ -52,10 +53,10 @@ def at_a_double(name: str, certificate: Path, monkeypatch: pytest.MonkeyPatch, s
     kind = {"google-cloud-kms": "google-rest", "azure-key-vault": "azure", "vault": "vault"}[name]
     service = stack.enter_context(services.running(kind, certificate))
     if name == "google-cloud-kms":  # its client takes no address from the environment
-        monkeypatch.setattr(google_cloud_kms, "_client", service.client)
+        monkeypatch.setattr(GoogleCloudKMSSigner, "_client", lambda _signer: service.client())
         return {"SALESFORCE_GOOGLE_CLOUD_KMS_KEY_VERSION": services.VERSION + "1"}
     if name == "azure-key-vault":  # its client insists on a tenant that signs it in
-        monkeypatch.setattr(azure_key_vault, "_client", lambda _vault: service.client())
+        monkeypatch.setattr(AzureKeyVaultSigner, "_client", lambda _signer: service.client())
         return {"SALESFORCE_AZURE_KEY_VAULT_KEY_ID": f"https://{service.address}/keys/messenger/v1"}
     monkeypatch.setenv("VAULT_ADDR", f"http://{service.address}")
     monkeypatch.setenv("VAULT_TOKEN", "throwaway")

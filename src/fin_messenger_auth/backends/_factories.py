@@ -8,7 +8,7 @@ client, from its own variables, without the prefix.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Unpack
 
 from fin_messenger_auth._deadline import with_deadline
@@ -17,7 +17,7 @@ from fin_messenger_auth._keys import StringKeySource
 from fin_messenger_auth._signers import DualSigner
 from fin_messenger_auth.errors import ConfigurationError, raise_first
 
-from ._remote import FromJWK
+from ._remote import FromJWK, RemoteSigner
 from .aws_kms import AWSKMSSigner
 from .azure_key_vault import AzureKeyVaultSigner
 from .google_cloud_kms import GoogleCloudKMSSigner
@@ -25,25 +25,20 @@ from .pkcs11 import PKCS11Signer
 from .vault import VaultTransitSigner
 
 
-def aws_kms(environ: Mapping[str, str], prefix: str, **jwk: Unpack[FromJWK]) -> DualSigner:
-    """Make the signer of ``SALESFORCE_SIGNER=aws-kms``."""
-    [key_id] = _required(Variables(environ, prefix), "SALESFORCE_AWS_KMS_KEY_ID")
-    return with_deadline(AWSKMSSigner(key_id, **jwk))
+def _of_one_variable(signer: type[RemoteSigner], name: str) -> Callable[..., DualSigner]:
+    def make(environ: Mapping[str, str], prefix: str, /, **jwk: Unpack[FromJWK]) -> DualSigner:
+        [key] = _required(Variables(environ, prefix), name)
+        return with_deadline(signer(key, **jwk))
+
+    return make
 
 
-def google_cloud_kms(environ: Mapping[str, str], prefix: str, **jwk: Unpack[FromJWK]) -> DualSigner:
-    """Make the signer of ``SALESFORCE_SIGNER=google-cloud-kms``."""
-    [key_version] = _required(Variables(environ, prefix), "SALESFORCE_GOOGLE_CLOUD_KMS_KEY_VERSION")
-    return with_deadline(GoogleCloudKMSSigner(key_version, **jwk))
+aws_kms = _of_one_variable(AWSKMSSigner, "SALESFORCE_AWS_KMS_KEY_ID")
+azure_key_vault = _of_one_variable(AzureKeyVaultSigner, "SALESFORCE_AZURE_KEY_VAULT_KEY_ID")
+google_cloud_kms = _of_one_variable(GoogleCloudKMSSigner, "SALESFORCE_GOOGLE_CLOUD_KMS_KEY_VERSION")
 
 
-def azure_key_vault(environ: Mapping[str, str], prefix: str, **jwk: Unpack[FromJWK]) -> DualSigner:
-    """Make the signer of ``SALESFORCE_SIGNER=azure-key-vault``."""
-    [key_id] = _required(Variables(environ, prefix), "SALESFORCE_AZURE_KEY_VAULT_KEY_ID")
-    return with_deadline(AzureKeyVaultSigner(key_id, **jwk))
-
-
-def vault(environ: Mapping[str, str], prefix: str, **jwk: Unpack[FromJWK]) -> DualSigner:
+def vault(environ: Mapping[str, str], prefix: str, /, **jwk: Unpack[FromJWK]) -> DualSigner:
     """Make the signer of ``SALESFORCE_SIGNER=vault``."""
     variables = Variables(environ, prefix)
     key, version = _required(variables, "SALESFORCE_VAULT_KEY", "SALESFORCE_VAULT_KEY_VERSION")
@@ -56,14 +51,15 @@ def vault(environ: Mapping[str, str], prefix: str, **jwk: Unpack[FromJWK]) -> Du
     return with_deadline(VaultTransitSigner(key, version=int(number), mount=mount, **jwk))
 
 
-def pkcs11(environ: Mapping[str, str], prefix: str, **jwk: Unpack[FromJWK]) -> DualSigner:
+def pkcs11(environ: Mapping[str, str], prefix: str, /, **jwk: Unpack[FromJWK]) -> DualSigner:
     """Make the signer of ``SALESFORCE_SIGNER=pkcs11``."""
     variables = Variables(environ, prefix)
     _, pin = variables.key(PIN)
     module, *place, uri = (f"SALESFORCE_PKCS11_{part}" for part in ("MODULE", "TOKEN", "KEY", "URI"))
     path, *_ = _required(variables, module, *([] if variables.value(uri) else place), PIN)
     token, key, identity = (variables.value(name) or None for name in (*place, uri))
-    return with_deadline(PKCS11Signer(path, token=token, key=key, uri=identity, pin=StringKeySource(pin or b""), **jwk))
+    source = StringKeySource(pin or b"")
+    return with_deadline(PKCS11Signer(path, token=token, key=key, uri=identity, pin=source, **jwk))
 
 
 def _required(variables: Variables, *names: str) -> list[str]:

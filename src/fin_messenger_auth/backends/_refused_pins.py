@@ -73,8 +73,8 @@ def attempt(pin: bytes, token: str) -> Iterator[Attempt]:
     """Wait until no other process of this user logs in, and hand out what is known of the PIN."""
     directory = _private_directory()
     name = Scrypt(salt=sha256(token.encode()).digest(), length=32, n=2**14, r=8, p=1).derive(pin).hex()
-    if directory is None or fcntl is None:
-        yield Attempt(name, directory and directory / name)
+    if directory is None:
+        yield Attempt(name, None)
         return
     with open(directory / "lock", "ab", opener=_private) as lock:
         _wait_for(lock.fileno())
@@ -85,14 +85,15 @@ def attempt(pin: bytes, token: str) -> Iterator[Attempt]:
 
 
 def _private_directory() -> Path | None:
-    """Return the directory, if it can be made and written to, and is nobody else's."""
-    user = getattr(os, "getuid", int)()
-    path = Path(gettempdir(), f"fin-messenger-auth-{user}")
+    """Return the directory, if it can be made, locked and written to, and is nobody else's."""
+    if fcntl is None:
+        return None
+    path = Path(gettempdir(), f"fin-messenger-auth-{os.getuid()}")
     with suppress(OSError):
         path.mkdir(0o700, exist_ok=True)
         status = path.lstat()
-        private = stat.S_ISDIR(status.st_mode) and status.st_uid == user and not status.st_mode & 0o077
-        return path if os.access(path, os.W_OK) and (private or os.name == "nt") else None
+        private = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o077
+        return path if private and os.access(path, os.W_OK) else None
     return None
 
 

@@ -7,13 +7,14 @@ answer that was truncated, mixed up or made with another key, which would make h
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from types import ModuleType
-from typing import Any, ClassVar, Literal, TypedDict, TypeVar
+from typing import Any, ClassVar, Literal, NotRequired, TypedDict, TypeVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
@@ -52,11 +53,11 @@ _T = TypeVar("_T")
 
 
 class FromJWK(TypedDict):
-    """What the uploaded JWK says of a signer; without one, the environment does, and there is no public key."""
+    """What the uploaded JWK says of a signer."""
 
     kid: str
-    alg: Alg
-    public_key: RSAPublicKey | None
+    alg: NotRequired[Alg]
+    public_key: NotRequired[RSAPublicKey | None]
 
 
 @dataclass(frozen=True, init=False, eq=False)
@@ -139,12 +140,8 @@ class RemoteSigner(RemoteKey):
     process makes a client of its own, once, and again where the service refuses the credentials, so that new ones are
     found. Errors are in our own words; the client's are not chained to them, as their text comes from the service.
 
-    Args:
-        client: Makes the client of the service's own package.
-        kid: The key ID for the header: exactly the ``kid`` of the uploaded JWK.
-        alg: ``RS256`` or ``RS512``, the same as in the uploaded JWK.
-        public_key: The uploaded JWK's key; the service is asked for none then. It verifies a signature that is made
-            here, at start-up, so that a disabled key or a missing permission is found before the first visitor.
+    A signature is made and verified at start-up, so that a disabled key or a missing permission is found before the
+    first visitor. With a ``public_key`` the service is asked for none. Each signer says what its arguments are.
 
     Raises:
         KeyUnavailableError: The service does not give out the public key, or does not sign.
@@ -153,15 +150,22 @@ class RemoteSigner(RemoteKey):
     """
 
     service: ClassVar[str]  # its name, as the first words of a sentence
+    _form: ClassVar[re.Pattern[str]] = re.compile(".+")  # of what identifies one version of one key
+    _expected: ClassVar[str]  # the form, in words
     reasons: ClassVar[Mapping[str | int, str]]  # what a code, a status or the class of an error means here
     refusals: ClassVar[frozenset[str | int]] = frozenset()  # those that new credentials may end
 
-    def __init__(self, client: Callable[[], Any], *, kid: str, alg: str, public_key: RSAPublicKey | None) -> None:
+    def __init__(
+        self, key: str, /, *, kid: str, alg: Alg = "RS256", client: Make = None, public_key: RSAPublicKey | None = None
+    ) -> None:
         self._set_names(kid, alg)
-        if not callable(client):
+        self._key = configured_string(key, "key", "key-name")
+        if not self._form.fullmatch(key):
+            raise ConfigurationError(f"key: expected {self._expected}.")
+        if not (client is None or callable(client)):
             raise ConfigurationError("client: expected a function that makes one, which each process calls once.")
         _check_that_gevent_comes_first()
-        self._clients: PerProcess[Any] = PerProcess(client)
+        self._clients: PerProcess[Any] = PerProcess(lambda: self._ready((client or self._client)()))
         self._renewed = -RENEWAL_PAUSE
         digest = self.digest(b"start-up")  # without a dot, so the signature can never be part of a token
         try:
@@ -186,6 +190,14 @@ class RemoteSigner(RemoteKey):
         except (ConfigurationError, KeyUnavailableError) as error:
             raise SigningError(error.message) from error
         return self.checked(signature, digest)
+
+    def _client(self) -> Any:
+        """Make the client, for callers that give no function that does."""
+        raise NotImplementedError
+
+    def _ready(self, client: Any, /) -> Any:
+        """Return what requests are made with, of a new client."""
+        return client
 
     def _fetch(self, client: Any, /) -> object:
         """Ask for the public key, and check that the key is made for ``alg``."""
@@ -232,9 +244,8 @@ class RemoteSigner(RemoteKey):
         while error is not None:
             yield from (each for each in self._codes(error) if isinstance(each, str | int))
             yield from (kind.__name__ for kind in type(error).__mro__)
-            error = (
-                getattr(error, "inner_exception", None) or error.__cause__ or error.__context__
-            )  # the first: Azure's
+            inner = getattr(error, "inner_exception", None)  # Azure's
+            error = inner or error.__cause__ or error.__context__
 
     def _reason(self, error: Exception) -> str:
         status = next((each for each in self._codes(error) if isinstance(each, int)), None)
@@ -243,9 +254,8 @@ class RemoteSigner(RemoteKey):
 
     def _finding(self, error: Exception) -> str:
         """Return the code of the finding with the fix."""
-        return next(
-            (FINDINGS[each] for each in self._names(error) if each in FINDINGS), KeyUnavailableError.default_code
-        )
+        found = (FINDINGS[each] for each in self._names(error) if each in FINDINGS)
+        return next(found, KeyUnavailableError.default_code)
 
 
 # The findings of the services' answers, by codes, statuses and classes of errors.

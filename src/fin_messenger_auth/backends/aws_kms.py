@@ -6,20 +6,16 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from fin_messenger_auth._material import configured_string
 from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError
 
-from ._remote import CONNECTIONS, TIMEOUT, Alg, Make, RemoteSigner, import_client, over_http
+from ._remote import CONNECTIONS, TIMEOUT, RemoteSigner, import_client, over_http
 
 __all__ = ["AWSKMSSigner"]
 
 SIGNING_ALGORITHMS = {"RS256": "RSASSA_PKCS1_V1_5_SHA_256", "RS512": "RSASSA_PKCS1_V1_5_SHA_512"}
 """What AWS KMS calls the algorithms."""
-
-_ALIAS = re.compile(r"(^|:)alias/")
 
 
 class AWSKMSSigner(RemoteSigner):
@@ -31,7 +27,7 @@ class AWSKMSSigner(RemoteSigner):
     boto3's ``read_timeout`` starts again with every byte: wrap it in :func:`~fin_messenger_auth.with_deadline`.
 
     Args:
-        key_id: The key's ID or ARN.
+        key: The key's ID or ARN.
         kid: The ``kid`` of the uploaded JWK.
         alg: ``RS256`` or ``RS512``, as in the uploaded JWK.
         client: Makes a boto3 client for ``kms``, once a process. By default it has short time-outs, and region and
@@ -40,6 +36,8 @@ class AWSKMSSigner(RemoteSigner):
     """
 
     service = "AWS KMS"
+    _form = re.compile(r"(?!(.*:)?alias/).+")
+    _expected = "the key's ID or ARN; an alias can be pointed at another key while kid stays"
     refusals: ClassVar[frozenset[str | int]] = frozenset(
         {"ExpiredTokenException", "UnrecognizedClientException", "NoCredentialsError"}
     )
@@ -63,32 +61,29 @@ class AWSKMSSigner(RemoteSigner):
         "UnsupportedOperationException": "the key cannot do this; it must be an RSA key for SIGN_VERIFY",
     }
 
-    def __init__(
-        self,
-        key_id: str,
-        /,
-        *,
-        kid: str,
-        alg: Alg = "RS256",
-        client: Make = None,
-        public_key: RSAPublicKey | None = None,
-    ) -> None:
-        self._key_id = configured_string(key_id, "key_id", "key-name")
-        if _ALIAS.search(key_id):
-            raise ConfigurationError(
-                "key_id is an alias, which can be pointed at another key while kid stays; give the key's ID or ARN."
-            )
-        super().__init__(_client if client is None else client, kid=kid, alg=alg, public_key=public_key)
+    def _client(self) -> Any:
+        boto3, config, exceptions = import_client("boto3", "botocore.config", "botocore.exceptions", extra="aws-kms")
+        settings = config.Config(
+            connect_timeout=TIMEOUT,
+            read_timeout=TIMEOUT,
+            retries={"mode": "standard", "total_max_attempts": 2},
+            max_pool_connections=CONNECTIONS,
+        )
+        try:
+            return boto3.Session().client("kms", config=settings)
+        except (exceptions.NoRegionError, exceptions.ProfileNotFound, exceptions.PartialCredentialsError) as error:
+            reason = self.reasons[type(error).__name__]
+            raise ConfigurationError(f"boto3 cannot make a client for AWS KMS: {reason}.") from None
 
     def _fetch(self, client: Any, /) -> object:
-        answer = client.get_public_key(KeyId=self._key_id)
+        answer = client.get_public_key(KeyId=self._key)
         if answer["KeyUsage"] != "SIGN_VERIFY" or SIGNING_ALGORITHMS[self.alg] not in answer["SigningAlgorithms"]:
             raise InvalidKeyError(f"The key in AWS KMS is not made for {SIGNING_ALGORITHMS[self.alg]} (SIGN_VERIFY).")
         return load_der_public_key(answer["PublicKey"])
 
     def _request(self, client: Any, digest: bytes, /) -> bytes:
         algorithm = SIGNING_ALGORITHMS[self.alg]
-        answer = client.sign(KeyId=self._key_id, Message=digest, MessageType="DIGEST", SigningAlgorithm=algorithm)
+        answer = client.sign(KeyId=self._key, Message=digest, MessageType="DIGEST", SigningAlgorithm=algorithm)
         signature: bytes = answer["Signature"]
         return signature
 
@@ -97,18 +92,3 @@ class AWSKMSSigner(RemoteSigner):
         if not isinstance(answer, dict):
             return []
         return [answer.get("Error", {}).get("Code"), answer.get("ResponseMetadata", {}).get("HTTPStatusCode")]
-
-
-def _client() -> Any:
-    boto3, config, exceptions = import_client("boto3", "botocore.config", "botocore.exceptions", extra="aws-kms")
-    settings = config.Config(
-        connect_timeout=TIMEOUT,
-        read_timeout=TIMEOUT,
-        retries={"mode": "standard", "total_max_attempts": 2},
-        max_pool_connections=CONNECTIONS,
-    )
-    try:
-        return boto3.Session().client("kms", config=settings)
-    except (exceptions.NoRegionError, exceptions.ProfileNotFound, exceptions.PartialCredentialsError) as error:
-        reason = AWSKMSSigner.reasons[type(error).__name__]
-        raise ConfigurationError(f"boto3 cannot make a client for AWS KMS: {reason}.") from None

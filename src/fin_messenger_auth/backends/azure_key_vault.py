@@ -7,16 +7,13 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 
-from fin_messenger_auth._material import configured_string
-from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError
+from fin_messenger_auth.errors import InvalidKeyError
 
-from ._remote import TIMEOUT, Alg, Make, RemoteSigner, import_client, over_http, pool
+from ._remote import TIMEOUT, RemoteSigner, import_client, over_http, pool
 
 __all__ = ["AzureKeyVaultSigner"]
-
-_KEY_ID = re.compile(r"(?P<vault>https://[^/?#]+)/keys/(?P<name>[^/?#]+)/(?!latest$)(?P<version>[^/?#]+)")
 
 
 class AzureKeyVaultSigner(RemoteSigner):
@@ -26,7 +23,7 @@ class AzureKeyVaultSigner(RemoteSigner):
     :func:`~fin_messenger_auth.with_deadline`.
 
     Args:
-        key_id: The key's URL with its version, ``https://….vault.azure.net/keys/NAME/VERSION``, so that a new version
+        key: The key's URL with its version, ``https://….vault.azure.net/keys/NAME/VERSION``, so that a new version
             in the vault changes nothing here.
         kid: The ``kid`` of the uploaded JWK.
         alg: ``RS256`` or ``RS512``, as in the uploaded JWK.
@@ -35,6 +32,8 @@ class AzureKeyVaultSigner(RemoteSigner):
     """
 
     service = "Azure Key Vault"
+    _form = re.compile(r"https://[^/?#]+/keys/[^/?#]+/(?!latest$)[^/?#]+")
+    _expected = "the key's URL with its version, https://….vault.azure.net/keys/NAME/VERSION"
     refusals: ClassVar[frozenset[str | int]] = frozenset({"ClientAuthenticationError"})
     reasons: ClassVar[Mapping[str | int, str]] = over_http(certificates="REQUESTS_CA_BUNDLE") | {
         "CredentialUnavailableError": "there are no credentials; set AZURE_TENANT_ID, AZURE_CLIENT_ID and "
@@ -51,27 +50,17 @@ class AzureKeyVaultSigner(RemoteSigner):
         429: "Azure throttles the requests",
     }
 
-    def __init__(
-        self,
-        key_id: str,
-        /,
-        *,
-        kid: str,
-        alg: Alg = "RS256",
-        client: Make = None,
-        public_key: RSAPublicKey | None = None,
-    ) -> None:
-        parts = _KEY_ID.fullmatch(configured_string(key_id, "key_id", "key-name"))
-        if parts is None:
-            raise ConfigurationError(
-                "key_id: expected the key's URL with its version, https://….vault.azure.net/keys/NAME/VERSION."
-            )
-        vault, self._name, self._version = parts.groups()
-        make = (lambda: _client(vault)) if client is None else client
-        super().__init__(make, kid=kid, alg=alg, public_key=public_key)
+    def _client(self) -> Any:
+        names = "azure.keyvault.keys", "azure.identity", "azure.core.pipeline.transport", "requests"
+        keys, identity, transport, requests = import_client(*names, extra="azure-key-vault")
+        connections = transport.RequestsTransport(session=pool(requests.Session()))
+        limits = {"connection_timeout": TIMEOUT, "read_timeout": TIMEOUT, "retry_total": 1, "retry_status": 0}
+        vault, _, _ = self._key.partition("/keys/")
+        return keys.KeyClient(vault, identity.DefaultAzureCredential(), transport=connections, **limits)
 
     def _fetch(self, client: Any, /) -> object:
-        key = client.get_key(self._name, self._version).key
+        *_, name, version = self._key.split("/")
+        key = client.get_key(name, version).key
         if not (key.n and key.e):
             raise InvalidKeyError(f"The key in Azure Key Vault is of type {key.kty}; Salesforce accepts RSA keys only.")
         return RSAPublicNumbers(int.from_bytes(key.e), int.from_bytes(key.n)).public_key()
@@ -80,19 +69,11 @@ class AzureKeyVaultSigner(RemoteSigner):
         [rest] = import_client("azure.core.rest", extra="azure-key-vault")
         body = {"alg": self.alg, "value": urlsafe_b64encode(digest).rstrip(b"=").decode()}
         # CryptographyClient would fetch the key first, whether or not that is allowed and needed.
-        answer = client.send_request(rest.HttpRequest("POST", f"keys/{self._name}/{self._version}/sign", json=body))
+        _, _, version = self._key.partition("/keys/")
+        answer = client.send_request(rest.HttpRequest("POST", f"keys/{version}/sign", json=body))
         answer.raise_for_status()
         return urlsafe_b64decode(answer.json()["value"] + "==")
 
     def _codes(self, error: BaseException) -> list[object]:
         details: Any = getattr(error, "error", None)
         return [details and (details.innererror or {}).get("code"), getattr(error, "status_code", None)]
-
-
-def _client(vault: str) -> Any:
-    keys, identity, transport, requests = import_client(
-        "azure.keyvault.keys", "azure.identity", "azure.core.pipeline.transport", "requests", extra="azure-key-vault"
-    )
-    connections = transport.RequestsTransport(session=pool(requests.Session()))
-    limits = {"connection_timeout": TIMEOUT, "read_timeout": TIMEOUT, "retry_total": 1, "retry_status": 0}
-    return keys.KeyClient(vault, identity.DefaultAzureCredential(), transport=connections, **limits)

@@ -6,17 +6,13 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from fin_messenger_auth._material import configured_string
-from fin_messenger_auth.errors import ConfigurationError, InvalidKeyError
+from fin_messenger_auth.errors import InvalidKeyError
 
-from ._remote import TIMEOUT, Alg, Make, RemoteSigner, import_client, over_http
+from ._remote import TIMEOUT, RemoteSigner, import_client, over_http
 
 __all__ = ["GoogleCloudKMSSigner"]
-
-_VERSION = re.compile(r"projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+/cryptoKeyVersions/[1-9][0-9]*")
 
 
 class GoogleCloudKMSSigner(RemoteSigner):
@@ -26,7 +22,7 @@ class GoogleCloudKMSSigner(RemoteSigner):
     :func:`~fin_messenger_auth.with_deadline`.
 
     Args:
-        key_version: ``projects/…/locations/…/keyRings/…/cryptoKeys/…/cryptoKeyVersions/1``: with the version, so that
+        key: ``projects/…/locations/…/keyRings/…/cryptoKeys/…/cryptoKeyVersions/1``: with the version, so that
             a new one in the cloud changes nothing here. Its algorithm is ``RSA_SIGN_PKCS1_…_SHA256``, or ``…_SHA512``.
         kid: The ``kid`` of the uploaded JWK.
         alg: ``RS256`` or ``RS512``, as in the uploaded JWK.
@@ -36,6 +32,8 @@ class GoogleCloudKMSSigner(RemoteSigner):
     """
 
     service = "Google Cloud KMS"
+    _form = re.compile(r"projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+/cryptoKeyVersions/[1-9][0-9]*")
+    _expected = "projects/…/locations/…/keyRings/…/cryptoKeys/…/cryptoKeyVersions/N, with the number of the version"
     refusals: ClassVar[frozenset[str | int]] = frozenset({"RefreshError", "Unauthorized"})
     reasons: ClassVar[Mapping[str | int, str]] = over_http(certificates="REQUESTS_CA_BUNDLE") | {
         "DeadlineExceeded": "it did not answer in time",
@@ -51,26 +49,12 @@ class GoogleCloudKMSSigner(RemoteSigner):
         "Unauthorized": "Google does not accept the credentials; see GOOGLE_APPLICATION_CREDENTIALS",
     }
 
-    def __init__(
-        self,
-        key_version: str,
-        /,
-        *,
-        kid: str,
-        alg: Alg = "RS256",
-        client: Make = None,
-        public_key: RSAPublicKey | None = None,
-    ) -> None:
-        self._name = configured_string(key_version, "key_version", "key-name")
-        if not _VERSION.fullmatch(key_version):
-            raise ConfigurationError(
-                "key_version: expected projects/…/locations/…/keyRings/…/cryptoKeys/…/cryptoKeyVersions/N, with the "
-                "number of the version."
-            )
-        super().__init__(_client if client is None else client, kid=kid, alg=alg, public_key=public_key)
+    def _client(self) -> Any:
+        [kms] = import_client("google.cloud.kms", extra="google-cloud-kms")
+        return kms.KeyManagementServiceClient(transport="rest")
 
     def _fetch(self, client: Any, /) -> object:
-        answer = client.get_public_key(name=self._name, **_limits())
+        answer = client.get_public_key(name=self._key, **_limits())
         if not answer.pem:
             raise KeyError("pem")
         name = getattr(answer.algorithm, "name", "")
@@ -81,7 +65,7 @@ class GoogleCloudKMSSigner(RemoteSigner):
         return load_pem_public_key(answer.pem.encode())
 
     def _request(self, client: Any, digest: bytes, /) -> bytes:
-        answer = client.asymmetric_sign(name=self._name, digest={f"sha{self.alg[2:]}": digest}, **_limits())
+        answer = client.asymmetric_sign(name=self._key, digest={f"sha{self.alg[2:]}": digest}, **_limits())
         signature: bytes = answer.signature
         return signature
 
@@ -93,8 +77,3 @@ def _limits() -> dict[str, Any]:
     """Return what bounds a request: two tries, of ``TIMEOUT`` seconds each."""
     [retry] = import_client("google.api_core.retry", extra="google-cloud-kms")
     return {"timeout": TIMEOUT, "retry": retry.Retry(initial=0.1, multiplier=100, maximum=60, timeout=2 * TIMEOUT)}
-
-
-def _client() -> Any:
-    [kms] = import_client("google.cloud.kms", extra="google-cloud-kms")
-    return kms.KeyManagementServiceClient(transport="rest")

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
@@ -104,17 +105,19 @@ class PKCS11Signer(RemoteSigner):
     ) -> None:
         [client] = import_client("pkcs11", extra="pkcs11")
         path = configured_string(os.fspath(module), "The path of the PKCS#11 module", "module")
-        place: Mapping[str, str | bytes]
+        place: dict[str, Any]
         if uri is None:
-            place = {
-                "token": configured_string(token, "token", "key-name"),
-                "object": configured_string(key, "key", "key-name"),
-            }
+            name = configured_string(key, "key", "key-name")
+            place = {"token": configured_string(token, "token", "key-name"), "object": name}
         elif token is not None or key is not None:
             raise ConfigurationError("A PKCS#11 URI takes the place of token and key; give one or the other.")
         else:
-            place = _parsed(uri)
-        super().__init__(lambda: _Session(client, path, place, pin), kid=kid, alg=alg, public_key=public_key)
+            name, place = uri, _parsed(uri)
+        self._session = partial(_Session, client, path, place, pin)
+        super().__init__(name, kid=kid, alg=alg, public_key=public_key)
+
+    def _client(self) -> _Session:
+        return self._session()
 
     def _fetch(self, client: _Session, /) -> RSAPublicKey:
         return client.public_key()

@@ -30,8 +30,7 @@ class VaultTransitSigner(RemoteSigner):
 
     The token needs ``update`` on ``transit/sign/KEY``, and ``read`` on ``transit/keys/KEY`` without a JWK. A renewable
     token is renewed after half of its life, when a page is signed; where Vault refuses it, the function ``client`` is
-    called again, once. It blocks on a network: wrap it in :func:`~fin_messenger_auth.with_deadline`. Errors, and what
-    all signers of this folder share, are those of ``RemoteSigner``.
+    called again, once. Wrap it in :func:`~fin_messenger_auth.with_deadline`.
 
     Args:
         key: The key's name; its type is ``rsa-2048`` or longer.
@@ -70,13 +69,20 @@ class VaultTransitSigner(RemoteSigner):
         client: Make = None,
         public_key: RSAPublicKey | None = None,
     ) -> None:
-        self._key, self._version = configured_string(key, "key", "key-name"), version
-        self._mount = configured_string(mount, "mount", "key-name").strip("/")
         if type(version) is not int or version < 1:
             raise ConfigurationError("version: expected the number of one version of the key, 1 or more.")
-        make = _client if client is None else client
-        login = (lambda: _Login.of(make())) if callable(make) else make
-        super().__init__(login, kid=kid, alg=alg, public_key=public_key)
+        self._version = version
+        self._mount = configured_string(mount, "mount", "key-name").strip("/")
+        super().__init__(key, kid=kid, alg=alg, client=client, public_key=public_key)
+
+    def _client(self) -> Any:
+        [hvac] = import_client("hvac", extra="vault")
+        client = hvac.Client(timeout=TIMEOUT, namespace=os.environ.get("VAULT_NAMESPACE"))
+        pool(client.session)
+        return client
+
+    def _ready(self, client: Any, /) -> _Login:
+        return _Login.of(client)
 
     def _fetch(self, login: _Login, /) -> object:
         about = login.client.secrets.transit.read_key(self._key, mount_point=self._mount)["data"]
@@ -125,10 +131,3 @@ class _Login:
 
     def _lasts(self, seconds: int, about: dict[str, Any]) -> None:
         self.renew_at = time.monotonic() + max(seconds / 2, 1) if about["renewable"] and seconds else inf
-
-
-def _client() -> Any:
-    [hvac] = import_client("hvac", extra="vault")
-    client = hvac.Client(timeout=TIMEOUT, namespace=os.environ.get("VAULT_NAMESPACE"))
-    pool(client.session)
-    return client
