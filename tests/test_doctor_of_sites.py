@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 import pytest
 
 from fin_messenger_auth import render_snippet
+from fin_messenger_auth._environment import ALL_VARIABLES
 from fin_messenger_auth._keys import FileKeySource
 from fin_messenger_auth._signers import RSASigner
 from fin_messenger_auth.cli import main
@@ -50,16 +51,20 @@ from tests.broken_sites import (
     snippet,
 )
 from tests.broken_tokens import ISSUER, OTHER_KEY, SECRET
+from tests.more_sites import LOCAL as MORE_LOCAL
+from tests.more_sites import MORE_BROKEN, MORE_HEALTHY
 
 pytestmark = pytest.mark.usefixtures("read_here")
 
-BROKEN, HEALTHY = [*BROKEN_SITES, *BROKEN_PAGES], [*HEALTHY_SITES, *HEALTHY_PAGES]
+BROKEN = [*BROKEN_SITES, *BROKEN_PAGES, *MORE_BROKEN]
+HEALTHY = [*HEALTHY_SITES, *HEALTHY_PAGES, *MORE_HEALTHY]
+
+KID = "-Key1"  # one thumbprint in 64 begins with a hyphen, too
 
 
 @pytest.fixture(scope="session")
 def made_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    kid = "-Key1"  # one thumbprint in 64 begins with a hyphen, too
-    return make_key_directory(tmp_path_factory.mktemp("keygen") / "keys", kid=kid).path
+    return make_key_directory(tmp_path_factory.mktemp("keygen") / "keys", kid=KID).path
 
 
 @pytest.fixture
@@ -74,7 +79,7 @@ def doctor(
     """Run the command as a user would, with the page in a file."""
     path = site.directory.parent / "page.html"
     path.write_bytes(site.document.encode() if site.saved is None else site.saved)
-    for name in ("INTERCOM_REGION", *site.environ):
+    for name in (*ALL_VARIABLES, *site.environ):
         monkeypatch.delenv(name, raising=False)
     for name, value in site.environ.items():
         monkeypatch.setenv(name, value)
@@ -91,12 +96,11 @@ def first_code(output: str) -> str:
 
 def first_line(output: str, site: Site) -> str:
     """The first error or warning, without what differs from day to day and from key to key."""
-    kid = site.jwk["kid"]
     line = next(line for line in output.splitlines() if line[:1] in ("✗", "!"))
     for changing, instead in (
-        (kid, "KID"),
+        (KID, "KID"),
         (OTHER_JWK["kid"], "OTHER"),
-        (kid.swapcase(), "kID"),
+        (KID.swapcase(), "kID"),
         (str(site.directory.parent), "DIRECTORY"),
     ):
         line = line.replace(changing, instead)
@@ -127,8 +131,8 @@ def test_the_first_line_names_the_fault(
 
 
 def test_there_are_enough_of_them() -> None:
-    assert len(BROKEN) >= 120
-    assert len(HEALTHY) >= 40
+    assert len(BROKEN) >= 120 + 60
+    assert len(HEALTHY) >= 40 + 20
     assert len({str(case) for case in (*BROKEN, *HEALTHY)}) == len(BROKEN) + len(HEALTHY)
     assert {case.code for case in BROKEN} <= set(CATALOGUE)
     assert {str(case) for case in BROKEN} == set(FIRST_LINES)
@@ -287,6 +291,7 @@ LOCAL: dict[str, Callable[[Site], object]] = {
     "an expired certificate": make_old,
     "half a renewal": half_renewed,
     "another private key": other_key,
+    **{name: change for name, (_, change) in MORE_LOCAL.items()},
 }
 
 

@@ -41,6 +41,8 @@ _CONSEQUENCES = {
     "directory-differs": ("certificate-renew",),
     "page-broken": ("page-settings-missing", "token-missing"),
     "page-anonymous": ("token-missing",),
+    "app-id-url": ("settings-differ",),
+    "messenger-off": ("page-settings-missing",),
     "page-mark": ("page-settings-missing",),
     "page-settings-twice": (*_ABOUT_TOKENS, "page-anonymous"),
     "setting-unknown": _ABOUT_TOKENS,
@@ -73,7 +75,7 @@ def fold(findings: Iterable[Finding]) -> list[Finding]:
         again = each.code in _ONCE and any(other.code == each.code for other in kept)
         if each.code not in explained and not again:
             kept.append(each)
-    return kept
+    return sorted(kept, key=lambda each: each.code == "directory-incomplete")  # it keeps nobody from being verified
 
 
 def cause_of(

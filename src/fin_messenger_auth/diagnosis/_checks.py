@@ -20,11 +20,13 @@ from fin_messenger_auth._environment import (
     KEY_ID,
     ON_SIGNING_ERROR,
     PASSWORD,
+    PIN,
     SALESFORCE_VARIABLES,
     SECRET,
     SIGNER,
     START,
     Reading,
+    messenger_enabled,
     read_environment,
 )
 from fin_messenger_auth._keys import FileKeySource, read_key
@@ -33,7 +35,7 @@ from fin_messenger_auth._settings import API_BASES
 from fin_messenger_auth._signers import signs_at_once
 from fin_messenger_auth._tokens import INTERCOM_TOKEN, SALESFORCE_TOKEN, is_fin_issuer
 from fin_messenger_auth._verification import VerifyingKey
-from fin_messenger_auth.errors import KeyUnavailableError, Problem, SigningError, masked, problems_of
+from fin_messenger_auth.errors import KeyUnavailableError, Problem, SigningError, attempt, masked, problems_of
 from fin_messenger_auth.onboarding._key_directory import JWK, PRIVATE_KEY
 
 from ._causes import cause_of, fold
@@ -125,14 +127,17 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
     known = secret if isinstance(secret, bytes | None) else read_key(FileKeySource(secret)).without_line_end()
     given = Expected(secret=known or b"", keys=keys, issuer=issuer, audience=audience, user_id=user_id)
     expected = given.completed(reading)
-    with naming(**_names_of(reading, directory, issuer)):
+    names = _names_of(reading, directory, issuer)
+    with naming(**names, secret=expected.secret.decode(errors="replace")):
         pair, findings = _make_pair(reading, moment)
         if org is not None:
             findings += check_org(org, None if pair is None else pair.salesforce_identity_token, now=now)
         if jwks_url is not None:
             findings += check_published_jwks(jwks_url, kid=reading.kid, now=now)
-        if prefix or not (reading.is_empty and (upload or directory)):
+        if prefix or not (reading.is_empty and (directory or upload is not None)):
             findings += _check_reading(reading, directory)
+        if attempt(messenger_enabled, environ, prefix=prefix)[0] is False:
+            findings.append(finding("messenger-off"))
         if is_fin_issuer(issuer or issuer_in(upload or b"")) and not reading.fin_managed:
             findings.insert(0, finding("issuer-fin", "keyset"))
         findings += _check_issuer(reading, issuer)
@@ -184,6 +189,7 @@ def _names_of(reading: Reading, directory: Path | None = None, issuer: str | Non
         names["kid"] = f" --kid={shlex.quote(reading.kid)}"
     if (password := reading.value(f"{PASSWORD}_FILE")) or reading.is_set(PASSWORD):
         names["password"] = f" --password-file={shlex.quote(password) if password else 'FILE'}"
+    names["pin"] = f"the file of {prefix}{PIN}_FILE" if reading.value(f"{PIN}_FILE") else f"{prefix}{PIN}"
     if meant := audience_meant(reading.value("SALESFORCE_AUDIENCE")):
         names["audience"] = f"`{prefix}SALESFORCE_AUDIENCE={shlex.quote(meant)}`"
     variable, command = _REMOTE.get(reading.value(SIGNER), ("", ""))

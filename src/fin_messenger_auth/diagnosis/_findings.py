@@ -95,6 +95,8 @@ _NAMES = {
     "jwks": "",
     "set": "jwks.json",
     "prefix": "",
+    "secret": "",
+    "pin": "SALESFORCE_PKCS11_PIN",
     "unset": "",
     "variable": "the variable or argument that the message names",
     "audience": "SALESFORCE_AUDIENCE=https://<subdomain>.my.salesforce-scrt.com, with the subdomain of your own org",

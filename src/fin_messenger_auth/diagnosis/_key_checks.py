@@ -175,7 +175,10 @@ def _moment(now: float | None) -> datetime | None:
     return None if now is None else datetime.fromtimestamp(now, UTC)
 
 
-_OTHER_DIRECTORY = "Give the directory that `keygen` wrote, or make a key: `fin-messenger-auth keygen DIRECTORY`."
+_OTHER_DIRECTORY = (
+    "Give the directory that `keygen` wrote, or leave it out where the keys are elsewhere. The first one is made by "
+    "`fin-messenger-auth keygen DIRECTORY`."
+)
 
 
 @masked

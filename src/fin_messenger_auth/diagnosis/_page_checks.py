@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import time
@@ -19,7 +20,7 @@ from fin_messenger_auth._tokens import INTERCOM_TOKEN, SALESFORCE_TOKEN
 from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthWarning
 
 from ._expected import Expected
-from ._findings import Finding, finding, finding_of
+from ._findings import Finding, finding, finding_of, naming
 from ._page_reader import _A_STRING, _AS_TEXT, _ELSEWHERE, _JWT, _UNNAMED, NEEDS_EXTRA, SPREAD, Page, read_page
 from ._policy_checks import check_policies
 from ._token_checks import check_form, is_in_milliseconds, quoted
@@ -32,10 +33,15 @@ _PRIVATE_KEY = "PRIVATE KEY-----"
 _MARK = "<fin-messenger-mark"
 _REDIRECT, _REFUSED = 300, 400  # the first status of each kind
 _HITS = ("x-cache", "cf-cache-status", "cache-status", "x-vercel-cache", "x-proxy-cache", "x-drupal-cache")
+_OF_CDNS = re.compile(r".*cdn-cache-control|surrogate-control")
 _OLD = 300  # seconds from which a page's Date means that it was kept
 _SIGNED_IN = (
     'This one is of an anonymous visitor. Give the session, `--cookie NAME=VALUE`, and `--user ID`; or `--user ""` if '
     "it should be anonymous."
+)
+_PUT_IT = (
+    "Put the integration's tag or `render_snippet(build_settings(user))` at the end of <body>. If it is there, look at "
+    "the integration's EXCLUDE and ENABLED."
 )
 _SIGN_IN = "Give the cookie of a signed-in session: `--cookie NAME=VALUE`."
 _SIGN_IN_AGAIN = "The session of the cookie is not signed in at this address: sign in again, and copy its cookie."
@@ -164,7 +170,8 @@ def check_page(document: Document, expected: Expected = _NOTHING, *, now: float 
         expected: What its settings are compared with, and its tokens are verified with.
         now: The time, in Unix seconds; the machine's if left out.
     """
-    return check_site(document, read_page(document.text), expected, time.time() if now is None else now)
+    with naming(secret=expected.secret.decode(errors="replace")):
+        return check_site(document, read_page(document.text), expected, time.time() if now is None else now)
 
 
 def check_site(document: Document, page: Page, expected: Expected, now: float) -> list[Finding]:
@@ -182,7 +189,9 @@ def _wrong_with_page(document: Document, page: Page, expected: Expected, now: fl
         yield _without_extra() if missing else finding("page-unreachable", why=document.failure)
         return
     secret = expected.secret.decode(errors="replace")
-    if _PRIVATE_KEY in document.text or (len(secret) >= MIN_SECRET_BYTES and secret in document.text):
+    parts = [check_form(str(page.values.get(name)), name)[0] for name in _TOKENS]
+    shown = "".join([document.text, *(json.dumps([each.header, each.claims]) for each in parts if each)])
+    if _PRIVATE_KEY in shown or (len(secret) >= MIN_SECRET_BYTES and secret in shown):
         yield finding("page-secret")
     if _MARK in document.text:
         yield finding("page-mark")
@@ -217,14 +226,14 @@ def _wrong_with_what_it_passes(document: Document, page: Page, expected: Expecte
     users = {str(each) for each in (settings.get("user_id"), _signed(settings).get("user_id")) if each}
     other = bool(expected.user_id and users) and expected.user_id not in users
     if copied and other:  # whose page it is, follows from that
-        yield finding("page-cached", how=f"{copied}, and it is another user's")
+        yield finding("page-cached", how=f"{copied}, and it is another user's", fix=_uncached(headers))
     yield from _compare(page, settings, expected, copied or public, other=other and not copied)
     found = list(expected.check_tokens(settings, now))
     yield from (each for each in found if not (copied and each.code == "token-expired"))
     stored = _may_be_stored(headers)
     carries = document.headers is not None and any(map(settings.get, _TOKENS))
     if carries and (copied or stored) and not (copied and other):
-        yield finding("page-cached", how=copied or stored)
+        yield finding("page-cached", how=copied or stored, fix=_uncached(headers))
     api_base = str(settings.get("api_base") or API_BASES.get(expected.region or "us"))
     if page.scripts:
         yield from check_policies(page, headers.get("content-security-policy", ""), api_base)
@@ -275,12 +284,12 @@ def _without_settings(page: Page, document: Document) -> Finding:
         why = f"it redirects to {quoted(_without_query(location))}"
         how = f"Give that URL, `--page {shlex.quote(target)}`. If it is where people sign in: {sign_in}"
         how = how if "://" in target else sign_in
-    elif moved and page.instead == "it is a page to sign in":
-        why = f"it redirects to {quoted(moved)}, a page to sign in"
+    elif moved:
+        why = f"it redirects to {quoted(moved)}{', a page to sign in' if how else ''}"
+        how = how or f"If that is where people sign in: {sign_in}"
     elif not document.text.strip():
         why = "it is empty"
-    how = how or "Put `render_snippet(build_settings(user))` at the end of <body>."
-    return finding("page-settings-missing", why=f": {why}" if why else "", how=how)
+    return finding("page-settings-missing", why=f": {why}" if why else "", how=how or _PUT_IT)
 
 
 def _without_query(url: str) -> str:
@@ -340,10 +349,22 @@ def _compare_user(
         yield finding("page-user-differs")
 
 
+def _uncached(headers: Mapping[str, str]) -> str:
+    """Say how caches are kept from a page, by what it already sends."""
+    own = [name for name in headers if _OF_CDNS.fullmatch(name)]
+    if own:
+        return f"Send `{own[0]}: no-store` with every page that carries tokens, or leave it out, and empty the cache."
+    if "no-store" in headers.get("cache-control", "").lower():
+        return (
+            "The page forbids it already: take it out of the rule by which the cache in front keeps it, and empty that."
+        )
+    return "Send the header `Cache-Control: private, no-store` with every page that carries tokens."
+
+
 def _may_be_stored(headers: Mapping[str, str]) -> str:
     """Say which header lets a cache keep the page; empty if none does. CDNs heed their own before Cache-Control."""
     for name, value in headers.items():
-        if (name.endswith("cdn-cache-control") or name == "surrogate-control") and re.search(r"age=[1-9]", value):
+        if _OF_CDNS.fullmatch(name) and re.search(r"age=[1-9]", value):
             return f"its {name} is {quoted(value)}, which a CDN heeds before Cache-Control"
     policy = headers.get("cache-control", "")
     return "" if "no-store" in policy.lower() else f"its Cache-Control is {quoted(policy)}, without no-store"

@@ -188,7 +188,8 @@ def _parse(html: str) -> dict[str, Any]:
             _add_script(page, attributes, node.text() or "", place)
         elif tag == "meta":
             kind, content = attributes.get("http-equiv", "").lower(), attributes.get("content", "")
-            page["policies"] += [content] if kind == "content-security-policy" else []
+            in_head = parent >= 0 and tree[parent][1] == "head"
+            page["policies"] += [content] if in_head and kind == "content-security-policy" else []
             page["moves"] += _MOVE.findall(content) if kind == "refresh" else []
         elif tag == "input" and attributes.get("type", "").lower() == "password":
             page["said"].append("password")

@@ -46,6 +46,7 @@ _OF_NOTHING = re.compile(r"cannot read property '[\w$]{1,40}' of (null|undefined
 _CHARSET = re.compile(r"charset=[\"']?([\w-]+)", re.IGNORECASE)
 _TEMPLATE = re.compile(r"\{\{|\{%|<%|<\?")
 _IN_VALUES = re.compile(rf"{_TEMPLATE.pattern}|[$#]\{{|^@\w+[.(]")  # `${…}` is JavaScript outside of quotes
+_GUARD = re.compile(r"^\)\]\}'?,?\s*(?=[{\[])")  # what answers begin with that no <script> may load
 _JWT = re.compile(r"(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*")
 _MARKS = {BOM_UTF8: "utf-8-sig", BOM_UTF16_LE: "utf-16", BOM_UTF16_BE: "utf-16"}
 _OURS = "fin-messenger-auth"
@@ -155,7 +156,7 @@ def read_page(document: str) -> Page:
     Without the extra ``doctor`` only JSON and what ``render_snippet`` writes can be read; of another page
     :attr:`Page.stopped` says so.
     """
-    document = document[:MAX_LENGTH].strip("\ufeff \t\r\n")
+    document = _GUARD.sub("", document[:MAX_LENGTH]).strip("\ufeff \t\r\n")
     if document[:1] in ("{", "[", '"') or _JWT.fullmatch(document):
         return _read_answer(document)
     if not all(map(find_spec, _PARTS)):

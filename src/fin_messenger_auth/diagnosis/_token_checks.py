@@ -192,7 +192,7 @@ def check_claims(token: ParsedToken, name: str, now: float) -> Iterator[Finding]
 
 def quoted(value: object) -> str:
     """Return a header or an issuer for a message: in quotes, on one line and of limited length."""
-    text = json.dumps(value, ensure_ascii=True)
+    text = json.dumps(value, ensure_ascii=True).replace(name_of("secret") or "\0", "the Messenger API Secret")
     return text if len(text) <= _QUOTED_LENGTH else f'{text[: _QUOTED_LENGTH - 4]}…"'
 
 

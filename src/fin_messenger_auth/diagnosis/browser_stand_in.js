@@ -761,6 +761,18 @@ function grow() {
   }
 }
 
+// Whether an attribute holds JavaScript: only then do nodes matter that no script has asked for.
+const OF_JAVASCRIPT = /^(on|x-init$|href$)/;
+function hasHandlers() {
+  for (let at = 0; at < tree.length; at++) {
+    if (tree[at][1] === null) continue;
+    for (let names = ownKeys(tree[at][2]), each = 0; each < names.length; each++) {
+      if (matches(OF_JAVASCRIPT, names[each]) && (names[each] !== "href" || matches(/^\s*javascript:/i, tree[at][2].href))) return true;
+    }
+  }
+  return false;
+}
+
 // ---- The document ----
 
 const jar = new Map();
@@ -1070,7 +1082,7 @@ const steps = {
     script = -1;
     readyState = "complete";
     fire(document, new Event("readystatechange"));
-    const attribute = document.body?.getAttribute("onload");
+    const attribute = hasHandlers() ? document.body?.getAttribute("onload") : null;
     if (attribute) run(compile("event", attribute), window, [new Event("load")]);
     fire(window, new Event("load"));
     fire(window, new Event("pageshow"));
@@ -1083,7 +1095,7 @@ const steps = {
   // Queues that the script of another service works off: functions, or lists that end with one.
   queues: () => {
     script = -1;
-    grow();
+    if (hasHandlers()) grow();
     for (let at = 0; at < nodes.length; at++) { // Alpine
       const source = attributesOf(nodes[at])?.["x-init"];
       if (source) soon(() => evaluate(source));
