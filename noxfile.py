@@ -231,6 +231,23 @@ def npm(session: nox.Session) -> None:
     session.run("python", "tests/tools/npm_package.py", *session.posargs)
 
 
+@nox.session(default=False)
+def rehearsal(session: nox.Session) -> None:
+    """A release on package indexes of this machine: uploaded, installed by name on each interpreter, and compared.
+
+    An argument names the directory that `package` and `npm` have left a release in; else it is built here, twice.
+    """
+    session.install(*nox.project.dependency_groups(PROJECT, "rehearsal"))
+    directory = Path(*session.posargs[:1] or (session.create_tmp(),)).absolute()
+    built, npm = directory / "dist", directory / "npm"
+    if not session.posargs:
+        shutil.rmtree(built, ignore_errors=True)
+        session.run("python", "-m", "build", "--installer", "uv", "--outdir", str(built), ".", silent=True)
+        session.run("python", "tests/tools/build_again.py", str(built))
+        session.run("python", "tests/tools/npm_package.py", str(npm))
+    session.run("python", "tests/tools/rehearse.py", str(built), str(npm))
+
+
 @nox.session(tags=["full"])
 def demo(session: nox.Session) -> None:
     """The README's demo, on the wheel and its two dependencies alone."""

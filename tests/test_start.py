@@ -32,7 +32,7 @@ from fin_messenger_auth import (
 from fin_messenger_auth._builder import builder_of, checked_source
 from fin_messenger_auth._environment import messenger_enabled
 from fin_messenger_auth._late_signer import LateSigner
-from fin_messenger_auth._signers import public_key_of
+from fin_messenger_auth._signers import WantedKey, public_key_of
 from fin_messenger_auth.diagnosis import check_environment
 from fin_messenger_auth.errors import (
     ConfigurationError,
@@ -409,8 +409,8 @@ def test_what_is_wrong_when_it_can_be_used_is_told(
 
 
 def test_a_late_signer_that_signs_asynchronously_only_fails_in_synchronous_code() -> None:
-    late = LateSigner(lambda: HiddenAsync(KEY), DOWN, kid="K1", alg="RS256")
-    assert (late.kid, late.alg, late.signer) == ("K1", "RS256", None)
+    late = LateSigner(lambda: HiddenAsync(KEY), DOWN, WantedKey("K1", "RS256"))
+    assert (late.kid, late.alg) == ("K1", "RS256")
     late._attempt()
 
     assert repr(late).startswith("LateSigner(<")
@@ -422,7 +422,7 @@ def test_a_late_signer_that_signs_asynchronously_only_fails_in_synchronous_code(
 
 def test_a_system_without_threads_leaves_the_attempt_to_the_next_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_late_signer, "PAUSE", 0)
-    late = LateSigner(lambda: Hidden(KEY), DOWN, kid="K1", alg="RS256")
+    late = LateSigner(lambda: Hidden(KEY), DOWN, WantedKey("K1", "RS256"))
 
     def refuse(_self: object) -> None:
         raise RuntimeError("can't start new thread")

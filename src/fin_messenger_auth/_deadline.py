@@ -14,13 +14,11 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from math import inf
 from threading import Condition, Event, Thread
-from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from ._keys import Sealed
 from ._processes import PerProcess
-from ._signers import DualSigner, Signer, signs_at_once
+from ._signers import DualSigner, Signer, Wrapper, signs_at_once
 from .errors import ConfigurationError, SigningError
 
 FAILURES = 5
@@ -76,17 +74,13 @@ def with_deadline(signer: Signer, *, threads: int = 32, timeout: float = 5.0) ->
     return ThreadedSigner(signer, threads, timeout)
 
 
-class ThreadedSigner(Sealed):
-    """What :func:`with_deadline` returns: a ``Signer`` and an ``AsyncSigner`` around the signer that it was given.
+class ThreadedSigner(Wrapper):
+    """What :func:`with_deadline` returns: a ``Signer`` and an ``AsyncSigner`` around the signer that it was given."""
 
-    Attributes:
-        signer: The signer that it was given.
-    """
-
-    __slots__ = ("_pool", "signer")
+    __slots__ = ("_pool",)
 
     def __init__(self, signer: Signer, threads: int, timeout: float) -> None:
-        self.signer = signer
+        super().__init__(signer)
         self._pool = PerProcess(lambda: _Pool(signer, threads, timeout))
 
     def __repr__(self) -> str:
@@ -94,20 +88,9 @@ class ThreadedSigner(Sealed):
         return f"with_deadline({self.signer!r})"
 
     @property
-    def alg(self) -> str:
-        """The signer's ``alg``."""
-        return self.signer.alg
-
-    @property
-    def kid(self) -> str | None:
-        """The signer's ``kid``."""
-        return self.signer.kid
-
-    @property
     def public_key(self) -> RSAPublicKey:
         """The signer's ``public_key``; an ``AttributeError`` if it has none."""
-        signer: Any = self.signer
-        key: RSAPublicKey = signer.public_key
+        key: RSAPublicKey = self.signer.public_key
         return key
 
     def sign(self, signing_input: bytes, /) -> bytes:

@@ -45,7 +45,6 @@ from .errors import (
     Problem,
     attempt,
     collect_warnings,
-    masked,
     raise_first,
     warn,
 )
@@ -292,7 +291,6 @@ def _algorithm(value: object, name: str) -> str:
     return str(value)
 
 
-@masked
 def read_salesforce_signer(environ: Mapping[str, str] | None = None, *, prefix: str = "") -> Signer | AsyncSigner:
     """Read what signs the Salesforce token, and raise the first error, for the commands that need no more."""
     reading = Reading(environ, prefix)
@@ -499,8 +497,7 @@ class Reading(Variables):
             except KeyUnavailableError as trouble:
                 if not self.may_start_late or trouble.variable is not None:  # of a variable: a local mistake
                     raise
-                kid, alg = str(wanted[0].kid), wanted[0].alg
-                return LateSigner(lambda: self._fitting(make, wanted), trouble, kid=kid, alg=alg)
+                return LateSigner(lambda: self._fitting(make, wanted), trouble, wanted[0])
 
         signer = self.attempt(made, variable)
         for each in wanted:

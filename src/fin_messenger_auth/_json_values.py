@@ -25,7 +25,7 @@ MAX_JSON_LENGTH = 2_000_000  # characters of a JSON document from elsewhere
 _QUOTES = "\"'`"
 
 # What null, a missing value or an anonymous user becomes when it is converted to a string, in lower case.
-_LOST = frozenset({"", "none", "null", "undefined", "nan", "nil", "anonymoususer", "[object object]"})
+LOST: Final = ("none", "null", "undefined", "nan", "nil", "anonymoususer", "[object object]")
 
 _surrogate_in = re.compile("[\ud800-\udfff]").search
 
@@ -36,7 +36,7 @@ def is_lost(value: str) -> bool:
     """Tell whether an ID is blank, invisible, or null converted to a string, in quotes or not."""
     if not (value.isascii() and value.isprintable()):
         value = "".join(each for each in value if each.isprintable() and each not in _INVISIBLE_LETTERS)
-    return value.strip(" " + _QUOTES).lower() in _LOST
+    return value.strip(" " + _QUOTES).lower() in ("", *LOST)
 
 
 def looks_like_email(value: str) -> bool:

@@ -6,22 +6,20 @@ import os
 import time
 from collections.abc import Callable
 from threading import Thread
-from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from ._keys import Sealed
 from ._outages import log_critical, log_warning
-from ._signers import RSA_HASHES, AsyncSigner, Signer, signs_async, signs_at_once
+from ._signers import RSA_HASHES, AsyncSigner, Signer, WantedKey, Wrapper, signs_async, signs_at_once
 from .errors import ConfigurationError, KeyUnavailableError, SigningError
 
 PAUSE = 5.0
 """Seconds between two attempts to make a signer; each process makes its own."""
 
 
-class LateSigner(Sealed):
+class LateSigner(Wrapper):
     """Signs as soon as the signer that it stands in for can be made.
 
     A page that needs it meanwhile fails at once, and starts the next attempt in a thread if the pause is over.
@@ -29,41 +27,23 @@ class LateSigner(Sealed):
     Args:
         make: Makes the signer, or raises ``KeyUnavailableError`` or ``ConfigurationError``.
         trouble: Why it could not be made at start-up.
-        kid: The key ID until it is made.
-        alg: The algorithm until it is made.
-
-    Attributes:
-        signer: The signer, once it is made; ``None`` until then.
+        wanted: What the signer must be. Until it is made, this is what is wrapped.
     """
 
-    __slots__ = ("_alg", "_busy", "_due", "_kid", "_make", "_trouble", "signer")
+    __slots__ = ("_busy", "_due", "_make", "_trouble")
 
     def __init__(
-        self, make: Callable[[], Signer | AsyncSigner], trouble: KeyUnavailableError, *, kid: str, alg: str
+        self, make: Callable[[], Signer | AsyncSigner], trouble: KeyUnavailableError, wanted: WantedKey
     ) -> None:
-        self._make, self._kid, self._alg = make, kid, alg
-        self.signer: Signer | AsyncSigner | None = None
+        super().__init__(wanted)
+        self._make = make
         self._busy = 0  # the ID of the process that is making it
         self._trouble = ""
         self._failed(trouble)
 
-    def __repr__(self) -> str:
-        """Show what it stands in for."""
-        return f"LateSigner({self.signer!r}, kid={self.kid!r})"
-
-    @property
-    def alg(self) -> str:
-        """The signer's ``alg``."""
-        return self._alg if self.signer is None else self.signer.alg
-
-    @property
-    def kid(self) -> str | None:
-        """The signer's ``kid``."""
-        return self._kid if self.signer is None else self.signer.kid
-
     def trouble(self) -> str | None:
         """Return why it cannot sign, and start the next attempt if it is due; ``None`` if it can sign."""
-        if self.signer is not None:
+        if not isinstance(self.signer, WantedKey):
             return None
         if time.monotonic() >= self._due and self._busy != os.getpid():
             self._busy = os.getpid()
@@ -94,8 +74,8 @@ class LateSigner(Sealed):
         return await signer.asign(signing_input) if signs_async(signer) else self.sign(signing_input)
 
     def _made(self) -> Signer | AsyncSigner:
-        signer = self.signer
-        if signer is None:
+        signer: Signer | AsyncSigner | WantedKey = self.signer
+        if isinstance(signer, WantedKey):
             raise SigningError(self.trouble() or "The key can be used from the next page on.")
         return signer
 
@@ -114,49 +94,31 @@ class LateSigner(Sealed):
         if error.message != self._trouble:
             self._trouble = error.message
             log_critical(
-                f"The key with kid {self._kid!r} cannot be used: {error.message} Pages are made without its token, as "
+                f"The key with kid {self.kid!r} cannot be used: {error.message} Pages are made without its token, as "
                 f"on_signing_error says, until it can; it is tried again at most every {PAUSE:g} seconds. "
                 "MESSENGER_START=strict makes this stop the start."
             )
         self._due = time.monotonic() + PAUSE
 
 
-class FirstChecked(Sealed):
+class FirstChecked(Wrapper):
     """Checks the first signature of a signer that does not say its public key, and refuses all until one is right.
 
     Args:
         signer: The signer, with ``sign`` or ``asign``.
         public_key: The key in the uploaded JWK, whose private half must sign.
-
-    Attributes:
-        signer: The signer.
     """
 
-    __slots__ = ("_is_right", "_public_key", "signer")
+    __slots__ = ("_is_right", "_public_key")
 
     def __init__(self, signer: Signer | AsyncSigner, public_key: RSAPublicKey) -> None:
-        self.signer = signer
+        super().__init__(signer)
         self._public_key = public_key
         self._is_right = False
 
-    def __repr__(self) -> str:
-        """Show the signer."""
-        return f"FirstChecked({self.signer!r})"
-
-    @property
-    def alg(self) -> str:
-        """The signer's ``alg``."""
-        return self.signer.alg
-
-    @property
-    def kid(self) -> str | None:
-        """The signer's ``kid``."""
-        return self.signer.kid
-
     def sign(self, signing_input: bytes, /) -> bytes:
         """Return the signer's signature, or raise ``SigningError`` if another key made it."""
-        signer: Any = self.signer
-        return self._checked(signer.sign(signing_input), signing_input)
+        return self._checked(self.signer.sign(signing_input), signing_input)
 
     async def asign(self, signing_input: bytes, /) -> bytes:
         """Return the signer's signature, or raise ``SigningError`` if another key made it."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
-from ._json_values import parse_json
+from ._json_values import LOST, parse_json
 from .errors import ConfigurationError, InvalidKeyError, warn
 
 _LONGEST = 1_000_000  # bytes that are looked at: keys, certificates and key stores are shorter
@@ -256,7 +256,7 @@ _ASSIGNMENT = (
     r"(export |set |ENV |-e |--env )?[\"']?(\$env:)?[A-Z][A-Z0-9]*(_[A-Z0-9]+)+[\"']?(\s*=\s*[^\s=]|\s*:\s+\S)"
     r"|(?i:[\"']?[\w.-]*(secret|token|password|key_?id|kid|issuer|audience|app_?id|pin)[\"']?\s*(=|:\s)\s*[^\s=])"
 )
-_LOST = r"(?i:none|null|undefined|nan|nil|\[object object\])$"
+_LOST = f"(?i:{'|'.join(map(re.escape, LOST))})$"
 _MASKED = r"[*•●·∙█▪…]+$|.*[*•●·∙█▪]{4}|(?i:\W?(redacted|masked)\W?$|\W(filtered|hidden|removed|sensitive value)\W$)"
 _PLACEHOLDER = r"<[^<>]*>$|\[[^\[\]\"']*\]$|\.{3}$|(?i:(https://)?your[-_ ]\S*[-_ ]here\b|your[-_ ]?app[-_ ]?id$)"
 _EXAMPLE_WORDS = (

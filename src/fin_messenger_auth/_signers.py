@@ -192,6 +192,35 @@ class RSASigner(_KeyHolder):
         return signature
 
 
+class Wrapper(Sealed):
+    """A signer around another one, whose names it has: metrics or tracing can be one, too.
+
+    Attributes:
+        signer: The signer that it wraps.
+    """
+
+    __slots__ = ("signer",)
+
+    def __init__(self, signer: Signer | AsyncSigner | WantedKey) -> None:
+        self.signer: Any = signer
+
+    def __repr__(self) -> str:
+        """Show the signer."""
+        return f"{type(self).__name__}({self.signer!r})"
+
+    @property
+    def alg(self) -> str:
+        """The signer's ``alg``."""
+        alg: str = self.signer.alg
+        return alg
+
+    @property
+    def kid(self) -> str | None:
+        """The signer's ``kid``."""
+        kid: str | None = self.signer.kid
+        return kid
+
+
 def signs_at_once(signer: Signer | AsyncSigner) -> TypeGuard[Signer]:
     """Tell whether ``signer`` has ``sign``."""
     return callable(getattr(signer, "sign", None))

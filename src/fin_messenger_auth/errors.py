@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import wraps
@@ -218,21 +218,6 @@ def masked(function: Callable[_P, _T]) -> Callable[_P, _T]:
     def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
         try:
             return function(*args, **kwargs)
-        except BaseException as error:  # also of Ctrl-C, and of a time-out, which cancels the task
-            del args, kwargs
-            clear_frames(error)
-            raise
-
-    return call
-
-
-def amasked(function: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, Coroutine[Any, Any, _T]]:
-    """Do for a coroutine function what :func:`masked` does for other functions."""
-
-    @wraps(function)
-    async def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
-        try:
-            return await function(*args, **kwargs)
         except BaseException as error:  # also of Ctrl-C, and of a time-out, which cancels the task
             del args, kwargs
             clear_frames(error)

@@ -220,7 +220,7 @@ def test_an_answer_of_another_key_is_never_used(wire: Any, kms: Any, key_id: str
         handler.answer(*handler.forward(json.dumps(json.loads(body) | {"KeyId": other}).encode()))
 
     wire.fault = swapped
-    with pytest.raises(SigningError, match="another key or key version made it"):
+    with pytest.raises(SigningError, match="signs with another key, or version of it"):
         signer.sign(b"message")
 
 

@@ -110,7 +110,7 @@ class RemoteKey(Sealed):
         """Say what is wrong with a signature; ``None`` if it is right."""
         size, hash_ = (self.public_key.key_size + 7) // 8, rsa_hash(self.alg)
         if not isinstance(signature, bytes) or len(signature) != size:
-            return f"The answer is not a signature of {size} bytes, the length of this key's."
+            return f"The answer is not a signature of {size} bytes, as the key of kid {self.kid!r} would make."
         if self._made(signature, digest, PKCS1v15(), Prehashed(hash_)):
             return None
         if self._made(signature, digest, PKCS1v15(), hash_):
@@ -121,8 +121,8 @@ class RemoteKey(Sealed):
         if self._made(signature, digest, PSS(MGF1(hash_), PSS.AUTO), Prehashed(hash_)):
             return "The service signed with RSASSA-PSS, and Salesforce would reject the token; it takes PKCS #1 v1.5."
         return (
-            "The signature in the answer is not this key's over this digest: another key or key version made it, or it "
-            "was damaged in transit."
+            "The signature in the answer is not this key's over this digest: the service signs with another key, or "
+            f"version of it, than the uploaded JWK of kid {self.kid!r} has; or the answer was damaged in transit."
         )
 
     def _made(self, signature: bytes, data: bytes, padding: PKCS1v15 | PSS, hash_: HashAlgorithm | Prehashed) -> bool:

@@ -158,7 +158,6 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
         return fold(findings)
 
 
-@masked
 def manual_checks(*, fin_managed: bool = False, attributes: Collection[str] = ()) -> list[Finding]:
     """List what only the platforms can tell, and where to look.
 

@@ -228,7 +228,6 @@ def _check_directory(directory: Path, password: bytes | None, now: float | None)
     return findings
 
 
-@masked
 def check_upload(
     document: bytes, *, key_directory: str | os.PathLike[str] | None = None, now: float | None = None
 ) -> list[Finding]:

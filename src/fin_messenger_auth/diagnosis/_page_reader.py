@@ -20,7 +20,6 @@ from typing import Any, Final
 
 from fin_messenger_auth._json_values import parse_json
 from fin_messenger_auth._tokens import INTERCOM_TOKEN, SALESFORCE_TOKEN
-from fin_messenger_auth.errors import masked
 from fin_messenger_auth.page._snippet import _source as snippet_source
 
 MAX_LENGTH = 8_000_000
@@ -164,7 +163,6 @@ def read_page(document: str) -> Page:
     return _page_of(_run(document))
 
 
-@masked
 def settings_in_page(document: str) -> list[PageSettings]:
     """Return the settings that a page passes to the Messenger, in order.
 

@@ -130,7 +130,6 @@ def read_jwk(document: str | bytes, *, now: datetime | None = None) -> dict[str,
     return without_dummies(jwk)
 
 
-@masked
 def parse_jwk(document: str | bytes) -> dict[str, Any]:
     """Parse the file of one JWK, without a check of its members."""
     jwk = parse_upload(document if isinstance(document, bytes) else document.encode(errors="replace"))

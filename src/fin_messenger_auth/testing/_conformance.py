@@ -17,7 +17,7 @@ from fin_messenger_auth._keys import MIN_RSA_BITS
 from fin_messenger_auth._signers import AsyncSigner, Signer, check_signer_for, public_key_of, signs_async, signs_at_once
 from fin_messenger_auth._tokens import INTERCOM_ALGORITHMS, INTERCOM_TOKEN, SALESFORCE_ALGORITHMS, SALESFORCE_TOKEN
 from fin_messenger_auth._verification import joserfc_key
-from fin_messenger_auth.errors import ConfigurationError, amasked, masked
+from fin_messenger_auth.errors import ConfigurationError
 
 
 def _message(label: str, size: int) -> bytes:
@@ -32,7 +32,6 @@ _MANY = range(2_000)
 _OFTEN, _TWICE = 0.002, 0.05  # seconds for which calls may hold up the event loop: most of them, and all but one
 
 
-@masked
 def check_signer(signer: Signer, verify_with: RSAPublicKey | bytes, *, seconds: float = 2.0) -> None:
     """Check that ``signer`` keeps the contract of :class:`~fin_messenger_auth.Signer`.
 
@@ -58,7 +57,6 @@ def check_signer(signer: Signer, verify_with: RSAPublicKey | bytes, *, seconds: 
         _in_threads(run, [check.asign()])  # in another one, because an event loop may run in this one
 
 
-@amasked
 async def acheck_signer(signer: AsyncSigner, verify_with: RSAPublicKey | bytes, *, seconds: float = 2.0) -> None:
     """Check that ``signer`` keeps the contract of :class:`~fin_messenger_auth.AsyncSigner`.
 
