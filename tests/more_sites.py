@@ -91,6 +91,10 @@ LOCAL: dict[str, tuple[str, Change]] = {
     "a switch that is none": ("argument-invalid", setting(MESSENGER_ENABLED="maybe")),
     "switched off": ("messenger-off", setting(MESSENGER_ENABLED="0")),
     "a signer beside the key": ("salesforce-signer-ambiguous", setting(SALESFORCE_SIGNER="aws-kms")),
+    "Fin beside the JWK": (
+        "salesforce-signer-ambiguous",
+        both(JWK_FILE, setting(SALESFORCE_IDENTITY="fin-managed")),
+    ),
     "the key file is a directory": ("key-unavailable", named(SALESFORCE_PRIVATE_KEY_FILE="")),
     "the key file is the certificate": ("key-public", named(SALESFORCE_PRIVATE_KEY_FILE="certificate.pem")),
     "the key file is the JWK": ("key-public", named(SALESFORCE_PRIVATE_KEY_FILE="jwk.json")),
@@ -235,6 +239,11 @@ MORE_BROKEN = [
         page(form=lambda each: json.dumps({"jwt": each[IDENTITY]})),
     ),
     # Uploads and options.
+    case(
+        "a nickname of a signer",
+        "signer-invalid",
+        environment(SALESFORCE_PRIVATE_KEY_FILE="", SALESFORCE_SIGNER="AWS_KMS"),
+    ),
     case("an empty file uploaded, and no environment", "jwk-document", empty_upload),
     case("a page of HTML uploaded", "jwk-document", uploaded(lambda _site: "<html>")),
     case("the JWK as a string uploaded", "jwk-document", uploaded(lambda site: json.dumps(json.dumps(site.jwk)))),

@@ -196,7 +196,7 @@ def _names_of(reading: Reading, directory: Path | None = None, issuer: str | Non
         names["remote"] = f"{prefix}{variable}"
         named_key = shlex.quote(reading.value(variable) or "KEY")
         names["enable"] = f": `{command} {named_key}`" if command else " in the service"
-    own = (*SALESFORCE_VARIABLES, SIGNER, PASSWORD)
+    own = (*SALESFORCE_VARIABLES, SIGNER, PASSWORD, JWK_FILE)
     named = [f"{prefix}{name}{end}" for name in own for end in ("", "_FILE") if reading.value(f"{name}{end}")]
     if named:
         names["unset"] = f" and `unset {' '.join(named)}`"
@@ -248,6 +248,16 @@ _OPTIONAL = (ON_SIGNING_ERROR, START, ENABLED)
 _OF_WORKSPACE = re.compile(r"/apps/(\w+)")
 
 
+def _near(name: str, code: str, value: str) -> list[str]:
+    """Return what a value was meant to be, if it is nearly that."""
+    plain = value.lower().replace("_", "-")
+    if code == "region-unknown":
+        return [each for each in API_BASES if plain.startswith(each)]
+    if code == "app-id-url":
+        return _OF_WORKSPACE.findall(value)
+    return [each for each in _REMOTE if each.startswith(plain)] if (name, code) == (SIGNER, "signer-invalid") else []
+
+
 def _whole_fixes(problem: Problem, reading: Reading, directory: Path | None) -> Iterator[str]:
     """Yield the fix for a variable whose right value is known, and no secret."""
     variable, code = problem.variable or "", problem.code
@@ -258,11 +268,8 @@ def _whole_fixes(problem: Problem, reading: Reading, directory: Path | None) -> 
         yield f"Write the value alone to the file: `printf %s VALUE > {shlex.quote(value)}`."
     elif code == "value-wrapped" and plain and (name not in IN_FILES or name == KEY_ID):
         yield f"Set {assignment(name, plain)}."
-    elif code == "region-unknown":
-        near = [each for each in API_BASES if plain.lower().startswith(each)]
-        yield from (f"Set {assignment(name, each)}, if that is the region of the workspace." for each in near)
-    elif code == "app-id-url":
-        yield from (f"Set {assignment(name, each)}." for each in _OF_WORKSPACE.findall(value))
+    elif near := _near(name, code, plain):
+        yield f"Set {assignment(name, near[0])}, if that is meant."
     elif code == "key-password-unneeded":  # the problem names the key
         given = f"{reading.prefix}{PASSWORD}{'_FILE' if reading.value(f'{PASSWORD}_FILE') else ''}"
         yield f"`unset {given}`, or encrypt the key."
