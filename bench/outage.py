@@ -110,8 +110,8 @@ def bare(kms_client: Any) -> Callable[[], bytes]:  # noqa: ANN401 - see above
 
 def contestants(address: str) -> dict[str, Callable[[], Awaitable[object]]]:
     """Return the ways to sign that are compared."""
-    ours = AWSKMSSigner("key", kid="key-1", client=client(address, **OWN_TIMEOUTS))
-    patient = AWSKMSSigner("key", kid="key-1", client=client(address))
+    ours = AWSKMSSigner("key", kid="key-1", client=lambda: client(address, **OWN_TIMEOUTS))
+    patient = AWSKMSSigner("key", kid="key-1", client=lambda: client(address))
     pool, call = ThreadPoolExecutor(THREADS), bare(client(address, **OWN_TIMEOUTS))
     return {
         "with_deadline": partial(with_deadline(ours, threads=THREADS, timeout=TIMEOUT).asign, b"message"),

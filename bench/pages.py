@@ -1,7 +1,10 @@
 """Measures whole pages: what the integrations add to a page, beside what the same page with hand-written PyJWT adds.
 
-Each framework serves three pages in this process, without a network: bare, with tokens by PyJWT and a key that was
-parsed at start-up, and with the integration as its guide says, renewal included. ``python -m bench.pages`` runs it.
+Each framework serves three pages in this process, without a network: bare, with tokens by PyJWT, and with the
+integration as its guide says. The page by hand does what the integration's does: it asks who is signed in, makes both
+tokens with keys that were parsed at start-up, writes the settings so that no value ends the script, has the script that
+renews them from an endpoint, both by the framework's own URLs, and says that no cache may keep it. Neither has a nonce.
+``python -m bench.pages`` runs it.
 """
 
 from __future__ import annotations
@@ -21,7 +24,9 @@ _FILLER = "<p>The rest of the page.</p>\n" * 290
 _HAND = """<script>window.intercomSettings = {{ settings|safe }};(function(){var w=window;var ic=w.Intercom;
 if(typeof ic==="function"){ic('update',w.intercomSettings);}else{var d=document;var i=function(){i.c(arguments);};
 i.q=[];i.c=function(args){i.q.push(args);};w.Intercom=i;var s=d.createElement('script');
-s.src='https://widget.intercom.io/widget/throwaway';d.documentElement.append(s);}})();</script>"""
+s.src='https://widget.intercom.io/widget/throwaway';d.documentElement.append(s);}})();</script>
+<script type="module">import{startMessenger}from"%s";startMessenger("%s");</script>"""
+_HEADERS = {"Cache-Control": "private, no-store", "Vary": "Cookie"}
 _PAGE = f"<!doctype html><title>Bench</title><body>{_FILLER}%s</body>"
 
 
@@ -64,23 +69,32 @@ def timed(operation: Callable[[], object]) -> Slot:
 
 def in_flask(case: Case, hand: Callable[[], str]) -> dict[str, Slot]:
     """Return the pages of a Flask site."""
-    from flask import Flask, render_template  # noqa: PLC0415 - each site loads its own framework
+    from flask import Flask, Response, make_response, render_template  # noqa: PLC0415 - each site loads its own framework
     from jinja2 import DictLoader  # noqa: PLC0415 - the same
     from werkzeug.test import EnvironBuilder  # noqa: PLC0415 - the same
 
     from fin_messenger_auth.contrib.flask import FinMessenger  # noqa: PLC0415 - the same
 
+    hand_page = _HAND % ("{{ url_for('renewal') }}", "{{ url_for('settings') }}")
+
+    def page_by_hand() -> Response:
+        response = make_response(render_template("hand", settings=hand()))
+        response.headers.update(_HEADERS)
+        return response
+
     def site() -> Flask:
         app = Flask("bench")
         app.secret_key = "for the bench"  # noqa: S105 - it protects nothing
         app.jinja_loader = DictLoader(
-            {"bare": _PAGE % "", "hand": _PAGE % _HAND, "ours": _PAGE % "{{ fin_messenger() }}"}
+            {"bare": _PAGE % "", "hand": _PAGE % hand_page, "ours": _PAGE % "{{ fin_messenger() }}"}
         )
         return app
 
     plain, app = site(), site()
     plain.add_url_rule("/bare", "bare", lambda: render_template("bare"))
-    plain.add_url_rule("/hand", "hand", lambda: render_template("hand", settings=hand()))
+    plain.add_url_rule("/hand", "hand", page_by_hand)
+    plain.add_url_rule("/messenger/renewal.js", "renewal", str)
+    plain.add_url_rule("/messenger/settings", "settings", str)
     FinMessenger(app, user=lambda: case.user_id, builder=case.builder)
     app.add_url_rule("/ours", "ours", lambda: render_template("ours"))
 
@@ -113,6 +127,10 @@ def in_django(case: Case, hand: Callable[[], str]) -> dict[str, Slot]:
 
         return middleware
 
+    def page_by_hand(request: Any) -> HttpResponse:  # noqa: ANN401 - Django has no types of its own
+        made = hand() if request.user.is_authenticated else "{}"
+        return HttpResponse(by_hand_page.render({"settings": made}, request), headers=_HEADERS)
+
     globals()["signed_in"] = signed_in
     base = [f"{__name__}.signed_in", "django.middleware.common.CommonMiddleware"]
     settings.configure(
@@ -126,11 +144,12 @@ def in_django(case: Case, hand: Callable[[], str]) -> dict[str, Slot]:
     )
     django.setup()
     make = engines["django"].from_string
-    bare, by_hand_page = make(_PAGE % ""), make(_PAGE % _HAND)
+    bare = make(_PAGE % "")
+    by_hand_page = make(_PAGE % (_HAND % ("{% url 'fin_messenger:renewal' %}", "{% url 'fin_messenger:settings' %}")))
     ours = make("{% load fin_messenger %}" + _PAGE % "{% fin_messenger %}")
     urlpatterns[:] = [
         path("bare", lambda request: HttpResponse(bare.render({}, request))),
-        path("hand", lambda request: HttpResponse(by_hand_page.render({"settings": hand()}, request))),
+        path("hand", page_by_hand),
         path("ours", lambda request: HttpResponse(ours.render({}, request))),
         path("messenger/", include(f"{app}.urls")),
     ]
@@ -158,19 +177,26 @@ def in_fastapi(case: Case, hand: Callable[[], str]) -> dict[str, Slot]:
 
     plain, app = FastAPI(), FastAPI()
     messenger = FinMessenger(app, user=lambda: case.user_id, builder=case.builder)
-    pages = {"bare": Template(_PAGE % ""), "hand": Template(_PAGE % _HAND), "ours": Template(_PAGE % "{{ scripts }}")}
+    pages = {
+        "bare": Template(_PAGE % ""),
+        "hand": Template(_PAGE % (_HAND % ("{{ script }}", "{{ endpoint }}"))),
+        "ours": Template(_PAGE % "{{ scripts }}"),
+    }
 
     async def bare(user: str = Depends(lambda: case.user_id)) -> HTMLResponse:
         return HTMLResponse(pages["bare"].render(user=user))
 
     async def by_hand_page(user: str = Depends(lambda: case.user_id)) -> HTMLResponse:
-        return HTMLResponse(pages["hand"].render(user=user, settings=hand()))
+        urls = {name: plain.url_path_for(name) for name in ("script", "endpoint")}
+        return HTMLResponse(pages["hand"].render(user=user, settings=hand(), **urls), headers=_HEADERS)
 
     async def ours(scripts: Any = Depends(messenger.snippet)) -> HTMLResponse:  # noqa: ANN401, B008 - how FastAPI is told
         return HTMLResponse(pages["ours"].render(scripts=scripts))
 
     plain.get("/bare")(bare)
     plain.get("/hand")(by_hand_page)
+    plain.get("/messenger/renewal.js", name="script")(bare)
+    plain.get("/messenger/settings", name="endpoint")(bare)
     app.get("/ours")(ours)
 
     async def receive() -> dict[str, Any]:

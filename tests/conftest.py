@@ -16,6 +16,13 @@ import pytest
 Program = Callable[[str], str]
 
 
+def pytest_configure() -> None:
+    """Forget the configuration that whoever runs the tests has in the environment: each test makes its own."""
+    for name in list(os.environ):
+        if name.startswith(("INTERCOM_", "SALESFORCE_", "MESSENGER_", "FIN_MESSENGER_WIDGET_")):
+            del os.environ[name]
+
+
 @pytest.fixture(scope="session")
 def program() -> Program:
     """Find a program that pip cannot install.

@@ -122,6 +122,16 @@ class TestKeysThatExist:
         (tmp_path / "jwk.json").write_text(json.dumps(made | {"n": made["n"] + "=="}))
         assert json.loads(output(capsys, "jwk", "--repair", str(tmp_path / "jwk.json"))) == made
 
+    def test_the_certificate_of_the_key_is_taken_out_of_a_chain(
+        self, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        new = onboarding.make_key_directory(tmp_path / "new")
+        (tmp_path / "chain.pem").write_bytes(
+            (tmp_path / "new" / "certificate.pem").read_bytes() + (keys / "certificate.pem").read_bytes()
+        )
+        arguments = ("--private-key", str(keys / "private-key.pem"), "--certificate", str(tmp_path / "chain.pem"))
+        assert json.loads(output(capsys, "jwk", *arguments))["kid"] == kid_of(keys) != new.kid
+
     def test_a_jwk_needs_a_certificate(self, keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["jwk", "--private-key", str(keys / "private-key.pem")]) == 1
         assert "--certificate FILE" in capsys.readouterr().err

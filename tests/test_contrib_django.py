@@ -459,6 +459,15 @@ def test_the_order_of_the_middlewares_is_checked(outside: str) -> None:
             assert ids() == {f"fin_messenger_auth.E.{each}" for each in found}
 
 
+def test_what_makes_pages_stands_inside() -> None:
+    own = f"{APP}.middleware.FinMessengerMiddleware"
+    makes_pages = "django.contrib.flatpages.middleware.FlatpageFallbackMiddleware"
+    apps = [*settings.INSTALLED_APPS, "django.contrib.flatpages", "django.contrib.sites"]
+    for order, found in (([own, makes_pages], set()), ([makes_pages, own], {"fin_messenger_auth.E.middleware-order"})):
+        with override_settings(INSTALLED_APPS=apps, MIDDLEWARE=order):
+            assert ids() == found
+
+
 def test_the_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INTERCOM_REGION", "mars")
 

@@ -14,6 +14,7 @@ import httpx
 import pytest
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
+from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.sessions import SessionMiddleware
 
 from fin_messenger_auth import IntercomMinter, MessengerUser, Reloading, TokenPairBuilder, default_builder
@@ -539,6 +540,62 @@ def test_flask_without_a_user_or_flask_login(monkeypatch: pytest.MonkeyPatch) ->
         for_flask.FinMessenger()
     app = flask_site(builder=throwaway_builder())
     assert app.test_client().get(SETTINGS).status_code == 401
+
+
+def test_flask_login_without_its_manager() -> None:
+    app = flask.Flask(__name__)
+    for_flask.FinMessenger(app, builder=throwaway_builder())
+    with app.test_request_context(SETTINGS), pytest.raises(ConfigurationError, match="LoginManager"):
+        app.dispatch_request()
+
+
+@pytest.mark.parametrize(
+    ("options", "hosts"),
+    [
+        ({"subdomain_matching": True}, ["shop.example", "eu.shop.example"]),
+        ({"host_matching": True, "static_host": "shop.example"}, ["shop.example", "other.example"]),
+    ],
+)
+def test_flask_has_the_routes_on_every_host_that_has_pages(options: dict[str, Any], hosts: list[str]) -> None:
+    app = flask.Flask(__name__, **options)
+    app.config.update(SECRET_KEY="for tests", SERVER_NAME="shop.example")
+    for_flask.FinMessenger(app, user=lambda: "42", builder=throwaway_builder())
+    where: dict[str, Any] = {"host": "<host>"} if app.url_map.host_matching else {"subdomain": "<host>"}
+
+    def home(**_host: str) -> str:
+        return flask.render_template_string(PAGE, public={})
+
+    app.add_url_rule("/", view_func=home)
+    app.add_url_rule("/", view_func=home, **where)
+    for host in hosts:
+        client, base = app.test_client(), f"http://{host}"
+        assert f'startMessenger("{SETTINGS}")' in client.get("/", base_url=base).text
+        assert client.get(SETTINGS, base_url=base).get_json()["user_id"] == "42"
+        with client.get("/messenger/renewal.js", base_url=base) as script:
+            assert script.status_code == 200
+
+
+@pytest.mark.parametrize("allowed", ["*", "https://elsewhere.example"])
+def test_fastapi_beside_a_cors_middleware(allowed: str) -> None:
+    app = fastapi_site(builder=throwaway_builder(), origins=["https://app.example"])
+    app.add_middleware(CORSMiddleware, allow_origins=[allowed], allow_credentials=True)
+    with fastapi_client(app) as client:
+        sign_in(client)
+        for origin, status in (("https://app.example", 200), ("https://elsewhere.example", 403)):
+            headers = {"Origin": origin, "Sec-Fetch-Site": "cross-site", "X-Fin-Messenger": "1"}
+            asked = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "x-fin-messenger"}
+            for answer in (client.options(SETTINGS, headers=headers | asked), client.get(SETTINGS, headers=headers)):
+                assert answer.status_code == status
+                named = [origin] if status == 200 else []
+                assert answer.headers.get_list("Access-Control-Allow-Origin") == named
+
+
+def test_fastapi_takes_no_messenger_after_the_start() -> None:
+    app = FastAPI()
+    with fastapi_client(app) as client:
+        client.get("/")
+        with pytest.raises(ConfigurationError, match="started"):
+            for_fastapi.FinMessenger(app, user=lambda: None, builder=throwaway_builder())
 
 
 def test_flask_talismans_nonce() -> None:

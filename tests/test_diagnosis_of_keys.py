@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -174,6 +174,13 @@ MADE_BY_HAND: dict[str, dict[str, object]] = {
     "n, in standard Base64": {"n": b64encode(MODULUS).decode()},
     "e, hexadecimal": {"e": "010001"},
     "e, a number": {"e": 65537},
+    "e, as openssl prints it": {"e": "65537 (0x10001)"},
+    "n, as openssl prints it": {"n": f"Modulus={MODULUS.hex().upper()}"},
+    "n, which the certificate has": {"n": "..."},
+    "alg in small letters": {"alg": "rs256"},
+    "kty in small letters": {"kty": "rsa"},
+    "x5c, in hexadecimal": {"x5c": [b64decode(X5C).hex()]},
+    "x5c, line by line": {"x5c": certificate_pem(CERTIFICATE).decode().splitlines()},
     "x5c, no list": {"x5c": X5C},
     "x5c, PEM": {"x5c": [certificate_pem(CERTIFICATE).decode()]},
     "x5c, Base64 of PEM": {"x5c": [b64encode(certificate_pem(CERTIFICATE)).decode()]},
@@ -194,14 +201,32 @@ def test_a_jwk_that_was_made_by_hand_is_repaired(how: str, encoding: str) -> Non
 
 
 @pytest.mark.parametrize("how", [each for each in MADE_BY_HAND if each != "the dummies"])
-def test_a_jwk_that_was_made_by_hand_is_named_with_its_repair(how: str) -> None:
+def test_the_fix_of_a_jwk_that_was_made_by_hand_is_its_repair(how: str) -> None:
     found = check_jwk(json.dumps({**JWK, **MADE_BY_HAND[how]}), now=NOW)
 
-    assert "jwk --repair" in " ".join(each.message for each in found) or how == "x5c, a chain"
+    assert {each.fix for each in found} == {
+        "Repair it: `fin-messenger-auth jwk --repair jwk.json > new.json && mv new.json jwk.json`, and upload jwk.json."
+    }
+
+
+def test_a_key_set_is_repaired_key_by_key_and_nothing_else_is_said_to_be_repairable() -> None:
+    repaired = repair_jwk(
+        json.dumps({"keys": [{**JWK, "n": MODULUS.hex()}]}).encode(), now=datetime.fromtimestamp(NOW, UTC)
+    )
+    assert repaired == {"keys": [JWK]}
+    [found] = check_jwk(json.dumps({**JWK, "x5c": [[X5C]]}), now=NOW)
+    assert "--repair" not in found.message + found.fix
+    for document, says in [
+        (b"{'kty': 1}", "not valid"),
+        (b"<html>", "a page"),
+        (b'{"n": 1' + b"0" * 500, "a number as n"),
+    ]:
+        assert says in check_jwk(document)[0].message
 
 
 @pytest.mark.parametrize(
-    ("members", "code"), [({"n": "AQAB"}, "jwk-member"), ({"x5c": []}, "jwk-x5c-missing"), ({"kid": ""}, "jwk-member")]
+    ("members", "code"),
+    [({"alg": "PS256"}, "jwk-member"), ({"x5c": []}, "jwk-x5c-missing"), ({"kid": ""}, "jwk-member")],
 )
 def test_what_does_not_follow_from_the_file_is_not_repaired(members: dict[str, Any], code: str) -> None:
     with pytest.raises(ConfigurationError) as caught:

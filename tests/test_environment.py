@@ -265,3 +265,18 @@ def test_each_mistake_is_a_sentence_that_names_the_variable(
     assert caught.value.code == code_of(mistake)  # type: ignore[attr-defined]
     for hidden in ("hunter2", throwaway_secret(), PEM.splitlines()[5]):
         assert hidden not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("password", "code"),
+    [("${KEY_PASSWORD}", "value-reference"), ("'horse'", "value-wrapped"), ("x", "key-password-wrong")],
+)
+def test_what_is_wrong_with_a_password_is_said_of_its_variable(password: str, code: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        TokenPairBuilder.from_env(
+            OWN_KEY | {"SALESFORCE_PRIVATE_KEY": ENCRYPTED, "SALESFORCE_PRIVATE_KEY_PASSWORD": password}
+        )
+    error, of_key = caught.value, code == "key-password-wrong"
+    variable = "SALESFORCE_PRIVATE_KEY" if of_key else "SALESFORCE_PRIVATE_KEY_PASSWORD"
+    assert (error.code, error.variable) == (code, variable)
+    assert str(error).startswith(f"{variable}: The ")

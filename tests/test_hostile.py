@@ -15,11 +15,10 @@ from starlette.responses import Response
 
 from fin_messenger_auth import MessengerUser, SalesforceMinter
 from fin_messenger_auth.cli import main
-from fin_messenger_auth.contrib._visit import Site, Visit
+from fin_messenger_auth.contrib._visit import Framework, Site, Visit
 from fin_messenger_auth.diagnosis._page_reader import decoded
 from fin_messenger_auth.errors import ConfigurationError, InvalidClaimError, masked
-from fin_messenger_auth.page import is_same_origin, render_sign_out, render_snippet
-from fin_messenger_auth.page._script_json import script_json
+from fin_messenger_auth.page import is_same_origin, render_sign_out, render_snippet, script_json
 from fin_messenger_auth.sandbox import SandboxServer
 from fin_messenger_auth.sandbox._server import throwaway_sandbox
 from fin_messenger_auth.testing import throwaway_builder
@@ -183,7 +182,14 @@ def test_a_visitor_who_leaves_the_sandbox_prints_no_traceback(capsys: pytest.Cap
 
 
 def test_no_cache_keeps_the_cookies_of_a_sign_out() -> None:
-    visit = Visit(Site(builder=throwaway_builder()), None, lambda: "127.0.0.1:80", {}, is_secure=True)
+    framework = Framework(
+        host=lambda _: "127.0.0.1:80",
+        is_secure=lambda _: True,
+        urls=lambda _: [],
+        cookies=lambda _: {},
+        add_cookie=lambda response, value: response.headers.append("set-cookie", value),
+    )
+    visit = Visit(Site(framework=framework, builder=throwaway_builder()), None)
     response = Response()
     response.headers["Cache-Control"] = "public, max-age=60"
     visit.signed_out = True

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import gzip
+from collections.abc import Callable
 from typing import Any
 
 import flask
@@ -249,6 +251,55 @@ def test_only_html_is_filled(*, kind: str, streamed: bool, caplog: pytest.LogCap
         assert "A mark of the Messenger was removed" in caplog.text
     page.close()
     assert bool(closed) is streamed
+
+
+@pytest.mark.parametrize("kind", ["Text/HTML; charset=UTF-8", "application/x-ndjson"])
+def test_types_of_media_are_those_of_the_standards(kind: str) -> None:
+    app = site()
+    rendered = "<p>{{ fin_messenger() }}"
+    app.add_url_rule("/", view_func=lambda: flask.Response(flask.render_template_string(rendered), content_type=kind))
+
+    page = get(app, user="42").text
+    assert "fin-messenger-mark" not in page
+    assert (".boot(" in page) is ("HTML" in kind)
+
+
+@pytest.mark.parametrize(
+    "around", ["<script>x={{ part|tojson }}", '<p data-page="{{ part|string|forceescape }}">', "<pre>{{ part }}"]
+)
+def test_a_mark_that_was_escaped_with_its_page_is_removed(around: str, caplog: pytest.LogCaptureFixture) -> None:
+    app = site()
+
+    def view() -> str:
+        part = flask.render_template_string("<p>{{ fin_messenger(z_index=1) }}</p>")
+        forged = mark(z_index=1)
+        return flask.render_template_string(around + "{{ forged }}", part=str(part), forged=forged)
+
+    app.add_url_rule("/", view_func=view)
+    page = get(app, user="42")
+
+    assert page.text.count("fin-messenger-mark") == 2  # a visitor's text, which no process of this site has made
+    assert "eyJ" not in page.text
+    assert "A mark of the Messenger was removed" in caplog.text
+
+
+@pytest.mark.parametrize("encoded", [gzip.compress, lambda _content: b"no gzip"])
+def test_a_page_that_its_view_compressed_is_filled(encoded: Callable[[bytes], bytes]) -> None:
+    app = site()
+
+    def view() -> flask.Response:
+        content = encoded(flask.render_template_string(PAGE).encode())
+        return flask.Response(content, headers={"Content-Encoding": "gzip"})
+
+    app.add_url_rule("/", view_func=view)
+    page = get(app, user="42")
+
+    if page.data == b"no gzip":
+        assert page.headers["Content-Encoding"] == "gzip"
+    else:
+        assert settings_in(page.text)["user_id"] == "42"
+        assert "Content-Encoding" not in page.headers
+        must_be_private(page)
 
 
 def test_files_are_sent_as_they_are(tmp_path: Any) -> None:

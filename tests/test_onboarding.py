@@ -356,7 +356,7 @@ class TestJWK:
             onboarding.make_jwk(SIGNER.public_key, CERTIFICATE, alg="PS256")
         with pytest.raises(ConfigurationError, match=r"kid of the JWK"):
             onboarding.make_jwk(SIGNER.public_key, CERTIFICATE, kid=" ")
-        with pytest.raises(ConfigurationError, match=r"kid has whitespace"):
+        with pytest.raises(ConfigurationError, match=r"kid of the JWK has whitespace"):
             onboarding.make_jwk(SIGNER.public_key, CERTIFICATE, kid="key-1\n")
 
     def test_the_files_of_the_vendors_tool_are_read(self) -> None:

@@ -272,6 +272,23 @@ def test_the_end_of_an_outage_is_a_record_with_its_duration_and_pages(
     assert builder.trouble() is None
 
 
+def test_a_second_outage_soon_after_the_first_has_an_error_too(
+    caplog: pytest.LogCaptureFixture, clock: list[float]
+) -> None:
+    builder = failing(Signer, "salesforce", policy="intercom-only")
+    assert builder.salesforce
+    signer: Any = builder.salesforce.signer
+    broken = signer.error
+    for error in (broken, None, broken, broken, None):
+        signer.error = error
+        at_once(builder)
+        clock[0] += 2
+
+    levels = [record.levelname for record in records(caplog)]
+    assert levels == ["ERROR", "WARNING", "ERROR", "WARNING"]
+    assert records(caplog)[2].getMessage().endswith("Pages since the last record: 2.")
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_fork_in_the_middle_of_a_flood_leaves_the_child_its_log() -> None:

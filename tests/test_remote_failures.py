@@ -73,6 +73,7 @@ def test_a_failure_later_says_the_same() -> None:
 
 
 def test_an_endless_recursion_under_gevent_says_where_to_patch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "gevent.monkey", raising=False)  # of another test
     with pytest.raises(KeyUnavailableError, match="RecursionError"):
         Signer(RecursionError())
     monkeypatch.setitem(sys.modules, "gevent.monkey", SimpleNamespace())

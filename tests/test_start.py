@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import sys
 import threading
 import time
@@ -140,12 +141,12 @@ MISMATCHES: dict[str, tuple[Any, dict[str, str], str, str]] = {
     ),
     "a JWKS without the key": ({"keys": [jwk(other=True)]}, {}, "key-differs", "another key than the one that signs"),
     "a JWKS with the key twice": ({"keys": [jwk("K1"), jwk("K2")]}, {}, "key-differs", "has the key that signs twice"),
-    "a JWK without a kid": ({**jwk(), "kid": ""}, {}, "value-blank", "JWK_FILE: kid of the JWK is"),
+    "a JWK without a kid": ({**jwk(), "kid": ""}, {}, "jwk-member", "JWK_FILE: kid of the JWK is"),
     "a JWK without an alg": (
         {**jwk(), "alg": None},
         {},
-        "salesforce-algorithm",
-        "JWK_FILE: alg: expected",
+        "jwk-member",
+        "JWK_FILE: alg of the JWK is",
     ),
     "a certificate of another key": (
         {**jwk(), "x5c": jwk(other=True)["x5c"]},
@@ -154,7 +155,7 @@ MISMATCHES: dict[str, tuple[Any, dict[str, str], str, str]] = {
         "is for another key than n and e",
     ),
     "a private JWK": ({**jwk(), "d": "AQAB"}, {}, "jwk-private", "contains a private key"),
-    "no JWK": ("[]", {}, "jwk-document", "Expected the JWK that was uploaded"),
+    "no JWK": ("[]", {}, "jwk-document", "Expected a JWK, or a JWKS"),
     "no JSON": ("-----BEGIN CERTIFICATE-----", {}, "jwk-document", "SALESFORCE_JWK_FILE: This is a certificate"),
     "no file": (
         None,
@@ -281,7 +282,7 @@ def test_a_signer_that_signs_with_another_key_is_found_by_its_first_signature(ki
 
 
 def test_a_signer_in_code_must_be_of_the_jwk(uploaded: Uploaded) -> None:
-    with pytest.raises(InvalidKeyError, match="Expected the JWK"):
+    with pytest.raises(InvalidKeyError, match="Expected a JWK"):
         TokenPairBuilder.from_env(BY_NAME | uploaded("[]"), salesforce_signer=Hidden(KEY))
     environ = BY_NAME | uploaded(jwk())
     for signer, code in (
@@ -418,6 +419,29 @@ def test_a_late_signer_that_signs_asynchronously_only_fails_in_synchronous_code(
     with pytest.raises(SigningError, match="asynchronously only"):
         late.sign(b"x")
     assert late.trouble() is None
+
+
+def test_the_first_page_of_a_forked_child_waits_for_an_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    inherited = LateSigner(lambda: Hidden(KEY), DOWN, WantedKey("K1", "RS256"))
+    with pytest.raises(SigningError, match="cannot be used yet"):
+        inherited.sign(b"x")
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    assert inherited.sign(b"x")
+
+
+def test_a_forked_child_waits_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    attempts = []
+
+    def make() -> Any:
+        attempts.append(1)
+        raise DOWN
+
+    inherited = LateSigner(make, DOWN, WantedKey("K1", "RS256"))
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    for _ in range(3):
+        with pytest.raises(SigningError, match="cannot be used yet"):
+            inherited.sign(b"x")
+    assert len(attempts) == 1
 
 
 def test_a_system_without_threads_leaves_the_attempt_to_the_next_page(monkeypatch: pytest.MonkeyPatch) -> None:

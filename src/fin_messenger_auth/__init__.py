@@ -2,6 +2,7 @@
 
 from ._builder import TokenPair, TokenPairBuilder, abuild_settings, build_settings, default_builder
 from ._deadline import with_deadline
+from ._environment import messenger_enabled
 from ._keys import EnvKeySource, FileKeySource, KeySource, StringKeySource
 from ._reloading import Reloading
 from ._settings import PublicSettings
@@ -32,6 +33,7 @@ __all__ = [
     "build_settings",
     "default_builder",
     "identify",
+    "messenger_enabled",
     "render_snippet",
     "with_deadline",
 ]

@@ -455,13 +455,18 @@ class Reading(Variables):
         return self.attempt(lambda: configured_string(kid, variable, "kid"), variable, says_it=True)
 
     def _rsa_signer(self, wanted: list[WantedKey]) -> Signer | AsyncSigner | None:
-        (variable, key), (_, self.password) = self.key(KEY), self.key(PASSWORD)
+        (variable, key), (of_password, self.password) = self.key(KEY), self.key(PASSWORD)
         if key is None or (self.password is None and self.is_set(PASSWORD)):
             return None
         source, opener = StringKeySource(key), None if self.password is None else StringKeySource(self.password)
 
         def make(kid: str | None, alg: Any, _public_key: object) -> RSASigner:  # noqa: ANN401 - one of two literals
-            return RSASigner(source, kid=kid, alg=alg, password=opener)
+            try:
+                return RSASigner(source, kid=kid, alg=alg, password=opener)
+            except InvalidKeyError:
+                raise
+            except ConfigurationError as error:
+                raise ConfigurationError(f"{of_password}: {error.message}", error.code, variable=of_password) from None
 
         if wanted:
             return self._made(variable, make, wanted)
@@ -603,9 +608,11 @@ def _shown(kid: str | None) -> str:
 
 def warn_of_end(ends: datetime) -> None:
     """Warn if the certificate of an uploaded JWK ends soon."""
-    if ends - datetime.now(UTC) < timedelta(days=WARN_DAYS_LEFT):
+    now = datetime.now(UTC)
+    if ends - now < timedelta(days=WARN_DAYS_LEFT):
+        end = f"{'ended' if ends < now else 'ends'} on {ends.date()}"
         warn(
-            f"the certificate in the JWK ends on {ends.date()}; make a new one from the same key with `certificate`, a "
-            "JWK of it with `jwk`, and upload that.",
+            f"the certificate in the JWK {end}; make a new one from the same key with `certificate`, a JWK of it with "
+            "`jwk`, and upload that.",
             "certificate-renew",
         )

@@ -28,6 +28,7 @@ from ._material import (
     Thing,
     check_algorithm,
     check_content,
+    check_ends,
     find_private_key,
     find_public_key,
     in_utf_8,
@@ -291,7 +292,7 @@ def _loaded(found: Thing, password: bytes | None) -> object:
                 "(for old ciphers with -provider legacy -provider default).",
                 "key-cipher",
             ) from error
-        check_content(password or b"", _PASSWORD, "pin")  # what it is instead
+        _check_password(password or b"")
         message = "The private key cannot be decrypted: the password is wrong, or the key is damaged."
         raise InvalidKeyError(message, "key-password-wrong") from error
 
@@ -308,7 +309,7 @@ def _opened(found: Thing, password: bytes | None) -> object:
     except (ValueError, UnsupportedAlgorithm) as error:
         if not password:
             raise _password_missing("The private key is in a PKCS#12 file with a password", found.kind.fix) from error
-        check_content(password, _PASSWORD, "pin")
+        _check_password(password)
         message = (
             "The PKCS#12 file cannot be opened: the password is wrong, or its cipher is not supported; "
             "then convert it: openssl pkcs12 -legacy -in FILE -nodes -nocerts -out private-key.pem"
@@ -319,6 +320,12 @@ def _opened(found: Thing, password: bytes | None) -> object:
     if certificate is not None and certificate.public_key_algorithm_oid.dotted_string == RSA_PSS:
         check_algorithm("RSA-PSS", "The private key")
     return key
+
+
+def _check_password(password: bytes) -> None:
+    """Say what a password is that opens nothing, with a ``ConfigurationError``, which no error of the key is."""
+    check_content(password, _PASSWORD, "pin")
+    check_ends(password.decode(errors="replace"), _PASSWORD)
 
 
 def _password_missing(what: str, without: str) -> InvalidKeyError:

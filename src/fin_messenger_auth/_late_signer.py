@@ -22,7 +22,9 @@ PAUSE = 5.0
 class LateSigner(Wrapper):
     """Signs as soon as the signer that it stands in for can be made.
 
-    A page that needs it meanwhile fails at once, and starts the next attempt in a thread if the pause is over.
+    A page that needs it meanwhile fails at once, and starts the next attempt in a thread if the pause is over. Only
+    the first synchronous page of a forked child waits for an attempt, as the start of a process does: a preloaded
+    application would lose pages with each worker that is replaced, though the key can be used by then.
 
     Args:
         make: Makes the signer, or raises ``KeyUnavailableError`` or ``ConfigurationError``.
@@ -30,13 +32,14 @@ class LateSigner(Wrapper):
         wanted: What the signer must be. Until it is made, this is what is wrapped.
     """
 
-    __slots__ = ("_busy", "_due", "_make", "_trouble")
+    __slots__ = ("_busy", "_due", "_make", "_tried_in", "_trouble")
 
     def __init__(
         self, make: Callable[[], Signer | AsyncSigner], trouble: KeyUnavailableError, wanted: WantedKey
     ) -> None:
         super().__init__(wanted)
         self._make = make
+        self._tried_in = os.getpid()
         self._busy = 0  # the ID of the process that is making it
         self._trouble = ""
         self._failed(trouble)
@@ -59,6 +62,9 @@ class LateSigner(Wrapper):
         Raises:
             SigningError: The signer cannot be made yet.
         """
+        if isinstance(self.signer, WantedKey) and self._tried_in != os.getpid():
+            self._tried_in = self._busy = os.getpid()
+            self._attempt()
         signer = self._made()
         if not signs_at_once(signer):
             raise SigningError(f"{type(signer).__name__} signs asynchronously only.")

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from copy import copy
 from inspect import iscoroutinefunction
-from threading import Lock, Timer
+from threading import Timer
 from typing import Literal, Protocol, cast
 
-from ._processes import PerProcess
+from ._processes import lock_per_process
 from .errors import ConfigurationError, FinMessengerAuthError, SigningError, clear_frames
 
 Outcome = Literal["raise", "anonymous", "intercom-only"]
@@ -87,7 +87,7 @@ class Outage:
         self._due = float("-inf")
         self._said = ""  # in the last record
         self._timer_of = 0  # the ID of the process in which a record is due without another failure
-        self._lock = PerProcess(Lock)  # one that was held in a fork stays with the parent
+        self._lock = lock_per_process()
 
     def __deepcopy__(self, _memo: dict[int, object]) -> Outage:
         """Return itself: a copy of a minter, as ``dataclasses.asdict`` makes it, shares it."""
@@ -117,7 +117,11 @@ class Outage:
             now = time.monotonic()
             if self.failed_at is None or now - self.failed_at < QUIET:
                 return
-            seconds, self.failed_at, self._unsaid = now - self._began, None, 0
+            seconds, self.failed_at = now - self._began, None
+            unsaid = self._record(now) if self._unsaid == self._pages else None  # it began soon after another record
+            self._unsaid = 0
+        if unsaid is not None:
+            _write("error", unsaid)
         log_warning(f"Signing works again after {seconds:.0f} seconds, in which it failed for {self._pages} pages.")
 
     def recent(self) -> str | None:

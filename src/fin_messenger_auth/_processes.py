@@ -43,3 +43,11 @@ class PerProcess(Generic[T]):
             if self._made.get(process, _ABSENT) is old:
                 self._made = {process: self._make()}
         return self._made[process]
+
+
+def lock_per_process() -> PerProcess[threading.Lock]:
+    """Return what makes a lock for each process: one that is held in a fork stays with the parent.
+
+    The class is looked up at the first call, since gevent may have replaced it by then.
+    """
+    return PerProcess(lambda: threading.Lock())  # noqa: PLW0108 - see above

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable
-from threading import Lock, Thread
+from threading import Thread
 
 from ._builder import TokenPairBuilder
 from ._outages import log_error
-from ._processes import PerProcess
+from ._processes import lock_per_process
 from .errors import ConfigurationError
 
 _State = tuple[tuple[int, int, int] | None, ...]
@@ -45,7 +45,7 @@ class Reloading:
             raise ConfigurationError(f"watch: expected a list of paths, got {type(watch).__name__}.")
         self._make, self._watch, self._every = make, tuple(watch), every
         self._due, self._busy = time.monotonic() + every, 0  # the ID of the process that is making a new one
-        self._lock = PerProcess(Lock)  # one that was held in a fork stays with the parent
+        self._lock = lock_per_process()
         self._state: _State = ()
         self._builder = self._made()
 

@@ -12,9 +12,28 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from ._keys import checked_rsa_key
 from ._material import CERTIFICATE, RSA_PSS, check_algorithm, configured_string, find_certificate, things_in
-from ._signers import WantedKey, rsa_hash
-from ._verification import ZERO_BYTE, mistake_in_number, parse_upload, rsa_key_in, without_dummies
-from .errors import FinMessengerAuthWarning, InvalidKeyError, Problem, attempt, masked, raise_first
+from ._signers import RSA_HASHES, WantedKey
+from ._verification import (
+    REMAKE,
+    REPAIR,
+    ZERO_BYTE,
+    keys_of,
+    mistake_in_number,
+    parse_upload,
+    rsa_key_in,
+    without_dummies,
+    wrong_member,
+)
+from .errors import (
+    ConfigurationError,
+    FinMessengerAuthWarning,
+    InvalidKeyError,
+    Problem,
+    attempt,
+    masked,
+    problems_of,
+    raise_first,
+)
 
 # What is written in place of the standard Base64 of a certificate, by what it contains.
 _OTHER_FORMS = {
@@ -22,7 +41,6 @@ _OTHER_FORMS = {
     r"\s": "contains newlines or other whitespace; write the Base64 on one line",
     "[-_]": "is Base64URL (it contains - or _); use standard Base64, with + and /",
 }
-_REPAIR = "Repair it: `jwk --repair FILE`."
 _TWICE = re.compile(rb"\s*(-----BEGIN |[A-Za-z0-9+/\s]{60})")  # what Base64 of text holds, where DER is expected
 
 
@@ -30,24 +48,39 @@ def read_uploaded(document: bytes) -> list[WantedKey]:
     """Read the keys of a JWK or a JWKS.
 
     Raises:
-        ConfigurationError: A ``kid`` or an ``alg`` is missing or not valid.
-        InvalidKeyError: It is neither; a key is private, or not RSA of at least 2048 bits; a certificate cannot be read
-            or is for another key.
+        InvalidKeyError: It is neither; a member is missing or not valid; a key is private, or not RSA of at least 2048
+            bits; a certificate cannot be read or is for another key.
     """
     value = parse_upload(document)
-    found = value.get("keys", [value]) if isinstance(value, dict) else None
-    if not isinstance(found, list) or not found or not all(isinstance(each, dict) for each in found):
-        raise InvalidKeyError("Expected the JWK that was uploaded, or the JWKS that is served.", "jwk-document")
-    return [_uploaded_key(without_dummies(each)) for each in found]
+    return [_uploaded_key(without_dummies(each)) for each in keys_of(value if isinstance(value, dict) else None)]
 
 
 def _uploaded_key(jwk: dict[str, Any]) -> WantedKey:
-    key, alg = rsa_key_in(jwk), jwk.get("alg")
-    rsa_hash(str(alg))
-    certificate = certificate_in(jwk) if "x5c" in jwk else None
-    raise_first(mistakes_in_jwk(jwk, key, certificate))
+    key, certificate, problems = read_members(jwk)
+    raise_first(each for each in problems if each.code != "jwk-x5c-missing")  # as keys that are served may be
     ends = None if certificate is None else certificate.not_valid_after_utc
-    return WantedKey(configured_string(jwk.get("kid"), "kid of the JWK", "kid"), str(alg), key, ends)
+    return WantedKey(jwk["kid"], jwk["alg"], key, ends)
+
+
+def read_members(jwk: Mapping[str, Any]) -> tuple[RSAPublicKey | None, x509.Certificate | None, list[Problem]]:
+    """Return the key and the certificate of a JWK, and what is wrong with it whenever it is read."""
+    kid, problems = jwk.get("kid"), problems_of(without_dummies, jwk)
+    if not isinstance(kid, str) or not kid.strip():
+        problems.append(wrong_member("kid", "a string that is not blank"))
+    else:
+        for each in problems_of(configured_string, kid, "kid of the JWK", "kid"):
+            is_error = isinstance(each, ConfigurationError)
+            problems.append(InvalidKeyError(each.message, "jwk-member") if is_error else each)
+    if jwk.get("alg") not in tuple(RSA_HASHES):
+        problems.append(wrong_member("alg", " or ".join(RSA_HASHES)))
+    if jwk.get("use", "sig") != "sig":
+        message = "use of the JWK: expected sig, or no member of this name."
+        problems.append(FinMessengerAuthWarning(message, "jwk-use"))
+    (key, of_key), (certificate, of_certificate) = attempt(rsa_key_in, jwk), attempt(certificate_in, jwk)
+    problems += of_key + of_certificate
+    if key is not None:
+        problems += _mistakes(jwk, key, certificate)
+    return key, certificate, problems
 
 
 def certificate_in(jwk: Mapping[str, Any]) -> x509.Certificate:
@@ -65,17 +98,16 @@ def certificate_in(jwk: Mapping[str, Any]) -> x509.Certificate:
         )
     wrong = _wrong_with_format(chain)
     if wrong is not None:
-        raise InvalidKeyError(f"x5c {wrong}", "jwk-x5c-format")
+        fix = REPAIR if certificates_in(chain) else REMAKE
+        raise InvalidKeyError(f"x5c {wrong}. {fix}", "jwk-x5c-format")
     return read_certificate(b64decode(chain[0]))
 
 
-def mistakes_in_jwk(
-    jwk: Mapping[str, Any], key: RSAPublicKey, certificate: x509.Certificate | None
-) -> Iterator[Problem]:
+def _mistakes(jwk: Mapping[str, Any], key: RSAPublicKey, certificate: x509.Certificate | None) -> Iterator[Problem]:
     """Yield what is wrong with how a JWK was put together, though its parts can be read."""
     for name in ("n", "e"):
         if mistake_in_number(jwk[name]) is not None:
-            message = f"{name} of the JWK {ZERO_BYTE}, which RFC 7518 forbids. Repair it: `jwk --repair FILE`."
+            message = f"{name} of the JWK {ZERO_BYTE}, which RFC 7518 forbids. {REPAIR}"
             yield FinMessengerAuthWarning(message, "jwk-zero-byte")
     if certificate is None or certificate.public_key() == key:
         return
@@ -83,7 +115,7 @@ def mistakes_in_jwk(
         if each.public_key() == key:
             yield InvalidKeyError(
                 f"x5c is in the wrong order: the certificate of this key is number {place}, and must be the first "
-                "(RFC 7517 §4.7). Repair it: `jwk --repair FILE`.",
+                f"(RFC 7517 §4.7). {REPAIR}",
                 "jwk-x5c-order",
             )
             return
@@ -93,11 +125,17 @@ def mistakes_in_jwk(
     )
 
 
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
+
+
 def certificates_in(x5c: object) -> list[x509.Certificate]:
-    """Return the certificates in ``x5c``, however they are written; those that cannot be read are left out."""
-    texts = [each for each in (x5c if isinstance(x5c, list) else [x5c]) if isinstance(each, str)]
-    things = [thing for text in texts for thing in things_in(text.encode()) if thing.kind is CERTIFICATE]
-    found = [attempt(read_certificate, thing.data)[0] for thing in things]
+    """Return the certificates in ``x5c`` or a file, however they are written, but for those that cannot be read."""
+    given = [each.encode(errors="replace") if isinstance(each, str) else each for each in _listed(x5c)]
+    texts = [each for each in given if isinstance(each, bytes)]
+    lines = b"\n".join(texts)  # perhaps it is one document, line by line
+    things = [thing for text in dict.fromkeys([*texts, lines]) for thing in things_in(text)]
+    found = [attempt(read_certificate, each.data)[0] for each in things if each.kind is CERTIFICATE]
     return [each for each in found if each is not None]
 
 
@@ -130,15 +168,15 @@ def rsa_key_of(certificate: x509.Certificate) -> RSAPublicKey:
 
 def _wrong_with_format(chain: object) -> str | None:
     if not isinstance(chain, list) or not all(isinstance(each, str) for each in chain):
-        return f"must be a list with one string, the certificate. {_REPAIR}"
+        return "must be a list with one string, the certificate"
     text: str = chain[0]
     for pattern, wrong in _OTHER_FORMS.items():
         if re.search(pattern, text):
-            return f"{wrong}. {_REPAIR}"
+            return wrong
     try:
         inner = b64decode(text, validate=True)
     except ValueError:
-        return "is not standard Base64 of a DER certificate."
+        return "is not standard Base64 of a DER certificate"
     if _TWICE.match(inner):
-        return f"is encoded twice: it is the Base64 of a text, such as a PEM file. {_REPAIR}"
+        return "is encoded twice: it is the Base64 of a text, such as a PEM file"
     return None

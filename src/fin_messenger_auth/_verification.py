@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ._json_values import parse_json
 from ._keys import MIN_RSA_BITS, checked_rsa_key
-from ._material import HOLDS_PRIVATE, in_utf_8, things_in
+from ._material import HOLDS_PRIVATE, in_utf_8, kind_of_text, things_in
 from .errors import InvalidKeyError, masked
 
 if TYPE_CHECKING:
@@ -86,23 +86,24 @@ def without_dummies(jwk: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-_HEXADECIMAL, _DECIMAL = re.compile(r"(?:0[xX])?[0-9A-Fa-f:\s]+"), re.compile(r"[0-9\s]+")
+_AROUND_DIGITS = re.compile(r"(?i)^\s*(modulus=|0x)|[:\s]|\(0x10001\)\s*$")  # as openssl prints them
 _LONG_HEXADECIMAL, _LONG_DECIMAL = MIN_RSA_BITS // 4, MIN_RSA_BITS * 3 // 10  # digits of the shortest modulus
-_EXPONENTS = {"65537": 65_537, "010001": 65_537, "10001": 65_537, "0x10001": 65_537}  # as people write AQAB
+_EXPONENTS = ("65537", "010001", "10001")  # as people write AQAB
 ZERO_BYTE = "begins with a zero byte"
+REPAIR = "Repair it: `fin-messenger-auth jwk --repair FILE`."
+REMAKE = "Make the JWK again with `jwk`."
 
 
 def mistake_in_number(value: object) -> tuple[str, str] | None:
     """Return how ``n`` or ``e`` of a JWK is written wrongly, and the right text, if it follows (RFC 7518 §6.3.1)."""
     if not isinstance(value, str):
         return "is a number" if isinstance(value, int) else "is missing or no string", _base64url_of(value)
-    text = value.strip()
-    digits = re.sub(r"^0[xX]|[:\s]", "", text)
-    if text in _EXPONENTS:
-        how, number = "is hexadecimal or decimal", _EXPONENTS[text]
-    elif len(digits) >= _LONG_DECIMAL and _DECIMAL.fullmatch(text):
+    digits = _AROUND_DIGITS.sub("", value)
+    if digits in _EXPONENTS:
+        how, number = "is hexadecimal or decimal", 65_537
+    elif len(digits) >= _LONG_DECIMAL and re.fullmatch("[0-9]+", digits):
         how, number = "is decimal", int(digits)
-    elif len(digits) >= _LONG_HEXADECIMAL and _HEXADECIMAL.fullmatch(text):
+    elif len(digits) >= _LONG_HEXADECIMAL and re.fullmatch("[0-9A-Fa-f]+", digits):
         how, number = "is hexadecimal", int(digits, 16)
     else:
         how, number = _mistake_in_base64(value)
@@ -132,26 +133,27 @@ def rsa_key_in(jwk: Mapping[str, Any]) -> RSAPublicKey:
     from joserfc import errors  # noqa: PLC0415 - 33 ms
     from joserfc.jwk import RSAKey  # noqa: PLC0415
 
-    for name in ("n", "e") if jwk.get("kty") == "RSA" else ():
+    if jwk.get("kty") != "RSA":
+        raise wrong_member("kty", "RSA")
+    for name in ("n", "e"):
         how, right = mistake_in_number(jwk.get(name)) or (ZERO_BYTE, "")
         if how != ZERO_BYTE:
-            fix = "Repair it: `jwk --repair FILE`." if right else "Make the JWK again with `jwk`."
+            fix = REPAIR if right else REMAKE
             raise InvalidKeyError(f"{name} of the JWK {how}: expected Base64URL without padding. {fix}", "jwk-member")
-    members = {name: jwk[name] for name in ("kty", "n", "e") if name in jwk}
+    members = {name: jwk[name] for name in ("kty", "n", "e")}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a short key, which is refused below
         try:
             key = RSAKey.import_key(members)
         except (errors.JoseError, ValueError, TypeError) as error:
-            of_rsa = jwk.get("kty") == "RSA"
-            name, expected = (
-                ("n", "Base64URL without padding, an RSA key together with e") if of_rsa else ("kty", "RSA")
-            )
-            raise InvalidKeyError(
-                f"{name} of the JWK is missing or invalid: expected {expected}. Make the JWK again with `jwk`.",
-                "jwk-member",
-            ) from error
+            raise wrong_member("n", "Base64URL without padding, an RSA key together with e") from error
     return checked_rsa_key(key.public_key, "The key of the JWK")
+
+
+def wrong_member(name: str, expected: str) -> InvalidKeyError:
+    """Return the error about a member of a JWK that is missing or wrong."""
+    message = f"{name} of the JWK is missing or invalid: expected {expected}. {REMAKE}"
+    return InvalidKeyError(message, "jwk-member")
 
 
 @masked
@@ -175,10 +177,17 @@ def parse_upload(document: bytes) -> Any:  # noqa: ANN401 - any JSON
             "PowerShell 5 that is `… | Out-File -Encoding ascii jwk.json` in place of `… > jwk.json`.",
             "jwk-document",
         )
-    wrong = "is several JSON objects in one file" if re.search(rb"}\s*{", document) else "is not valid JSON"
-    raise InvalidKeyError(
-        f"The JWK {wrong if document.strip() else 'is empty'}; make it again with `jwk`.", "jwk-document"
-    )
+    kind = kind_of_text(document)
+    wrong = next((wrong for pattern, wrong in _NO_JSON if re.search(pattern, document)), "is not valid JSON")
+    if not document.strip() or (kind.code.startswith("value-") and document.lstrip()[:1] not in (b"{", b"[")):
+        wrong = f"is {kind.name}"
+    raise InvalidKeyError(f"The JWK {wrong}. {REMAKE}", "jwk-document")
+
+
+_NO_JSON = (
+    (rb"}\s*{", "is several JSON objects in one file"),
+    (rb'"n"\s*:\s*\d', "has a number as n; put it in quotes, and `fin-messenger-auth jwk --repair FILE` converts it"),
+)
 
 
 def read_jwks(document: bytes) -> list[VerifyingKey]:
@@ -187,11 +196,15 @@ def read_jwks(document: bytes) -> list[VerifyingKey]:
     Raises:
         InvalidKeyError: It is neither, or one of its keys is private or not RSA of at least 2048 bits.
     """
-    value = parse_upload(document)
+    return [_verifying_key(each) for each in keys_of(parse_upload(document))]
+
+
+def keys_of(value: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - any JSON
+    """Return the keys of a JWK, a JWKS or a list that was parsed."""
     found = value.get("keys", [value]) if isinstance(value, dict) else value
     if not isinstance(found, list) or not found or not all(isinstance(each, dict) for each in found):
-        raise InvalidKeyError("Expected a JWK or a JWKS with at least one key.", "jwk-document")
-    return [_verifying_key(each) for each in found]
+        raise InvalidKeyError("Expected a JWK, or a JWKS with at least one key.", "jwk-document")
+    return found
 
 
 def _verifying_key(jwk: dict[str, Any]) -> VerifyingKey:

@@ -79,6 +79,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Name the marks of the matrix."""
     config.addinivalue_line("markers", "engines(*names): the browsers that run a scenario; all if left out")
     config.addinivalue_line("markers", "adapters(*names): the ways to add the Messenger that a scenario is for")
+    config.addinivalue_line("markers", "every_way: with every adapter in every browser")
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,7 @@ REACT = """
 import { StrictMode, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { BrowserRouter, useNavigate } from "react-router";
-import { useMessenger } from "./useMessenger.js";
+import { useMessenger } from "./useMessenger";
 import { Messenger } from "./Messenger.jsx";
 import { useIntercom } from "react-use-intercom";
 
@@ -108,7 +108,7 @@ def bundled(parts: Path, folder: str, source: str) -> bytes:
     directory = parts / folder
     directory.mkdir(exist_ok=True)
     text = GUIDE.read_text("utf-8")
-    for name, code in re.findall(r"```jsx?\n// (\S+)\n(.*?)```", text, re.DOTALL):
+    for name, code in re.findall(r"```(?:jsx?|ts)\n// (\S+)\n(.*?)```", text, re.DOTALL):
         (directory / name).write_text(code)
     (directory / "app.jsx").write_text(source)
     options = [
@@ -124,9 +124,13 @@ def bundled(parts: Path, folder: str, source: str) -> bytes:
     return subprocess.run(command, cwd=directory, check=True, capture_output=True).stdout
 
 
-def test_the_hook_for_react_has_at_most_twenty_lines() -> None:
-    [hook] = re.findall(r"// useMessenger\.js\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
+def test_the_hook_for_react_has_at_most_twenty_lines_and_compiles(parts: Path) -> None:
+    [hook] = re.findall(r"// useMessenger\.ts\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
     assert len(hook.splitlines()) <= 20
+    (parts / "hook.ts").write_text(hook.replace('"fin-messenger-auth"', '"./fin-messenger-auth.js"'))
+    options = ["--noEmit", "--strict", "--skipLibCheck", "--module", "esnext", "--moduleResolution", "bundler"]
+    command = [f"{parts}/node_modules/.bin/tsc", *options, "hook.ts"]
+    assert subprocess.run(command, cwd=parts, capture_output=True, text=True, check=False).stdout == ""
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ def test_the_module_says_which_version_it_is() -> None:
 
 
 def test_the_sources_have_types_that_hold(parts: Path) -> None:
-    assert compiled(parts, "--allowJs", "--checkJs", "--types", "", *sorted((STATIC / "source").glob("*.js"))) == []
+    assert compiled(parts, "--allowJs", "--checkJs", "--types", "", *sorted((STATIC / "source").iterdir())) == []
 
 
 def test_20_000_random_interleavings_show_nobody_who_has_left(program: Callable[[str], str]) -> None:

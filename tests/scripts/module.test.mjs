@@ -234,7 +234,9 @@ test("without an answer at the first load, the options show an anonymous Messeng
 for (const [name, answer, expected] of [
   ["a page", { status: 200, body: " <!doctype html>" }, /page.*proxy/],
   ["an error", { status: 500 }, /no settings: 500$/],
+  ["settings by another name", { status: 200, body: '{"token": "x"}' }, /no app_id/],
   ["403", { status: 403, body: "{}" }, /403.*log/],
+  ["a slash too few", { status: 0 }, /redirects.*exact/],
 ])
   test(`the console says what is wrong, once: ${name}`, async () => {
     const { world, tab } = await started({ answer: () => answer });
@@ -249,8 +251,18 @@ test("the console says what another origin needs", async () => {
 });
 
 test("the console says what a function returns", async () => {
-  const { tab } = await started({ source: () => undefined });
-  assert.match(tab.lines.join(), /function returned no settings/);
+  for (const given of [undefined, "settings", { status: 200, headers: {}, data: APP }]) {
+    const { tab } = await started({ source: () => given });
+    assert.match(tab.lines.join(), /function returned neither settings/);
+  }
+});
+
+test("what an application throws stops nothing", async () => {
+  const { world, tab } = await started({ options: { onChange() { throw new Error("the application's"); } } });
+  world.session("grace");
+  tab.messenger.refresh();
+  await world.pass(100);
+  assert.deepEqual([tab.shown, tab.lines], ["grace", ["the application's"]]);
 });
 
 test("another source than a URL, settings or a function is refused", async () => {
@@ -259,7 +271,39 @@ test("another source than a URL, settings or a function is refused", async () =>
   }
 });
 
+// Two copies of the module in one document, as after a hot update, or in two bundles
+
+test("the second copy of the module takes over, and the first does nothing any more", async () => {
+  const { world, tab } = await started();
+  const { asked } = world;
+  tab.startMessenger = undefined;
+  tab.start();
+  await world.pass(100);
+  assert.deepEqual([world.asked, tab.told], [asked, ADA]);
+  world.session("grace");
+  tab.messenger.signedIn();
+  await world.pass(2 * HOUR);
+  assert.equal(tab.shown, "grace");
+  assert.deepEqual(tab.told.filter(([, user]) => user === "ada"), ADA);
+  assert.equal(tab.told.filter(([method]) => method === "shutdown").length, 1);
+});
+
 // A person who has left
+
+test("a stored page that the snippet has run before the module signs nobody in again", async () => {
+  const world = new World(), tab = new Tab(world);
+  world.session("ada");
+  tab.run(world.settings(), "1");
+  tab.start();
+  await world.pass(100);
+  world.session(null);
+  tab.run(world.settings());
+  await world.pass(100);
+  tab.run(world.settings("ada"), "1");
+  await world.pass(100);
+  assert.equal(tab.shown, "");
+  assert.deepEqual(tab.told.filter(([, user]) => user), ADA);
+});
 
 for (const [way, source] of [["endpoint", () => "/settings"], ["function", endpoint]])
   for (const where of ["in another tab", "here"])

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 const STATIC = new URL("../../src/fin_messenger_auth/static/", import.meta.url);
 const GLOBALS = [
   ..."globalThis window document Document EventTarget CustomEvent location navigator performance Date Math".split(" "),
-  ..."setTimeout clearTimeout fetch localStorage BroadcastChannel addEventListener console".split(" "),
+  ..."setTimeout clearTimeout queueMicrotask fetch localStorage BroadcastChannel addEventListener console".split(" "),
 ];
 const read = (name) => readFileSync(new URL(name, STATIC), "utf8");
 const MODULE = new Function(...GLOBALS, read("fin-messenger-auth.js").replace(/export\{(\S+) as startMessenger\};\s*$/, "return $1"));
@@ -99,8 +99,8 @@ export class World {
         const date = new Date(START + this.now).toUTCString();
         const answer = {
           status: given.status, ok: given.status >= 200 && given.status < 300, redirected: Boolean(given.redirected),
-          headers: { get: (name) => name === "date" && !given.isForeign ? date : null },
-          text: async () => given.body ?? "",
+          headers: new Headers({ "content-type": /^\s*</.test(given.body) ? "text/html" : "application/json", ...(!given.isForeign && { date }) }),
+          json: async () => JSON.parse(given.body),
         };
         this.at(back, () => given.isLost ? reject(new TypeError("Failed to fetch")) : resolve(answer));
       });
@@ -166,6 +166,13 @@ export class Tab {
       Math: new Proxy(Math, { get: (target, name) => name === "random" ? world.random : Reflect.get(target, name) }),
       setTimeout: (run, pause = 0) => this.isClosed || world.at(Math.max(Math.floor(pause), 1), () => run(), tab),
       clearTimeout: (task) => { if (world.tasks.includes(task)) world.tasks.splice(world.tasks.indexOf(task), 1); },
+      queueMicrotask: (run) => queueMicrotask(() => {
+        try {
+          run();
+        } catch (error) {
+          this.lines.push(error.message); // as the console shows what nobody catches
+        }
+      }),
       fetch: (url, options) => world.request(url, options),
       localStorage: world.localStorage,
       addEventListener: (type, listener) => (this.listeners[type] ??= []).push(listener),

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPubli
 
 from fin_messenger_auth._keys import KeySource, read_key, shown_path
 from fin_messenger_auth._material import configured_string
-from fin_messenger_auth._processes import PerProcess, at_fork
+from fin_messenger_auth._processes import PerProcess, at_fork, lock_per_process
 from fin_messenger_auth.errors import (
     ConfigurationError,
     FinMessengerAuthError,
@@ -152,7 +152,7 @@ def _parsed(uri: str) -> dict[str, str | bytes]:
         raise ConfigurationError("The PKCS#11 URI: a value is not UTF-8.") from None
 
 
-_one_at_a_time = PerProcess(lambda: threading.Lock())  # noqa: PLW0108 - gevent may replace it
+_one_at_a_time = lock_per_process()
 _IMPORTED_IN = os.getpid()
 _modules: PerProcess[dict[str, tuple[Any, object]]] = PerProcess(dict)
 _held_for_fork: list[threading.Lock] = []

@@ -11,7 +11,7 @@ from fin_messenger_auth import onboarding
 from fin_messenger_auth._environment import read_salesforce_signer
 from fin_messenger_auth._keys import FileKeySource, MaskedBytes
 from fin_messenger_auth._signers import AsyncSigner, RSASigner, Signer, public_key_of, signs_at_once, unwrapped
-from fin_messenger_auth._uploaded import rsa_key_of
+from fin_messenger_auth._uploaded import certificates_in, rsa_key_of
 from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.onboarding._certificate import DEFAULT_DAYS
 from fin_messenger_auth.onboarding._jwk import parse_jwk
@@ -106,9 +106,10 @@ def jwk(arguments: argparse.Namespace) -> int:
         raise ConfigurationError("Give the certificate of the key: --certificate FILE.")
     signer = None if arguments.public_key else _given_signer(arguments)
     public_key, kid = _given_public_key(arguments, signer), None if signer is None else signer.kid
-    made = onboarding.make_jwk(
-        public_key, onboarding.read_certificate(_read(arguments.certificate)), kid=arguments.kid or kid
-    )
+    held = _read(arguments.certificate)
+    own = [each for each in certificates_in(held) if each.public_key() == public_key]  # of a chain in any order
+    found = own[0] if own else onboarding.read_certificate(held)
+    made = onboarding.make_jwk(public_key, found, kid=arguments.kid or kid)
     print(json.dumps(made, indent=2))
     return 0
 

@@ -6,7 +6,7 @@ import argparse
 
 from fin_messenger_auth.diagnosis._report import print_report
 from fin_messenger_auth.errors import ConfigurationError
-from fin_messenger_auth.page._development import VARIABLE
+from fin_messenger_auth.page._csp import VARIABLE
 
 from .options import KEY_FILE, add_options, expected_from, given_keys
 

@@ -1,12 +1,14 @@
 """Holds what the integrations share: the options of a site, and what becomes of a request. It loads no framework."""
 
 import re
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from inspect import signature
 from logging import getLogger
+from operator import attrgetter
 from typing import Any, cast
 
 from fin_messenger_auth._builder import (
@@ -27,24 +29,23 @@ from fin_messenger_auth.page import (
     NO_STORE,
     SettingsResponse,
     asettings_response,
-    render_renewal,
     render_sign_out,
-    render_snippet,
     settings_response,
     sign_out_cookies,
 )
 from fin_messenger_auth.page._csp import checked_nonce
-from fin_messenger_auth.page._development import development_widget
 from fin_messenger_auth.page._endpoint import Asking, checked_origins
-from fin_messenger_auth.page._mark import display_of, fill_marks
-from fin_messenger_auth.page._snippet import Snippet
+from fin_messenger_auth.page._mark import MARK_NAME, Uncut, display_of, fill_marks, remove_escaped
+from fin_messenger_auth.page._snippet import Snippet, boot, default_widget, renewal
 
 SIGNED_OUT = "fin_messenger_signed_out"  # the cookie that says that the next page must end the Messenger's session
+_CORS = "Access-Control-"
 SCRIPT_HEADERS = {"Content-Type": "text/javascript", "Cache-Control": "public, max-age=3600"}
 
 # What a cache may put before Cache-Control: the targeted fields of RFC 9213, what came before it, and nginx's own.
 _CACHING = re.compile(r"(?i)(.*-)?cache-control|(surrogate|edge)-control|x-accel-expires|expires|pragma")
-_TEXT = re.compile(r"text/|.*[/+](json|xml|javascript)\b")
+_TEXT = re.compile(r"text/|.*(json|xml|javascript)")
+_GZIP = 31  # the window and the header that zlib is to expect
 
 Of = Callable[[Any], Any]  # a function of the framework's request
 
@@ -56,6 +57,20 @@ class PageSettings(PublicSettings, total=False):
 
 
 @dataclass(kw_only=True, slots=True)
+class Framework:
+    """What an integration knows of its framework. Functions of the request, but for the two that say otherwise."""
+
+    host: Of  # that the visitor asked for, with its port
+    is_secure: Of  # whether the visitor's cookies are sent over HTTPS alone
+    urls: Of  # of the script and of the endpoint
+    cookies: Of = attrgetter("cookies")
+    user: Of = lambda _request: None  # of the session
+    nonce: Of = lambda _request: None  # of the response's policy
+    secrets: Callable[[], Sequence[str | bytes]] = tuple  # what the marks of this site are made with
+    add_cookie: Callable[[Any, str], None]  # adds a Set-Cookie to a response; one name may be set for several domains
+
+
+@dataclass(kw_only=True, slots=True)
 class Site:
     """The options of one application. Every function is one of the request, or takes no argument.
 
@@ -63,6 +78,7 @@ class Site:
         ConfigurationError: An option is of the wrong type.
     """
 
+    framework: Framework
     builder: TokenPairBuilder | Of | None = None  # from the environment if left out
     enabled: bool | Of = True
     exclude: Of = lambda _request: False
@@ -131,20 +147,28 @@ class Site:
 
 
 class Visit:
-    """One request, and what its response must say. An integration adds what it knows of its framework's request."""
+    """One request, and what its response must say."""
 
-    def __init__(
-        self, site: Site, request: Any, host: Callable[[], str], cookies: Mapping[str, str], *, is_secure: bool
-    ) -> None:
+    def __init__(self, site: Site, request: Any) -> None:
         self.site: Site = site
+        self.framework: Framework = site.framework
         self.request: Any = request
-        self.host: Callable[[], str] = host
-        self.cookies: Mapping[str, str] = cookies
-        self.is_secure: bool = is_secure
         self.signed_out: bool = False  # in this very request
         self.ends_session: bool = False  # the response contains the script for a sign-out
         self.is_private: bool | None = None  # it contains tokens, or that script; None if it contains no script
         self.is_complete: bool = False  # its headers are final
+        self.cors: dict[str, str] | None = None  # of the endpoint's response
+        self._filled: dict[bytes, bytes] = {}
+
+    @property
+    def host(self) -> str:
+        """The host that the visitor asked for, with its port."""
+        return str(self.framework.host(self.request))
+
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        """The cookies of the request."""
+        return cast("Mapping[str, str]", self.framework.cookies(self.request))
 
     @cached_property
     def is_on(self) -> bool:
@@ -174,37 +198,45 @@ class Visit:
             public, extra = without_identity(public), without_identity(extra)
         return {**public, "extra": extra} if extra else public
 
-    def answer(self, user: Callable[[], Any], headers: Mapping[str, str]) -> SettingsResponse:
-        """Answer a request for fresh settings; a function returns the user, who may cost a query."""
-        asked_by = None if self.request.method == "OPTIONS" else user  # which is no way to ask for tokens
-        return self._refused(headers) or settings_response(**self._asked(asked_by and asked_by(), headers))
+    def answer(self, headers: Mapping[str, str]) -> SettingsResponse:
+        """Answer a request for fresh settings; the user, who may cost a query, is asked for last."""
+        if refused := self._refused(headers):
+            return self._said(refused)
+        # OPTIONS is no way to ask for tokens
+        user = None if self.request.method == "OPTIONS" else self.framework.user(self.request)
+        return self._said(settings_response(**self._asked(user, headers)))
 
     async def aanswer(self, user: object, headers: Mapping[str, str]) -> SettingsResponse:
         """Do the same from async code."""
-        return self._refused(headers) or await asettings_response(**self._asked(user, headers))
+        return self._said(self._refused(headers) or await asettings_response(**self._asked(user, headers)))
+
+    def _said(self, response: SettingsResponse) -> SettingsResponse:
+        self.cors = {name: value for name, value in response.headers.items() if name.startswith(_CORS)}
+        return response
 
     def _refused(self, headers: Mapping[str, str]) -> SettingsResponse | None:
         self.is_private = True
-        return Asking(headers, self.host(), self.site.origins).refused(is_on=self.is_on)
+        return Asking(headers, self.host, self.site.origins).refused(is_on=self.is_on)
 
     def _asked(self, user: object, headers: Mapping[str, str]) -> dict[str, Any]:
         visitor = self.visitor(user)
-        asked = {"builder": self.builder, "user": visitor, "headers": headers, "host": self.host()}
-        return {**asked, "origins": self.site.origins, "enabled": True, **self.public(visitor)}
+        asked = {"headers": headers, "host": self.host, "origins": self.site.origins, "enabled": True}
+        return {"builder": self.builder, "user": visitor, **asked, **self.public(visitor)}
 
     def checked(self, nonce: object) -> object:
         """Return the nonce, after checking what could be refused after the tokens have been made."""
-        development_widget()
+        self._widget = default_widget()
         return None if nonce is None else checked_nonce(nonce)
 
-    def scripts(self, made: Mapping[str, Any], nonce: object, renewal: Sequence[str]) -> Snippet:
-        """Return the scripts of a page with the settings ``made``; ``renewal`` are the URLs of the two routes."""
+    def scripts(self, made: dict[str, Any], nonce: object) -> Snippet:
+        """Return the scripts of a page with the settings ``made``."""
         if "user_id" in made and self.is_complete and not self.is_private:
             raise ConfigurationError("The response was sent already: make the Messenger's scripts before it starts.")
         self.is_private = self.is_private or "user_id" in made
-        parts = [render_snippet(made, nonce=nonce)]
+        parts = [boot(made, nonce, self._widget)]
         if self.site.renewal:  # for anonymous visitors, too: they follow a sign-in in another tab
-            parts.append(render_renewal(*renewal, nonce=nonce))
+            module, endpoint = self.framework.urls(self.request)
+            parts.append(renewal(module, endpoint, nonce))
         if self.signed_out or self.cookies.get(SIGNED_OUT):
             parts.insert(0, render_sign_out(made["app_id"], nonce=nonce))
             self.ends_session = self.is_private = True
@@ -213,79 +245,70 @@ class Visit:
     def complete(self, response: Any) -> None:
         """Complete a response, of Werkzeug, Starlette or Django: the Messenger's cookies, and who may keep it."""
         if self.signed_out and self.is_on:
-            for value in sign_out_cookies(self.builder.app_id, self.host(), secure=self.is_secure):
-                self.add_cookie(response, value)
+            is_secure = self.framework.is_secure(self.request)
+            self.is_private = True  # one visitor's cookies do not keep a response out of caches (RFC 9111 §7.3)
+            for value in sign_out_cookies(self.builder.app_id, self.host, secure=is_secure):
+                self.framework.add_cookie(response, value)
+            if not self.ends_session:
+                response.set_cookie(SIGNED_OUT, "1", secure=is_secure, httponly=True, samesite="lax")
         if self.ends_session and SIGNED_OUT in self.cookies:
             response.delete_cookie(SIGNED_OUT)
-        elif self.signed_out and self.is_on and not self.ends_session:
-            response.set_cookie(SIGNED_OUT, "1", secure=self.is_secure, httponly=True, samesite="lax")
-        if self.signed_out and self.is_on:  # one visitor's cookies do not keep a response out of caches (RFC 9111 §7.3)
-            self.is_private = True
+        headers = response.headers
         if self.is_private is not None:
-            vary = [name for each in response.headers.get("Vary", "").split(",") if (name := each.strip())]
+            vary = [name for each in headers.get("Vary", "").split(",") if (name := each.strip())]
             if not {"*", "cookie"} & {name.lower() for name in vary}:
-                response.headers["Vary"] = ", ".join([*vary, "Cookie"])
+                headers["Vary"] = ", ".join([*vary, "Cookie"])
         if self.is_private:
-            for name in filter(decides_caching, list(response.headers.keys())):
-                del response.headers[name]
-            response.headers["Cache-Control"] = NO_STORE["Cache-Control"]
+            _replace(headers, decides_caching, {"Cache-Control": NO_STORE["Cache-Control"]})
+        if self.cors is not None:  # whatever an extension says of other origins
+            _replace(headers, lambda name: name.title().startswith(_CORS), self.cors)
         self.is_complete = True
 
-    def add_cookie(self, response: Any, value: str) -> None:
-        """Add a ``Set-Cookie``; one name may be set for several domains."""
-        response.headers.append("Set-Cookie", value)
+    # Where a template leaves a mark, see page/_mark.py:
 
-
-class MarkedVisit(Visit, ABC):
-    """A request whose page is filled after the template: see :mod:`fin_messenger_auth.page._mark`."""
-
-    is_private: bool | None
-
-    @cached_property
-    def _filled(self) -> dict[bytes, bytes]:
-        return {}
-
-    @abstractmethod
-    def user(self) -> Any:
-        """Return the user of the session, or ``None``."""
-
-    @abstractmethod
-    def nonce(self) -> object:
-        """Return the nonce of the response's policy, or ``None``."""
-
-    @abstractmethod
-    def urls(self) -> Sequence[str]:
-        """Return the URLs of the script and of the endpoint."""
-
-    @abstractmethod
-    def secrets(self) -> Iterable[str | bytes]:
-        """Return what the marks of this site are made with."""
+    def filled(self, content: bytes, content_type: str, encoding: str) -> bytes | None:
+        """Return whole content with its marks filled, without its encoding; ``None`` if there is none in it."""
+        if encoding == "gzip":  # a view's own decorator compresses before anybody fills
+            with suppress(zlib.error):
+                content = zlib.decompress(content, _GZIP)
+        # From the end, where templates have it: a page is searched in no time
+        return None if content.rfind(MARK_NAME) < 0 else self.filler(content_type)(content)
 
     def filler(self, content_type: str, *, is_streamed: bool = False) -> Callable[[bytes], bytes]:
         """Return what fills the marks in content of that type, after checking what can be refused.
 
         Tokens may come late in a streamed page, so it is private as a whole.
         """
-        if not content_type.startswith("text/html"):
-            return lambda content: fill_marks(content, self._removed)
-        if self.is_excluded:
-            return lambda content: fill_marks(content, lambda _mark: b"")
-        self._nonce = self.checked(self.nonce())
-        if is_streamed:
-            self.is_private = True
-        return lambda content: fill_marks(content, self._fill)
+        fill: Callable[[bytes], bytes] = self._removed
+        if content_type.lower().startswith("text/html"):
+            fill = self._nothing if self.is_excluded else self._fill
+        if fill == self._fill:
+            self._nonce = self.checked(self.framework.nonce(self.request))
+            self.is_private = True if is_streamed else self.is_private
+
+        def filled(content: bytes) -> bytes:
+            content = fill_marks(content, fill)
+            return remove_escaped(content, self._is_left) if MARK_NAME in content else content
+
+        return filled
+
+    def _is_left(self, mark: bytes) -> bool:
+        return display_of(mark, self.framework.secrets()) is not None and not self._removed(mark)
+
+    def _nothing(self, _mark: bytes) -> bytes:
+        return b""
 
     def _fill(self, mark: bytes) -> bytes:
-        display = display_of(mark, self.secrets())
+        display = display_of(mark, self.framework.secrets())
         if display is None:
             return self._removed(mark)
         if mark not in self._filled:
-            visitor = self.visitor(self.user())
+            visitor = self.visitor(self.framework.user(self.request))
             if self.request.method == "HEAD":  # the body is not sent, so nothing is signed for it
                 self.is_private = visitor is not None or self.signed_out or SIGNED_OUT in self.cookies
                 return b""
             made = self.builder.build_settings(visitor, **self.public(visitor, **display))
-            self._filled[mark] = self.scripts(made, self._nonce, self.urls()).encode()
+            self._filled[mark] = self.scripts(made, self._nonce).encode()
         return self._filled[mark]
 
     def _removed(self, _mark: bytes) -> bytes:
@@ -295,14 +318,31 @@ class MarkedVisit(Visit, ABC):
         return b""
 
 
+def _replace(headers: Any, is_old: Callable[[str], bool], new: Mapping[str, str]) -> None:
+    for name in filter(is_old, list(headers.keys())):
+        del headers[name]
+    for name, value in new.items():
+        headers[name] = value
+
+
+@lru_cache(maxsize=256)
 def decides_caching(name: str) -> bool:
     """Tell whether a header says to a cache what it may keep."""
     return bool(_CACHING.fullmatch(name))
 
 
+@lru_cache(maxsize=256)
 def is_text(content_type: str) -> bool:
     """Tell whether a response could contain a mark."""
-    return bool(_TEXT.match(content_type))
+    return bool(_TEXT.match(content_type.lower()))
+
+
+def filled_parts(parts: Iterable[bytes], fill: Callable[[bytes], bytes]) -> Iterator[bytes]:
+    """Fill the marks in content that comes in parts."""
+    uncut = Uncut()
+    for part in parts:
+        yield fill(uncut.feed(part))
+    yield fill(uncut.end())
 
 
 def _of_request(function: Any, name: str) -> Of:

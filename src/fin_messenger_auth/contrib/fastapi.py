@@ -1,6 +1,6 @@
 """Puts the Messenger into a FastAPI site: a dependency for the scripts of a page, one for the settings, two routes."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import KW_ONLY, InitVar, dataclass
 from functools import partial
 from typing import Any, Unpack
@@ -11,10 +11,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fin_messenger_auth._builder import TokenPairBuilder
 from fin_messenger_auth.errors import ConfigurationError
-from fin_messenger_auth.page import renewal_module
-from fin_messenger_auth.page._snippet import Snippet
+from fin_messenger_auth.page import Snippet, renewal_module
 
-from ._visit import SCRIPT_HEADERS, PageSettings, Site, Visit
+from ._visit import SCRIPT_HEADERS, Framework, PageSettings, Site, Visit
 
 __all__ = ["FinMessenger"]
 
@@ -55,7 +54,14 @@ class FinMessenger:
     prefix: str = "/messenger"
 
     def __post_init__(self, app: FastAPI | None) -> None:  # noqa: D105
+        framework = Framework(
+            host=lambda request: request.headers.get("host", ""),
+            is_secure=lambda request: request.scope["scheme"] == "https",
+            urls=lambda request: request.scope["fin_messenger_urls"],
+            add_cookie=lambda response, value: response.headers.append("Set-Cookie", value),
+        )
         self._site = Site(
+            framework=framework,
             builder=self.builder,
             exclude=self.exclude,
             enabled=self.enabled,
@@ -78,10 +84,6 @@ class FinMessenger:
             made = await _visit(request).aanswer(user, request.headers)
             return JSONResponse(made.body, made.status, made.headers)
 
-        async def preflight(request: Request) -> JSONResponse:  # without cookies, and so without a user
-            made = await _visit(request).aanswer(None, request.headers)
-            return JSONResponse(made.body, made.status, made.headers)
-
         async def renewal_script(_request: Request) -> FileResponse:
             return FileResponse(renewal_module(), headers=SCRIPT_HEADERS)
 
@@ -90,7 +92,6 @@ class FinMessenger:
         self.router: APIRouter = APIRouter(prefix=self.prefix, include_in_schema=False)
         self.router.add_route(f"{self.prefix}/renewal.js", renewal_script)
         self.router.get("/settings")(fresh_settings)
-        self.router.options("/settings")(preflight)
         if app is not None:
             self.init_app(app)
 
@@ -98,6 +99,8 @@ class FinMessenger:
         """Add the routes and the headers to ``app``, before or after its middlewares. Raises what the class raises."""
         if hasattr(app.state, "fin_messenger"):
             raise ConfigurationError("The application has a Messenger already: for several workspaces, pass builder=.")
+        if app.middleware_stack is not None:
+            raise ConfigurationError("The application has started already: call init_app(app) before, not in lifespan.")
         app.state.fin_messenger = self
         app.include_router(self.router)
         # A middleware that is added later with `add_middleware` is outside those added before: whatever it says of
@@ -122,7 +125,7 @@ class FinMessenger:
         nonce = visit.checked(nonce or getattr(request.state, "csp_nonce", None))
         visitor = visit.visitor(user)
         made = await visit.builder.abuild_settings(visitor, **visit.public(visitor, **public))
-        return visit.scripts(made, nonce, request.scope["fin_messenger_urls"])
+        return visit.scripts(made, nonce)
 
     @staticmethod
     def sign_out(request: Request) -> None:
@@ -136,26 +139,30 @@ class FinMessenger:
         root, request = scope.get("root_path", "").rstrip("/"), Request(scope)
         urls = scope["fin_messenger_urls"] = [f"{root}{self.prefix}/{name}" for name in ("renewal.js", "settings")]
         url = root + scope["path"].removeprefix(root)  # some servers leave the root path out
-        visit = scope["fin_messenger"] = Visit(
-            self._site,
-            request,
-            lambda: request.headers.get("host", ""),
-            request.cookies,
-            is_secure=request.url.scheme == "https",
-        )
+        visit = scope["fin_messenger"] = Visit(self._site, request)
         visit.is_private = True if url == urls[1] else None  # even if the user's dependency raises
 
         async def completing(message: Message) -> None:
             if message["type"] == "http.response.start":
-                response = Response()
-                response.raw_headers = list(message["headers"])
+                response = _Headers(message["headers"])
                 if url in urls:
                     del response.headers["Set-Cookie"]  # it would prolong the session, or a cache would keep it
                 visit.complete(response)
                 message["headers"] = response.raw_headers
             await send(message)
 
+        if url == urls[1] and scope["method"] == "OPTIONS":  # a CORS middleware inside knows nothing of `origins`
+            made = await visit.aanswer(None, request.headers)
+            await JSONResponse(made.body, made.status, made.headers)(scope, receive, completing)
+            return
         await app(scope, receive, completing)
+
+
+class _Headers(Response):
+    """The headers of a response that has begun."""
+
+    def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
+        self.raw_headers = list(raw)
 
 
 def _visit(request: Request) -> Visit:

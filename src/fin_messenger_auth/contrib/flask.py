@@ -1,6 +1,6 @@
 """Puts the Messenger into a Flask site: ``{{ fin_messenger() }}`` before ``</body>``, and two routes."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, InitVar, dataclass
 from importlib import import_module, util
 from typing import Any
@@ -8,16 +8,20 @@ from typing import Any
 import flask
 from flask import request
 from werkzeug.datastructures import Headers
+from werkzeug.wsgi import ClosingIterator
 
 from fin_messenger_auth._builder import TokenPairBuilder
 from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.page import renewal_module
-from fin_messenger_auth.page._mark import MARK_START, Uncut, make_mark
+from fin_messenger_auth.page._mark import make_mark
 from fin_messenger_auth.page._snippet import Snippet
 
-from ._visit import MarkedVisit, Site, is_text
+from ._visit import Framework, Site, Visit, filled_parts, is_text
 
 _FLASK_LOGIN: Any = import_module("flask_login") if util.find_spec("flask_login") else None
+_NO_USER = "user: expected a function that returns the session's user, or Flask-Login with its LoginManager."
+
+_OF_THE_CONTENT = {"content-encoding", "etag", "last-modified"}
 
 __all__ = ["FinMessenger"]
 
@@ -62,9 +66,19 @@ class FinMessenger:
 
     def __post_init__(self, app: flask.Flask | None) -> None:  # noqa: D105
         if self.user is None and _FLASK_LOGIN is None:
-            raise ConfigurationError("user: expected a function that returns the session's user, or Flask-Login.")
-        self._user: Callable[[], Any] = self.user or (lambda: _FLASK_LOGIN.current_user)
+            raise ConfigurationError(_NO_USER)
+        self._user: Callable[[], Any] = self.user or _current_user
+        framework = Framework(
+            host=lambda _: request.host,
+            is_secure=lambda _: request.is_secure,
+            urls=lambda _: [f"{request.script_root}{self.url_prefix}/{name}" for name in ("renewal.js", "settings")],
+            user=lambda _: self._user(),
+            nonce=lambda _: getattr(request, "csp_nonce", None) or flask.g.get("csp_nonce"),
+            secrets=self._secrets,
+            add_cookie=lambda response, value: response.headers.add("Set-Cookie", value),
+        )
         self._site = Site(
+            framework=framework,
             builder=self.builder,
             exclude=self.exclude,
             enabled=self.enabled,
@@ -81,18 +95,24 @@ class FinMessenger:
         app.extensions["fin_messenger"] = self
         app.add_template_global(self._mark, "fin_messenger")
         routes = flask.Blueprint("fin_messenger", __name__, url_prefix=self.url_prefix)
-        view = {"methods": ["GET", "OPTIONS"], "provide_automatic_options": False}
 
-        @routes.route("/settings", endpoint="settings", **view)
-        def fresh_settings() -> Any:
-            made = self._visit.answer(self._user, dict(request.headers))
+        def fresh_settings(**_host: str) -> Any:
+            made = self._visit.answer(dict(request.headers))
             _leave_the_session()
             return made.body, made.status, made.headers
 
-        @routes.get("/renewal.js", endpoint="renewal")
-        def renewal_script() -> flask.Response:
+        def renewal_script(**_host: str) -> flask.Response:
             return flask.send_file(renewal_module(), mimetype="text/javascript", max_age=3600)
 
+        hosts: list[dict[str, Any]] = [{}]  # a page's own host has the routes, whichever it is
+        if app.url_map.host_matching:
+            hosts = [{"host": "<_host>"}]
+        elif app.subdomain_matching:
+            hosts = [{}, {"subdomain": "<_host>"}]
+        for where in hosts:
+            view = {"methods": ["GET", "OPTIONS"], "provide_automatic_options": False, **where}
+            routes.add_url_rule("/settings", "settings", fresh_settings, **view)
+            routes.add_url_rule("/renewal.js", "renewal", renewal_script, **where)
         app.register_blueprint(routes)
         # Filled first, before an extension compresses the page: what a signal before every `before_request` registers
         # comes before every `after_request`. Headers last, after all of them and the session.
@@ -109,13 +129,10 @@ class FinMessenger:
         self.sign_out()
 
     @property
-    def _visit(self) -> "_Visit":
-        visit: _Visit | None = request.environ.get("fin_messenger")
+    def _visit(self) -> Visit:
+        visit: Visit | None = request.environ.get("fin_messenger")
         if visit is None:
-            visit = request.environ["fin_messenger"] = _Visit(
-                self._site, request, lambda: request.host, request.cookies, is_secure=request.is_secure
-            )
-            visit.session_user = self._user
+            visit = request.environ["fin_messenger"] = Visit(self._site, request)
         return visit
 
     def _mark(self, **display: Any) -> Snippet:
@@ -123,8 +140,11 @@ class FinMessenger:
             return Snippet()
         if "nonce" in display:
             raise ConfigurationError("nonce: a template's part of the page may stand in a cache. Set g.csp_nonce.")
-        secret = _secrets(self._site)[0]
-        return make_mark(display, secret, identify="identify= of the builder", settings="settings=")
+        return make_mark(display, self._secrets()[0], identify="identify= of the builder", settings="settings=")
+
+    def _secrets(self) -> list[str | bytes]:
+        app = flask.current_app
+        return self._site.secrets([app.secret_key, *(app.config.get("SECRET_KEY_FALLBACKS") or ())])
 
     def _start(self, _app: flask.Flask, **_signal: object) -> None:
         flask.after_this_request(self._fill)
@@ -134,16 +154,18 @@ class FinMessenger:
         if response.direct_passthrough or not is_text(kind):
             return response
         if response.is_streamed and response.content_length is None:
-            response.response = flask.stream_with_context(
-                _filled(response.response, response.iter_encoded(), visit.filler(kind, is_streamed=True))
-            )
-        elif MARK_START in (content := response.get_data()):
+            filled = filled_parts(response.iter_encoded(), visit.filler(kind, is_streamed=True))
+            close = getattr(response.response, "close", None)
+            response.response = ClosingIterator(flask.stream_with_context(filled), close)
+        elif (
+            filled := visit.filled(response.get_data(), kind, response.headers.get("Content-Encoding", ""))
+        ) is not None:
             kept, response = response, object.__new__(type(response))
             vars(response).update(vars(kept))  # the application may keep the other for the next visitor
             # Without what the application says of the content that was not sent:
-            sent = [each for each in kept.headers if each[0].lower() not in {"etag", "last-modified"}]
+            sent = [each for each in kept.headers if each[0].lower() not in _OF_THE_CONTENT]
             response.headers = Headers(sent)
-            response.set_data(visit.filler(kind)(content))
+            response.set_data(filled)
         return response
 
     def _complete(self, _app: flask.Flask, response: flask.Response, **_signal: object) -> None:
@@ -152,39 +174,10 @@ class FinMessenger:
         self._visit.complete(response)
 
 
-class _Visit(MarkedVisit):
-    session_user: Callable[[], Any]
-
-    def user(self) -> Any:
-        return self.session_user()
-
-    def nonce(self) -> object:
-        return getattr(request, "csp_nonce", None) or flask.g.get("csp_nonce")
-
-    def urls(self) -> list[str]:
-        return [flask.url_for(f"fin_messenger.{name}") for name in ("renewal", "settings")]
-
-    def secrets(self) -> Iterable[str | bytes]:
-        return _secrets(self.site)
-
-    def add_cookie(self, response: flask.Response, value: str) -> None:
-        response.headers.add("Set-Cookie", value)
-
-
-def _secrets(site: Site) -> list[str | bytes]:
-    app = flask.current_app
-    return site.secrets([app.secret_key, *(app.config.get("SECRET_KEY_FALLBACKS") or ())])
-
-
-def _filled(body: Any, parts: Iterable[bytes], fill: Callable[[bytes], bytes]) -> Iterator[bytes]:
-    uncut = Uncut()
-    try:
-        for part in parts:
-            yield fill(uncut.feed(part))
-        yield fill(uncut.end())
-    finally:
-        if hasattr(body, "close"):
-            body.close()
+def _current_user() -> Any:
+    if not hasattr(flask.current_app, "login_manager"):
+        raise ConfigurationError(_NO_USER)
+    return _FLASK_LOGIN.current_user
 
 
 def _leave_the_session() -> None:

@@ -49,6 +49,7 @@ from ._key_checks import (
     keys_in,
     keys_in_directory,
     mode_for_others,
+    names_of_jwk,
 )
 from ._online import Org, check_org, check_published_jwks
 from ._page_checks import Document, check_site
@@ -183,7 +184,8 @@ def _names_of(reading: Reading, directory: Path | None = None, issuer: str | Non
     elif path := reading.value(f"{KEY}_FILE"):
         names["key"] = f"--private-key {shlex.quote(path)}"
     if path := reading.value(JWK_FILE):
-        names["jwk"] = shlex.quote(path)
+        with naming(**names):
+            names |= names_of_jwk(Path(path))
     if reading.kid is not None:
         names["kid"] = f" --kid={shlex.quote(reading.kid)}"
     if (password := reading.value(f"{PASSWORD}_FILE")) or reading.is_set(PASSWORD):

@@ -81,10 +81,11 @@ def has_errors(findings: Iterable[Finding]) -> bool:
 
 
 DEFAULT_KID = " --kid KID"
-_REMAKE = (
+_REMAKE = (  # not at once into {jwk}, which the command may read
     "`fin-messenger-auth certificate {key} > {certificate}`, then `fin-messenger-auth jwk {key} --certificate "
-    "{certificate}{kid} > {jwk}`{jwks}, and upload {jwk}"
+    "{certificate}{kid} > new.json && mv new.json {jwk}`{jwks}, and upload {jwk}"
 )
+_REPAIR = "Repair it: `fin-messenger-auth jwk --repair {jwk} > new.json && mv new.json {jwk}`, and upload {jwk}"
 # What fixes call the things of a case, where a check is not told their names.
 _NAMES = {
     "key": "--private-key FILE",
@@ -130,12 +131,22 @@ def assignment(variable: str, value: str) -> str:
 
 def general_names() -> dict[str, str]:
     """Return the placeholders of fixes that stand for the same thing in each, with what they are without a case."""
-    return {"remake": remake(), **_NAMES}
+    return {"remake": remake(), "mend": mend(), **_NAMES}
 
 
 def remake() -> str:
     """Return how to make the public files of the key of this case again."""
-    return _REMAKE.format(**_named.get())
+    return _named.get().get("remake") or _REMAKE.format(**_named.get())
+
+
+def mend(*, follows: bool | None = None) -> str:
+    """Return how to mend the JWK of this case; ``follows`` tells whether what is right follows from its file."""
+    repair, made = _REPAIR.format(**_named.get()), f"the JWK with a certificate of the same key: {remake()}"
+    if follows is None:
+        return (
+            _named.get().get("mend") or f"{repair}. What does not follow from the file must be made again: {remake()}"
+        )
+    return repair if follows else f"Make {made}"
 
 
 def finding(code: str, variant: str = "", /, **details: object) -> Finding:
@@ -162,7 +173,7 @@ def one_line(text: str) -> str:
 
 def _filled(entry: Finding, details: dict[str, Any]) -> Finding:
     names = _named.get()
-    known = {"remake": remake(), **names, **details}
+    known = {"remake": remake(), "mend": mend(), **names, **details}
     message, fix = (one_line(each.format(**known)) for each in (entry.message, entry.fix))
     return replace(entry, check=details.get("check", entry.check), message=message, fix=fix)
 

@@ -32,10 +32,10 @@ from fin_messenger_auth._uploaded import certificate_in, read_certificate, rsa_k
 from fin_messenger_auth._verification import VerifyingKey, read_jwks
 from fin_messenger_auth.errors import FinMessengerAuthWarning, InvalidKeyError, Problem, attempt, masked, problems_of
 from fin_messenger_auth.onboarding._certificate import certificate_problems
-from fin_messenger_auth.onboarding._jwk import jwk_problems, jwks_problems, parse_jwk, parse_jwks
+from fin_messenger_auth.onboarding._jwk import jwk_problems, jwks_problems, parse_jwk, parse_jwks, repair_jwk
 from fin_messenger_auth.onboarding._key_directory import CERTIFICATE, JWK, JWKS, PRIVATE_KEY
 
-from ._findings import DEFAULT_KID, Finding, finding, finding_of, name_of, naming, remake
+from ._findings import DEFAULT_KID, Finding, finding, finding_of, mend, name_of, naming, remake
 from ._token_checks import quoted
 
 
@@ -121,7 +121,24 @@ def check_jwk(
         public_key: The public half of the private key, to be compared.
         now: The time, in Unix seconds; the machine's if left out.
     """
-    return _findings(lambda: jwk_problems(parse_jwk(document), public_key=public_key, now=_moment(now)))
+    data = document if isinstance(document, bytes) else document.encode(errors="replace")
+    with naming(mend=_mending(data, now)):
+        return _findings(lambda: jwk_problems(parse_jwk(data), public_key=public_key, now=_moment(now)))
+
+
+def _mending(document: bytes, now: float | None = None) -> str:
+    """Return how to mend this JWK: by the repair, where that makes one that is right."""
+    return mend(follows=attempt(repair_jwk, document, now=_moment(now))[0] is not None)
+
+
+def names_of_jwk(path: Path) -> dict[str, str]:
+    """Return what fixes call the JWK of the environment, its kid as far as it can be read, and how to mend it."""
+    document = _read(path)
+    parsed = parse_json(document)
+    kid = str(parsed.get("kid", "")).strip() if isinstance(parsed, dict) else ""
+    names = {"jwk": shlex.quote(str(path)), **({"kid": f" --kid={shlex.quote(kid)}"} if kid else {})}
+    with naming(**names):
+        return {**names, "mend": _mending(document)}
 
 
 def check_jwks(

@@ -14,9 +14,8 @@ from cryptography.x509 import Certificate
 
 from fin_messenger_auth._json_values import parse_json
 from fin_messenger_auth._keys import checked_rsa_key
-from fin_messenger_auth._material import configured_string, in_utf_8
-from fin_messenger_auth._signers import RSA_HASHES
-from fin_messenger_auth._uploaded import certificate_in, certificates_in, mistakes_in_jwk
+from fin_messenger_auth._material import in_utf_8
+from fin_messenger_auth._uploaded import certificates_in, read_members, rsa_key_of
 from fin_messenger_auth._verification import (
     joserfc_key,
     mistake_in_number,
@@ -31,7 +30,6 @@ from fin_messenger_auth.errors import (
     Problem,
     attempt,
     masked,
-    problems_of,
     raise_first,
 )
 
@@ -142,10 +140,11 @@ def parse_jwk(document: str | bytes) -> dict[str, Any]:
 
 @masked
 def repair_jwk(document: bytes, *, now: datetime | None = None) -> dict[str, Any]:
-    """Return a JWK that was made by hand, with what follows from its file put right.
+    """Return a JWK that was made by hand, or a JWKS, with what follows from its file put right.
 
-    These are ``n`` and ``e`` (hexadecimal, decimal, padded, in standard Base64, with a zero byte in front) and ``x5c``
-    (PEM, Base64URL, Base64 of PEM, the wrong order, a chain). The dummies of Salesforce's own tool are dropped.
+    These are ``n`` and ``e`` (hexadecimal, decimal, padded, in standard Base64, with a zero byte in front; or missing,
+    if the certificate has them), ``x5c`` (PEM, Base64URL, Base64 of PEM, the wrong order, a chain), ``kty``, and
+    ``alg`` in small letters. The dummies of Salesforce's own tool are dropped.
 
     Args:
         document: The whole file.
@@ -154,15 +153,31 @@ def repair_jwk(document: bytes, *, now: datetime | None = None) -> dict[str, Any
     Raises:
         ConfigurationError: It has another error that :func:`~fin_messenger_auth.diagnosis.check_jwk` lists.
     """
-    jwk = without_dummies(parse_jwk(in_utf_8(document)))
+    plain = in_utf_8(document)
+    several, _ = attempt(parse_jwks, plain)
+    if several is not None:
+        return make_jwks(map(_repaired, several), now=now)
+    jwk = _repaired(parse_jwk(plain))
+    raise_first(jwk_problems(jwk, now=now))
+    return jwk
+
+
+def _repaired(jwk: dict[str, Any]) -> dict[str, Any]:
+    jwk = without_dummies(jwk)
     for name in ("n", "e"):
         _, right = mistake_in_number(jwk.get(name)) or ("", "")
         jwk = {**jwk, name: right} if right else jwk
-    key, _ = attempt(rsa_key_in, jwk)
-    for certificate in certificates_in(jwk.get("x5c")):
-        if certificate.public_key() == key:
-            jwk["x5c"] = [b64encode(certificate.public_bytes(Encoding.DER)).decode()]
-    raise_first(jwk_problems(jwk, now=now))
+    if isinstance(jwk.get("alg"), str):
+        jwk["alg"] = jwk["alg"].upper()
+    certificates = certificates_in(jwk.get("x5c"))
+    key, _ = attempt(rsa_key_in, {**jwk, "kty": "RSA"})
+    if key is None and len({each.public_bytes(Encoding.DER) for each in certificates}) == 1:
+        key = rsa_key_of(certificates[0])
+    for each in certificates:
+        if each.public_key() == key:
+            members = joserfc_key(key).as_dict(private=False)
+            jwk |= {name: members[name] for name in ("kty", "n", "e")}
+            jwk["x5c"] = [b64encode(each.public_bytes(Encoding.DER)).decode()]
     return jwk
 
 
@@ -180,28 +195,13 @@ def jwk_problems(
     jwk: Mapping[str, Any], *, public_key: RSAPublicKey | None = None, now: datetime | None = None
 ) -> Iterator[Problem]:
     """Yield what is wrong with a JWK that is to be uploaded. ``public_key`` is that of the private key."""
-    yield from problems_of(without_dummies, jwk)
-    kid = jwk.get("kid")
-    if not isinstance(kid, str) or not kid.strip():
-        yield _member("kid", "a string that is not blank")
-    else:
-        yield from problems_of(configured_string, kid, "kid", "kid")
-    if jwk.get("alg") not in tuple(RSA_HASHES):
-        yield _member("alg", " or ".join(RSA_HASHES))
-    if jwk.get("use", "sig") != "sig":
-        yield FinMessengerAuthWarning("use of the JWK: expected sig, or no member of this name.", "jwk-use")
-    (key, of_key), (certificate, of_certificate) = (
-        attempt(rsa_key_in, jwk),
-        attempt(certificate_in, jwk),
-    )
-    yield from of_key + of_certificate
+    key, certificate, problems = read_members(jwk)
+    yield from problems
     if key is not None and public_key is not None and key != public_key:
         yield InvalidKeyError(
             "The JWK is for another key than the private key; make it again from the private key with `jwk`.",
             "key-differs",
         )
-    if key is not None:
-        yield from mistakes_in_jwk(jwk, key, certificate)
     if certificate is None:
         return
     yield from certificate_problems(certificate, now=now)
@@ -237,9 +237,3 @@ def jwks_problems(
         yield InvalidKeyError(
             "The key set does not contain the key of the private key; make it again with `jwks`.", "key-differs"
         )
-
-
-def _member(name: str, expected: str) -> InvalidKeyError:
-    return InvalidKeyError(
-        f"{name} of the JWK is missing or invalid: expected {expected}. Make the JWK again with `jwk`.", "jwk-member"
-    )

@@ -9,12 +9,21 @@ from ._endpoint import (
     settings_response,
     sign_out_cookies,
 )
-from ._script_json import script_json
-from ._snippet import cookie_names, npm_settings, render_renewal, render_sign_out, render_snippet, renewal_module
+from ._snippet import (
+    Snippet,
+    cookie_names,
+    npm_settings,
+    render_renewal,
+    render_sign_out,
+    render_snippet,
+    renewal_module,
+    script_json,
+)
 
 __all__ = [
     "NO_STORE",
     "SettingsResponse",
+    "Snippet",
     "asettings_response",
     "cookie_names",
     "csp_sources",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Mapping
 from functools import cache
@@ -10,7 +11,8 @@ from fin_messenger_auth._json_values import is_lost
 from fin_messenger_auth._settings import Region
 from fin_messenger_auth.errors import ConfigurationError
 
-from ._development import development_widget
+VARIABLE = "FIN_MESSENGER_WIDGET_BASE"  # names the sandbox: http://127.0.0.1:8765/widget/, as `sandbox` prints it
+LOOPBACK = r"http://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?"  # an origin on this machine, as a pattern
 
 _REGIONS = {"us": ("us",), "eu": ("eu",), "ap": ("ap",), "au": ("ap",), None: ("us", "eu", "ap")}
 
@@ -99,3 +101,14 @@ def checked_nonce(nonce: object) -> str:
             "nonce-invalid",
         )
     return text
+
+
+def development_widget() -> tuple[str, str] | None:
+    """Return the base and the origin of the sandbox's widget; ``None`` if the variable is not set."""
+    base = os.environ.get(VARIABLE, "")
+    if not base.strip():
+        return None
+    match = re.fullmatch(rf"({LOOPBACK})/[\w/-]*", base)
+    if match is None:
+        raise ConfigurationError(f"{VARIABLE}: expected the sandbox on this machine, as http://127.0.0.1:8765/widget/.")
+    return base, match[1]

@@ -19,7 +19,7 @@ from fin_messenger_auth._settings import PublicSettings, without_identity
 from fin_messenger_auth._users import MessengerUser
 from fin_messenger_auth.errors import ConfigurationError, SigningError
 
-from ._development import LOOPBACK
+from ._csp import LOOPBACK
 from ._snippet import cookie_names
 
 NO_STORE: Mapping[str, str] = MappingProxyType({"Cache-Control": "private, no-store", "Vary": "Cookie"})

@@ -20,7 +20,12 @@ from fin_messenger_auth.errors import ConfigurationError
 from ._snippet import Snippet
 
 MARK_START = b"<fin-messenger-mark"
+MARK_NAME = MARK_START[1:]
 _MARK = re.compile(rb"<fin-messenger-mark\b[^<>]*>(?:<\\?/fin-messenger-mark>)?")
+_LESS, _MORE = rb"(?:\\+u003c|&(?:lt|#60|#x3c);)", rb"(?:\\+u003e|&(?:gt|#62|#x3e);)"
+_ESCAPED = re.compile(
+    rb"(?i)%b(fin-messenger-mark id=[\w%%.~-]+)%b(?:%b/fin-messenger-mark%b)?" % (_LESS, _MORE, _LESS, _MORE)
+)
 _END = re.compile(rb"<\\?/fin-messenger-mark>")
 _SIGNED = re.compile(r"([\w%.~-]*)\.([0-9a-f]{32})\b")
 _LONGEST = 10_000  # bytes; what is longer and not closed is no mark
@@ -75,7 +80,12 @@ def _read(mark: bytes, secrets: tuple[str | bytes, ...] | None) -> dict[str, Any
 
 def fill_marks(content: bytes, fill: Callable[[bytes], bytes]) -> bytes:
     """Return the content with each mark replaced by what ``fill`` makes of it."""
-    return _MARK.sub(lambda found: fill(found[0]), content) if MARK_START in content else content
+    return _MARK.sub(lambda found: fill(found[0]), content)
+
+
+def remove_escaped(content: bytes, is_mark: Callable[[bytes], bool]) -> bytes:
+    """Return the content without the marks that were escaped with the text around them, such as in JSON in a page."""
+    return _ESCAPED.sub(lambda found: b"" if is_mark(found[1]) else found[0], content)
 
 
 class Uncut:
@@ -100,6 +110,7 @@ class Uncut:
         return self._rest
 
 
+@lru_cache(maxsize=256)
 def _mac(text: str, secret: str | bytes) -> str:
     key = secret.encode() if isinstance(secret, str) else secret
     return hmac.digest(key, f"fin-messenger-auth mark {text}".encode(), "sha256").hex()[:32]

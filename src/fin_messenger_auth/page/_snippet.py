@@ -9,18 +9,18 @@ import os
 import re
 from binascii import b2a_base64
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
+from json import JSONEncoder
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.hashes import SHA256, Hash  # loaded already, as hashlib is not
 
+from fin_messenger_auth._json_values import has_unsafe_integer
 from fin_messenger_auth._material import configured_string
 from fin_messenger_auth._settings import API_BASES
-from fin_messenger_auth.errors import ConfigurationError
+from fin_messenger_auth.errors import ConfigurationError, InvalidClaimError
 
-from ._csp import checked_nonce
-from ._development import LOOPBACK, development_widget
-from ._script_json import script_json
+from ._csp import LOOPBACK, checked_nonce, development_widget
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +29,34 @@ WIDGET_BASE = "https://widget.intercom.io/widget/"
 """The URL of the widget's script, without the app id that follows."""
 
 _WIDGET = re.compile(f"https://|{LOOPBACK}/")
+
+_json = JSONEncoder(separators=(",", ":"), allow_nan=False)
+
+# Harmless to JavaScript, which reads back the same string, and to everything that looks at the page before it:
+# the HTML parser (< > &), and template engines that see the page a second time ({{ {% {# ${).
+_OF_HTML = (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026"))
+_OF_TEMPLATES = re.compile(r"\{(?:(?=[{%#])|(?<=[{$]\{))")  # begins with its character, so that it is fast
+
+
+def script_json(value: object) -> str:
+    """Return ``value`` as a JavaScript expression that is safe inside a ``<script>``.
+
+    It is ASCII, so lone surrogates, U+2028 and U+2029 are escaped too, and the browser reads back the same value.
+
+    Raises:
+        InvalidClaimError: A value is not a JSON value, or an integer that a browser would round.
+    """
+    try:
+        text, is_rounded = _json.encode(value), has_unsafe_integer(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidClaimError("settings", "a value is not a JSON value; convert it first.") from error
+    if is_rounded:
+        raise InvalidClaimError("settings", "browsers round integers beyond 2^53; send a str.", "integer-unsafe")
+    safe = _OF_TEMPLATES.sub(r"\\u007b", text)
+    for character, escaped in _OF_HTML:  # ten times as fast as one expression
+        safe = safe.replace(character, escaped)
+    # In an object literal this one key would set the prototype instead of a property.
+    return f"JSON.parse({script_json(safe)})" if '"__proto__"' in safe and not isinstance(value, str) else safe
 
 
 class Snippet(str):
@@ -76,14 +104,19 @@ def render_snippet(settings: Mapping[str, object], *, nonce: object = None, widg
         raise ConfigurationError(f"settings: expected a mapping, got {type(settings).__name__}.")
     configured_string(settings.get("app_id"), "app_id")
     if widget_base == WIDGET_BASE:
-        widget_base = (development_widget() or (WIDGET_BASE,))[0]
+        widget_base = default_widget()
     if not (isinstance(widget_base, str) and _WIDGET.match(widget_base)):
         raise ConfigurationError(
             "widget_base: expected an https:// URL, or the sandbox on this machine (http://127.0.0.1:…/)."
         )
+    return boot(dict(settings), nonce, widget_base)
+
+
+def boot(settings: dict[str, object], nonce: object, widget_base: str) -> Snippet:
+    """Return the snippet of settings that come from a builder."""
     # By the ID the script recognizes a page that is shown again from a history, not by the server.
     identity = [os.urandom(6).hex()] if "intercom_user_jwt" in settings else []
-    return _script("boot", nonce, dict(settings), widget_base, *identity)
+    return _script("boot", nonce, settings, widget_base, *identity)
 
 
 def render_sign_out(app_id: str, *, nonce: object = None) -> Snippet:
@@ -113,9 +146,17 @@ def render_renewal(module_url: str, endpoint: str, *, nonce: object = None) -> S
     Raises:
         ConfigurationError: A URL is not a string, or blank; the nonce is not valid.
     """
-    module, fetched = configured_string(module_url, "module_url"), configured_string(endpoint, "endpoint")
-    start = f"import{{startMessenger}}from{script_json(module)};startMessenger({script_json(fetched)});"
-    return _element(start, nonce, ' type="module"')
+    return renewal(configured_string(module_url, "module_url"), configured_string(endpoint, "endpoint"), nonce)
+
+
+def renewal(module: str, endpoint: str, nonce: object) -> Snippet:
+    """Return the script of :func:`render_renewal`."""
+    return _element(_renewal_of(module, endpoint), nonce, ' type="module"')
+
+
+@lru_cache(maxsize=64)  # a site has one, or one for each of its prefixes
+def _renewal_of(module: str, endpoint: str) -> str:
+    return f"import{{startMessenger}}from{script_json(module)};startMessenger({script_json(endpoint)});"
 
 
 def renewal_module() -> os.PathLike[str]:
@@ -161,6 +202,11 @@ def _element(script: str, nonce: object, attributes: str = "") -> Snippet:
     if nonce is not None:
         attributes += f' nonce="{checked_nonce(nonce)}"'
     return Snippet(f"<script{attributes}>{script}</script>")
+
+
+def default_widget() -> str:
+    """Return the URL of the widget's script, or that of the sandbox's where the environment names it."""
+    return (development_widget() or (WIDGET_BASE,))[0]
 
 
 @cache

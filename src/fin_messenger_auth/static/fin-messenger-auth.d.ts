@@ -56,7 +56,6 @@ export type Source = string | URL | MessengerSettings | SettingsFunction;
 
 /** `import * as api from "@intercom/messenger-js-sdk"`. */
 export interface NpmPackage {
-  Intercom(settings: MessengerSettings): void;
   boot(settings: MessengerSettings): void;
   update(settings: MessengerSettings): void;
   shutdown(): void;
@@ -77,7 +76,7 @@ export interface Options {
   settings?: DisplaySettings;
   /** Called after the Messenger was shut down because somebody else is signed in, or nobody. */
   onChange?: (change: Change) => void;
-  /** Load the page again in that case, once the server has answered; not in the first 5 seconds of a page. */
+  /** Load the page again in that case; not in the first 5 seconds of a page, and never offline. */
   reload?: boolean;
   /** Called when the widget's script has come. */
   onLoad?: () => void;

@@ -3,16 +3,21 @@
 import re
 from collections.abc import Iterator
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
+from http.cookies import SimpleCookie
+from operator import attrgetter
 from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
 from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
+from django.urls import get_script_prefix, get_urlconf, reverse
 from django.utils.module_loading import import_string
+from django.utils.translation import get_language
 
-from fin_messenger_auth.contrib._visit import Site
+from fin_messenger_auth.contrib._visit import Framework, Site
 from fin_messenger_auth.errors import ConfigurationError, problems_of
 
 NAMES = [
@@ -36,6 +41,51 @@ _OUTSIDE = re.compile(
     r"^django\.middleware\.(cache\.UpdateCache|gzip\.GZip|csp\.ContentSecurityPolicy)Middleware$|^csp\.middleware\."
     r"|^django\.contrib\.(sessions|auth)\.middleware\.(Session|Authentication)Middleware$|(?i:brotli|compress|zstd)"
 )
+_INSIDE = re.compile(r"^django\.contrib\.flatpages\.middleware\.")  # it makes pages, after what stands inside it
+
+
+def _user(request: Any) -> Any:
+    """Return who may have tokens: nobody in a preview, and nobody while an administrator shows as the user."""
+    session = getattr(request, "session", {})
+    loginas = getattr(settings, "LOGINAS_FROM_USER_SESSION_FLAG", "loginas_from_user")
+    is_shown = getattr(request, "impersonator", None) or getattr(request, "is_preview", False)  # Wagtail's
+    is_admins = request.resolver_match and "admin" in request.resolver_match.app_names
+    if is_shown or is_admins or any(session.get(mark) for mark in ("hijack_history", "_impersonate", loginas)):
+        return None
+    user = getattr(request, "user", None)
+    return user if getattr(user, "is_authenticated", False) else None
+
+
+@lru_cache(maxsize=256)
+def _urls(*_what_it_depends_on: object) -> list[str]:
+    return [reverse(f"fin_messenger:{name}") for name in ("renewal", "settings")]
+
+
+def secrets() -> list[str | bytes]:
+    """Return the project's secret keys."""
+    try:
+        return [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    except ImproperlyConfigured:  # there is none
+        return configured().secrets([])
+
+
+def _add_cookie(response: Any, value: str) -> None:
+    """Add a ``Set-Cookie``: Django keeps one for each key, and sends each by the name in it."""
+    [morsel] = SimpleCookie(value).values()
+    response.cookies[f"{morsel.key} {morsel['domain']}".strip()] = morsel
+
+
+_DJANGO = Framework(
+    host=lambda request: request.get_host(),
+    is_secure=lambda request: settings.SESSION_COOKIE_SECURE or request.is_secure(),
+    urls=lambda _: _urls(get_script_prefix(), get_urlconf() or settings.ROOT_URLCONF, get_language()),
+    cookies=attrgetter("COOKIES"),
+    user=_user,
+    # django-csp's, or Django 6's
+    nonce=lambda request: getattr(request, "csp_nonce", getattr(request, "_csp_nonce", None)),
+    secrets=secrets,
+    add_cookie=_add_cookie,
+)
 
 
 def site_of_settings() -> Site:
@@ -49,7 +99,7 @@ def site_of_settings() -> Site:
         for name in NAMES[:6]:
             if isinstance(path := given.get(name), str) and "." in path:
                 given[name] = import_string(path)
-        return Site(**{name.lower(): value for name, value in given.items() if value is not None})
+        return Site(framework=_DJANGO, **{name.lower(): value for name, value in given.items() if value is not None})
     except (ImportError, ConfigurationError) as error:
         raise ConfigurationError(f"FIN_MESSENGER: {error}") from error
 
@@ -78,7 +128,12 @@ def check_project(**_options: object) -> Iterator[checks.CheckMessage]:
     if MIDDLEWARE not in settings.MIDDLEWARE:
         yield checks.Error(f"Add '{MIDDLEWARE}' to the end of MIDDLEWARE.", id="fin_messenger_auth.E.middleware")
         return
-    for path in settings.MIDDLEWARE[settings.MIDDLEWARE.index(MIDDLEWARE) + 1 :]:
+    place = settings.MIDDLEWARE.index(MIDDLEWARE)
+    for path in settings.MIDDLEWARE[:place]:
+        if any(map(_INSIDE.search, _names_of(path))):
+            message = f"In MIDDLEWARE, move '{path}' below '{MIDDLEWARE}': it makes pages."
+            yield checks.Error(message, id="fin_messenger_auth.E.middleware-order")
+    for path in settings.MIDDLEWARE[place + 1 :]:
         if any(map(_OUTSIDE.search, _names_of(path))):
             message = f"In MIDDLEWARE, move '{MIDDLEWARE}' below '{path}'."
             yield checks.Error(message, id="fin_messenger_auth.E.middleware-order")

@@ -1,27 +1,21 @@
 """Fills the marks in the pages of a Django site, and completes their headers."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
-from functools import lru_cache
-from http.cookies import SimpleCookie
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.conf import settings
 from django.contrib.auth.signals import user_logged_out
-from django.core.exceptions import ImproperlyConfigured
 from django.http import FileResponse
 from django.http.response import ResponseHeaders
-from django.urls import get_script_prefix, get_urlconf, reverse
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.functional import Promise
-from django.utils.translation import get_language
 
-from fin_messenger_auth.contrib._visit import MarkedVisit, decides_caching, is_text
+from fin_messenger_auth.contrib._visit import Visit, decides_caching, filled_parts, is_text
 from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.page._mark import MARK_START, Uncut, make_mark
 from fin_messenger_auth.page._snippet import Snippet
 
-from .apps import configured
+from .apps import configured, secrets
 
 __all__ = ["FinMessengerMiddleware"]
 
@@ -43,8 +37,7 @@ class FinMessengerMiddleware(MiddlewareMixin):
 
     def process_request(self, request: Any) -> None:
         """Remember the request's visit."""
-        is_secure = settings.SESSION_COOKIE_SECURE or request.is_secure()
-        request.fin_messenger = Visit(configured(), request, request.get_host, request.COOKIES, is_secure=is_secure)
+        request.fin_messenger = Visit(configured(), request)
 
     def process_response(self, request: Any, response: Any) -> Any:
         """Fill and complete the response; of an async site in a thread, where the database can be asked."""
@@ -52,50 +45,18 @@ class FinMessengerMiddleware(MiddlewareMixin):
         if is_text(kind) and not isinstance(response, FileResponse):
             if response.streaming:
                 fill = visit.filler(kind, is_streamed=True)
-                filled = _afilled if response.is_async else _filled
+                filled = _afilled if response.is_async else filled_parts
                 response.streaming_content = filled(response.streaming_content, fill)
-            elif MARK_START in response.content:
-                response.content = visit.filler(kind)(response.content)
+            elif (filled := visit.filled(response.content, kind, response.get("Content-Encoding", ""))) is not None:
+                response.content = filled
                 if "Content-Length" in response:
-                    response["Content-Length"] = len(response.content)
-                for name in ("ETag", "Last-Modified"):  # of what is not sent
+                    response["Content-Length"] = len(filled)
+                for name in ("Content-Encoding", "ETag", "Last-Modified"):  # of what is not sent
                     del response[name]
         visit.complete(response)
         if visit.is_private:
             response.headers.__class__ = _PrivateHeaders
         return response
-
-
-class Visit(MarkedVisit):
-    """One request of Django."""
-
-    def user(self) -> Any:
-        """Return who may have tokens: nobody in a preview, and nobody while an administrator shows as the user."""
-        request, session = self.request, getattr(self.request, "session", {})
-        loginas = getattr(settings, "LOGINAS_FROM_USER_SESSION_FLAG", "loginas_from_user")
-        is_shown = getattr(request, "impersonator", None) or getattr(request, "is_preview", False)  # Wagtail's
-        is_admins = request.resolver_match and "admin" in request.resolver_match.app_names
-        if is_shown or is_admins or any(session.get(mark) for mark in ("hijack_history", "_impersonate", loginas)):
-            return None
-        user = getattr(request, "user", None)
-        return user if getattr(user, "is_authenticated", False) else None
-
-    def nonce(self) -> object:
-        """Return django-csp's nonce, or Django 6's."""
-        return getattr(self.request, "csp_nonce", getattr(self.request, "_csp_nonce", None))
-
-    def urls(self) -> list[str]:
-        """Return the URLs of the script and of the endpoint."""
-        return _urls(get_script_prefix(), get_urlconf() or settings.ROOT_URLCONF, get_language())
-
-    def secrets(self) -> list[str | bytes]:
-        """Return the project's secret keys."""
-        return _secrets()
-
-    def add_cookie(self, response: Any, value: str) -> None:
-        """Add a ``Set-Cookie``: Django keeps one for each key, and sends each by the name in it."""
-        [morsel] = SimpleCookie(value).values()
-        response.cookies[f"{morsel.key} {morsel['domain']}".strip()] = morsel
 
 
 class _PrivateHeaders(ResponseHeaders):
@@ -110,11 +71,6 @@ class _PrivateHeaders(ResponseHeaders):
             super().__delitem__(key)
 
 
-@lru_cache(maxsize=256)
-def _urls(*_what_it_depends_on: object) -> list[str]:
-    return [reverse(f"fin_messenger:{name}") for name in ("renewal", "settings")]
-
-
 def mark(**display: Any) -> Snippet:
     """Return the mark of a page, for the tag and for Jinja2. A variable that the view did not set counts as left out.
 
@@ -127,26 +83,12 @@ def mark(**display: Any) -> Snippet:
     if "nonce" in display:
         raise ConfigurationError("nonce: a template's part of the page may stand in a cache. Set request.csp_nonce.")
     given = {name: str(value) if isinstance(value, Promise) else value for name, value in display.items()}
-    return make_mark(given, _secrets()[0], identify="IDENTIFY", settings="SETTINGS")
-
-
-def _secrets() -> list[str | bytes]:
-    try:
-        return [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    except ImproperlyConfigured:  # there is none
-        return configured().secrets([])
+    return make_mark(given, secrets()[0], identify="IDENTIFY", settings="SETTINGS")
 
 
 def _signed_out(request: Any = None, **_signal: object) -> None:
     if hasattr(request, "fin_messenger"):
         request.fin_messenger.signed_out = True
-
-
-def _filled(parts: Iterable[bytes], fill: Callable[[bytes], bytes]) -> Iterator[bytes]:
-    uncut = Uncut()
-    for part in parts:
-        yield fill(uncut.feed(part))
-    yield fill(uncut.end())
 
 
 async def _afilled(parts: AsyncIterable[bytes], fill: Callable[[bytes], bytes]) -> AsyncIterator[bytes]:

@@ -18,7 +18,7 @@ def fresh_settings(request: Any) -> HttpResponse:
     """Respond with the settings of the session's user."""
     if not hasattr(request, "fin_messenger"):
         raise Http404
-    made = request.fin_messenger.answer(request.fin_messenger.user, request.headers)
+    made = request.fin_messenger.answer(request.headers)
     return _alone(request, JsonResponse(made.body, status=made.status, headers=made.headers))
 
 

@@ -21,25 +21,25 @@ export const displayOnly = (settings) =>
   Object.fromEntries(Object.entries(settings ?? {}).filter(([name]) => DISPLAY.includes(name)));
 
 /**
- * Return the claims of a token, which nobody verifies here: that is the platforms' part.
+ * Return the claims of a token, which nobody verifies here: that is the platforms' part. Their text stays in bytes of
+ * UTF-8, which is enough to tell one person from another.
  * @param {unknown} token
  * @returns {Claims}
  */
 export function claims(token) {
   try {
-    const payload = atob(String(token).split(".")[1].replace(/-/g, "+").replace(/_/g, "/"));
-    return JSON.parse(new TextDecoder().decode(Uint8Array.from(payload, (each) => each.charCodeAt(0))));
+    return JSON.parse(atob(String(token).split(".")[1].replace(/-/g, "+").replace(/_/g, "/"))) ?? {};
   } catch {
     return {};
   }
 }
 
 /**
- * Return the person whom the settings identify, or "". With a JWT alone, which is Intercom's own form, it is the token's.
+ * Return the person whom the settings identify, or "". With a JWT, which may stand alone, it is the token's.
  * @param {Settings} settings
  * @returns {string}
  */
-export function whoIs({ user_id, email, intercom_user_jwt }) {
-  const signed = claims(intercom_user_jwt);
-  return String(user_id ?? signed.user_id ?? email ?? signed.email ?? (intercom_user_jwt ? "?" : ""));
+export function whoIs(settings) {
+  const token = settings.intercom_user_jwt, { user_id, email } = { ...settings, ...claims(token) };
+  return String(user_id ?? email ?? (token ? "?" : ""));
 }

@@ -53,7 +53,7 @@ export const messengerCookies = (appId) => ["session", "id", "device-id"].map((k
 /** @param {string} who */
 export function makeMarker(who, salt = Math.random().toString(36).slice(2)) {
   let hash = 2166136261;
-  for (const each of salt + who) hash = Math.imul(hash ^ Number(each.codePointAt(0)), 16777619);
+  for (const each of salt + who) hash = Math.imul(hash ^ each.charCodeAt(0), 16777619);
   return `${salt}.${(hash >>> 0).toString(36)}`;
 }
 

@@ -1,10 +1,9 @@
 // The Messenger in a single-page application, and the renewal of the tokens on any page.
 import { displayOnly } from "./identity.js";
 import { NAME } from "./marker.js";
-import { hooks, look, receive, reload as loadAgain, say, setState, signOut, state, takeOver } from "./page.js";
-import { askNow, plan, setSource, startRenewal, stopRenewal } from "./renewal.js";
-import { isSettings, sourceOf } from "./source.js";
-import { isBooted, means, setOrigin, setSettings, settings, show, update, watch } from "./widget.js";
+import { ask, display, look, plan, receive, run, setDisplay, setSource, setState, signOut, state, stop } from "./page.js";
+import { isSettings, say, sourceOf } from "./source.js";
+import { page, setOptions, settle, show, update } from "./widget.js";
 
 /**
  * @typedef {import("../fin-messenger-auth.js").Messenger} Messenger
@@ -28,26 +27,24 @@ export function startMessenger(source, options = {}) {
       if (given) setSource(sourceOf(given, options.credentials));
       if (state === "somebody" || state === "unsure") signOut();
       setState("booting");
-      await askNow();
+      await ask();
     },
     async signedOut() {
       signOut();
       if (state === "nobody") receive({});
     },
-    async refresh() {
-      await askNow();
-    },
+    refresh: ask,
     update(given) {
       choose(given);
       look();
-      if (isBooted) show({ ...settings, ...hooks.display });
+      if (page.isBooted) show({ ...page.settings, ...display });
     },
     routeChanged() {
       look(); // another tab's news can be on its way
-      if (isBooted) update();
+      if (page.isBooted) update();
     },
     stop() {
-      if (mine === starts) stopRenewal();
+      if (mine === starts) stop();
     },
   };
   if (typeof window === "undefined") {
@@ -64,54 +61,33 @@ export function startMessenger(source, options = {}) {
  * @param {Messenger} messenger
  */
 async function start(source, options, messenger) {
-  const { widgetBase, api, reload, onChange, onLoad, onLoadFailed } = options;
-  const asked = sourceOf(source, options.credentials), isFresh = takeOver();
-  startRenewal(asked);
-  if (widgetBase) setOrigin(widgetBase);
-  means.api = /** @type {any} */ (api)?.hardShutdown ? adapted(/** @type {any} */ (api)) : api;
-  means.onSettled = (hasLoaded) => (hasLoaded ? onLoad : onLoadFailed)?.();
-  hooks.tell = (change) => {
-    onChange?.(change);
-    // Two tabs whose servers disagree must not reload each other without end.
-    const isDue = Boolean(reload) && performance.now() > 5000;
-    if (isDue && !hooks.follow) loadAgain();
-    return isDue;
-  };
-  hooks.display = {};
-  if (!settings.app_id) setSettings(displayOnly(options.settings));
-  watch();
+  const asked = sourceOf(source, options.credentials), isBooted = run();
+  stop();
+  setSource(asked);
+  setOptions(options);
+  setDisplay({});
+  page.base = options.widgetBase ?? page.base;
+  if (!page.settings.app_id) page.settings = displayOnly(options.settings);
+  // The widget may have come before.
+  if (window.Intercom && !(/** @type {any} */ (window.Intercom).q)) page.hasLoaded = true;
+  if (page.hasLoaded !== undefined) settle(page.hasLoaded);
+  choose(options.settings);
   if (isSettings(source)) {
-    choose(options.settings);
     receive(source);
-  } else if (isFresh) {
+  } else if (isBooted) {
     plan();
-    if (options.settings) messenger.update(options.settings);
+    if (options.settings) messenger.update({});
   } else {
-    choose(options.settings);
     if (state === "stopped") setState("booting");
-    await askNow();
+    await ask();
   }
   return messenger;
 }
 
 /** Keep what the front end sets. @param {object | undefined} given */
 function choose(given) {
-  const display = displayOnly(given);
+  const { app_id, api_base, ...chosen } = displayOnly(given);
   for (const name of Object.keys(given ?? {}))
-    if (!(name in display)) say(`settings: ${name} is not for display, so only the server sets it`);
-  delete display.app_id;
-  delete display.api_base;
-  Object.assign(/** @type {any} */ (hooks.display), display);
-}
-
-/**
- * `react-use-intercom` has its own names for settings, and passes on unchanged only what is in `customAttributes`.
- * @param {{boot: Function, update: Function, shutdown: Function}} api
- */
-function adapted(api) {
-  return {
-    boot: (/** @type {object} */ customAttributes) => api.boot({ customAttributes }),
-    update: (/** @type {object} */ customAttributes) => api.update({ customAttributes }),
-    shutdown: api.shutdown,
-  };
+    if (!(name in chosen) && name !== "app_id" && name !== "api_base") say(`only the server sets ${name}`);
+  Object.assign(display, chosen);
 }

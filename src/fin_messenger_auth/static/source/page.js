@@ -3,68 +3,66 @@
 //
 // An identified boot leaves a marker. A boot for somebody else, or for nobody, that finds it shuts the Messenger down
 // first; a tab that sees it change shuts the Messenger down at once. The scripts of a document share one state: that of
-// the snippet until the module takes over.
+// the snippet until the module takes over. What only the module does, stands behind IN_MODULE.
 import { displayOnly, whoIs } from "./identity.js";
 import {
   NAME, cookieJar, isMarkerOf, makeMarker, markedApp, markerName, messengerCookies, read, readCookie, writeCookie,
 } from "./marker.js";
+import { answerOf, say } from "./source.js";
 import { lastDeparture, leftWhileLoading, listen, noteDeparture } from "./tabs.js";
-import {
-  end, forget, inherit, inheritance, isBooted, means, prepare, setOrigin, setSettings, settings, show, update,
-} from "./widget.js";
+import { elapsed, timeLeft } from "./time.js";
+import { end, findPage, options, page, prepare, show, update, watch } from "./widget.js";
 
 /**
  * @typedef {import("./identity.js").Settings} Settings
+ * @typedef {import("./source.js").Source} Source
  * @typedef {"nobody" | "booting" | "somebody" | "leaving" | "unsure" | "stopped"} State
- * @typedef {"signed-out" | "user-changed"} Change
- *
- * @typedef {object} Shared What the scripts of a document have in common.
- * @property {(settings: Settings, base: string, id?: string) => void} take Takes the settings of a page.
- * @property {(app: string) => void} signOut
- * @property {State} state
- * @property {() => import("./widget.js").Inheritance & {isFresh: boolean}} stop
  */
 
 /** How long an answer can be on its way, in milliseconds. */
 const LATE = 30_000;
+// At most so many answers in half an hour, however short the tokens' lifetime is, and however servers disagree.
+const RENEWALS = 8, PERIOD = 1_800_000;
 
 /** @type {State} */
 export let state = "booting";
 /** Whom the Messenger shows; while "unsure", whom it showed. */
-export let who = "";
+let who = "";
 /** It grows with whatever makes void what was asked before. */
-export let turn = 0;
+let turn = 0;
 /** Who left in another tab last, and when. */
-export let departed = "";
-let departedAt = 0;
+let departed = "", departedAt = 0;
 /** @type {string | undefined} */
 let appId;
 let marker = ""; // as this page last saw it
-let mustReload = false; // once the server has answered
-let isDeaf = false;
-let fresh = -1; // the turn at which the server has put settings into the page
-/** @type {Record<string, boolean>} */
-const seen = {};
 /** @type {(news: Record<string, string>) => void} */
 let tellTabs;
 
-/**
- * What the module adds to a page.
- * @type {{
- *   follow?: () => void,
- *   plan?: () => void,
- *   look?: (event: Event) => void,
- *   tell?: (change: Change) => boolean,
- *   display?: Settings,
- * }}
- */
-export const hooks = {};
+// Of the module
 
-/** @param {string} why */
-export const say = (why) => console.warn(`${NAME}: ${why}`);
+/** @type {Source | undefined} */
+let source;
+/** What the front end has set. @type {Settings} */
+export let display = {};
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let timer;
+/** The question that has no answer yet. @type {object | undefined} */
+let question;
+let failures = 0;
+/** @type {number[]} */
+const renewals = [];
+let due = Infinity, expiry = Infinity; // of the stopwatch
+/** The token that the expiry is of. @type {unknown} */
+let jwt;
 
 /** @param {State} next */
-export const setState = (next) => void (state = next);
+export const setState = (next) => void (page.state = state = next);
+
+/** @param {Source | undefined} given */
+export const setSource = (given) => void (source = given);
+
+/** @param {Settings} given */
+export const setDisplay = (given) => void (display = given);
 
 const foundMarker = () => readCookie(markerName(appId));
 
@@ -75,42 +73,61 @@ const foundMarker = () => readCookie(markerName(appId));
  * counts before what the server says.
  * @param {Settings} given
  * @param {boolean} [isNews] The application does not know yet whose they are.
+ * @param {number} [serverTime]
  */
-export function receive(given, isNews) {
-  let next = { ...displayOnly(settings), ...given, ...hooks.display };
-  if (!next.app_id) {
-    state = "nobody"; // of which workspace, nobody has said
-    return;
-  }
-  if (isBooted && appId !== next.app_id) leave();
+export function receive(given, isNews, serverTime) {
+  let next = { ...displayOnly(page.settings), ...given, ...display };
+  if (!next.app_id) return setState("nobody"); // of which workspace, nobody has said
+  if (page.isBooted && appId !== next.app_id) leave();
   appId = next.app_id;
   prepare(next);
   let person = whoIs(next);
   const before = who, found = foundMarker();
-  if (before && before !== person || found && !isMarkerOf(person, found)) leave(Boolean(person));
-  if (isNews && before && before !== person) tell(person);
+  if (before && before !== person || !isMarkerOf(person, found) && found) leave(Boolean(person));
+  if (IN_MODULE && isNews && before && before !== person && tell(person)) return;
   turn++;
-  if (isNews && mustReload) return reload();
   if (person) {
     remember(makeMarker(person)); // a new one, which renews the cookie in one step
     marker = foundMarker();
     if (!marker) {
-      say("without cookies nobody is identified.");
+      say("without cookies nobody is identified");
       next = displayOnly(next);
       person = "";
     }
   }
-  state = person ? "somebody" : "nobody";
+  setState(person ? "somebody" : "nobody");
   who = person;
   show(next, before !== person);
-  hooks.plan?.();
+  plan(serverTime);
 }
 
 /** Sign out of a workspace, whether a boot of this document has named it or not. */
-export function signOut(app = appId ?? markedApp()) {
+export function signOut(app = IN_MODULE ? appId ?? markedApp() : undefined) {
   appId = app;
   leave();
-  if (state !== "stopped") state = "nobody";
+  if (state !== "stopped") setState("nobody");
+}
+
+/**
+ * Look at the marker: another tab may have signed out or in, now or while this document slept.
+ * @param {any} [event]
+ */
+export function look(event) {
+  if (page.boot !== boot) return; // another script runs this document
+  const news = event?.data;
+  // News may be about the workspace of this page: what is on its way is void.
+  if (!appId) return news ? changeElsewhere("") : checkTime(event);
+  const found = news?.[markerName(appId)] ?? foundMarker(); // the news can be here before the cookie
+  const isSeen = marker === found, isOurs = isMarkerOf(who, found);
+  marker = found;
+  if (!isSeen && !(who && isOurs)) {
+    if (!found) [departed, departedAt] = [who, performance.now()];
+    changeElsewhere(found);
+  } else if (event) {
+    checkTime(event);
+  }
+  // The history of the browser shows what is not for the person who is here now.
+  if (event?.persisted && !source && !isOurs) reload();
 }
 
 /**
@@ -119,75 +136,68 @@ export function signOut(app = appId ?? markedApp()) {
  */
 function changeElsewhere(found) {
   if (state === "stopped") return;
-  if (state === "nobody" ? found : who) tell(found);
+  const isChange = state === "nobody" ? found : who;
   if (state === "somebody" || state === "nobody" && !found) close();
   who = "";
-  if (state !== "booting" && !(state === "nobody" && found)) state = "leaving";
-  follow();
+  if (state !== "booting" && !(state === "nobody" && found)) setState("leaving");
+  if (!isChange || !tell(found)) follow();
 }
 
 /**
- * The page comes from the history of the browser, and is not of the person who is here now.
- * @param {string} found
+ * The server has put settings into the page, or a link of Turbo or htmx has brought them.
+ * @param {Settings} given
+ * @param {string} base
+ * @param {string} [id]
  */
-function restore(found) {
-  if (who) {
-    close();
-    tell(found);
-  }
-  who = "";
-  reload();
-}
+function boot(given, base, id) {
+  // Turbo shows a stored copy of the page while it fetches the real one.
+  if (read("documentElement").matches("[data-turbo-preview]")) return;
+  page.base = base;
+  page.nonce = read("currentScript")?.nonce;
 
-/** Settings have come so late that their person may have left. @param {Settings} given */
-function arriveLate(given) {
-  appId = given.app_id;
-  marker = foundMarker();
-  if (state === "booting") {
-    state = "leaving";
-    setSettings(displayOnly(given));
+  // The back button of Turbo and htmx brings back a stored page, and a page can come after its person has left in another
+  // tab: nobody signs in again by that.
+  const person = whoIs(given), isStored = id && page.seen.includes(id);
+  if (isStored && who === person) return update();
+  const isLate = turn ? departed === person && performance.now() - departedAt < LATE : leftWhileLoading();
+  if (isStored || person && isLate && !isMarkerOf(person, readCookie(markerName(given.app_id)))) {
+    appId = given.app_id;
+    marker = foundMarker();
+    if (state === "booting") {
+      setState("leaving");
+      page.settings = displayOnly(given);
+    }
+    return follow();
   }
-  follow();
-}
-
-/**
- * Look at the marker: another tab may have signed out or in, now or while this document slept.
- * @param {any} [event]
- */
-export function look(event) {
-  if (isDeaf) return;
-  const news = event?.data;
-  // News may be about the workspace of this page: what is on its way is void.
-  if (!appId) return news ? changeElsewhere("") : event && hooks.look?.(event);
-  const found = news?.[markerName(appId)] ?? foundMarker(); // the news can be here before the cookie
-  const isSeen = marker === found, isOurs = isMarkerOf(who, found);
-  marker = found;
-  if (event?.persisted && !hooks.follow && !isOurs) return restore(found);
-  if (isSeen || who && isOurs) return event && hooks.look?.(event);
-  if (!found) [departed, departedAt] = [who, performance.now()];
-  changeElsewhere(found);
+  page.seen.push(id);
+  receive(given);
 }
 
 // What they do
 
 /** Ask soon. Without a source nobody knows who has come: the Messenger stays closed until the next page. */
 function follow() {
-  if (hooks.follow) hooks.follow();
+  if (IN_MODULE && source) wait(0);
   else if (!marker && !who) receive({ app_id: appId });
 }
 
-/** Tell the application. @param {string} found */
+/** Tell the application. @param {string} found @returns {unknown} Whether the page is loaded again. */
 function tell(found) {
   const detail = found ? "user-changed" : "signed-out";
-  Document.prototype.dispatchEvent.call(document, new CustomEvent(`${NAME}:stopped`, { detail }));
-  if (hooks.tell?.(detail)) mustReload = true;
+  read("dispatchEvent").call(document, new CustomEvent(`${NAME}:stopped`, { detail }));
+  if (!IN_MODULE) return;
+  queueMicrotask(() => options.onChange?.(detail)); // what it throws is not ours
+  // Two tabs whose servers disagree must not reload each other without end.
+  return options.reload && performance.now() > 5000 && reload();
 }
 
 /** Load the page again. Without a network, the browser would show its own page for errors. */
-export function reload() {
-  state = "stopped";
+function reload() {
+  setState("stopped");
+  if (IN_MODULE) question = undefined; // its answer is for the next page
   if (navigator.onLine) location.reload();
-  else for (const name of ["online", "visibilitychange"]) addEventListener(name, reload, { once: true });
+  else addEventListener("online", reload, { once: true });
+  return true;
 }
 
 /** @param {string} value */
@@ -203,76 +213,139 @@ function leave(isReplaced) {
   close();
   who = "";
   if (isReplaced) return;
-  if (messengerCookies(appId).some((each) => readCookie(each))) say("the Messenger's cookies stay.");
-  else remember("");
-  hooks.plan?.();
+  // Where a cookie of the Messenger stays, the marker lets the next page try again.
+  if (!messengerCookies(appId).some((each) => readCookie(each))) remember("");
+  plan();
 }
 
 /** End the session in this tab. The widget may boot before it works off its queue, so its cookies go at once. */
-export function close() {
+function close() {
   turn++;
-  end(displayOnly);
+  end();
   for (const each of messengerCookies(appId)) writeCookie(each);
 }
 
-/** Return a function that tells whether an answer to what is asked now has become void: somebody has left or come. */
-export function makeTicket() {
-  const jar = cookieJar(), departure = lastDeparture();
-  return (/** @type {Settings} */ answer) => {
-    const name = markerName(answer.app_id ?? appId), found = readCookie(name);
-    const isAsBefore = found === readCookie(name, jar) || found && isMarkerOf(whoIs(answer), found);
-    return departure !== lastDeparture() || !isAsBefore;
-  };
-}
-
-/** @type {Shared["take"]} */
-function take(given, base, id) {
-  // Turbo shows a stored copy of the page while it fetches the real one.
-  if (read("documentElement").matches("[data-turbo-preview],[data-turbolinks-preview]")) return;
-  setOrigin(base, read("currentScript")?.nonce);
-  // The page itself comes first.
-  means.whenReady = (load) => read("readyState") === "complete" ? load() : addEventListener("load", load);
-
-  // The back button of Turbo and htmx brings back a stored page, and a page can come after its person has left in another
-  // tab: nobody signs in again by that.
-  const person = whoIs(given), isStored = id && seen[id];
-  if (isStored && who === person) return update();
-  const isLate = turn ? departed === person && performance.now() - departedAt < LATE : leftWhileLoading();
-  if (isStored || person && isLate && !isMarkerOf(person, readCookie(markerName(given.app_id)))) return arriveLate(given);
-  if (id) seen[id] = true;
-  receive(given);
-  fresh = turn;
-}
-
-/** Return what the scripts of this document share, made by the first that asks for it. @returns {Shared} */
-export const shared = () => /** @type {any} */ (globalThis)[Symbol.for(NAME)] ??= start();
-
-/** @returns {Shared} */
-function start() {
+/**
+ * Run this document from now on; the snippet, unless another script does already.
+ * @returns {boolean} Whether another script has booted for whoever is signed in.
+ */
+export function run() {
+  findPage();
+  if (IN_MODULE ? page.boot === boot : page.boot) return false;
+  if (IN_MODULE) page.stop?.();
+  Object.assign(page, { boot, leave: signOut });
+  if (IN_MODULE) page.stop = stop;
   tellTabs = listen(look);
-  return {
-    take,
-    signOut,
-    get state() { return state; }, // for whoever looks into a page
-    stop() {
-      isDeaf = true;
-      return { ...inheritance(), isFresh: fresh === turn };
-    },
-  };
+  if (!IN_MODULE) return false;
+  watch();
+  appId = page.settings.app_id;
+  who = whoIs(page.settings);
+  marker = foundMarker();
+  setState(!page.isBooted ? "booting" : who ? "somebody" : "nobody");
+  return Boolean(page.isBooted) && isMarkerOf(who, marker);
 }
 
-/** Take over from the script that runs this document, if it is another. @returns {boolean} Whether its settings are fresh. */
-export function takeOver() {
-  const key = Symbol.for(NAME), w = /** @type {any} */ (globalThis);
-  const before = /** @type {Shared | undefined} */ (w[key]);
-  if (before?.take === take) return false;
-  const found = before?.stop();
-  w[key] = start();
-  if (!found?.settings.app_id) return false;
-  inherit(found);
-  appId = found.settings.app_id;
-  who = whoIs(found.settings);
-  marker = foundMarker();
-  if (found.isBooted) state = who ? "somebody" : "nobody";
-  return found.isFresh;
+// Renewal
+
+/** Ask no more, and drop what is on its way. */
+export function stop() {
+  source = jwt = undefined;
+  due = expiry = Infinity;
+  failures = 0;
+  question = undefined;
+  clearTimeout(timer);
+}
+
+/** @param {number} pause */
+function wait(pause) {
+  due = Math.max(elapsed() + pause, (renewals[renewals.length - RENEWALS] ?? -Infinity) + PERIOD);
+  checkTime();
+}
+
+/** Plan the next renewal, after what the Messenger has just been told. @param {number} [serverTime] */
+export function plan(serverTime) {
+  if (!IN_MODULE) return;
+  if (!who) {
+    due = expiry = Infinity;
+    jwt = undefined;
+    return checkTime();
+  }
+  const { intercom_user_jwt } = page.settings, isNew = jwt !== intercom_user_jwt;
+  // However little time they have, there is some to renew them.
+  if (isNew) expiry = elapsed() + Math.max(timeLeft(page.settings, serverTime), source ? 3000 : 0);
+  jwt = intercom_user_jwt;
+  // Between 70 and 85 % of the time that is left, so that many tabs do not come at once.
+  const pause = (expiry - elapsed()) * (0.7 + 0.15 * Math.random());
+  wait(source ? Math.max(pause, isNew ? 1000 : 30_000) : Infinity);
+}
+
+/**
+ * See what is due. Timers stand still in a tab that sleeps, so whatever wakes it comes here, too.
+ * @param {Event} [event]
+ */
+function checkTime(event) {
+  if (!IN_MODULE) return;
+  clearTimeout(timer);
+  if (question) return;
+  const now = elapsed();
+  if (now >= due || failures && event?.type === "online") return void ask();
+  if (now >= expiry && state === "somebody") expire();
+  const next = state === "somebody" ? Math.min(due, expiry) : due;
+  timer = setTimeout(checkTime, Math.min(next - now, 1e9));
+}
+
+/** Nobody has confirmed that it is still the same person, nor that it is another. @param {Settings} [offered] */
+function expire(offered) {
+  if (!source) say("the tokens have expired, and only a URL or a function as source is asked for new ones");
+  setState("unsure");
+  close();
+  offer(offered);
+}
+
+/** Show nobody's settings for the time being. @param {Settings} [offered] */
+function offer(offered) {
+  const nobody = displayOnly({ ...page.settings, ...display, ...offered });
+  if (!page.isBooted && nobody.app_id) show(nobody);
+}
+
+/** Ask who is signed in now. */
+export async function ask() {
+  if (!source || state === "stopped") return;
+  const mine = question = {}, then = turn, jar = cookieJar(), departure = lastDeparture();
+  clearTimeout(timer);
+  due = Infinity;
+  let { settings, offered, why, serverTime } = await answerOf(source);
+  if (mine !== question) return;
+  question = undefined;
+  if (then !== turn) return checkTime(); // something has happened here since, and has planned what follows
+
+  // Whatever was asked before somebody has left or come in another tab is void.
+  const person = whoIs(settings ?? {}), name = markerName(settings?.app_id ?? appId), found = readCookie(name);
+  if (departure !== lastDeparture() || found !== readCookie(name, jar) && !isMarkerOf(person, found)) {
+    look();
+    if (!question) wait(0);
+    return;
+  }
+  if (person && settings?.intercom_user_jwt === jwt && elapsed() >= expiry) {
+    settings = undefined;
+    why = "its tokens have expired; is the answer cached?";
+  }
+  if (settings) {
+    if (why) say(`${why}`);
+    const isBack = state === "leaving" && person && person === departed;
+    failures = 0;
+    renewals.push(elapsed());
+    receive(settings, true, serverTime);
+    // What another tab said may have come before the server knew it: ask once more.
+    if (isBack) wait(10_000);
+  } else if (why === 410) {
+    setState("stopped");
+    failures = 0;
+    signOut();
+  } else {
+    if (!failures++) say(`no settings: ${why}`);
+    if (offered && state === "somebody") expire(offered);
+    else if (offered || !turn) offer(offered);
+    wait(Math.min(5000 * 2 ** (failures - 1), 300_000) * (0.75 + Math.random() / 2));
+  }
 }

@@ -1,8 +1,5 @@
-// What the snippet and the sign-out script call, with the settings that the server has put into the page.
-import { shared } from "./page.js";
+// What stands in a page, before the call with the settings that the server has put there: `boot`, or `leave`.
+import { run } from "./page.js";
 
-/** @type {import("./page.js").Shared["take"]} */
-export const boot = (settings, base, id) => shared().take(settings, base, id);
-
-/** @type {import("./page.js").Shared["signOut"]} */
-export const leave = (app) => shared().signOut(app);
+run();
+export { page } from "./widget.js";

@@ -1,7 +1,6 @@
 // Asks the endpoint or the application's function for settings, and says what is wrong with an answer.
 import { displayOnly } from "./identity.js";
 import { NAME } from "./marker.js";
-import { say } from "./page.js";
 
 /**
  * @typedef {import("./identity.js").Settings} Settings
@@ -9,11 +8,14 @@ import { say } from "./page.js";
  * @typedef {object} Answer
  * @property {Settings} [settings] That hold now.
  * @property {Settings} [offered] Nobody's, because signing failed.
- * @property {unknown} [why] There are none.
+ * @property {unknown} [why] There are none, or only nobody's.
  * @property {number} [serverTime]
  */
 
 const DEADLINE = 15_000;
+
+/** @param {string} why */
+export const say = (why) => console.warn(`${NAME}: ${why}`);
 
 /** @param {any} given @returns {given is Settings} */
 export const isSettings = (given) => typeof given?.app_id === "string";
@@ -36,7 +38,7 @@ export function sourceOf(given, credentials = "include") {
       headers: { "X-Fin-Messenger": "1" }, cache: "no-store", redirect: "manual", credentials, signal,
     }).catch((error) => {
       if (new URL(given, location.href).origin === location.origin) throw error;
-      throw `${error.message}: the endpoint is on another origin; its origins= must name this page's`;
+      throw `${error.message}; on another origin, origins= must name this page's, and CORS let X-Fin-Messenger through`;
     });
 }
 
@@ -49,11 +51,11 @@ export function answerOf(source) {
   const controller = new AbortController();
   return new Promise((resolve) => {
     const fail = (/** @type {any} */ error) => resolve({ why: error?.message ?? error });
-    setTimeout(() => {
+    const timer = setTimeout(() => {
       fail("no answer in 15 seconds");
       controller.abort();
     }, DEADLINE);
-    question(source, controller.signal).then(resolve, fail);
+    question(source, controller.signal).then(resolve, fail).then(() => clearTimeout(timer));
   });
 }
 
@@ -67,22 +69,17 @@ async function question(source, signal) {
   const given = /** @type {any} */ (await source({ signal }));
   if (given === null) return { settings: {} };
   if (isSettings(given)) return { settings: given };
-  if (!given?.headers) throw "the function returned no settings, no Response, and not null";
+  if (!given?.json) throw "the function returned neither settings, a Response nor null";
 
   const { status, ok, redirected, headers } = /** @type {Response} */ (given);
-  const text = await given.text();
-  const body = parsed(text), offered = displayOnly(body);
+  const body = await given.json().catch(() => {});
   if (ok && isSettings(body)) return { settings: body, serverTime: Date.parse(headers.get("date") ?? "") };
-  if (status === 403) say("403: the endpoint refuses this page; its server's log says why");
-  // A redirect leads to a sign-in page.
-  if ([0, 401, 403].includes(status) || redirected) return { settings: offered };
-  if (isSettings(body)) return { offered, why: status };
-  throw ok && /^\s*</.test(text) ? "the endpoint answered with a page: is the development proxy set up?" : status;
-}
-
-/** @param {string} text */
-function parsed(text) {
-  try {
-    return JSON.parse(text);
-  } catch {}
+  if ([0, 401, 403].includes(status) || redirected) {
+    // A redirect leads to a sign-in page, or to the same address with a slash.
+    const why = status === 403 ? "403; the endpoint's log says why" : !status && "it redirects; is its address exact?";
+    return { settings: displayOnly(body), why: why && `the endpoint says that nobody is signed in: ${why}` };
+  }
+  if (isSettings(body)) return { offered: displayOnly(body), why: status };
+  if (!ok) throw status;
+  throw "the answer has no app_id; if it is a page, is the development proxy set up?";
 }

@@ -24,10 +24,7 @@ export function noteDeparture() {
  * Tell whether somebody left while this document was on its way from the server. A time that is still to come was
  * noted by a clock that was wrong.
  */
-export function leftWhileLoading() {
-  const time = lastDeparture(), now = Date.now();
-  return time < now + 1 && time > now - performance.now();
-}
+export const leftWhileLoading = () => Math.abs(Date.now() - lastDeparture()) < performance.now();
 
 /**
  * Listen to the other tabs, and to what wakes this one.

@@ -1,5 +1,5 @@
 // Measures time without trusting the browser's clock, which can be wrong by years, change, or stand still in a sleep.
-import { claims, whoIs } from "./identity.js";
+import { claims } from "./identity.js";
 
 /** @typedef {import("./identity.js").Settings} Settings */
 
@@ -19,7 +19,7 @@ export function elapsed() {
 }
 
 /**
- * Return for how many milliseconds settings that have just come are valid: until the earlier token expires.
+ * Return for how many milliseconds a user's settings that have just come are valid: until the earlier token expires.
  *
  * The server's time decides, which an answer carries in its header `Date`. Where there is none, the browser's clock
  * counts only where it says what is possible: that the tokens have been issued, and have not expired.
@@ -27,7 +27,6 @@ export function elapsed() {
  * @param {number} [serverTime] In milliseconds; NaN where it is unknown.
  */
 export function timeLeft(settings, serverTime) {
-  if (!whoIs(settings)) return Infinity;
   let expiry = Infinity, issued = 0;
   for (const { exp = Infinity, iat = 0 } of [settings.intercom_user_jwt, settings.salesforce_identity_token].map(claims)) {
     expiry = Math.min(expiry, exp * 1000);

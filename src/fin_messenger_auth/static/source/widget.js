@@ -1,9 +1,21 @@
 // Loads the Messenger's widget, and tells it what to show. What that is, page.js decides.
+import { displayOnly } from "./identity.js";
 import { NAME, read } from "./marker.js";
 
 /**
  * @typedef {import("./identity.js").Settings} Settings
- * @typedef {{settings: Settings, isBooted: boolean, base: string, nonce: string, hasLoaded?: boolean}} Inheritance
+ *
+ * @typedef {object} Page What the scripts of a document share; it is changed in place, by one of them at a time.
+ * @property {Settings} settings What the Messenger shows, or is to show.
+ * @property {boolean} [isBooted]
+ * @property {boolean} [hasLoaded] Whether the widget's script has come; undefined while it is on its way.
+ * @property {string} base Where the script comes from, without the workspace.
+ * @property {string} [nonce]
+ * @property {(string | undefined)[]} seen The snippets that have run.
+ * @property {string} [state] For whoever looks into a page.
+ * @property {(settings: Settings, base: string, id?: string) => void} [boot] Takes the settings of a page.
+ * @property {(app?: string) => void} [leave] Signs out.
+ * @property {() => void} [stop]
  */
 
 // The platform was seen to throttle at about 20 updates in half an hour. Some are left for changes of user.
@@ -11,67 +23,65 @@ const PERIOD = 1_800_000, UPDATES = 15;
 
 const w = /** @type {any} */ (globalThis);
 
-/** @type {Settings} What the Messenger shows, or is to show. */
-export let settings = {};
-export let isBooted = false;
-let base = "https://widget.intercom.io/widget/", nonce = "";
-/** @type {boolean | undefined} Whether the script has come; undefined while it is on its way. */
-let hasLoaded;
+/** @type {Page} */
+export let page;
 /** @type {number[]} */
 let updates = [];
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let postponed;
 
-/**
- * What differs between a page and an application.
- * @type {{
- *   api?: {boot: Function, update: Function, shutdown: Function, Intercom?: Function},
- *   whenReady: (load: () => void) => void,
- *   onSettled?: (hasLoaded: boolean) => void,
- * }}
- */
-export const means = { whenReady: (load) => load() };
+/** What the application wants. @type {import("../fin-messenger-auth.js").Options} */
+export let options = {};
 
-/** Return what the page has set on `window`; markup can shadow the rest. @param {string} name */
-const own = (name) => Object.hasOwn(w, name) && w[name];
-const isThere = () => typeof own("Intercom") === "function";
+/** @param {import("../fin-messenger-auth.js").Options} given */
+export const setOptions = (given) => void (options = given);
+
+/** Find what the scripts of this document share. */
+export function findPage() {
+  page = w[Symbol.for(NAME)] ??= { settings: {}, seen: [], base: IN_MODULE ? "https://widget.intercom.io/widget/" : "" };
+}
+
+// An element that markup names Intercom is no function.
+const isThere = () => w.Intercom instanceof Function;
 
 /** @param {"boot" | "update" | "shutdown"} method @param {Settings} [settings] */
-const call = (method, settings) => means.api ? means.api[method](settings) : w.Intercom(method, settings);
-
-/** Say where the script comes from. @param {string} from @param {string} [withNonce] */
-export const setOrigin = (from, withNonce = nonce) => void ([base, nonce] = [from, withNonce]);
-
-/** @param {Settings} given */
-export const setSettings = (given) => void (settings = given);
-
-/** Take over from another script of this document. @param {Inheritance} found */
-export const inherit = (found) => void ({ settings, isBooted, base, nonce, hasLoaded } = found);
-
-/** @returns {Inheritance} */
-export const inheritance = () => ({ settings, isBooted, base, nonce, hasLoaded });
+function call(method, settings) {
+  const api = IN_MODULE && /** @type {any} */ (options.api);
+  if (!api) w.Intercom(method, settings);
+  // react-use-intercom has its own names for settings, and passes on unchanged only these.
+  else api[method](api.hardShutdown && settings ? { customAttributes: settings } : settings);
+}
 
 /**
  * Make sure that there is a Messenger to be told, or a queue in its place, and that its script is on its way.
  * @param {Settings} settings
  */
 export function prepare(settings) {
-  if (isThere() && hasLoaded !== false) return;
-  isBooted = false;
-  hasLoaded = undefined;
-  const url = base + encodeURIComponent(settings.app_id);
-  if (means.api?.Intercom) return means.api.Intercom({ ...settings, widgetUrl: url });
+  if (isThere() && (!IN_MODULE || page.hasLoaded !== false)) return;
+  if (IN_MODULE) page.isBooted = page.hasLoaded = undefined;
+  const url = page.base + encodeURIComponent(settings.app_id);
   if (!isThere()) {
     w.Intercom = (/** @type {unknown[]} */ ...call) => w.Intercom.q.push(call);
     w.Intercom.q = [];
   }
-  means.whenReady(() => {
-    const script = Document.prototype.createElement.call(document, "script");
+  const load = () => {
     // Under Trusted Types, a policy with our name lets this address pass.
-    const policy = own("trustedTypes") && w.trustedTypes.createPolicy(NAME, { createScriptURL: () => url });
+    const policy = w.trustedTypes?.createPolicy?.(NAME, { createScriptURL: () => url });
+    const script = read("createElement").call(document, "script");
     const src = policy ? policy.createScriptURL("") : url;
-    read("documentElement").append(Object.assign(script, { nonce, src, onerror: () => settle(false) }));
-  });
+    read("documentElement").append(Object.assign(script, { nonce: page.nonce, src }));
+  };
+  // A page itself comes first.
+  if (IN_MODULE || read("readyState") === "complete") load();
+  else addEventListener("load", load);
+}
+
+/** See whether the widget's script comes, whoever loads it. */
+export function watch() {
+  const heard = (/** @type {Event} */ { type, target }) => {
+    if (String(/** @type {any} */ (target).src).startsWith(page.base)) settle(type === "load");
+  };
+  for (const type of ["load", "error"]) read("addEventListener").call(document, type, heard, true);
 }
 
 /**
@@ -79,27 +89,16 @@ export function prepare(settings) {
  * and the next boot tries again.
  * @param {boolean} now
  */
-function settle(now) {
-  if (hasLoaded === now) return;
-  hasLoaded = now;
+export function settle(now) {
+  page.hasLoaded = now;
   if (!now) forget();
-  means.onSettled?.(now);
-}
-
-/** See whether the script comes, whoever loads it. */
-export function watch() {
-  for (const type of ["load", "error"])
-    EventTarget.prototype.addEventListener.call(document, type, ({ target }) => {
-      if (String(/** @type {any} */ (target).src).startsWith(base)) settle(type === "load");
-    }, true);
-  if (isThere() && !w.Intercom.q) hasLoaded = true;
-  if (hasLoaded !== undefined) means.onSettled?.(hasLoaded);
+  (now ? options.onLoad : options.onLoadFailed)?.();
 }
 
 /** Take out of the queue what a widget that is still to come need not know of somebody. */
-export function forget() {
+function forget() {
   clearTimeout(postponed);
-  isBooted = false;
+  page.isBooted = false;
   if (isThere()) w.Intercom.q = w.Intercom.q?.filter((/** @type {any} */ [method]) => !/boot|update/.test(method));
 }
 
@@ -110,10 +109,10 @@ export function forget() {
  */
 export function show(given, isChange) {
   prepare(given);
-  settings = w.intercomSettings = given;
-  if (isBooted) return update(isChange);
+  page.settings = w.intercomSettings = given;
+  if (page.isBooted) return update(isChange);
   call("boot", given);
-  isBooted = true;
+  page.isBooted = true;
 }
 
 /** Tell the widget of new settings, or of another address; where the platform would throttle, of the last ones later. */
@@ -123,16 +122,16 @@ export function update(isChange = false) {
   updates = updates.filter((time) => time > now - PERIOD);
   if (isChange || updates.length < UPDATES) {
     updates.push(now);
-    call("update", settings);
+    call("update", page.settings);
   } else {
     postponed = setTimeout(update, updates[0] + PERIOD - now);
   }
 }
 
-/** Shut the Messenger down. @param {(settings: Settings) => Settings} kept Returns what stays in the page. */
-export function end(kept) {
-  const last = kept({ ...settings, ...own("intercomSettings") }); // a wrapper may delete it
+/** Shut the Messenger down. What says nothing of a person stays in the page. */
+export function end() {
   forget();
+  const last = displayOnly({ ...w.intercomSettings, ...page.settings }); // a wrapper may delete the former
   if (isThere()) call("shutdown");
-  settings = w.intercomSettings = last;
+  page.settings = w.intercomSettings = last;
 }
