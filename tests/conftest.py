@@ -15,6 +15,10 @@ import pytest
 
 Program = Callable[[str], str]
 
+# What a developer has set for an application of theirs is not for the tests, nor for the processes that they start.
+for _name in [each for each in os.environ if each.startswith(("INTERCOM_", "SALESFORCE_", "MESSENGER_"))]:
+    del os.environ[_name]
+
 
 def pytest_configure() -> None:
     """Forget the configuration that whoever runs the tests has in the environment: each test makes its own."""

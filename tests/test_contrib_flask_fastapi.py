@@ -325,6 +325,13 @@ def test_the_views_of_flask_are_plain_functions_with_names() -> None:
         assert (view.__module__, type(view).__name__) == (for_flask.__name__, "function")
 
 
+def test_the_routes_are_not_in_the_schema_of_fastapi() -> None:
+    paths = fastapi_site(builder=throwaway_builder()).openapi()["paths"]
+
+    assert "/" in paths
+    assert [each for each in paths if "messenger" in each] == []
+
+
 def test_the_routes_do_not_prolong_the_session(client: httpx.Client) -> None:
     sign_in(client)
     for path in (SETTINGS, "/messenger/renewal.js"):

@@ -187,6 +187,10 @@ def test_a_server_that_drips_is_left_at_the_deadline(
         server.shutdown()
 
 
+def test_what_a_server_answers_is_not_in_the_repr() -> None:
+    assert "secret" not in repr(_http.Answer("https://a.example/", 200, {}, b"secret"))
+
+
 def test_redirects_without_an_end_are_given_up() -> None:
     asked: list[str] = []
 

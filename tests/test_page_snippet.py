@@ -184,6 +184,13 @@ def test_the_hash_is_that_of_the_script(messenger_builder: TokenPairBuilder) -> 
     assert snippet.csp_source == f"'sha256-{b64encode(sha256(parsed(snippet).text.encode()).digest()).decode()}'"
 
 
+def test_each_page_of_a_user_has_an_id_that_no_other_has(messenger_builder: TokenPairBuilder) -> None:
+    scripts = [str(render_snippet(messenger_builder.build_settings("42"))) for _ in range(20)]
+    ids = {each for script in scripts for each in re.findall(r'"([0-9a-f]{12})"', script)}
+
+    assert len(ids) == len(scripts)
+
+
 def test_the_tokens_are_in_the_markup_and_not_in_its_repr(messenger_builder: TokenPairBuilder) -> None:
     settings = messenger_builder.build_settings(42)
     snippet = render_snippet(settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import inspect
 import re
 import shutil
 import sys
@@ -13,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from fin_messenger_auth import errors
+from fin_messenger_auth import Reloading, _deadline, _late_signer, _outages, errors
 from fin_messenger_auth._environment import ALL_VARIABLES
+from fin_messenger_auth.backends import _remote
 from fin_messenger_auth.diagnosis import CATALOGUE
 from fin_messenger_auth.errors import collect_warnings
 from tests.test_catalogue_of_findings import CORE
@@ -118,6 +120,37 @@ def test_every_variable_that_the_source_names_is_documented() -> None:
 
     assert literals - documented == set()
     assert set(ALL_VARIABLES) == documented
+
+
+@pytest.mark.parametrize("page", [*DOCS.glob("*/*.md"), DOCS.parent / "README.md"], ids=lambda page: page.name)
+def test_no_page_imports_what_is_private(page: Path) -> None:
+    imports = re.findall(
+        r"^\s*(?:from|import) (fin_messenger_auth\S*)(?: import (.+))?", page.read_text("utf-8"), re.MULTILINE
+    )
+
+    assert [each for each in imports if re.search(r"\b_", " ".join(each))] == []
+
+
+def test_the_seconds_in_the_docs_are_the_constants() -> None:
+    page = (DOCS / "operate" / "production.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| (.+?) \| (.+?) \|", page.partition("## Time-outs")[2], re.MULTILINE))
+    pauses = f"{_deadline.FIRST_PAUSE:g}, doubled up to {_deadline.LONGEST_PAUSE:g};"
+    expected = {
+        "one signature in all": inspect.signature(_deadline.with_deadline).parameters["timeout"].default,
+        "connecting to AWS": _remote.TIMEOUT,
+        "between two attempts to use a key": _late_signer.PAUSE,
+        "the probe after a pause": _deadline.PROBE,
+        "after a change of key files": inspect.signature(Reloading).parameters["every"].default,
+        "between two records in the log": _outages.INTERVAL,
+        "without a failure": _outages.QUIET,
+    }
+
+    for beginning, seconds in expected.items():
+        [said] = [said for what, said in rows.items() if what.startswith(beginning)]
+        assert re.match(rf"{seconds:g}\b(?!\.)", said), beginning
+    assert any(said.startswith(pauses) for said in rows.values())
+    assert _deadline.FAILURES == 5
+    assert any(what.startswith("the pause after five failed") for what in rows)
 
 
 def test_every_finding_is_documented() -> None:
