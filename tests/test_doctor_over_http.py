@@ -245,6 +245,7 @@ def test_a_certificate_of_ones_own_can_be_named(
     ("options", "wrong"),
     [
         (["--page", "http://127.0.0.1/", "--cookie", "ada"], "--cookie: expected NAME=VALUE"),
+        (["--page", "http://127.0.0.1/", "--cookie", "a=b\r\n"], "--cookie: expected NAME=VALUE"),
         (["--page", "http://127.0.0.1/", "--header", "X-Test"], "--header: expected NAME:VALUE"),
         (["--page", "http://127.0.0.1/", "--header", "X: 1\r\nY: 2"], "--header: expected NAME:VALUE"),
         (["--page", "page.html", "--cookie", "a=b"], "--cookie and --header need --page URL"),
