@@ -698,3 +698,18 @@ def test_a_directory_without_a_certificate_is_no_newer_upload(site: Site) -> Non
     jwk = json.dumps(site.jwk).encode()
     (site.directory / "certificate.pem").unlink()
     assert check_upload(jwk, key_directory=site.directory) == []
+
+
+def test_a_set_up_without_a_page_is_compared_and_a_value_in_a_file_is_written_alone(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = site.directory.parent / "kid"
+    path.write_text(KID)
+    site.environ |= {"SALESFORCE_KEY_ID": "", "SALESFORCE_KEY_ID_FILE": str(path)}
+    for name, value in site.environ.items():
+        monkeypatch.setenv(name, value)
+    assert main(["doctor", *site.options]) == 0
+    assert f"Compared: the keys of {site.directory} with the environment, the issuer" in capsys.readouterr().out
+    path.write_text(f"'{KID}'")
+    assert main(["doctor", *site.options]) == 1
+    assert f"→ Write the value alone to the file: `printf %s VALUE > {path}`." in capsys.readouterr().out
