@@ -132,6 +132,10 @@ class TestKeysThatExist:
         arguments = ("--private-key", str(keys / "private-key.pem"), "--certificate", str(tmp_path / "chain.pem"))
         assert json.loads(output(capsys, "jwk", *arguments))["kid"] == kid_of(keys) != new.kid
 
+    def test_a_certificate_alone_makes_the_jwk(self, keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        made = json.loads(output(capsys, "jwk", "--certificate", str(keys / "certificate.pem")))
+        assert made == json.loads((keys / "jwk.json").read_text())
+
     def test_a_jwk_needs_a_certificate(self, keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["jwk", "--private-key", str(keys / "private-key.pem")]) == 1
         assert "--certificate FILE" in capsys.readouterr().err

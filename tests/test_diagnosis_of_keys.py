@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -179,7 +179,6 @@ MADE_BY_HAND: dict[str, dict[str, object]] = {
     "n, which the certificate has": {"n": "..."},
     "alg in small letters": {"alg": "rs256"},
     "kty in small letters": {"kty": "rsa"},
-    "x5c, in hexadecimal": {"x5c": [b64decode(X5C).hex()]},
     "x5c, line by line": {"x5c": certificate_pem(CERTIFICATE).decode().splitlines()},
     "x5c, no list": {"x5c": X5C},
     "x5c, PEM": {"x5c": [certificate_pem(CERTIFICATE).decode()]},

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_an
 
 from fin_messenger_auth import RSASigner, StringKeySource
 from fin_messenger_auth._keys import read_private_key
-from fin_messenger_auth._material import configured_string
+from fin_messenger_auth._material import configured_string, things_in
 from fin_messenger_auth.diagnosis import check_certificate, check_environment, check_private_key, check_secret
 from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthWarning, InvalidKeyError, problems_of
 from fin_messenger_auth.onboarding import read_certificate, read_public_key
@@ -97,6 +97,17 @@ def test_nothing_is_said_of_a_value_that_can_be_right(place: str, value: str) ->
     assert said_of(place, value) == []
 
 
+def test_line_ends_are_told_from_the_letters_beside_them() -> None:
+    lines = [bytes([letter]) * 63 + b"/" for letter in b"ABCD"]  # each ends with what its line end begins with
+    der = b"\x30\x81\xbd" + base64.b64decode(b"".join(lines))[3:]
+    text = base64.b64encode(der)
+    body = b"".join(b"/n" + text[at : at + 64] for at in range(0, len(text), 64))
+
+    [found] = things_in(b"-----BEGIN RUBBISH-----%s/n-----END RUBBISH-----" % body)
+
+    assert found.data == der
+
+
 @pytest.mark.parametrize("pin", ["123456", "CRYPTO_USER:Passw0rd", "vault:Passw0rd", "changeme", "enter-the-dragon"])
 def test_a_pin_may_be_a_password_or_name_its_user(pin: str) -> None:
     assert configured_string(pin, "The PIN", "pin") == pin
@@ -164,8 +175,6 @@ MADE = {
     "openssl crl2pkcs7": ("openssl crl2pkcs7 -nocrl -certfile certificate.pem", "key-public"),
     "openssl crl2pkcs7, DER": ("openssl crl2pkcs7 -nocrl -certfile certificate.pem -outform DER", "key-public"),
     "openssl rsa -outform PVK": ("openssl rsa -in key.pem -outform PVK -pvk-none", "key-container"),
-    "openssl rsa -outform MSBLOB": ("openssl rsa -in key.pem -outform MSBLOB", "key-container"),
-    "openssl rsa -pubout MSBLOB": ("openssl rsa -in key.pem -pubout -outform MSBLOB", "key-public"),
     "openssl enc": ("openssl enc -aes-256-cbc -pbkdf2 -in key.pem -pass pass:pw", "key-not-pem"),
     "openssl enc -a": ("openssl enc -aes-256-cbc -pbkdf2 -a -in key.pem -pass pass:pw", "key-not-pem"),
     "ssh-keygen": ("ssh-keygen -q -t rsa -b 2048 -N '' -f a && cat a", "key-container"),
@@ -238,7 +247,6 @@ CONVERTED = {
     "a.ppk": ("puttygen rsa.pem -O private -o a.ppk", "", "private-key.pem"),
     "a.ssh": ("puttygen rsa.pem -O private-sshcom -o a.ssh", "", "private-key.pem"),
     "a.pvk": ("openssl rsa -in key.pem -outform PVK -pvk-none -out a.pvk", "-passin pass:", "private-key.pem"),
-    "a.blob": ("openssl rsa -in key.pem -outform MSBLOB -out a.blob", "", "private-key.pem"),
     "COPY": ("ssh-keygen -q -t rsa -b 2048 -N '' -f COPY", "-P '' -N ''", "COPY"),
 }
 

@@ -33,6 +33,7 @@ from ._material import (
     find_public_key,
     in_utf_8,
     looks_like_path,
+    not_rsa,
 )
 from .errors import ConfigurationError, InvalidKeyError, KeyUnavailableError, masked, warn
 
@@ -267,7 +268,7 @@ def read_private_key(data: bytes, password: bytes | None = None) -> RSAPrivateKe
         check_content(password, _PASSWORD, "pin")
     key = _opened(found, password) if found.kind is PKCS12 else _loaded(found, password)
     if not isinstance(key, RSAPrivateKey):
-        raise _not_rsa(key, "The private key")
+        raise not_rsa(_kind_of(key), "The private key")
     checked_rsa_key(key.public_key(), "The private key")
     return key
 
@@ -354,7 +355,7 @@ def read_public_key(data: bytes) -> RSAPublicKey:
 def checked_rsa_key(key: object, name: str) -> RSAPublicKey:
     """Return a public key of cryptography, checked to be RSA of at least 2048 bits, with usual numbers."""
     if not isinstance(key, RSAPublicKey):
-        raise _not_rsa(key, name)
+        raise not_rsa(_kind_of(key), name)
     numbers = key.public_numbers()
     if numbers.n % 2 == 0 or numbers.e < MIN_EXPONENT or numbers.e % 2 == 0:
         raise InvalidKeyError(
@@ -369,6 +370,5 @@ def checked_rsa_key(key: object, name: str) -> RSAPublicKey:
     return key
 
 
-def _not_rsa(key: object, name: str) -> InvalidKeyError:
-    kind = type(key).__name__.removesuffix("PrivateKey").removesuffix("PublicKey")
-    return InvalidKeyError(f"{name} is {kind}; Salesforce accepts RSA keys only.", "key-not-rsa")
+def _kind_of(key: object) -> str:
+    return type(key).__name__.removesuffix("PrivateKey").removesuffix("PublicKey")

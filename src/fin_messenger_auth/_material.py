@@ -12,7 +12,7 @@ from binascii import Error, a2b_base64, b2a_base64, unhexlify
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, product
 from typing import Any, Final
 
 from ._json_values import LOST, parse_json
@@ -139,7 +139,6 @@ _OPENSSH = _private(
 )
 _GNUPG = _private("a secret key of GnuPG", _NEW_KEY)
 _SSH2 = _private("a key of ssh.com (SSH2)", _PUTTYGEN)
-_AGE = Kind("encrypted by age", "Decrypt it: age -d -i IDENTITY FILE > private-key.pem")
 _OTHER = Kind("something else in DER or PEM", f"Expected an RSA private key. {_NEW_KEY}")
 
 _UNKNOWN = Kind(
@@ -178,27 +177,16 @@ _BEGINNINGS: tuple[tuple[bytes, Kind], ...] = (
         rb"\xce\xce\xce\xce",
         _private("a Java key store (JCEKS)", f"{_KEYTOOL} -srcstoretype JCEKS", certificate=_EXPORT),
     ),
-    (
-        rb"\0\0\0[\x01\x02]\0\0\0\x14",
-        _private("a key store of Bouncy Castle (BKS)", f"{_KEYTOOL} -srcstoretype BKS", certificate=_EXPORT),
-    ),
     (rb"openssh-key-v1\0", _OPENSSH),
-    (rb"SSH PRIVATE KEY FILE FORMAT", _no_rsa("a key of SSH version 1")),
     (rb"\x3f\x6f\xf9\xeb", _SSH2),
     (rb"\x1e\xf1\xb5\xb0", _private("a private key of Microsoft's (PVK)", _OPENSSL.format("rsa -inform PVK"))),
-    (rb"\x07\x02\0\0.{4}RSA2", _private("a private key of Microsoft's (BLOB)", _OPENSSL.format("rsa -inform MSBLOB"))),
-    (rb"\x06\x02\0\0.{4}RSA1", _public("a public key of Microsoft's (BLOB)", HOLDS_PUBLIC)),
     (rb"\0\0\0[\x07\x0b\x13](?:ssh-|ecdsa-)", _public("a public key of OpenSSH", HOLDS_PUBLIC)),
     (rb"(?:\x95..|\x94.)\x04.{4}[\x01\x11\x13\x16]", _GNUPG),
     (rb"(?:\x99..|\x98.)\x04.{4}[\x01\x11\x13\x16]", _public("a public key of GnuPG", HOLDS_PUBLIC)),
-    (rb"\0GITCRYPT\0", Kind("encrypted by git-crypt", "Decrypt it: git-crypt unlock")),
     (rb"Salted__", Kind("encrypted by `openssl enc`", "Decrypt it: openssl enc -d -CIPHER -in FILE -out COPY")),
-    (rb"age-encryption\.org/", _AGE),
     (rb"PK\x03\x04", Kind("a ZIP archive", "Unpack it: unzip FILE")),
     (rb"\x1f\x8b\x08", Kind("compressed by gzip", "Unpack it: gunzip FILE")),
     (rb"BZh[1-9]|\xfd7zXZ\0|7z\xbc\xaf|Rar!|\x28\xb5\x2f\xfd", Kind("an archive", "Unpack it first.")),
-    (rb"%PDF-|\x89PNG|\xff\xd8\xff|GIF8|\{\\rtf|\xd0\xcf\x11\xe0", Kind("a picture or a document", _NEW_KEY)),
-    (rb"SQLite format 3\0|kych", Kind("a key data base (NSS, macOS)", "Export the key from it as PKCS#12 (.p12).")),
 )
 
 # PEM documents whose content is not DER, by their label.
@@ -208,8 +196,6 @@ _LABELS: tuple[tuple[bytes, Kind], ...] = (
     (rb"PGP .*", Kind("encrypted or signed by GnuPG", "Decrypt it: gpg -d FILE > private-key.pem")),
     (rb"SSH2 PUBLIC KEY", _public("a public key of ssh.com (SSH2)", HOLDS_PUBLIC)),
     (rb"SSH2 .*", _SSH2),
-    (rb"TSS2 PRIVATE KEY|TPM.*", _private("a key that only one TPM can use", _NEW_KEY)),
-    (rb"AGE ENCRYPTED FILE", _AGE),
     (rb".* PARAMETERS", Kind("the parameters of a key, without the key", f"Copy the whole file. {_NEW_KEY}")),
 )
 _OF_LABELS = (CERTIFICATE, _TRUSTED, _PKCS7, PUBLIC, PUBLIC_PKCS1, _REQUEST, _REVOKED, _EC, _DSA, _OPENSSH)
@@ -282,7 +268,6 @@ _TEXTS: tuple[_Text, ...] = (
     _Text(r"<RSAKeyValue>", _public("a public key of .NET in XML", HOLDS_PUBLIC)),
     _Text(r'\{(?=.*"kty"\s*:).*"d"\s*:\s*"[\w-]{20}', _private("a private JWK", _JOSERFC)),
     _Text(r'\{.*"(kty|keys)"\s*:', _public("a JWK or JWKS, which is public", HOLDS_PUBLIC)),
-    _Text(r"AGE-SECRET-KEY-1|# created: .*\n# public key: age1", _no_rsa("a key of age")),
     _Text(
         r"(RSA )?(Private|Public)-Key: \(|Modulus=|\w+ Fingerprint=|\s*0:d=0 ", Kind("a listing by `openssl`", _WHOLE)
     ),
@@ -365,7 +350,6 @@ _LINE_ENDS = re.compile(rb"(?:\s|\\{1,8}(?:[nrt]|u000[aAdD]|x0[aAdD]|01[25])|%0[
 _ESCAPED_OTHERWISE = re.compile(rb"\\\\[nr]|\\(?:u00|x0|01)|%0[aAdD]")
 _ELLIPSIS = re.compile(rb"\.{3}|\xe2\x80\xa6|[<\[*]|(?i:your|redacted)")
 _TEXT_OF_BASE64 = re.compile(rb"(?:data:[\w/.;+-]*,|base64:)?([A-Za-z0-9+/_-]{48,}={0,2})")
-_TEXT_OF_HEX = re.compile(rb"(?:0x)?((?:[0-9A-Fa-f]{2}:?){48,})")
 
 
 def things_in(value: bytes, mistakes: tuple[str, ...] = ()) -> list[Thing]:
@@ -566,7 +550,12 @@ def check_algorithm(algorithm: str, name: str) -> None:
             "key-pss",
         )
     if algorithm != "RSA":
-        raise InvalidKeyError(f"{name} is {algorithm}, not RSA; Salesforce accepts RSA keys only.", "key-not-rsa")
+        raise not_rsa(algorithm, name)
+
+
+def not_rsa(algorithm: str, name: str) -> InvalidKeyError:
+    """Return the error about a key of another algorithm."""
+    return InvalidKeyError(f"{name} is {algorithm}, not RSA; Salesforce accepts RSA keys only.", "key-not-rsa")
 
 
 def _algorithm_of(der: bytes) -> str:
@@ -641,12 +630,13 @@ def _content(body: bytes) -> tuple[bytes, bool]:
     content = _base64(text)
     if content and _missing(content) == 0:
         return content, escaped and _ESCAPED_OTHERWISE.search(body) is not None
-    for width in (64, 76):  # what stands at equal distances is what became of the line ends
-        between = re.match(rb"(.{1,12}?)[A-Za-z0-9+/]{%d}\1[A-Za-z0-9+/]" % width, body, re.DOTALL)
-        if between is not None:
-            end, step = len(between[1]), width + len(between[1])
-            lines = b"".join(body[at + end : at + step] for at in range(0, len(body), step))
-            joined = _base64(_LINE_ENDS.sub(b"", lines.removesuffix(between[1])))
+    for width, size in product(
+        (64, 76), range(1, 13)
+    ):  # what stands at equal distances is what became of the line ends
+        end, step = body[:size], width + size
+        if body[step : step + size] == end:
+            lines = b"".join(body[at + size : at + step] for at in range(0, len(body), step))
+            joined = _base64(_LINE_ENDS.sub(b"", lines.removesuffix(end)))
             if joined and _missing(joined) == 0:
                 return joined, True
     return content, False
@@ -713,11 +703,6 @@ def _in_dashes(value: bytes) -> list[bytes]:
     return [] if _BLOCK.search(value) or not _ARMOUR.search(value) else [_ARMOUR.sub(rb"-----\1-----", value)]
 
 
-def _in_hex(value: bytes) -> list[bytes]:
-    found = _TEXT_OF_HEX.fullmatch(value.strip())
-    return [unhexlify(found[1].replace(b":", b""))] if found else []
-
-
 def _in_base64(value: bytes) -> list[bytes]:
     found = None if b"-----" in value else _TEXT_OF_BASE64.fullmatch(_LINE_ENDS.sub(b"", value))
     return [_base64(found[1].translate(bytes.maketrans(b"-_", b"+/")))] if found else []
@@ -730,7 +715,6 @@ _WRAPPINGS: tuple[tuple[str, Callable[[bytes], list[bytes]]], ...] = (
     ("quotes", _in_quotes),
     ("percent", _in_percent),
     ("dashes", _in_dashes),
-    ("hexadecimal", _in_hex),
     ("Base64", _in_base64),
 )
 
@@ -741,7 +725,6 @@ MISTAKES: Final = {
     "quotes": "has quotes around it; remove them",
     "percent": "is percent-encoded; decode it",
     "dashes": "has other dashes than five hyphens around BEGIN and END, as word processors write them; write five",
-    "hexadecimal": "is in hexadecimal; decode it: xxd -r -p FILE",
     "Base64": "is Base64 once more than it must be; decode it: base64 -d FILE",
     "line ends": "has newlines that are escaped twice or in another unusual way; write real ones, or \\n",
     "label": "has another PEM label (-----BEGIN …) than its content; write it again: openssl pkey -in FILE -out COPY",

@@ -45,7 +45,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "jwk",
         help="print the JWK of a key and its certificate, ready to be uploaded to Salesforce",
         description="Print the JWK of a key that exists already, with its certificate, which must match and be valid "
-        "long enough. The private key may be in a KMS: its public key is enough.",
+        "long enough. The private key may be in a KMS or with somebody else: its certificate is enough.",
     )
     key = _add_key_options(parser, needs_signer=False)
     key.add_argument(
@@ -103,10 +103,13 @@ def jwk(arguments: argparse.Namespace) -> int:
         print(json.dumps(onboarding.repair_jwk(_read(arguments.repair)), indent=2))
         return 0
     if arguments.certificate is None:
-        raise ConfigurationError("Give the certificate of the key: --certificate FILE.")
-    signer = None if arguments.public_key else _given_signer(arguments)
-    public_key, kid = _given_public_key(arguments, signer), None if signer is None else signer.kid
+        take_out = "if a .pfx or .p12 file has it: openssl pkcs12 -in FILE -clcerts -nokeys -out certificate.pem"
+        raise ConfigurationError(f"Give the certificate of the key: --certificate FILE ({take_out}).")
+    signer = _given_signer(arguments) if arguments.env or arguments.private_key else None
+    kid = None if signer is None else signer.kid
+    own_key = _given_public_key(arguments, signer) if signer is not None or arguments.public_key else None
     held = _read(arguments.certificate)
+    public_key = own_key or rsa_key_of(onboarding.read_certificate(held))
     own = [each for each in certificates_in(held) if each.public_key() == public_key]  # of a chain in any order
     found = own[0] if own else onboarding.read_certificate(held)
     made = onboarding.make_jwk(public_key, found, kid=arguments.kid or kid)
@@ -139,7 +142,7 @@ def _add_days(parser: argparse.ArgumentParser) -> None:
 
 def _add_key_options(parser: argparse.ArgumentParser, *, needs_signer: bool) -> argparse._MutuallyExclusiveGroup:
     """Add the options that say where the key is, and whether a public key is not enough; return those of the key."""
-    key = parser.add_mutually_exclusive_group(required=True)
+    key = parser.add_mutually_exclusive_group(required=needs_signer)
     key.add_argument("--private-key", metavar="FILE", help="the private key")
     key.add_argument(
         "--env", action="store_true", help="the key of the environment: SALESFORCE_PRIVATE_KEY or SALESFORCE_SIGNER"
