@@ -164,7 +164,7 @@ def backends(session: nox.Session) -> None:
 def browser(session: nox.Session) -> None:
     """The page and the examples, in real browsers."""
     install(session, "browser")
-    session.run("pytest", "-q", "-n", "2", "tests/browser", *session.posargs)
+    session.run("pytest", "-q", "-n", "2", "--dist", "loadgroup", "tests/browser", *session.posargs)
 
 
 @nox.session(tags=["full"])

@@ -33,7 +33,7 @@ from fin_messenger_auth.errors import (
     collect_warnings,
 )
 from fin_messenger_auth.testing import throwaway_builder, throwaway_environ
-from tests import broken_keys, broken_pages, broken_setups, broken_sites, broken_tokens, shapes
+from tests import broken_keys, broken_pages, broken_setups, broken_sites, broken_tokens, more_sites, shapes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,7 +96,7 @@ TABLES = {
     *(case.code for case in shapes.SHAPES if case.code),
     *(case.code for case in shapes.VALUES if case.code),
     *(case.code for case in broken_sites.BROKEN_SITES),
-    *(case.code for case in broken_pages.BROKEN_PAGES),
+    *(case.code for case in (*broken_pages.BROKEN_PAGES, *more_sites.MORE_BROKEN)),
 }
 """The codes that a row of a table triggers: other tests run each row, and require exactly its codes."""
 

@@ -446,6 +446,7 @@ OUTSIDE = [
     "csp.middleware.CSPMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django_brotli.middleware.BrotliMiddleware",
+    "wagtailcache.cache.UpdateCacheMiddleware",
     "compression_middleware.middleware.CompressionMiddleware",
 ]
 

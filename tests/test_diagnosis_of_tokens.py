@@ -28,6 +28,7 @@ from fin_messenger_auth.diagnosis import (
     has_errors,
     read_verifying_keys,
 )
+from fin_messenger_auth.diagnosis._token_checks import duration
 from fin_messenger_auth.errors import InvalidKeyError
 from fin_messenger_auth.onboarding import make_jwk, make_jwks, self_signed_certificate
 from fin_messenger_auth.testing._throwaway import pem_of
@@ -279,3 +280,11 @@ class TestReadingWhatVerifies:
     def test_anything_else_is_refused(self, document: bytes) -> None:
         with pytest.raises(InvalidKeyError):
             read_verifying_keys(document)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(119, "119 seconds"), (120, "2 minutes"), (7_199, "120 minutes"), (7_200, "2 hours"), (172_800, "2 days")],
+)
+def test_a_duration_is_in_the_unit_that_suits_it(seconds: float, said: str) -> None:
+    assert duration(seconds) == said

@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 import pytest
 
 from fin_messenger_auth import render_snippet
+from fin_messenger_auth._environment import ALL_VARIABLES
 from fin_messenger_auth._keys import FileKeySource
 from fin_messenger_auth._signers import RSASigner
 from fin_messenger_auth.cli import main
@@ -34,7 +35,7 @@ from fin_messenger_auth.diagnosis import (
 )
 from fin_messenger_auth.onboarding import certificate_pem, make_jwk, make_key_directory, self_signed_certificate
 from fin_messenger_auth.page import render_renewal, strict_policy
-from fin_messenger_auth.testing import throwaway_builder
+from fin_messenger_auth.testing import decode_token, throwaway_builder
 from fin_messenger_auth.testing._throwaway import pem_of
 from tests.broken_pages import BROKEN_PAGES, HEALTHY_PAGES
 from tests.broken_setups import OTHER_CERTIFICATE, OTHER_JWK, Setup
@@ -49,17 +50,21 @@ from tests.broken_sites import (
     page,
     snippet,
 )
-from tests.broken_tokens import ISSUER, OTHER_KEY, SECRET
+from tests.broken_tokens import ISSUER, OTHER_KEY, SECRET, signed
+from tests.more_sites import LOCAL as MORE_LOCAL
+from tests.more_sites import MORE_BROKEN, MORE_HEALTHY
 
 pytestmark = pytest.mark.usefixtures("read_here")
 
-BROKEN, HEALTHY = [*BROKEN_SITES, *BROKEN_PAGES], [*HEALTHY_SITES, *HEALTHY_PAGES]
+BROKEN = [*BROKEN_SITES, *BROKEN_PAGES, *MORE_BROKEN]
+HEALTHY = [*HEALTHY_SITES, *HEALTHY_PAGES, *MORE_HEALTHY]
+
+KID = "-Key1"  # one thumbprint in 64 begins with a hyphen, too
 
 
 @pytest.fixture(scope="session")
 def made_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    kid = "-Key1"  # one thumbprint in 64 begins with a hyphen, too
-    return make_key_directory(tmp_path_factory.mktemp("keygen") / "keys", kid=kid).path
+    return make_key_directory(tmp_path_factory.mktemp("keygen") / "keys", kid=KID).path
 
 
 @pytest.fixture
@@ -74,7 +79,7 @@ def doctor(
     """Run the command as a user would, with the page in a file."""
     path = site.directory.parent / "page.html"
     path.write_bytes(site.document.encode() if site.saved is None else site.saved)
-    for name in ("INTERCOM_REGION", *site.environ):
+    for name in (*ALL_VARIABLES, *site.environ):
         monkeypatch.delenv(name, raising=False)
     for name, value in site.environ.items():
         monkeypatch.setenv(name, value)
@@ -91,12 +96,11 @@ def first_code(output: str) -> str:
 
 def first_line(output: str, site: Site) -> str:
     """The first error or warning, without what differs from day to day and from key to key."""
-    kid = site.jwk["kid"]
     line = next(line for line in output.splitlines() if line[:1] in ("✗", "!"))
     for changing, instead in (
-        (kid, "KID"),
+        (KID, "KID"),
         (OTHER_JWK["kid"], "OTHER"),
-        (kid.swapcase(), "kID"),
+        (KID.swapcase(), "kID"),
         (str(site.directory.parent), "DIRECTORY"),
     ):
         line = line.replace(changing, instead)
@@ -127,8 +131,8 @@ def test_the_first_line_names_the_fault(
 
 
 def test_there_are_enough_of_them() -> None:
-    assert len(BROKEN) >= 120
-    assert len(HEALTHY) >= 40
+    assert len(BROKEN) >= 120 + 60
+    assert len(HEALTHY) >= 40 + 20
     assert len({str(case) for case in (*BROKEN, *HEALTHY)}) == len(BROKEN) + len(HEALTHY)
     assert {case.code for case in BROKEN} <= set(CATALOGUE)
     assert {str(case) for case in BROKEN} == set(FIRST_LINES)
@@ -287,6 +291,7 @@ LOCAL: dict[str, Callable[[Site], object]] = {
     "an expired certificate": make_old,
     "half a renewal": half_renewed,
     "another private key": other_key,
+    **{name: change for name, (_, change) in MORE_LOCAL.items()},
 }
 
 
@@ -346,6 +351,48 @@ def test_a_cache_explains_an_expired_token_only_if_it_is_proven(headers: dict[st
     document = Document(snippet(throwaway_builder().build_settings("42")), headers)
     found = check_page(document, Expected(user_id="42"), now=time.time() + 7200)
     assert list(dict.fromkeys(each.code for each in found if each.level is Level.ERROR)) == codes
+
+
+@pytest.mark.parametrize(
+    ("headers", "fix"),
+    [
+        ({}, "Send the header `Cache-Control: private, no-store`"),
+        ({"Age": "60", "Cache-Control": "no-store"}, "The page forbids it already: take it out of the rule"),
+        (
+            {"Surrogate-Control": "max-age=9", "Cache-Control": "no-store"},
+            "Send `surrogate-control: no-store` with every page",
+        ),
+    ],
+)
+def test_the_fix_for_a_cache_is_not_what_the_page_sends_already(headers: dict[str, str], fix: str) -> None:
+    found = check_page(Document(snippet(throwaway_builder().build_settings("42")), headers), Expected(user_id="42"))
+    [cached] = [each for each in found if each.code == "page-cached"]
+    assert cached.fix.startswith(fix)
+
+
+def test_an_anonymous_page_in_good_health_proves_nothing_of_signed_in_users(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site.document = snippet(site.builder.build_settings(None))
+    output = doctor(site, monkeypatch, capsys, "--user", "")[1]
+    assert output.startswith("✓ Nothing wrong was found on the page of an anonymous visitor.")
+    assert "the page of a signed-in user: --cookie NAME=VALUE and --user ID" in output.splitlines()[-1]
+
+
+def test_the_secret_is_never_printed_wherever_it_is(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = site.settings
+    claims = {**decode_token(settings[TOKENS[0]]).claims, "note": SECRET}
+    token = signed({"alg": "HS256"}, claims, SECRET.encode())
+    site.document = snippet({**settings, "app_id": SECRET, TOKENS[0]: token})
+    output = doctor(site, monkeypatch, capsys)[1]
+    assert first_code(output) == "page-secret"
+    assert 'got "the Messenger API Secret"' in output
+    main(["inspect", token, "--env"])
+    inspected = capsys.readouterr().out
+    assert "page-secret" in inspected
+    assert SECRET not in output + inspected
 
 
 @pytest.mark.parametrize("header", [{"Age": "321"}, {"Cache-Control": "public, max-age=600"}])
@@ -468,7 +515,7 @@ def test_it_fetches_a_page_of_the_running_site(
     }
     for name, value in site.environ.items():
         monkeypatch.setenv(name, value)
-    cookie = ("--cookie", "session=ada", "--header", "X-Test: 1")
+    cookie = ("--cookie", "Cookie: session=ada", "--header", "X-Test: 1")
 
     def codes(path: str, *words: str) -> str:
         main(["doctor", *site.options, "--page", shop + path, *words])
@@ -632,11 +679,18 @@ def test_a_policy_is_held_to_the_script_and_to_the_hosts(site: Site) -> None:
     assert policy_codes(f"script-src {plain.csp_source} 'strict-dynamic'", plain) == []
     assert policy_codes("default-src https: wss: 'unsafe-inline'", made) == []
     assert policy_codes("img-src 'self'", made) == []
+    open_to_all = "script-src * 'UNSAFE-INLINE'"
+    assert policy_codes(f"{open_to_all}; script-src 'none'", made) == []
+    assert policy_codes(f"script-src 'self'; {open_to_all}", made) == ["page-csp"]
+    assert policy_codes(f"sandbox; {open_to_all}", made) == ["page-csp"]
+    assert policy_codes(f"SANDBOX allow-scripts; {open_to_all}", made) == []
+    assert policy_codes("script-src 'unsafe-inline' http:; connect-src HTTP: ws:", made) == []
     assert policy_codes("require-trusted-types-for 'script'", by_hand(site.settings)) == ["page-csp"]
 
 
 def test_a_policy_in_the_page_counts_too(site: Site) -> None:
     meta = "<meta http-equiv='Content-Security-Policy' content=\"script-src 'none'\">"
+    assert policy_codes("img-src 'self'", f"<body>{meta}{render_snippet(site.settings)}") == []
     assert policy_codes("img-src 'self'", meta + render_snippet(site.settings)) == ["page-csp"]
 
 

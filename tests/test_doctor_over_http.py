@@ -187,6 +187,14 @@ def test_a_server_that_drips_is_left_at_the_deadline(
         server.shutdown()
 
 
+@pytest.mark.parametrize(("scheme", "port"), [("http", 80), ("https", 443)])
+def test_a_port_that_is_left_out_is_the_scheme_s_own(scheme: str, port: int) -> None:
+    origin = _http.origin_of(f"{scheme}://a.example/page")
+
+    assert origin == _http.origin_of(f"{scheme}://a.example:{port}/")
+    assert origin != _http.origin_of(f"{scheme}://a.example:{port + 1}/")
+
+
 def test_what_a_server_answers_is_not_in_the_repr() -> None:
     assert "secret" not in repr(_http.Answer("https://a.example/", 200, {}, b"secret"))
 
@@ -237,6 +245,7 @@ def test_a_certificate_of_ones_own_can_be_named(
     ("options", "wrong"),
     [
         (["--page", "http://127.0.0.1/", "--cookie", "ada"], "--cookie: expected NAME=VALUE"),
+        (["--page", "http://127.0.0.1/", "--cookie", "a=b\r\n"], "--cookie: expected NAME=VALUE"),
         (["--page", "http://127.0.0.1/", "--header", "X-Test"], "--header: expected NAME:VALUE"),
         (["--page", "http://127.0.0.1/", "--header", "X: 1\r\nY: 2"], "--header: expected NAME:VALUE"),
         (["--page", "page.html", "--cookie", "a=b"], "--cookie and --header need --page URL"),

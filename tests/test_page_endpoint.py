@@ -78,10 +78,13 @@ def test_503_if_signing_fails(respond: Respond, on_signing_error: str, caplog: p
     assert "hush-hush" not in caplog.text
 
 
-def test_another_origin_gets_nothing_and_nothing_is_signed_for_it(respond: Respond) -> None:
+def test_another_origin_gets_nothing_and_nothing_is_signed_for_it(
+    respond: Respond, caplog: pytest.LogCaptureFixture
+) -> None:
     response = respond(broken("raise"), 42, {"Sec-Fetch-Site": "cross-site"}, "site.example")
 
     assert (response.status, response.headers, response.body) == (403, dict(NO_STORE), {})
+    assert "origins=" in caplog.text  # the console of the page refers to it
 
 
 def test_a_user_without_an_id_is_an_error(respond: Respond) -> None:

@@ -107,7 +107,7 @@ PARTLY: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "a framework": (
         "new Vue({el: '#app', mounted() { Intercom('boot', {app_id: 'a', user_id: this.id}) }})",
         {"app_id": "a"},
-        set(),
+        {"user_id"},
     ),
     "a hook": (
         "const App = () => { const [u] = useState(null); useEffect(() => { Intercom('boot', {app_id: 'a', user_id: u.id}) }) };"
@@ -163,6 +163,15 @@ IN_A_BROWSER: dict[str, str] = {
     "a queue of functions": "window.dataLayer = window.dataLayer || []; dataLayer.push(() => Intercom('boot', {app_id: 'a', user_id: '42'}))",
     "a ready queue": "var analytics = window.analytics = window.analytics || []; analytics.push(['ready', () => Intercom('boot', {app_id: 'a', user_id: '42'})])",
     "Next's queue": "(self.__next_s = self.__next_s || []).push([0, {children: \"window.intercomSettings = {app_id: 'a', user_id: '42'}\"}])",
+    "jQuery.extend": f"{W} = $.extend(true, {{}}, {{app_id: 'a', page_title: 'x'}}, {{user_id: '42', page_title: undefined}})",
+    "_.merge in place": f"{W} = {{app_id: 'a'}}; _.merge({W}, {{user_id: '42'}})",
+    "Vue's data": "createApp({data() { return {me: {id: '42'}} }, methods: {boot(id) { Intercom('boot', {app_id: 'a', user_id: id}) }}, mounted() { this.boot(this.me.id) }}).mount('#app')",
+    "Vue without data": "createApp({data() { throw 1 }, mounted() { Intercom('boot', {app_id: 'a', user_id: '42'}) }})",
+    "a consent in a cookie": f"if (document.cookie.indexOf('consent=1') >= 0) {W} = {{app_id: 'a', user_id: '42'}}",
+    "a consent in a cookie, as an expression": f"if (/consent=1/.test(document.cookie)) {W} = {{app_id: 'a', user_id: '42'}}",
+    "a consent in the storage": f"if (localStorage.getItem('consent')) {W} = {{app_id: 'a', user_id: '42'}}",
+    "a wide screen": f"if (matchMedia('(min-width: 700px)').matches) {W} = {{app_id: 'a', user_id: '42'}}",
+    "a guard, and a loader in another file": "if (window.me) window.Intercom('boot', {app_id: 'a', user_id: '42'})",
     "a loader in another file": "window.Intercom && window.Intercom('boot', {app_id: 'a', user_id: '42'})",
 }
 MARKUP = """<x-chat user=42></x-chat><meta name=user content=42><i id=json>{"app_id": "a", "user_id": "42"}</i><form><input type=hidden><input value=42></form>
@@ -185,12 +194,12 @@ MODULES: dict[str, tuple[str, str, list[str]]] = {
     ),
     "its methods": (
         "import Intercom, {boot as start, shutdown} from \"@intercom/messenger-js-sdk\"\nstart({app_id: 'a', user_id: '42'}); shutdown; export default 1",
-        "npm",
+        "Intercom('boot')",
         ["boot"],
     ),
     "all of it": (
         "import * as sdk from '@intercom/messenger-js-sdk';sdk.boot({app_id: 'a', user_id: '42'})",
-        "npm",
+        "Intercom('boot')",
         ["boot"],
     ),
     "later": (
@@ -301,6 +310,8 @@ def test_a_boot_that_only_waits_counts_if_there_is_no_other() -> None:
 WAITS = {
     "for a consent": f"document.addEventListener('consent', () => {{ {W} = {{app_id: 'a', user_id: '42'}}; {LOADER} }})",
     "for a consent manager": f"</script><script type='text/plain' data-category=functional>{W} = {{app_id: 'a', user_id: '42'}}",
+    "for a delayed loader": f"</script><script type=rocketlazyloadscript>{W} = {{app_id: 'a', user_id: '42'}}",
+    "for Rocket Loader": f"</script><script type=0a1b2c-text/javascript>{W} = {{app_id: 'a', user_id: '42'}}",
     "for a worker": f"</script><script type=text/partytown>{W} = {{app_id: 'a', user_id: '42'}}",
 }
 
@@ -458,6 +469,17 @@ BROKEN = {
         f"addEventListener('load', () => {{ {W} = JSON.parse('{{app_id: 1}}') }})",
         "the string that JSON.parse gets is not JSON",
     ),
+    "quotes": (f"{W} = {{app_id: \u201ca\u201d}}", "typographic quotes stand in place of plain ones"),
+    "a template of JavaScript": (
+        f"{W} = {{app_id: 'a', user_id: '${{id}}'}}",
+        "it holds a template expression that was not rendered",
+    ),
+    "a script before it": (f"var a; <script>{W} = {{app_id: 'a'}}", "the <script> element before it is not closed"),
+    "null": (
+        f"const id = document.getElementById('me').dataset.id; {W} = {{app_id: 'a', user_id: id}}",
+        "it stops with a TypeError: cannot read property 'dataset' of null",
+    ),
+    "no function": (f"const f = 1; {W} = {{app_id: f()}}", "it stops with a TypeError"),
     "a comment": (
         f"{W} = {{app_id: '<!--<script>'}}",
         "a value with <!-- and <script in it keeps the script from ending",
@@ -472,6 +494,9 @@ def test_a_script_that_cannot_run_is_named(name: str) -> None:
     assert not here(scripts("var 1", f"{W} = {{app_id: 'a'}}")).broken
 
 
+AS_TEXT = reader._AS_TEXT
+
+
 @pytest.mark.parametrize(
     ("document", "instead"),
     [
@@ -481,7 +506,12 @@ def test_a_script_that_cannot_run_is_named(name: str) -> None:
         ),
         ("<form><input type=PASSWORD>", "it is a page to sign in"),
         ("<script>fetch('/me').then((r) => Intercom('boot', r))</script>", "its scripts get them from elsewhere"),
-        ("<noscript><script>window.intercomSettings = {app_id: 'a'}</script></noscript>", ""),
+        ("<noscript><script>window.intercomSettings = {app_id: 'a'}</script></noscript>", AS_TEXT),
+        ("<textarea><script>window.intercomSettings = {app_id: 'a'}</script>", AS_TEXT),
+        ("<p>&lt;script&gt;window.intercomSettings = {}&lt;/script&gt;", AS_TEXT),
+        ("<script>const intercomSettings = {app_id: 'a', user_jwt: 'eyJh.e30.x'}</script>", reader._UNNAMED),
+        ("<script>window.intercomSettings = '{\"app_id\": 1}'</script>", reader._A_STRING),
+        ("<script>Intercom('shutdown')</script>", ""),
         ("<script type='application/json'>{\"a\": 1}</script><!-- x --><!doctype html><svg><title>x</title></svg>", ""),
         ("<script type=text/template>window.intercomSettings = {app_id: 'a'}</script>", ""),
     ],
@@ -489,3 +519,41 @@ def test_a_script_that_cannot_run_is_named(name: str) -> None:
 def test_it_says_what_a_page_has_in_place_of_settings(document: str, instead: str) -> None:
     page = here(document)
     assert (page.settings, page.instead) == ([], instead)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "<meta http-equiv=Refresh content='0; URL=/login'>",
+        *(f"<script>{each}</script>" for each in ("location.href = '/login'", "location = '/login'")),
+        *(f"<script>{each}</script>" for each in ("location.replace('/login')", "document.location = '/login'")),
+    ],
+)
+def test_it_says_where_a_page_sends_the_browser(document: str) -> None:
+    assert here(document).moved == "/login"
+    assert here("<script>function out() { location.href = '/login' }</script>").moved == ""
+
+
+@pytest.mark.parametrize(
+    ("answer", "values", "instead"),
+    [
+        ("eyJh.e30.x", {JWT: "eyJh.e30.x"}, ""),
+        ('"eyJh.e30.x"', {JWT: "eyJh.e30.x"}, ""),
+        ('{"data": {"attributes": {"jwt": "eyJh.e30.x"}}}', {JWT: "eyJh.e30.x"}, ""),
+        ('{"app_id": "a", "token": "eyJh.e30.x"}', {"app_id": "a", "token": "eyJh.e30.x"}, ""),
+        ('{"token": null}', {}, "it is JSON without an app_id"),
+        ('{"app_id": "a",', {}, "it is JSON that is not valid"),
+        ('"{\\"app_id\\": 1}"', {}, "it is JSON that was encoded twice"),
+    ],
+)
+def test_the_answer_of_an_endpoint_may_be_the_token_alone(answer: str, values: dict[str, Any], instead: str) -> None:
+    page = read_page(answer)
+    assert page.values == values
+    assert not instead or page.instead == instead
+
+
+def test_a_boot_without_the_user_of_an_earlier_one_loses_the_user() -> None:
+    first, second = f"Intercom('boot', {{app_id: 'a', {JWT}: 'j'}})", "Intercom('boot', {app_id: 'a'})"
+    assert here(scripts(first, second)).twice
+    assert not here(scripts(first, "Intercom('shutdown')", second)).twice
+    assert not here(scripts(second, first)).twice

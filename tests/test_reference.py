@@ -122,6 +122,15 @@ def test_every_variable_that_the_source_names_is_documented() -> None:
     assert set(ALL_VARIABLES) == documented
 
 
+@pytest.mark.parametrize("page", [*DOCS.glob("*/*.md"), DOCS.parent / "README.md"], ids=lambda page: page.name)
+def test_no_page_imports_what_is_private(page: Path) -> None:
+    imports = re.findall(
+        r"^\s*(?:from|import) (fin_messenger_auth\S*)(?: import (.+))?", page.read_text("utf-8"), re.MULTILINE
+    )
+
+    assert [each for each in imports if re.search(r"\b_", " ".join(each))] == []
+
+
 def test_the_seconds_in_the_docs_are_the_constants() -> None:
     page = (DOCS / "operate" / "production.md").read_text("utf-8")
     rows = dict(re.findall(r"^\| (.+?) \| (.+?) \|", page.partition("## Time-outs")[2], re.MULTILINE))

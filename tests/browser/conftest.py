@@ -82,6 +82,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "every_way: with every adapter in every browser")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep what shares a browser or a server in one process of pytest-xdist."""
+    for item in items:
+        params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        if shared := params.get("engine") or params.get("example"):
+            item.add_marker(pytest.mark.xdist_group(shared))
+
+
 @pytest.fixture(scope="session")
 def parts(program: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as a front end has it: the npm packages of package.json, and what ``assets`` writes.

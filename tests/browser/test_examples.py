@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 Serve = Callable[..., "Site"]
 
 
+# What the scripts do is the same on each site, and test_matrix.py has it: one example shows that it is at work there.
+one_example = pytest.mark.parametrize("example", ["flask"], indirect=True)
+
+
 @pytest.fixture(params=["flask", "django", "fastapi"])
 def example(request: pytest.FixtureRequest) -> str:
     name: str = request.param
@@ -90,6 +94,7 @@ def test_an_anonymous_page_says_nothing_of_anybody(visitor: Visitor, site: Site)
     assert visitor.verdicts[-1]["user_id"] is None
 
 
+@one_example
 def test_a_lead_keeps_their_thread(visitor: Visitor, site: Site) -> None:
     page = visitor.visit(site)
     badge(page, "Lead: an anonymous visitor")
@@ -108,6 +113,7 @@ def test_the_next_visitor_after_a_time_out_sees_no_chats(visitor: Visitor, site:
     assert [method for method, _ in calls(page)] == ["shutdown", "boot"]
 
 
+@one_example
 def test_another_users_page_is_shut_down_and_booted(visitor: Visitor, site: Site, example: str) -> None:
     page = visitor.visit(site)
     sign_in(page, "ada")
@@ -128,6 +134,7 @@ def test_another_users_page_is_shut_down_and_booted(visitor: Visitor, site: Site
     assert visitor.verdicts[-1]["user_id"] == "7"
 
 
+@one_example
 def test_the_same_users_next_page_is_a_plain_boot(visitor: Visitor, site: Site) -> None:
     page = visitor.visit(site)
     sign_in(page, "ada")
@@ -175,6 +182,7 @@ def test_the_back_button_brings_nobody_back(visitor: Visitor, site: Site) -> Non
     assert "eyJ" not in page.content()
 
 
+@one_example
 def test_a_sign_out_in_one_tab_shuts_the_other_down(visitor: Visitor, site: Site) -> None:
     first = visitor.visit(site)
     sign_in(first, "ada")
@@ -190,6 +198,7 @@ def test_a_sign_out_in_one_tab_shuts_the_other_down(visitor: Visitor, site: Site
     visitor.complaints = [each for each in visitor.complaints if "401" not in each]
 
 
+@one_example
 def test_a_sign_in_in_one_tab_reaches_the_other(visitor: Visitor, site: Site) -> None:
     first = visitor.visit(site)
     badge(first, "Lead: an anonymous visitor")

@@ -447,7 +447,7 @@ def test_all_tabs_of_an_application_follow(app: Shop) -> None:
     app.start("{onChange: change => { whys.push('called ' + change); }}")
     second = app.tab()
     app.start(page=second)
-    app.answers = [signed_out]
+    app.user = None
     second.evaluate("messenger.signedOut()")
     app.suspend(100)
     app.page.wait_for_timeout(100)

@@ -78,14 +78,14 @@ class Shop:
         """Load a whole page."""
         self.body = before + render_snippet(self.builder.build_settings(user))
         self.page.goto(HOME)
-        self.page.wait_for_timeout(50)
+        wait_for_the_widget(self.page)
         return self.page
 
     def tab(self, user: int | None) -> Page:
         """Load a whole page in another tab."""
         self.body = str(render_snippet(self.builder.build_settings(user)))
         page = self._visitor.open(HOME)
-        page.wait_for_timeout(100)
+        wait_for_the_widget(page)
         return page
 
     def run(self, snippet: str) -> None:
@@ -109,6 +109,14 @@ class Shop:
                     {"name": name, "value": "x", "domain": ".shop.example", "path": "/"},
                 ]
             )
+
+
+def wait_for_the_widget(page: Page) -> None:
+    for _ in range(500):
+        if page.evaluate("!!window.told"):
+            return
+        page.wait_for_timeout(10)
+    raise AssertionError("the widget has not come")
 
 
 def told(page: Page) -> list[list[Any]]:

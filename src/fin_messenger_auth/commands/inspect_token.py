@@ -10,6 +10,7 @@ from typing import Any
 from fin_messenger_auth import diagnosis
 from fin_messenger_auth._environment import read_environment
 from fin_messenger_auth._tokens import INTERCOM_TOKEN, SALESFORCE_TOKEN
+from fin_messenger_auth.diagnosis._findings import finding
 from fin_messenger_auth.diagnosis._page_reader import decoded
 from fin_messenger_auth.diagnosis._report import as_json, print_report, report, summary, token_report
 from fin_messenger_auth.diagnosis._token_checks import check_form, token_name
@@ -66,7 +67,10 @@ def run(arguments: argparse.Namespace) -> int:
             if name == INTERCOM_TOKEN
             else expected.check_salesforce(text)
         )
-        header, claims = (parsed.header, _shortened(parsed.claims)) if parsed else ({}, {})
+        secret = expected.secret.decode(errors="replace")
+        header, claims = _shortened([parsed.header, parsed.claims], secret) if parsed else ({}, {})
+        if parsed and secret and secret in json.dumps([parsed.header, parsed.claims]):
+            found = [finding("page-secret", check="attributes"), *found]
         about = {"token": name, "header": header, "claims": claims}
         shown = [f"header {json.dumps(header)}", f"claims {json.dumps(claims, indent=2)}"] if parsed else []
         before = "\n".join([name, *shown])
@@ -79,12 +83,14 @@ def run(arguments: argparse.Namespace) -> int:
     return int(diagnosis.has_errors(findings))
 
 
-def _shortened(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Shorten long strings, which could be tokens themselves."""
+def _shortened(value: Any, secret: str) -> Any:  # noqa: ANN401 - any JSON
+    """Shorten long strings, which could be tokens themselves, and leave out those with the secret."""
     if isinstance(value, dict):
-        return {name: _shortened(item) for name, item in value.items()}
+        return {name: _shortened(item, secret) for name, item in value.items()}
     if isinstance(value, list):
-        return [_shortened(item) for item in value]
+        return [_shortened(item, secret) for item in value]
+    if isinstance(value, str) and secret and secret in value:
+        return "the Messenger API Secret, which is not shown"
     if isinstance(value, str) and len(value) > _MAX_LENGTH:
         return f"{value[:_MAX_LENGTH]}… ({len(value)} characters)"
     return value

@@ -19,7 +19,9 @@ from fin_messenger_auth.diagnosis._site import fetch_site
 from .options import STANDARD_INPUT, add_options, read_file
 
 _HEADER = re.compile(r"[\w-]+\s*:[^\r\n]*")
+_COOKIE = re.compile(r"^(cookie\s*:)?\s*", re.IGNORECASE)  # a line of a browser's tools has the name in front
 _CLEAN = "✓ Nothing wrong was found. What could not be checked from here:"
+_CLEAN_OF_NOBODY = "✓ Nothing wrong was found on the page of an anonymous visitor. What could not be checked from here:"
 _SECRET = "the workspace's secret: --secret-file FILE"  # noqa: S105 - the name of an option
 _ROLES = {"script": "its renewal script", "endpoint": "its settings endpoint", "nobody": "the page without the cookie"}
 _STATUS = (
@@ -90,7 +92,11 @@ def run(arguments: argparse.Namespace) -> int:
         clean = not unread and all(each.level is diagnosis.Level.UNCHECKED for each in findings)
         ends = [*([_compared(arguments)] if clean else []), f"Looked at: {', '.join(looked_at)}."]
         ends += [f"Not looked at: {'; '.join(missing)}."] if missing else []
-        print_report(findings, before=_CLEAN if clean else "", after="\n".join([summary(findings), *ends]))
+        print_report(
+            findings,
+            before=(_CLEAN_OF_NOBODY if arguments.user == "" else _CLEAN) if clean else "",
+            after="\n".join([summary(findings), *ends]),
+        )
     if diagnosis.has_errors(findings):
         return 1
     wanting = [each for each in missing if each != _SECRET]  # it can be compared with another copy of it only
@@ -109,7 +115,7 @@ def _check_usage(arguments: argparse.Namespace) -> None:
     for given, needed, wrong in (
         (arguments.online, arguments.org_id and arguments.deployment, "--online needs --org-id and --deployment"),
         (arguments.cookie or arguments.header, "://" in page, "--cookie and --header need --page URL"),
-        (arguments.cookie, "=" in (arguments.cookie or ""), "--cookie: expected NAME=VALUE"),
+        (arguments.cookie, re.fullmatch("[^\r\n]*=[^\r\n]*", arguments.cookie or ""), "--cookie: expected NAME=VALUE"),
         (arguments.header, all(map(_HEADER.fullmatch, arguments.header)), "--header: expected NAME:VALUE"),
         (arguments.user is not None, page, "--user needs --page"),
         (page == STANDARD_INPUT, arguments.uploaded != STANDARD_INPUT, "only one of --page and --uploaded can be -"),
@@ -135,6 +141,8 @@ def _looked_at(arguments: argparse.Namespace, page: diagnosis.Document | None) -
         named = given and ("://" in given or given == STANDARD_INPUT or os.path.exists(given))  # noqa: PTH110
         looked_at += [f"{what} ({one_line(given)})" if named else what] if given else []
         missing += [] if given or (fin_managed and what != "your page") else [f"{what}: {how}"]
+    if arguments.page and arguments.user == "":
+        missing.append("the page of a signed-in user: --cookie NAME=VALUE and --user ID")
     looked_at += [f"{_ROLES[each.role]} ({one_line(each.asked)})" for each in (page.others if page else ())]
     return looked_at, missing
 
@@ -158,7 +166,7 @@ def _page(arguments: argparse.Namespace) -> diagnosis.Document | None:
         return None
     if "://" not in arguments.page:
         return diagnosis.Document(decoded(read_file(arguments.page)))
-    cookie = [f"Cookie:{arguments.cookie}"] if arguments.cookie else []
+    cookie = [_COOKIE.sub("Cookie:", arguments.cookie)] if arguments.cookie else []
     headers = [each.partition(":") for each in (*arguments.header, *cookie)]
     named = {name.strip(): value.strip() for name, _, value in headers}
     return fetch_site(arguments.page, named, also_without_session=bool(arguments.user))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shlex
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -12,23 +13,29 @@ from pathlib import Path
 
 from fin_messenger_auth._builder import TokenPair, TokenPairBuilder, check_time
 from fin_messenger_auth._environment import (
+    ENABLED,
     IN_FILES,
     JWK_FILE,
     KEY,
     KEY_ID,
+    ON_SIGNING_ERROR,
     PASSWORD,
+    PIN,
     SALESFORCE_VARIABLES,
     SECRET,
     SIGNER,
+    START,
     Reading,
+    messenger_enabled,
     read_environment,
 )
 from fin_messenger_auth._keys import FileKeySource, read_key
 from fin_messenger_auth._material import without_ends
+from fin_messenger_auth._settings import API_BASES
 from fin_messenger_auth._signers import signs_at_once
 from fin_messenger_auth._tokens import INTERCOM_TOKEN, SALESFORCE_TOKEN, is_fin_issuer
 from fin_messenger_auth._verification import VerifyingKey
-from fin_messenger_auth.errors import KeyUnavailableError, Problem, SigningError, masked, problems_of
+from fin_messenger_auth.errors import KeyUnavailableError, Problem, SigningError, attempt, masked, problems_of
 from fin_messenger_auth.onboarding._key_directory import JWK, PRIVATE_KEY
 
 from ._causes import cause_of, fold
@@ -45,7 +52,8 @@ from ._key_checks import (
     names_of_jwk,
 )
 from ._online import Org, check_org, check_published_jwks
-from ._page_checks import Document, check_page
+from ._page_checks import Document, check_site
+from ._page_reader import read_page
 from ._token_checks import altered_secrets, audience_meant, compare_issuers, kids_of, quoted
 
 USER_ID = "fin-messenger-auth-doctor"
@@ -120,14 +128,17 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
     known = secret if isinstance(secret, bytes | None) else read_key(FileKeySource(secret)).without_line_end()
     given = Expected(secret=known or b"", keys=keys, issuer=issuer, audience=audience, user_id=user_id)
     expected = given.completed(reading)
-    with naming(**_names_of(reading, directory, issuer)):
+    names = _names_of(reading, directory, issuer)
+    with naming(**names, secret=expected.secret.decode(errors="replace")):
         pair, findings = _make_pair(reading, moment)
         if org is not None:
             findings += check_org(org, None if pair is None else pair.salesforce_identity_token, now=now)
         if jwks_url is not None:
             findings += check_published_jwks(jwks_url, kid=reading.kid, now=now)
-        if not (reading.is_empty and (upload or directory)):
+        if prefix or not (reading.is_empty and (directory or upload is not None)):
             findings += _check_reading(reading, directory)
+        if attempt(messenger_enabled, environ, prefix=prefix)[0] is False:
+            findings.append(finding("messenger-off"))
         if is_fin_issuer(issuer or issuer_in(upload or b"")) and not reading.fin_managed:
             findings.insert(0, finding("issuer-fin", "keyset"))
         findings += _check_issuer(reading, issuer)
@@ -139,8 +150,9 @@ def run_checks(  # noqa: PLR0913 - one for each choice, all but the first by nam
             findings += [_of_pair(each, keys, directory, path, reading) for each in of_pair]
         if page is not None:
             right = pair is not None and not any(each.level == "error" for each in findings)
-            of_page = _new(findings, check_page(page, expected, now=moment))
-            findings = cause_of(of_page, findings, page, expected, right=right)
+            read = read_page(page.text)
+            of_page = _new(findings, check_site(page, read, expected, moment))
+            findings = cause_of(of_page, findings, read, expected, right=right)
         if not reading.fin_managed:
             findings += _not_compared(keys=bool(upload or directory), issuer=issuer is not None)
         findings += manual_checks(fin_managed=reading.fin_managed, attributes=attributes)
@@ -178,6 +190,7 @@ def _names_of(reading: Reading, directory: Path | None = None, issuer: str | Non
         names["kid"] = f" --kid={shlex.quote(reading.kid)}"
     if (password := reading.value(f"{PASSWORD}_FILE")) or reading.is_set(PASSWORD):
         names["password"] = f" --password-file={shlex.quote(password) if password else 'FILE'}"
+    names["pin"] = f"the file of {prefix}{PIN}_FILE" if reading.value(f"{PIN}_FILE") else f"{prefix}{PIN}"
     if meant := audience_meant(reading.value("SALESFORCE_AUDIENCE")):
         names["audience"] = f"`{prefix}SALESFORCE_AUDIENCE={shlex.quote(meant)}`"
     variable, command = _REMOTE.get(reading.value(SIGNER), ("", ""))
@@ -185,12 +198,12 @@ def _names_of(reading: Reading, directory: Path | None = None, issuer: str | Non
         names["remote"] = f"{prefix}{variable}"
         named_key = shlex.quote(reading.value(variable) or "KEY")
         names["enable"] = f": `{command} {named_key}`" if command else " in the service"
-    own = (*SALESFORCE_VARIABLES, SIGNER, PASSWORD)
+    own = (*SALESFORCE_VARIABLES, SIGNER, PASSWORD, JWK_FILE)
     named = [f"{prefix}{name}{end}" for name in own for end in ("", "_FILE") if reading.value(f"{name}{end}")]
     if named:
         names["unset"] = f" and `unset {' '.join(named)}`"
     with naming(prefix=prefix):
-        known = _known_values(directory, issuer)
+        known = _known_values(directory, issuer, reading)
         missing = [
             assignment(name, value) for name, value in known.items() if not reading.is_set(name.removesuffix("_FILE"))
         ]
@@ -209,42 +222,71 @@ _REMOTE = {
 }
 
 
-def _known_values(directory: Path | None, issuer: str | None) -> dict[str, str]:
+def _known_values(directory: Path | None, issuer: str | None, reading: Reading) -> dict[str, str]:
     """Return the values of variables that the command was told in another way."""
     known = {} if issuer is None else {"SALESFORCE_ISSUER": issuer}
-    if directory is not None and (directory / PRIVATE_KEY).is_file():
+    if directory is not None and (directory / PRIVATE_KEY).is_file() and not reading.value(SIGNER):
         known[f"{KEY}_FILE"] = str((directory / PRIVATE_KEY).absolute())
-        known |= dict([(KEY_ID, each.kid) for each in keys_in_directory(directory) if each.kid][:1])
+        if reading.value(JWK_FILE) and (directory / JWK).is_file():
+            known[JWK_FILE] = str((directory / JWK).absolute())
+        else:
+            known |= dict([(KEY_ID, each.kid) for each in keys_in_directory(directory) if each.kid][:1])
     return known
 
 
 def _check_reading(reading: Reading, directory: Path | None = None) -> list[Finding]:
     """Return the findings of an environment that was read."""
     modes = {path: mode_for_others(Path(path)) for path in reading.key_files.values()}
+    found = [finding_of(each, variable=each.variable or _NAMELESS) for each in reading.problems]
+    fixes = [next(_whole_fixes(each, reading, directory), "") for each in reading.problems]
     return [
-        *(finding_of(each, **_details(each, reading, directory)) for each in reading.problems),
+        *(replace(each, fix=fix) if fix else each for each, fix in zip(found, fixes, strict=True)),
         *(finding("file-permissions", file=shlex.quote(path), mode=mode) for path, mode in modes.items() if mode),
     ]
 
 
-def _details(problem: Problem, reading: Reading, directory: Path | None) -> dict[str, str]:
-    """Return what a fix for this variable can name: its right value, where it is known and no secret."""
-    variable = problem.variable or ""
-    name, value = variable.removeprefix(reading.prefix), reading.environ.get(variable, "")
-    if problem.code == "value-wrapped" and name and (name not in IN_FILES or name == KEY_ID):
-        if name.endswith("_FILE") and value == without_ends(value):
-            return {"unwrap": f"Write the value alone to the file: `printf %s VALUE > {shlex.quote(value)}`."}
-        return {"unwrap": f"Set {assignment(name, without_ends(value))}."}
-    if problem.code == "key-password-unneeded":  # the problem names the key
-        return {"variable": f"{reading.prefix}{PASSWORD}{'_FILE' if reading.value(f'{PASSWORD}_FILE') else ''}"}
-    known = _known_values(directory, None)
-    if problem.code == "key-unavailable" and name in known:
-        return {"unlock": f"Set {assignment(name, known[name])}."}
-    return {}
+_NAMELESS = "the variable or argument that the message names"
+_OPTIONAL = (ON_SIGNING_ERROR, START, ENABLED)
+_OF_WORKSPACE = re.compile(r"/apps/(\w+)")
+
+
+def _near(name: str, code: str, value: str) -> list[str]:
+    """Return what a value was meant to be, if it is nearly that."""
+    plain = value.lower().replace("_", "-")
+    if code == "region-unknown":
+        return [each for each in API_BASES if plain.startswith(each)]
+    if code == "app-id-url":
+        return _OF_WORKSPACE.findall(value)
+    return [each for each in _REMOTE if each.startswith(plain)] if (name, code) == (SIGNER, "signer-invalid") else []
+
+
+def _whole_fixes(problem: Problem, reading: Reading, directory: Path | None) -> Iterator[str]:
+    """Yield the fix for a variable whose right value is known, and no secret."""
+    variable, code = problem.variable or "", problem.code
+    name = variable.removeprefix(reading.prefix)
+    value, known = reading.value(name), _known_values(directory, None, reading)
+    plain, ours = without_ends(value), known.get(f"{KEY}_FILE", value)
+    if code == "value-wrapped" and name.endswith("_FILE") and value == plain:
+        yield f"Write the value alone to the file: `printf %s VALUE > {shlex.quote(value)}`."
+    elif code == "value-wrapped" and plain and (name not in IN_FILES or name == KEY_ID):
+        yield f"Set {assignment(name, plain)}."
+    elif near := _near(name, code, plain):
+        yield f"Set {assignment(name, near[0])}, if that is meant."
+    elif code == "key-password-unneeded":  # the problem names the key
+        given = f"{reading.prefix}{PASSWORD}{'_FILE' if reading.value(f'{PASSWORD}_FILE') else ''}"
+        yield f"`unset {given}`, or encrypt the key."
+    elif name in _OPTIONAL:
+        yield f"Set {variable} to what the message names, or leave it out: `unset {variable}`."
+    elif code == "salesforce-signer-ambiguous" and name == SIGNER:
+        yield f"Keep the key: `unset {variable}`. Or keep the signer, and unset {reading.prefix}{KEY} and its _FILE."
+    elif name in (KEY, f"{KEY}_FILE") and code.startswith(("key-", "value-")) and ours != value:
+        yield f"Set {assignment(f'{KEY}_FILE', ours)}{f' and `unset {variable}`' if name == KEY else ''}."
+    elif (name == JWK_FILE or code == "key-differs") and JWK_FILE in known:
+        yield f"Set {assignment(JWK_FILE, known[JWK_FILE])}."
 
 
 def _check_issuer(reading: Reading, issuer: str | None) -> Iterator[Finding]:
-    configured = reading.value("SALESFORCE_ISSUER")
+    configured = without_ends(reading.value("SALESFORCE_ISSUER"))  # what stands around it is found by itself
     if issuer is not None and configured not in ("", issuer):
         yield compare_issuers(configured, issuer)
 
@@ -300,7 +342,7 @@ def _of_pair(
 
 def _ways_out(keys: Sequence[VerifyingKey], directory: Path | None, reading: Reading) -> str:
     """Say how the environment gets the key of the upload, or Salesforce this one."""
-    known = _known_values(directory, None)
+    known = _known_values(directory, None, reading)
     held = keys_in(Path(known[f"{KEY}_FILE"]).read_bytes()) if f"{KEY}_FILE" in known else []
     for kid in [key.kid for key in keys for own in held if key.public_key == own.public_key and key.kid]:
         return f"Set {assignment(f'{KEY}_FILE', known[f'{KEY}_FILE'])} and {assignment(KEY_ID, kid)}."

@@ -12,9 +12,9 @@ from fin_messenger_auth._tokens import INTERCOM_TOKEN, SALESFORCE_TOKEN
 from fin_messenger_auth._verification import VerifyingKey
 from fin_messenger_auth.errors import masked_class
 
-from ._findings import Finding
+from ._findings import Finding, finding
 from ._key_checks import configured_keys
-from ._token_checks import check_intercom_token, check_pair, check_salesforce_token
+from ._token_checks import check_intercom_token, check_pair, check_salesforce_token, json_type
 
 
 @masked_class
@@ -48,14 +48,21 @@ class Expected:
 
     def check_tokens(self, settings: Mapping[str, object], now: float) -> Iterator[Finding]:
         """Check both tokens in settings, and that they are of the user beside them."""
-        intercom, salesforce, beside = (settings.get(name) for name in (INTERCOM_TOKEN, SALESFORCE_TOKEN, "user_id"))
-        if intercom not in (None, ""):
+        tokens, beside = dict[str, str](), settings.get("user_id")
+        for name in (INTERCOM_TOKEN, SALESFORCE_TOKEN):
+            value = settings.get(name)
+            if isinstance(value, str):
+                tokens[name] = value
+            elif value is not None:
+                why = f"expected a string, got {json_type(value)}, such as a promise that was not awaited"
+                yield finding("token-malformed", token=name, why=why)
+        if tokens.get(INTERCOM_TOKEN):
             user_id = None if beside is None else str(beside)
-            yield from check_intercom_token(str(intercom), secret=self.secret, user_id=user_id, now=now)
-        if salesforce is not None:
-            yield from self.check_salesforce(str(salesforce), now)
-        if intercom is not None and salesforce is not None:
-            yield from check_pair(str(intercom), str(salesforce))
+            yield from check_intercom_token(tokens[INTERCOM_TOKEN], secret=self.secret, user_id=user_id, now=now)
+        if SALESFORCE_TOKEN in tokens:
+            yield from self.check_salesforce(tokens[SALESFORCE_TOKEN], now)
+        if len(tokens) > 1:
+            yield from check_pair(tokens[INTERCOM_TOKEN], tokens[SALESFORCE_TOKEN])
 
     def check_salesforce(self, token: str, now: float | None = None) -> list[Finding]:
         """Check the Salesforce token."""

@@ -192,6 +192,12 @@ def _moment(now: float | None) -> datetime | None:
     return None if now is None else datetime.fromtimestamp(now, UTC)
 
 
+_OTHER_DIRECTORY = (
+    "Give the directory that `keygen` wrote, or leave it out where the keys are elsewhere. The first one is made by "
+    "`fin-messenger-auth keygen DIRECTORY`."
+)
+
+
 @masked
 def check_key_directory(
     path: str | os.PathLike[str], *, password: bytes | None = None, now: float | None = None
@@ -209,8 +215,9 @@ def check_key_directory(
     if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for a path that is too long
         # A shorter name is no secret (MIN_SECRET_BYTES).
         shown = str(directory) if len(str(directory)) < MIN_SECRET_BYTES else shown_path(str(directory))
-        how = "Give the directory that `keygen` wrote, or make a key: `fin-messenger-auth keygen DIRECTORY`."
-        return [finding("directory-incomplete", path=shown, how=how)]
+        return [finding("directory-incomplete", path=shown, how=_OTHER_DIRECTORY)]
+    if not any((directory / name).exists() for name in (CERTIFICATE, JWK, JWKS, PRIVATE_KEY)):
+        return [finding("directory-incomplete", path=directory / JWK, how=_OTHER_DIRECTORY)]
     with naming(**_names_in(directory)):
         return _check_directory(directory, password, now)
 
@@ -293,7 +300,7 @@ def issuer_in(document: bytes) -> str:
 def _names_in(directory: Path) -> dict[str, str]:
     """Return what the things of a key directory are called in a fix; the kid of its JWK if no other is known."""
     files = {name: shlex.quote(str(directory / name)) for name in (CERTIFICATE, JWK, JWKS, PRIVATE_KEY)}
-    names = {"certificate": files[CERTIFICATE], "jwk": files[JWK]}
+    names = {"certificate": files[CERTIFICATE], "jwk": files[JWK], "set": files[JWKS]}
     if (directory / PRIVATE_KEY).is_file():
         encrypted = b"ENCRYPTED" in _read(directory / PRIVATE_KEY)
         names["key"] = f"--private-key {files[PRIVATE_KEY]}{name_of('password') if encrypted else ''}"

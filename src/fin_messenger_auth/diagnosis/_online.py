@@ -12,12 +12,11 @@ from urllib.parse import urlencode, urlsplit
 from uuid import uuid4
 
 from fin_messenger_auth._json_values import parse_json
-from fin_messenger_auth._tokens import SALESFORCE_TOKEN
 
 from ._findings import Finding, finding
 from ._http import Answer, NoAnswerError, is_allowed, send
 from ._key_checks import check_jwks
-from ._token_checks import LEEWAY_SECONDS, check_form, duration, quoted
+from ._token_checks import LEEWAY_SECONDS, duration, quoted
 
 TOKEN_PATH = "/iamessage/api/v2/authorization/authenticated/access-token"  # noqa: S105 - a path
 """Where an identity token is exchanged for an access token."""
@@ -138,19 +137,16 @@ def _check_exchange(org: Org, token: str) -> Iterator[Finding]:
     elif document is None:
         yield _unexpected(_ORG, answer)
     else:
-        yield from _check_subject(_member(document, "context", "endUser", "subject"), token)
+        yield from _check_subject(_member(document, "context", "endUser", "subject"))
         if (mode := _member(document, "context", "configuration", *_MODE)) is not None:  # not in every answer
             yield from _check_mode(mode)
 
 
-def _check_subject(subject: object, token: str) -> Iterator[Finding]:
-    read, _ = check_form(token, SALESFORCE_TOKEN)
+def _check_subject(subject: object) -> Iterator[Finding]:
     if not isinstance(subject, str):
         yield finding("online-answer", what=_ORG, got="no subject", wanted="context.endUser.subject")
     elif "/AUTH/" not in subject:
         yield finding("online-guest", answer="it accepted the token, but its subject is a guest (no /AUTH/)")
-    elif read is not None and not subject.endswith(str(read.claims.get("sub"))):
-        yield finding("online-subject-differs")
 
 
 def _json(answer: Answer) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import time
@@ -10,34 +11,37 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from importlib.util import find_spec
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
-from fin_messenger_auth._json_values import is_lost, parse_json
+from fin_messenger_auth._json_values import is_lost
 from fin_messenger_auth._settings import API_BASES, RULES
 from fin_messenger_auth._signers import MIN_SECRET_BYTES
 from fin_messenger_auth._tokens import INTERCOM_TOKEN, SALESFORCE_TOKEN
 from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthWarning
 
 from ._expected import Expected
-from ._findings import Finding, finding, finding_of
-from ._page_reader import NEEDS_EXTRA, SPREAD, Page, PageSettings, read_page
+from ._findings import Finding, finding, finding_of, naming
+from ._page_reader import _A_STRING, _AS_TEXT, _ELSEWHERE, _JWT, _UNNAMED, NEEDS_EXTRA, SPREAD, Page, read_page
 from ._policy_checks import check_policies
 from ._token_checks import check_form, is_in_milliseconds, quoted
 
-_JWT = re.compile(r"(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*")
 _TOKENS = (INTERCOM_TOKEN, SALESFORCE_TOKEN)
 _IDENTIFIES = ("user_id", "email")
 _OF_OTHERS = frozenset({"app_id", "api_base", "region", "user_id", *_TOKENS})
 _BY_HAND = frozenset({"window.intercomSettings", "Intercom('boot')", "npm", "script"})
-_BARE = ("token", "jwt")  # members under which endpoints answer with nothing but intercom_user_jwt
 _PRIVATE_KEY = "PRIVATE KEY-----"
 _MARK = "<fin-messenger-mark"
 _REDIRECT, _REFUSED = 300, 400  # the first status of each kind
 _HITS = ("x-cache", "cf-cache-status", "cache-status", "x-vercel-cache", "x-proxy-cache", "x-drupal-cache")
+_OF_CDNS = re.compile(r".*cdn-cache-control|surrogate-control")
 _OLD = 300  # seconds from which a page's Date means that it was kept
 _SIGNED_IN = (
     'This one is of an anonymous visitor. Give the session, `--cookie NAME=VALUE`, and `--user ID`; or `--user ""` if '
     "it should be anonymous."
+)
+_PUT_IT = (
+    "Put the integration's tag or `render_snippet(build_settings(user))` at the end of <body>. If it is there, look at "
+    "the integration's EXCLUDE and ENABLED."
 )
 _SIGN_IN = "Give the cookie of a signed-in session: `--cookie NAME=VALUE`."
 _SIGN_IN_AGAIN = "The session of the cookie is not signed in at this address: sign in again, and copy its cookie."
@@ -48,8 +52,16 @@ _STOPPED = (
 
 # What a page is in place of one with settings, and what to do then.
 _HOW = {
-    "its scripts get them from elsewhere": "Give the URL from which its scripts fetch the settings: `--page URL`.",
-    "it is JSON without an app_id": "Answer with what `build_settings` returns, or give another URL: `--page URL`.",
+    _A_STRING: "Insert the object itself, or parse the string once more: `JSON.parse(text)`.",
+    _ELSEWHERE: "Give the URL from which its scripts fetch the settings: `--page URL`.",
+    _UNNAMED: "Set `window.intercomSettings`, without const, let or a var in a function, or call "
+    "`Intercom('boot', settings)`.",
+    _AS_TEXT: "Let the template engine insert `render_snippet(build_settings(user))` as it is, where a script may "
+    "stand: it was escaped, or stands in an element such as <textarea>, or behind one that is not closed.",
+    **dict.fromkeys(
+        ("it is JSON without an app_id", "it is JSON that is not valid"),
+        "Answer with what `build_settings` returns, or give another URL: `--page URL`.",
+    ),
     "it is JSON that was encoded twice": "Answer with the object: the framework's JSON response of "
     "`build_settings(user)`, without a `json.dumps` before it.",
 }
@@ -105,18 +117,18 @@ def check_settings(settings: Mapping[str, object]) -> list[Finding]:
 def _wrong_with_users(settings: Mapping[str, object]) -> Iterator[Finding]:
     token, user_hash, user_id = settings.get(INTERCOM_TOKEN), settings.get("user_hash"), settings.get("user_id")
     jwts = [name for name, value in settings.items() if isinstance(value, str) and _JWT.fullmatch(value)]
-    for name in sorted(set(jwts) - {*_TOKENS, "user_hash"}):
-        message = f"{name} holds a JWT. The Messenger reads it as {INTERCOM_TOKEN} or {SALESFORCE_TOKEN} only."
+    if others := sorted(set(jwts) - {*_TOKENS, "user_hash"}):
+        message = f"{' and '.join(others)}: the Messenger reads a JWT as {INTERCOM_TOKEN} or {SALESFORCE_TOKEN} only."
         yield finding_of(ConfigurationError(message, "setting-unknown"))
     if "user_hash" in jwts:
         yield finding("token-user-hash", name="user_hash", wanted="no value", got="a JWT")
-    elif user_hash is not None and not token:
+    elif user_hash is not None and token in (None, ""):
         yield finding("token-user-hash", name=INTERCOM_TOKEN, wanted="a JWT", got="only a user_hash")
     elif user_hash is not None:
         message = f"The settings have a user_hash, which is deprecated, beside {INTERCOM_TOKEN}."
         yield finding_of(FinMessengerAuthWarning(message, "token-user-hash"))
     named = [name for name in _IDENTIFIES if settings.get(name) is not None]
-    if named and not token:
+    if named and token in (None, ""):
         yield finding("settings-token-missing", where="", name=named[0])
     if user_id is None and not token and settings.get(SALESFORCE_TOKEN):
         yield finding("page-not-anonymous", names=SALESFORCE_TOKEN)
@@ -146,20 +158,6 @@ def _user_of(settings: Mapping[str, object]) -> object:
     return settings.get("user_id") or _signed(settings).get("user_id")
 
 
-def read_document(document: Document) -> Page:
-    """Read a page, or the answer of an endpoint, also one that is nothing but the token."""
-    value = parse_json(document.text) if document.text.lstrip()[:1] in ("{", '"') else None
-    if isinstance(value, str) and parse_json(value) is not None:
-        return Page(instead="it is JSON that was encoded twice")
-    inner = [value, *value.values()] if isinstance(value, dict) else []
-    if not any({"app_id", "appId", *_TOKENS} & each.keys() for each in inner if isinstance(each, dict)):
-        for token in (each.get(name) for each in inner if isinstance(each, dict) for name in _BARE):
-            if isinstance(token, str) and _JWT.search(token):
-                settings = {INTERCOM_TOKEN: token}
-                return Page(settings=[PageSettings("token", settings)], values=settings)
-    return read_page(document.text)
-
-
 def check_page(document: Document, expected: Expected = _NOTHING, *, now: float | None = None) -> list[Finding]:
     """Check a page of a site, or the answer of its endpoint, for everything that keeps a user from being verified.
 
@@ -172,20 +170,28 @@ def check_page(document: Document, expected: Expected = _NOTHING, *, now: float 
         expected: What its settings are compared with, and its tokens are verified with.
         now: The time, in Unix seconds; the machine's if left out.
     """
-    moment = time.time() if now is None else now
-    found = [*_wrong_with_page(document, expected, moment)]
+    with naming(secret=expected.secret.decode(errors="replace")):
+        return check_site(document, read_page(document.text), expected, time.time() if now is None else now)
+
+
+def check_site(document: Document, page: Page, expected: Expected, now: float) -> list[Finding]:
+    """Do as :func:`check_page` does with a page that was read, and with what was fetched beside it."""
+    found = [*_wrong_with_page(document, page, expected, now)]
+    known = {each.code for each in found}
     for each in document.others:
-        found += _wrong_beside(document, each, expected, moment)
+        found += _wrong_beside(each, known, expected, now)
     return list(dict.fromkeys(found))
 
 
-def _wrong_with_page(document: Document, expected: Expected, now: float) -> Iterator[Finding]:
+def _wrong_with_page(document: Document, page: Page, expected: Expected, now: float) -> Iterator[Finding]:
     if document.failure:
         missing = find_spec("urllib3") is None
         yield _without_extra() if missing else finding("page-unreachable", why=document.failure)
         return
-    page, secret = read_document(document), expected.secret.decode(errors="replace")
-    if _PRIVATE_KEY in document.text or (len(secret) >= MIN_SECRET_BYTES and secret in document.text):
+    secret = expected.secret.decode(errors="replace")
+    parts = [check_form(str(page.values.get(name)), name)[0] for name in _TOKENS]
+    shown = "".join([document.text, *(json.dumps([each.header, each.claims]) for each in parts if each)])
+    if _PRIVATE_KEY in shown or (len(secret) >= MIN_SECRET_BYTES and secret in shown):
         yield finding("page-secret")
     if _MARK in document.text:
         yield finding("page-mark")
@@ -217,26 +223,27 @@ def _wrong_with_what_it_passes(document: Document, page: Page, expected: Expecte
         yield finding("issuer-fin", "page")
     yield from _wrong_with_passing(page)
     public = "its Cache-Control says public" if "public" in policy.lower() else ""
-    other = bool(expected.user_id) and str(_user_of(settings) or expected.user_id) != expected.user_id
+    users = {str(each) for each in (settings.get("user_id"), _signed(settings).get("user_id")) if each}
+    other = bool(expected.user_id and users) and expected.user_id not in users
     if copied and other:  # whose page it is, follows from that
-        yield finding("page-cached", how=f"{copied}, and it is another user's")
+        yield finding("page-cached", how=f"{copied}, and it is another user's", fix=_uncached(headers))
     yield from _compare(page, settings, expected, copied or public, other=other and not copied)
     found = list(expected.check_tokens(settings, now))
     yield from (each for each in found if not (copied and each.code == "token-expired"))
     stored = _may_be_stored(headers)
     carries = document.headers is not None and any(map(settings.get, _TOKENS))
     if carries and (copied or stored) and not (copied and other):
-        yield finding("page-cached", how=copied or stored)
+        yield finding("page-cached", how=copied or stored, fix=_uncached(headers))
     api_base = str(settings.get("api_base") or API_BASES.get(expected.region or "us"))
     if page.scripts:
         yield from check_policies(page, headers.get("content-security-policy", ""), api_base)
 
 
-def _wrong_beside(page: Document, other: Document, expected: Expected, now: float) -> Iterator[Finding]:
-    """Find what is wrong with what was fetched beside a page."""
+def _wrong_beside(other: Document, known: set[str], expected: Expected, now: float) -> Iterator[Finding]:
+    """Find what is wrong with what was fetched beside a page, and was not found in that."""
     path = quoted(urlsplit(other.asked).path)
     if other.role == "nobody":
-        if _user_of(read_document(other).values) is not None:
+        if _user_of(read_page(other.text).values) is not None:
             yield finding("page-cached", "nobody")
     elif other.role == "script":
         kind = other.names.get("content-type", "")
@@ -244,8 +251,7 @@ def _wrong_beside(page: Document, other: Document, expected: Expected, now: floa
             got = other.failure or f"it is answered with status {other.status} and the Content-Type {quoted(kind)}"
             yield finding("page-script", path=path, got=got)
     else:
-        known = {each.code for each in _wrong_with_page(page, expected, now)}
-        for each in _wrong_with_page(other, expected, now):
+        for each in _wrong_with_page(other, read_page(other.text), expected, now):
             if each.code not in known and each.level != "unchecked":
                 yield replace(each, message=f"In the answer of the settings endpoint, {path}: {each.message}")
 
@@ -269,21 +275,21 @@ def _without_settings(page: Page, document: Document) -> Finding:
     sign_in = _SIGN_IN_AGAIN if document.with_session else _SIGN_IN
     why, how = page.instead, {**_HOW, "it is a page to sign in": sign_in}.get(page.instead)
     moved = urlsplit(document.url).path if document.url != document.asked else ""
-    location = document.names.get("location", "")
+    location = document.names.get("location", page.moved)
     if document.status is not None and document.status >= _REFUSED:
         why = f"it was answered with status {document.status}"
         how = sign_in if document.status in (401, 403) else "Give the URL of a page that works."
     elif location:
-        target = _without_query(document.target or location)
+        target = _without_query(document.target or (urljoin(document.url, location) if page.moved else location))
         why = f"it redirects to {quoted(_without_query(location))}"
         how = f"Give that URL, `--page {shlex.quote(target)}`. If it is where people sign in: {sign_in}"
-        how = how if "://" in location else sign_in
-    elif moved and page.instead == "it is a page to sign in":
-        why = f"it redirects to {quoted(moved)}, a page to sign in"
+        how = how if "://" in target else sign_in
+    elif moved:
+        why = f"it redirects to {quoted(moved)}{', a page to sign in' if how else ''}"
+        how = how or f"If that is where people sign in: {sign_in}"
     elif not document.text.strip():
         why = "it is empty"
-    how = how or "Put `render_snippet(build_settings(user))` at the end of <body>."
-    return finding("page-settings-missing", why=f": {why}" if why else "", how=how)
+    return finding("page-settings-missing", why=f": {why}" if why else "", how=how or _PUT_IT)
 
 
 def _without_query(url: str) -> str:
@@ -297,15 +303,18 @@ def _compare(
     unknown, wanted = page.unknown, {INTERCOM_TOKEN} if expected.fin_managed else {*_TOKENS}
     if INTERCOM_TOKEN not in unknown:
         yield from check_settings(settings)
+    if page.loaders and settings.get("app_id") is None and not unknown & {"app_id", SPREAD}:
+        wanted_id = quoted(expected.app_id or "the ID of the workspace")
+        yield finding("settings-differ", name="app_id", wanted=wanted_id, got="nothing", use=f"`app_id: {wanted_id}`")
     yield from _compare_workspace(settings, expected, npm=page.settings[-1].source == "npm")
     yield from _compare_user(settings, unknown, expected.user_id, kept, other=other)
     if page.settings[0].source == "token":
         wanted = {INTERCOM_TOKEN}  # the other comes another way
     if settings.get(INTERCOM_TOKEN) and SALESFORCE_TOKEN in wanted - unknown and not settings.get(SALESFORCE_TOKEN):
         yield finding("token-missing", token=SALESFORCE_TOKEN)
-    for name in sorted(unknown & {"user_id", *wanted}):
-        how = "Save the page as the browser has it."
-        yield finding("unchecked", what=f"{name} in the page, an expression,", how=how)
+    if names := sorted(unknown & {"user_id", *wanted}):
+        what = f"What comes from elsewhere in the page ({', '.join(names)})"
+        yield finding("unchecked", what=what, how=_STOPPED)
 
 
 def _compare_workspace(settings: Mapping[str, object], expected: Expected, *, npm: bool) -> Iterator[Finding]:
@@ -314,7 +323,7 @@ def _compare_workspace(settings: Mapping[str, object], expected: Expected, *, np
         wanted = quoted(expected.app_id)
         yield finding("settings-differ", name="app_id", wanted=wanted, got=quoted(got), use=f"`app_id: {wanted}`")
     if got is None:
-        return  # the answer of an endpoint that says nothing of the workspace
+        return  # the answer of an endpoint that says nothing of the workspace, or another script does
     name, default, base = "api_base", API_BASES["us"], API_BASES.get(expected.region or "")
     if npm or "region" in settings:  # the npm package sets api_base itself
         name, default, base = "region", "us", expected.region
@@ -340,10 +349,22 @@ def _compare_user(
         yield finding("page-user-differs")
 
 
+def _uncached(headers: Mapping[str, str]) -> str:
+    """Say how caches are kept from a page, by what it already sends."""
+    own = [name for name in headers if _OF_CDNS.fullmatch(name)]
+    if own:
+        return f"Send `{own[0]}: no-store` with every page that carries tokens, or leave it out, and empty the cache."
+    if "no-store" in headers.get("cache-control", "").lower():
+        return (
+            "The page forbids it already: take it out of the rule by which the cache in front keeps it, and empty that."
+        )
+    return "Send the header `Cache-Control: private, no-store` with every page that carries tokens."
+
+
 def _may_be_stored(headers: Mapping[str, str]) -> str:
     """Say which header lets a cache keep the page; empty if none does. CDNs heed their own before Cache-Control."""
     for name, value in headers.items():
-        if (name.endswith("cdn-cache-control") or name == "surrogate-control") and re.search(r"age=[1-9]", value):
+        if _OF_CDNS.fullmatch(name) and re.search(r"age=[1-9]", value):
             return f"its {name} is {quoted(value)}, which a CDN heeds before Cache-Control"
     policy = headers.get("cache-control", "")
     return "" if "no-store" in policy.lower() else f"its Cache-Control is {quoted(policy)}, without no-store"

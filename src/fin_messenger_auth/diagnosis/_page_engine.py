@@ -24,13 +24,15 @@ _NAMES = 500  # names of functions that are looked for
 
 _STAND_IN = Path(__file__).with_name("browser_stand_in.js").read_text("utf-8")
 _IDS = ("app_id", "appId", "intercom_user_jwt", "salesforce_identity_token")
-_WAITING = ("text/plain", "text/partytown")  # for a consent, or for a worker
+_NAMES_OF_OURS = ("intercomSettings", "intercom_user_jwt", "salesforce_identity_token")
+_WAITING = re.compile(r"script|text/(plain|partytown)")  # for a consent, a loader or a worker
 _JAVASCRIPT = re.compile(r"|(text|application)/(x-)?(java|ecma)script")
 _LEXICAL = re.compile(r"\b(?:const|let|class)\s+(?!extends\b)([A-Za-z_$][\w$]*)")
 _DECLARED = re.compile(r"\b(?:const|let|var|class|function)\s+(?!extends\b)([A-Za-z_$][\w$]*)")
 _IMPORT = re.compile(r"import\b\s*(?:([\w$*{},\s]{1,2000}?)\bfrom\s*|)([\"'])([^\"'\n]{1,300})\2;?")
 _DYNAMIC_IMPORT = re.compile(r"(?<![\w$.])import\s?\(")
 _LINE = re.compile(r"<input>:(\d+)")
+_MOVE = re.compile(r"(?i)url\s*=\s*[\"']?([^\"'\s]+)")
 _IMPORTER, _SHOWER = "finMessengerAuthImported", "finMessengerAuthShown"
 
 
@@ -60,9 +62,9 @@ class _Scripts:
             self._drain()
 
     def assumptions(self) -> list[str]:
-        """What another file may have done, if these scripts need it: a second pass takes it as done."""
-        failed = not self.passes and any(each["name"] == "TypeError" for each in self.result["failed"])
-        return ["installed"] * self.missed + ["generous"] * failed
+        """What another file or the visitor may have done, if these scripts need it: another pass takes it as done."""
+        wanting = not self.passes and any("ntercom" in each["text"] for each in self._page["scripts"])
+        return ["installed"] * self.missed + ["generous"] * wanting
 
     @property
     def passes(self) -> bool:
@@ -155,33 +157,40 @@ def read(html: str, cpu_seconds: float) -> dict[str, Any]:
     """
     page = _parse(html)
     deadline = process_time() + cpu_seconds
-    found = _Scripts(page, deadline) if page["scripts"] or page["waiting"] else None
-    if found and not found.result["stopped"] and (again := found.assumptions()):
-        second = _Scripts(page, deadline, *again)
-        found = second if second.passes or not found.passes else found
-    del page["tree"], page["waiting"]
-    return {**page, **(found.result if found else {"events": [], "failed": [], "stopped": ""})}
+    tried: list[str] = []
+    found = first = _Scripts(page, deadline)
+    while not found.result["stopped"] and (more := [each for each in found.assumptions() if each not in tried]):
+        tried += more
+        found = _Scripts(page, deadline, *tried)
+    del page["tree"]
+    return {**page, **(found if found.passes else first).result}
 
 
 def _parse(html: str) -> dict[str, Any]:
     """Parse a page: its nodes in document order, and of them what the reader looks at itself."""
     tree: list[tuple[int, str | None, Any]] = []
-    page: dict[str, Any] = {"tree": tree, "scripts": [], "policies": [], "data": [], "attributes": [], "said": []}
-    page["waiting"] = []
+    lists = ("scripts", "policies", "data", "attributes", "said", "waiting", "moves")
+    page: dict[str, Any] = {"tree": tree, **{name: [] for name in lists}}
     for node, place, parent in _nodes(html):
         tag = node.tag
         if tag in (None, "-text", "-comment", "-doctype"):
-            tree.append((parent, None, (node.text_content or "") if tag == "-text" else ""))
+            text = (node.text_content or "") if tag == "-text" else ""
+            tree.append((parent, None, text))
             if tag == "-comment" and any(each in (node.comment_content or "") for each in _IDS):
                 page["said"].append("comment")
+            if parent >= 0 and tree[parent][1] != "script" and any(each in text for each in _NAMES_OF_OURS):
+                page["said"].append("text")
             continue
         attributes = {name: value or "" for name, value in node.attributes.items()}
         tree.append((parent, tag, attributes))
         page["attributes"] += [each for each in attributes.values() if each[:1] == "{" and any(i in each for i in _IDS)]
         if tag == "script":
             _add_script(page, attributes, node.text() or "", place)
-        elif tag == "meta" and attributes.get("http-equiv", "").lower() == "content-security-policy":
-            page["policies"].append(attributes.get("content", ""))
+        elif tag == "meta":
+            kind, content = attributes.get("http-equiv", "").lower(), attributes.get("content", "")
+            in_head = parent >= 0 and tree[parent][1] == "head"
+            page["policies"] += [content] if in_head and kind == "content-security-policy" else []
+            page["moves"] += _MOVE.findall(content) if kind == "refresh" else []
         elif tag == "input" and attributes.get("type", "").lower() == "password":
             page["said"].append("password")
     last = page["scripts"][-1:]
@@ -196,8 +205,8 @@ def _add_script(page: dict[str, Any], attributes: dict[str, str], text: str, pla
     kind = attributes.get("type", "").strip().lower()
     if "json" in kind:
         page["data"] += [text] if any(each in text for each in _IDS) else []
-    page["waiting"] += [text.replace("\0", "\ufffd")] if kind in _WAITING else []
     if kind != "module" and not _JAVASCRIPT.fullmatch(kind):
+        page["waiting"] += [text.replace("\0", "\ufffd")] if _WAITING.search(kind) else []
         return
     src = attributes.get("src")
     late = kind == "module" or (src is not None and ("async" in attributes or "defer" in attributes))

@@ -41,12 +41,17 @@ _START = "import sys; sys.path[:0] = sys.argv[2:]; import _page_engine; _page_en
 _MAX_DEPTH = 6  # of settings in a JSON document
 _UNKNOWN = "\0"  # the name under which the engine says what is not known
 _MENTIONS = re.compile(r"intercomSettings|\bIntercom\(|startMessenger\(|widget\.intercom\.io|messenger-js-sdk")
+_OF_NOTHING = re.compile(r"cannot read property '[\w$]{1,40}' of (null|undefined)")
 _CHARSET = re.compile(r"charset=[\"']?([\w-]+)", re.IGNORECASE)
-_TEMPLATE = re.compile(r"\{\{|\{%|<%")
+_TEMPLATE = re.compile(r"\{\{|\{%|<%|<\?")
+_IN_VALUES = re.compile(rf"{_TEMPLATE.pattern}|[$#]\{{|^@\w+[.(]")  # `${…}` is JavaScript outside of quotes
+_GUARD = re.compile(r"^\)\]\}'?,?\s*(?=[{\[])")  # what answers begin with that no <script> may load
+_JWT = re.compile(r"(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*")
 _MARKS = {BOM_UTF8: "utf-8-sig", BOM_UTF16_LE: "utf-16", BOM_UTF16_BE: "utf-16"}
 _OURS = "fin-messenger-auth"
 _TOKENS = (INTERCOM_TOKEN, SALESFORCE_TOKEN)
 _IDS = ("app_id", "appId", *_TOKENS)
+_BARE = ("token", "jwt")  # members under which endpoints answer with nothing but intercom_user_jwt
 _WINDOW, _SNIPPET, _NPM = "window.intercomSettings", "snippet", "npm"
 _READ_BY_US = ("app_id", "api_base", "user_id", "email", *_TOKENS)
 _FOREIGN = ("True", "False", "None", "nil", "NULL")
@@ -54,6 +59,9 @@ _ESCAPED = "it is HTML-escaped, with &quot; or &#34; in place of quotes"
 _NOT_RENDERED = "it holds a template expression that was not rendered"
 _UNENDED = "a value with <!-- and <script in it keeps the script from ending"
 _NOT_JSON = "the string that JSON.parse gets is not JSON"
+_UNNAMED = "a script has them, but sets no window.intercomSettings and boots with none, or under a condition only"
+_AS_TEXT = "they stand in it as text, not in a script that runs"
+_A_STRING = "window.intercomSettings is a string, not an object"
 _ELSEWHERE = "its scripts get them from elsewhere"
 
 
@@ -101,6 +109,7 @@ class Page:
         broken: Why the script with the settings cannot run.
         twice: Whether it sets ``window.intercomSettings`` again, and loses the user.
         instead: What it is or holds in place of settings.
+        moved: Where it sends the browser at once; blank if it does not.
         stopped: Why it was not read to its end; then what it does not hold is not known.
         calls_shutdown: Whether a script or an event attribute calls ``shutdown``.
     """
@@ -118,6 +127,7 @@ class Page:
     broken: str = ""
     twice: bool = False
     instead: str = ""
+    moved: str = ""
     stopped: str = ""
     calls_shutdown: bool = False
 
@@ -145,11 +155,9 @@ def read_page(document: str) -> Page:
     Without the extra ``doctor`` only JSON and what ``render_snippet`` writes can be read; of another page
     :attr:`Page.stopped` says so.
     """
-    document = document[:MAX_LENGTH].lstrip("\ufeff \t\r\n")
-    if document[:1] in ("{", "["):
-        page = Page(instead="it is JSON without an app_id")
-        _read_data(page, document, "JSON")
-        return page
+    document = _GUARD.sub("", document[:MAX_LENGTH]).strip("\ufeff \t\r\n")
+    if document[:1] in ("{", "[", '"') or _JWT.fullmatch(document):
+        return _read_answer(document)
     if not all(map(find_spec, _PARTS)):
         return _read_snippets(document)
     return _page_of(_run(document))
@@ -177,14 +185,14 @@ def _run(document: str) -> dict[str, Any]:
         stopped = "reading it ended the process that did"
         found: dict[str, Any] = json.loads(done.stdout)
     except (OSError, ValueError, RecursionError, subprocess.TimeoutExpired):
-        names = ("scripts", "policies", "data", "attributes", "said", "events", "failed")
+        names = ("scripts", "policies", "data", "attributes", "said", "waiting", "moves", "events", "failed")
         return {**{name: [] for name in names}, "stopped": stopped}
     return found
 
 
 def _page_of(found: dict[str, Any]) -> Page:
     """Return what the engine has found, in the terms of the checks."""
-    texts, events = [each["text"] for each in found["scripts"]], found["events"]
+    texts, events = [*(each["text"] for each in found["scripts"]), *found["waiting"]], found["events"]
     page = Page(policies=found["policies"], stopped=found["stopped"])
     page.scripts = [(each["nonce"], each["text"]) for each in found["scripts"] if each["src"] is None]
     page.calls = [each["method"] for each in events if each["kind"] == "call" and not each["apart"]]
@@ -199,15 +207,21 @@ def _page_of(found: dict[str, Any]) -> Page:
     if passed:
         end = _in_the_end(events)
         page.values, page.unknown = _known(end), set(_unknown(end))
-    for kind in () if page.settings else ("data", "attributes"):
+    if any(
+        each["kind"] == "state" and isinstance(each["settings"], str) and _mentions(each["settings"]) for each in events
+    ):
+        page.instead = _A_STRING
+    for kind in () if page.settings or page.instead else ("data", "attributes"):
         for each in found[kind]:
             _read_data(page, each, kind.removesuffix("s"))
     page.unknown |= {"user_id", *_TOKENS} if SPREAD in page.unknown else set()
     page.unknown -= page.values.keys()
     page.broken = page.broken or _why_broken(page, found)
-    page.twice = sum(f"{snippet_source()}.boot(" in text for text in texts) > 1 or _loses_the_user(page)
+    page.twice = sum(f"{snippet_source()}.boot(" in text for text in texts) > 1 or _loses_the_user(events)
     if not page.settings:
-        page.instead = _instead(found, texts)
+        page.instead = page.instead or _instead(found, texts)
+        moves = [each["url"] for each in events if each["kind"] == "move" and not each["apart"]]
+        page.moved = next(iter([*found["moves"], *moves]), "")
     return page
 
 
@@ -270,15 +284,17 @@ def _unknown_in(value: object) -> str | None:
     )
 
 
-def _loses_the_user(page: Page) -> bool:
-    """Tell whether a later script sets the settings without the user of an earlier one."""
-    here = sorted((each for each in page.settings if not each.apart), key=lambda each: each.script)
-    states = [each for each in here if each.source in (_WINDOW, _SNIPPET)]
-    had = set[str]()
-    for each in states:
-        if SPREAD not in each.unknown and had - each.names():
-            return True
-        had |= each.names() & {"user_id", *_TOKENS}
+def _loses_the_user(events: list[dict[str, Any]]) -> bool:
+    """Tell whether a later script sets the settings, or boots, without the user of an earlier one."""
+    had: dict[str, set[str]] = {}
+    for event in events:
+        given, kind = event.get("settings"), event.get("method", "state")
+        if kind == "shutdown":
+            had.clear()
+        elif not event["apart"] and isinstance(given, dict) and given and kind in ("state", "boot"):
+            if SPREAD not in given and had.get(kind, set()) - given.keys():
+                return True
+            had[kind] = had.get(kind, set()) | (given.keys() & {"user_id", *_TOKENS})
     return False
 
 
@@ -290,6 +306,9 @@ def _why_broken(page: Page, found: dict[str, Any]) -> str:
         text = found["scripts"][failed["script"]]["text"]
         if failed["name"] == "SyntaxError" and _mentions(text):
             return _NOT_JSON if failed["ran"] else _why_no_script(text, failed["line"], failed["why"])
+        if failed["name"] == "TypeError" and _mentions(text) and not page.settings:
+            what = _OF_NOTHING.search(failed["why"])
+            return f"it stops with a TypeError{f': {what[0]}' if what else ''}"
     if any(each["kind"] == "error" and each["name"] == "SyntaxError" and not each["apart"] for each in found["events"]):
         return _NOT_JSON
     names = (
@@ -301,7 +320,7 @@ def _why_broken(page: Page, found: dict[str, Any]) -> str:
     if foreign := next((name for name in names if name in _FOREIGN), ""):
         return f"{foreign} is not JavaScript"
     values = (str(each.values.get(name)) for each in page.settings for name in _READ_BY_US)
-    return _NOT_RENDERED if any(map(_TEMPLATE.search, values)) else ""
+    return _NOT_RENDERED if any(map(_IN_VALUES.search, values)) else ""
 
 
 def _why_no_script(text: str, line: int, why: str) -> str:
@@ -311,6 +330,10 @@ def _why_no_script(text: str, line: int, why: str) -> str:
         return _NOT_RENDERED
     if "&quot;" in near or "&#34;" in near:
         return _ESCAPED
+    if re.search("<(script|!doctype)", text, re.IGNORECASE):
+        return "the <script> element before it is not closed"
+    if any(each in near for each in "\u201c\u201d\u2018\u2019"):
+        return "typographic quotes stand in place of plain ones"
     if "end of string" in why:
         return (
             "a value with </script> in it ends the script"
@@ -329,25 +352,51 @@ def _instead(found: dict[str, Any], texts: list[str]) -> str:
         return "they are in an HTML comment"
     if "password" in found["said"]:
         return "it is a page to sign in"
-    return _ELSEWHERE if any(map(_MENTIONS.search, texts)) else ""
+    if any(map(_JWT.search, texts)):
+        return _UNNAMED
+    if "text" in found["said"]:
+        return _AS_TEXT
+    others = any(each["kind"] in ("external", "import", "request", "unknown") for each in found["events"])
+    return _ELSEWHERE if others and any(map(_MENTIONS.search, texts)) else ""
+
+
+def _read_answer(document: str) -> Page:
+    """Read the answer of an endpoint: settings somewhere in JSON, or nothing but the token."""
+    value = document if _JWT.fullmatch(document) else parse_json(document)
+    page = Page(instead="it is JSON without an app_id")
+    if isinstance(value, str) and parse_json(value) is not None:
+        page.instead = "it is JSON that was encoded twice"
+    elif value is None:
+        page.instead = "it is JSON that is not valid"
+    if isinstance(value, str) and _JWT.fullmatch(value):
+        value = {_BARE[0]: value}
+    objects = list(_objects_in(value, _MAX_DEPTH))
+    for settings in [each for each in objects if any(name in each for name in _IDS)][:1]:
+        page.settings, page.values = [PageSettings("JSON", settings)], settings
+        return page
+    tokens = [each[name] for each in objects for name in _BARE if isinstance(each.get(name), str)]
+    for token in [each for each in tokens if _JWT.search(each)][:1]:
+        page.values = {INTERCOM_TOKEN: token}
+        page.settings = [PageSettings("token", page.values)]
+    return page
 
 
 def _read_data(page: Page, document: str, source: str) -> None:
-    """Read JSON of an endpoint, of an attribute or of a ``<script type="application/json">``."""
+    """Read JSON of an attribute or of a ``<script type="application/json">``."""
     value = parse_json(document)
-    if settings := next(_settings_in(value, _MAX_DEPTH), None):
+    for settings in [each for each in _objects_in(value, _MAX_DEPTH) if any(name in each for name in _IDS)][:1]:
         page.settings.append(PageSettings(source, settings))
         page.values |= settings
-    elif value is None and source == "data":
+    if value is None and source == "data":
         page.broken = _ESCAPED if "&" in document and parse_json(unescape(document)) else "the JSON is not valid"
 
 
-def _settings_in(value: object, levels: int) -> Iterator[dict[str, Any]]:
-    if isinstance(value, dict) and any(each in value for each in _IDS):
+def _objects_in(value: object, levels: int) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
         yield value
-    elif levels and isinstance(value, dict | list):
+    if levels and isinstance(value, dict | list):
         for each in value.values() if isinstance(value, dict) else value:
-            yield from _settings_in(each, levels - 1)
+            yield from _objects_in(each, levels - 1)
 
 
 def _read_snippets(document: str) -> Page:

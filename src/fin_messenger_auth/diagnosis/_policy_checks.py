@@ -15,6 +15,7 @@ from ._http import origin_of
 from ._page_reader import Page
 
 _HASHES = {"sha256": sha256, "sha384": sha384, "sha512": sha512}
+_KEPT = ("'nonce-", *(f"'{name}-" for name in _HASHES))
 _SETTINGS = ("app_id", "appId", "startMessenger(")
 _PORTS = {"https": "443", "wss": "443", "http": "80", "ws": "80"}
 
@@ -33,11 +34,13 @@ def check_policies(page: Page, header: str, api_base: str) -> list[Finding]:
 
 
 def _blocked(page: Page, policy: str, hosts: dict[str, Sequence[str]]) -> Iterator[str]:
-    directives = {words[0].lower(): words[1:] for words in (each.split() for each in policy.split(";")) if words}
+    directives = _directives(policy)
 
     def sources(name: str) -> Sequence[str] | None:
         return next((directives[each] for each in (f"{name}-elem", name, "default-src") if each in directives), None)
 
+    if "sandbox" in directives and "allow-scripts" not in directives["sandbox"]:
+        yield "every script (sandbox, without allow-scripts)"
     scripts, styles = sources("script-src"), sources("style-src")
     for nonce, source in page.scripts:
         if any(each in source for each in _SETTINGS) and not _allows_inline(scripts, nonce, source):
@@ -56,6 +59,18 @@ def _blocked(page: Page, policy: str, hosts: dict[str, Sequence[str]]) -> Iterat
         yield "the address of the widget's script, a plain string (require-trusted-types-for)"
 
 
+def _directives(policy: str) -> dict[str, Sequence[str]]:
+    directives: dict[str, Sequence[str]] = {}
+    for name, *words in filter(None, (each.split() for each in policy.split(";"))):
+        directives.setdefault(name.lower(), [_plain(each) for each in words])  # of one name, the first counts
+    return directives
+
+
+def _plain(source: str) -> str:
+    """Return a keyword in lower case; hosts are compared so in any case, and nonces and hashes as they are."""
+    return source if source.lower().startswith(_KEPT) else source.lower()
+
+
 def _allows_inline(sources: Sequence[str] | None, nonce: str | None, text: str) -> bool:
     if sources is None:
         return True
@@ -63,7 +78,7 @@ def _allows_inline(sources: Sequence[str] | None, nonce: str | None, text: str) 
     hashes = [f"'{name}-{b64encode(make(encoded).digest()).decode()}'" for name, make in _HASHES.items()]
     if f"'nonce-{nonce}'" in sources or any(each in sources for each in hashes):
         return True
-    restricted = any(each.startswith(("'nonce-", *(f"'{name}-" for name in _HASHES))) for each in sources)
+    restricted = any(each.startswith(_KEPT) for each in sources)
     return "'unsafe-inline'" in sources and not restricted and "'strict-dynamic'" not in sources
 
 
@@ -72,10 +87,10 @@ def _allows(sources: Sequence[str], url: str) -> bool:
     wanted, host, _ = origin_of(url)
     for source in map(str.lower, sources):
         scheme, mark, rest = source.rpartition("://")
-        if source in ("*", f"{wanted}:"):
+        if source in ("*", f"{wanted}:", f"{wanted.removesuffix('s')}:"):
             return True
         name, _, port = rest.split("/")[0].partition(":")
-        same_scheme = not mark or scheme == wanted
+        same_scheme = not mark or scheme in (wanted, wanted.removesuffix("s"))  # `http:` allows `https:`, too
         same_port = not port or port == "*" or port == _PORTS.get(wanted)
         same_host = name == host or (name.startswith("*.") and host.endswith(name[1:]))
         if same_scheme and same_port and same_host:

@@ -61,16 +61,16 @@ def check_validity(token: ParsedToken, name: str, now: float) -> Iterator[Findin
     if lifetime:
         times.pop("exp")
         yield finding("token-expired", "lifetime", token=name, exp=lifetime)
+    variable = f"{name_of('prefix')}{name.partition('_')[0].upper()}_TOKEN_LIFETIME"
     for claim, moment in times.items():
         if moment is None:
             yield finding("token-time-type", claim=claim, got=json_type(claims[claim]))
         elif not is_in_milliseconds(moment):
-            yield from _compare(claim, moment, name, now)
+            yield from _compare(claim, moment, name, now, variable)
     if "exp" not in claims:
         yield finding(f"{name.partition('_')[0]}-expiry-missing")
     expiry, issued = times.get("exp"), times.get("iat")
     if expiry is not None and issued is not None and 0 < expiry - issued < RECOMMENDED_LIFETIME.total_seconds():
-        variable = f"{name_of('prefix')}{name.partition('_')[0].upper()}_TOKEN_LIFETIME"
         yield finding("lifetime-short", token=name, lifetime=duration(expiry - issued), variable=variable)
 
 
@@ -81,13 +81,13 @@ def _lifetime_in(value: object) -> int | None:
     return int(text) if digits and 0 < int(text) < _LIFETIMES else None
 
 
-def _compare(claim: str, time: float, name: str, now: float) -> Iterator[Finding]:
+def _compare(claim: str, time: float, name: str, now: float, variable: str) -> Iterator[Finding]:
     if claim != "exp" and time > now + LEEWAY_SECONDS:
         yield finding("token-not-yet-valid", token=name, claim=claim, ahead=duration(time - now))
     elif claim == "exp" and time <= now:
         yield finding("token-expired", token=name, ago=duration(now - time))
     elif claim == "exp" and time > now + LONG_SECONDS + LEEWAY_SECONDS:
-        yield finding("token-lifetime-long", token=name, lifetime=duration(time - now))
+        yield finding("token-lifetime-long", token=name, lifetime=duration(time - now), variable=variable)
 
 
 def is_in_milliseconds(value: object) -> bool:
@@ -144,7 +144,7 @@ def open_token(
     """Do as :func:`check_form` does, and refuse the token of another program or of the other platform."""
     parsed, findings = check_form(token, name)
     prefix = "RS" if name == INTERCOM_TOKEN else "HS"
-    if parsed and (what := _made_elsewhere(parsed)):
+    if parsed and (what := _made_elsewhere(parsed, has_secret=bool(secret))):
         plausible = not secret and "user_id" in parsed.claims and str(parsed.header.get("alg")).startswith("HS")
         trusted = _is_verified(parsed, secret) or any(key.verifies(parsed.compact) for key in keys)
         if not (trusted or (plausible and name == INTERCOM_TOKEN)):
@@ -164,13 +164,16 @@ def token_name(token: ParsedToken) -> str:
     return INTERCOM_TOKEN if sum(intercom) > sum(salesforce) else SALESFORCE_TOKEN
 
 
-def _made_elsewhere(token: ParsedToken) -> str:
+def _made_elsewhere(token: ParsedToken, *, has_secret: bool) -> str:
     """Say what another program made this token for; blank for one of ours, or one that may be."""
     audience, issuer = (str(token.claims.get(name, "")) for name in ("aud", "iss"))
     if re.search(r"\b(login|test)\.salesforce\.com\b", audience) or issuer.startswith("3MVG"):
         return "it is a Connected App's assertion, for Salesforce's own login"
     named = next((name for name in _OF_PROVIDERS if name in token.claims), None)
     of = f", of {quoted(issuer)}" if issuer else ""
+    is_hmac = str(token.header.get("alg")).startswith("HS")
+    if named is None and has_secret and is_hmac and "sub" in token.claims and "user_id" not in token.claims:
+        return f"it has sub in place of user_id, and another secret signed it{of}"
     return "" if named is None else f"it is an identity provider's or a session's token (it has {named}){of}"
 
 
@@ -189,7 +192,7 @@ def check_claims(token: ParsedToken, name: str, now: float) -> Iterator[Finding]
 
 def quoted(value: object) -> str:
     """Return a header or an issuer for a message: in quotes, on one line and of limited length."""
-    text = json.dumps(value, ensure_ascii=True)
+    text = json.dumps(value, ensure_ascii=True).replace(name_of("secret") or "\0", "the Messenger API Secret")
     return text if len(text) <= _QUOTED_LENGTH else f'{text[: _QUOTED_LENGTH - 4]}…"'
 
 
@@ -219,6 +222,9 @@ def decode_base64(data: bytes) -> bytes:
 _ALTERATIONS: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
     ("followed by a newline", lambda secret: secret + b"\n"),
     ("followed by a newline", lambda secret: secret + b"\r\n"),
+    ("followed by a space", lambda secret: secret + b" "),
+    ("behind the name of its variable", b"INTERCOM_MESSENGER_SECRET=".__add__),
+    ("in hexadecimal", lambda secret: secret.hex().encode()),
     ("in quotes", lambda secret: b'"' + secret + b'"'),
     ("in quotes", lambda secret: b"'" + secret + b"'"),
     ("in Base64: encoded once more than it must be, as in a Secret of Kubernetes", b64encode),
@@ -243,6 +249,7 @@ def altered_secrets(secret: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 _BOOLEANS = ("true", "false")
+_NO_SECRETS = (b"", b"None", b"null", b"undefined", b"nil")
 
 
 def check_intercom_token(
@@ -280,8 +287,10 @@ def _check_hmac(token: ParsedToken, secret: bytes) -> Iterator[Finding]:
         yield finding("intercom-algorithm", got=quoted(token.header["alg"]))
     elif _is_verified(token, secret):
         return
-    elif _is_signed_with(token, b""):
-        yield finding("intercom-secret-altered", how="left empty, so anyone can forge it")
+    elif any(_is_signed_with(token, each) for each in _NO_SECRETS):
+        yield finding(
+            "intercom-secret-altered", how='left empty, or with "None" or the like in its place, so anyone can forge it'
+        )
     elif len(secret) < MIN_SECRET_BYTES:
         how = f"Give the whole Messenger API Secret, which has at least {MIN_SECRET_BYTES} bytes: --secret-file FILE."
         yield finding("unchecked", check="signature", what="The signature", how=how)

@@ -71,6 +71,7 @@ function unknown(name, isThenable = true) {
   const known = { __proto__: null };
   const toPrimitive = (hint) => {
     if (hint !== "number") return UNKNOWN;
+    if (matches(/\.(indexOf|search)\(\)$/, name)) return 0; // found
     sawNumber = true;
     return NaN;
   };
@@ -125,7 +126,20 @@ function called(name, given) {
       else soon(() => start(each, isPlain(given[at + 1]) ? given[at + 1] : unknown("given"))); // a component and its properties
     } else collect(each, true);
   }
+  const isDeep = given[0] === true, target = given[isDeep ? 1 : 0];
+  if (matches(MERGES, name) && given.length > 1 && isPlain(target)) return merged(target, given, isDeep ? 2 : 1);
   return unknown(name + "()");
+}
+
+// $.extend, _.merge and the like, of a library that was not read.
+const MERGES = /(^|\.)(extend|assign|merge)$/;
+function merged(target, given, from) {
+  for (let at = from; at < given.length && at < 20; at++) {
+    const each = given[at];
+    if (isUnknown(each)) define(target, "...", each);
+    else if (isObject(each)) for (let keys = ownKeys(each), key = 0; key < keys.length; key++) define(target, keys[key], each[keys[key]]);
+  }
+  return target;
 }
 
 const isPlain = (value) => typeof value === "object" && value !== null && !isUnknown(value) && getPrototypeOf(value) === objectPrototype;
@@ -145,8 +159,15 @@ const later = (function_, self) => {
   push(waiting, { __proto__: null, function_, self, script });
 };
 
+// What a framework makes of options such as Vue's: an object with their data and methods, and with more that is unknown.
+function instanceOf(options) {
+  let data = {};
+  try { if (typeof options.data === "function") data = options.data(); } catch { /* it needs more than is here */ }
+  return { __proto__: unknown("this"), ...options, ...options.methods, ...(isUnknown(data) ? {} : data) };
+}
+
 // Walk an object for functions.
-function collect(value, isSoon = false, depth = 0) {
+function collect(value, isSoon = false, depth = 0, self = undefined) {
   if (!isObject(value) || isUnknown(value) || depth > 4 || value === realGlobal || value === window) return;
   if (value instanceof Node) return;
   if (typeof value === "function") {
@@ -159,6 +180,7 @@ function collect(value, isSoon = false, depth = 0) {
   }
   if (depth && setHas(seen, value)) return;
   setAdd(seen, value);
+  if (isSoon && isPlain(value)) self ??= instanceOf(value);
   const keys = ownKeys(value);
   for (let at = 0; at < keys.length && at < 200; at++) {
     const own = getOwnPropertyDescriptor(value, keys[at]);
@@ -166,9 +188,9 @@ function collect(value, isSoon = false, depth = 0) {
     const inner = own.value;
     if (typeof inner === "function" && !isUnknown(inner)) {
       if (isSoon && typeof keys[at] === "string" && matches(SOON, keys[at])) {
-        soon(() => collect(apply(inner, value, [unknown("given"), unknown("given")])));
-      } else later(inner, value);
-    } else collect(inner, isSoon, depth + 1);
+        soon(() => collect(apply(inner, self ?? value, [unknown("given"), unknown("given")])));
+      } else later(inner, self ?? value);
+    } else collect(inner, isSoon, depth + 1, self);
   }
 }
 
@@ -267,7 +289,7 @@ function loadWidget(url) {
 }
 
 // What modules import. Everything else that they import is unknown.
-const npm = (name) => (value) => told("npm", [name, value]);
+const npm = (name) => (value) => told("Intercom", [name, value]); // only the initialiser knows `region`
 const npmInitialiser = (settings) => told("npm", ["boot", settings]);
 const snake = (name) => { // as react-use-intercom does with the names of its properties
   let made = "";
@@ -739,6 +761,18 @@ function grow() {
   }
 }
 
+// Whether an attribute holds JavaScript: only then do nodes matter that no script has asked for.
+const OF_JAVASCRIPT = /^(on|x-init$|href$)/;
+function hasHandlers() {
+  for (let at = 0; at < tree.length; at++) {
+    if (tree[at][1] === null) continue;
+    for (let names = ownKeys(tree[at][2]), each = 0; each < names.length; each++) {
+      if (matches(OF_JAVASCRIPT, names[each]) && (names[each] !== "href" || matches(/^\s*javascript:/i, tree[at][2].href))) return true;
+    }
+  }
+  return false;
+}
+
 // ---- The document ----
 
 const jar = new Map();
@@ -758,8 +792,8 @@ class Document extends Node {
   set title(_) { /* not shown */ }
   get defaultView() { return window; }
   get location() { return location; }
-  set location(_) { /* stays */ }
-  get cookie() { return [...jar].map(([name, value]) => `${name}=${value}`).join("; "); }
+  set location(url) { moved(url); }
+  get cookie() { return isGenerous ? unknown("cookies") : [...jar].map(([name, value]) => `${name}=${value}`).join("; "); }
   set cookie(line) {
     const parts = splitText(text(line), ";"), at = parts[0].indexOf("="), name = trim(slice(parts[0], 0, at < 0 ? 0 : at));
     const isOver = parts.some((part) => {
@@ -806,7 +840,7 @@ Object.assign(document, {
 const nothing = () => {};
 class Storage {
   #values = new Map();
-  getItem(name) { return this.#values.get(text(name)) ?? null; }
+  getItem(name) { return this.#values.get(text(name)) ?? (isGenerous ? unknown("stored") : null); }
   setItem(name, value) { this.#values.set(text(name), isUnknown(value) ? UNKNOWN : text(value)); }
   removeItem(name) { this.#values.delete(text(name)); }
   clear() { this.#values.clear(); }
@@ -837,6 +871,7 @@ class Address {
     this.searchParams = new Parameters(search);
   }
   get href() { return this.origin + this.pathname + this.search + this.hash; }
+  set href(url) { if (this === location) moved(url); }
   toString() { return this.href; }
   static createObjectURL() { return "blob:"; }
   static revokeObjectURL() {}
@@ -858,7 +893,8 @@ function upgrade(name, class_) {
   collect(class_);
 }
 const location = new Address("https://page.invalid/");
-Object.assign(location, { reload: nothing, assign: nothing, replace: nothing, ancestorOrigins: [] });
+const moved = (url) => { if (typeof url === "string") note("move", member("url", quoted(url))); }; // the page itself stays
+Object.assign(location, { reload: nothing, assign: moved, replace: moved, ancestorOrigins: [] });
 
 class Request extends EventTarget { // XMLHttpRequest: every answer is unknown
   readyState = 0;
@@ -921,7 +957,7 @@ const page = {
   dispatchEvent: (event) => EventTarget.prototype.dispatchEvent.call(window, event),
   alert: nothing, confirm: () => true, prompt: () => null, print: nothing, open: () => null, close: nothing, focus: nothing, blur: nothing, stop: nothing,
   scroll: nothing, scrollTo: nothing, scrollBy: nothing, postMessage: nothing,
-  matchMedia: (media) => ({ matches: false, media, addListener: nothing, removeListener: nothing, addEventListener: nothing, removeEventListener: nothing }),
+  matchMedia: (media) => ({ matches: isGenerous, media, addListener: nothing, removeListener: nothing, addEventListener: nothing, removeEventListener: nothing }),
   getComputedStyle: () => unknown("style"), getSelection: () => null,
   fetch: (url) => { requested(isObject(url) && !isUnknown(url) ? url.href ?? url.url : url); return unknown("answer"); },
   XMLHttpRequest: Request, URL: Address, URLSearchParams: Parameters, EventTarget, Event, CustomEvent, MouseEvent: Event, MessageEvent: Event,
@@ -932,7 +968,7 @@ const page = {
   Image: class Image extends Element { constructor() { super(); define(this, "localName", "img"); setAttributes(this, { __proto__: null }); } },
 };
 for (const name of ownKeys(page)) define(realGlobal, name, page[name]);
-accessor(realGlobal, "location", () => location);
+accessor(realGlobal, "location", () => location, moved);
 delete realGlobal.setImmediate;
 JSON.parse = function parse(source, reviver) {
   if (isUnknown(source) || (typeof source === "string" && includes(source, UNKNOWN))) return unknown("JSON.parse()");
@@ -1005,9 +1041,14 @@ function callApart(function_, self) {
 const steps = {
   __proto__: null,
   tree: (given) => { tree = given; },
-  // For a second pass: another file has defined the Messenger, or what was looked up as window.NAME.
+  // For another pass: another file has defined the Messenger, or what was looked up as window.NAME; a visitor has consented.
   installed: () => { define(realGlobal, "Intercom", Intercom); isLoaded = true; },
-  generous: () => { isGenerous = true; },
+  generous: () => {
+    isGenerous = true;
+    setPrototypeOf(Storage.prototype, unknown("stored"));
+    const { test } = RegExp.prototype;
+    RegExp.prototype.test = function (value) { return isUnknown(value) || apply(test, this, [value]); };
+  },
   // The names by which a module, as the reader rewrites it, imports and shows its own functions.
   modules: (importer, shower) => {
     setAdd(baseline, importer);
@@ -1041,7 +1082,7 @@ const steps = {
     script = -1;
     readyState = "complete";
     fire(document, new Event("readystatechange"));
-    const attribute = document.body?.getAttribute("onload");
+    const attribute = hasHandlers() ? document.body?.getAttribute("onload") : null;
     if (attribute) run(compile("event", attribute), window, [new Event("load")]);
     fire(window, new Event("load"));
     fire(window, new Event("pageshow"));
@@ -1054,7 +1095,7 @@ const steps = {
   // Queues that the script of another service works off: functions, or lists that end with one.
   queues: () => {
     script = -1;
-    grow();
+    if (hasHandlers()) grow();
     for (let at = 0; at < nodes.length; at++) { // Alpine
       const source = attributesOf(nodes[at])?.["x-init"];
       if (source) soon(() => evaluate(source));

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 import types
 from collections.abc import Callable, Coroutine, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import takewhile
 from statistics import median
@@ -17,7 +19,7 @@ from fin_messenger_auth._keys import MIN_RSA_BITS
 from fin_messenger_auth._signers import AsyncSigner, Signer, check_signer_for, public_key_of, signs_async, signs_at_once
 from fin_messenger_auth._tokens import INTERCOM_ALGORITHMS, INTERCOM_TOKEN, SALESFORCE_ALGORITHMS, SALESFORCE_TOKEN
 from fin_messenger_auth._verification import joserfc_key
-from fin_messenger_auth.errors import ConfigurationError
+from fin_messenger_auth.errors import ConfigurationError, masked
 
 
 def _message(label: str, size: int) -> bytes:
@@ -32,6 +34,7 @@ _MANY = range(2_000)
 _OFTEN, _TWICE = 0.002, 0.05  # seconds for which calls may hold up the event loop: most of them, and all but one
 
 
+@masked
 def check_signer(signer: Signer, verify_with: RSAPublicKey | bytes, *, seconds: float = 2.0) -> None:
     """Check that ``signer`` keeps the contract of :class:`~fin_messenger_auth.Signer`.
 
@@ -52,9 +55,7 @@ def check_signer(signer: Signer, verify_with: RSAPublicKey | bytes, *, seconds: 
     _require(signs_at_once(signer), "sign is missing; acheck_signer checks a signer that has asign alone.")
     check.sign()
     if signs_async(signer):
-        from asyncio import run  # noqa: PLC0415 - 25 ms that a synchronous test need not pay
-
-        _in_threads(run, [check.asign()])  # in another one, because an event loop may run in this one
+        _in_threads(asyncio.run, [check.asign()])  # in another one, because an event loop may run in this one
 
 
 async def acheck_signer(signer: AsyncSigner, verify_with: RSAPublicKey | bytes, *, seconds: float = 2.0) -> None:
@@ -63,13 +64,11 @@ async def acheck_signer(signer: AsyncSigner, verify_with: RSAPublicKey | bytes, 
     As :func:`check_signer`, with tasks in place of threads. ``asign`` must not hold up the event loop either, must end
     when its task is cancelled, leave no task behind, and sign in a second event loop.
     """
-    from asyncio import to_thread  # noqa: PLC0415 - as above
-
     check = _Check(signer, verify_with, seconds)
     _require(signs_async(signer), "asign is missing; check_signer checks a signer that has sign alone.")
     await check.asign()
     if signs_at_once(signer):
-        await to_thread(check.sign)
+        await asyncio.to_thread(check.sign)
 
 
 class _Check:
@@ -97,8 +96,6 @@ class _Check:
         self._check_answers("sign", self._signer.sign)
 
     async def asign(self) -> None:
-        import asyncio  # noqa: PLC0415 - as above
-
         loop, tasks, held = asyncio.get_running_loop(), asyncio.all_tasks(), list[float]()
 
         async def call(message: bytes) -> object:
@@ -143,8 +140,7 @@ class _Check:
     def _verify(self, message: bytes, answer: Any, call: str) -> None:  # noqa: ANN401 - it may be anything
         if isinstance(answer, Coroutine):
             answer.close()  # or Python warns of it
-        if not isinstance(answer, bytes):
-            raise AssertionError(f"{call} returns {type(answer).__name__}, not bytes.")  # noqa: TRY004 - a test fails so
+        _require(isinstance(answer, bytes), f"{call} returns {type(answer).__name__}, not bytes.")
         valid = self._algorithm.verify(message, answer, self._key)
         _require(valid, f"{call} returns {len(answer)} bytes that are no {self._said[0]} signature of its message.")
         said = self._signer.alg, self._signer.kid
@@ -153,8 +149,6 @@ class _Check:
 
 def _in_threads(call: Callable[[Any], object], arguments: list[Any]) -> None:
     """Call a function once with each argument, at the same time, and raise what it raises."""
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - loads logging
-
     with ThreadPoolExecutor(len(arguments)) as pool:
         list(pool.map(call, arguments))
 

@@ -38,7 +38,7 @@ MIDDLEWARE = f"{FinMessengerConfig.name}.middleware.FinMessengerMiddleware"
 # What must see the filled page, and what the filling needs: outside the policy there is no nonce, outside the session
 # a session that is deleted on the way signs the user out, outside the cache one visitor's page goes to the next.
 _OUTSIDE = re.compile(
-    r"^django\.middleware\.(cache\.UpdateCache|gzip\.GZip|csp\.ContentSecurityPolicy)Middleware$|^csp\.middleware\."
+    r"^django\.middleware\.(gzip\.GZip|csp\.ContentSecurityPolicy)Middleware$|^csp\.middleware\.|UpdateCacheMiddleware$"
     r"|^django\.contrib\.(sessions|auth)\.middleware\.(Session|Authentication)Middleware$|(?i:brotli|compress|zstd)"
 )
 _INSIDE = re.compile(r"^django\.contrib\.flatpages\.middleware\.")  # it makes pages, after what stands inside it

@@ -1,7 +1,7 @@
 // The Messenger in a single-page application, and the renewal of the tokens on any page.
 import { displayOnly } from "./identity.js";
 import { NAME } from "./marker.js";
-import { ask, display, look, plan, receive, run, setDisplay, setSource, setState, signOut, state, stop } from "./page.js";
+import { ask, display, look, plan, receive, run, setDisplay, setSource, signOut, stop } from "./page.js";
 import { isSettings, say, sourceOf } from "./source.js";
 import { page, setOptions, settle, show, update } from "./widget.js";
 
@@ -25,13 +25,13 @@ export function startMessenger(source, options = {}) {
     async signedIn(given) {
       if (isSettings(given)) return receive(given);
       if (given) setSource(sourceOf(given, options.credentials));
-      if (state === "somebody" || state === "unsure") signOut();
-      setState("booting");
+      if (page.state === "somebody" || page.state === "unsure") signOut();
+      page.state = "booting";
       await ask();
     },
     async signedOut() {
       signOut();
-      if (state === "nobody") receive({});
+      if (page.state === "nobody") receive({});
     },
     refresh: ask,
     update(given) {
@@ -78,7 +78,7 @@ async function start(source, options, messenger) {
     plan();
     if (options.settings) messenger.update({});
   } else {
-    if (state === "stopped") setState("booting");
+    if (page.state === "stopped") page.state = "booting";
     await ask();
   }
   return messenger;
@@ -86,8 +86,9 @@ async function start(source, options, messenger) {
 
 /** Keep what the front end sets. @param {object | undefined} given */
 function choose(given) {
-  const { app_id, api_base, ...chosen } = displayOnly(given);
-  for (const name of Object.keys(given ?? {}))
-    if (!(name in chosen) && name !== "app_id" && name !== "api_base") say(`only the server sets ${name}`);
+  const chosen = displayOnly(given);
+  for (const name in given) if (!(name in chosen)) say(`only the server sets ${name}`);
+  delete chosen.app_id;
+  delete chosen.api_base;
   Object.assign(display, chosen);
 }

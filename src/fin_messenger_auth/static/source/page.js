@@ -16,7 +16,6 @@ import { end, findPage, options, page, prepare, show, update, watch } from "./wi
 /**
  * @typedef {import("./identity.js").Settings} Settings
  * @typedef {import("./source.js").Source} Source
- * @typedef {"nobody" | "booting" | "somebody" | "leaving" | "unsure" | "stopped"} State
  */
 
 /** How long an answer can be on its way, in milliseconds. */
@@ -24,8 +23,6 @@ const LATE = 30_000;
 // At most so many answers in half an hour, however short the tokens' lifetime is, and however servers disagree.
 const RENEWALS = 8, PERIOD = 1_800_000;
 
-/** @type {State} */
-export let state = "booting";
 /** Whom the Messenger shows; while "unsure", whom it showed. */
 let who = "";
 /** It grows with whatever makes void what was asked before. */
@@ -55,9 +52,6 @@ let due = Infinity, expiry = Infinity; // of the stopwatch
 /** The token that the expiry is of. @type {unknown} */
 let jwt;
 
-/** @param {State} next */
-export const setState = (next) => void (page.state = state = next);
-
 /** @param {Source | undefined} given */
 export const setSource = (given) => void (source = given);
 
@@ -76,8 +70,8 @@ const foundMarker = () => readCookie(markerName(appId));
  * @param {number} [serverTime]
  */
 export function receive(given, isNews, serverTime) {
-  let next = { ...displayOnly(page.settings), ...given, ...display };
-  if (!next.app_id) return setState("nobody"); // of which workspace, nobody has said
+  let next = { ...displayOnly(page.settings), ...given, ...(IN_MODULE && display) };
+  if (!next.app_id) return void (page.state = "nobody"); // of which workspace, nobody has said
   if (page.isBooted && appId !== next.app_id) leave();
   appId = next.app_id;
   prepare(next);
@@ -95,17 +89,17 @@ export function receive(given, isNews, serverTime) {
       person = "";
     }
   }
-  setState(person ? "somebody" : "nobody");
+  page.state = person ? "somebody" : "nobody";
   who = person;
   show(next, before !== person);
-  plan(serverTime);
+  if (IN_MODULE) plan(serverTime);
 }
 
-/** Sign out of a workspace, whether a boot of this document has named it or not. */
-export function signOut(app = IN_MODULE ? appId ?? markedApp() : undefined) {
-  appId = app;
+/** Sign out of a workspace, whether a boot of this document has named it or not. @param {string} [app] */
+export function signOut(app) {
+  appId = IN_MODULE ? app ?? appId ?? markedApp() : app;
   leave();
-  if (state !== "stopped") setState("nobody");
+  if (page.state !== "stopped") page.state = "nobody";
 }
 
 /**
@@ -116,18 +110,21 @@ export function look(event) {
   if (page.boot !== boot) return; // another script runs this document
   const news = event?.data;
   // News may be about the workspace of this page: what is on its way is void.
-  if (!appId) return news ? changeElsewhere("") : checkTime(event);
+  if (!appId) return news ? changeElsewhere("") : IN_MODULE && checkTime(event);
   const found = news?.[markerName(appId)] ?? foundMarker(); // the news can be here before the cookie
   const isSeen = marker === found, isOurs = isMarkerOf(who, found);
   marker = found;
   if (!isSeen && !(who && isOurs)) {
-    if (!found) [departed, departedAt] = [who, performance.now()];
+    if (!found) {
+      departed = who;
+      departedAt = performance.now();
+    }
     changeElsewhere(found);
-  } else if (event) {
+  } else if (IN_MODULE && event) {
     checkTime(event);
   }
   // The history of the browser shows what is not for the person who is here now.
-  if (event?.persisted && !source && !isOurs) reload();
+  if (event?.persisted && !isOurs && !(IN_MODULE && source)) reload();
 }
 
 /**
@@ -135,12 +132,13 @@ export function look(event) {
  * @param {string} found
  */
 function changeElsewhere(found) {
-  if (state === "stopped") return;
-  const isChange = state === "nobody" ? found : who;
-  if (state === "somebody" || state === "nobody" && !found) close();
+  if (page.state === "stopped") return;
+  const isChange = page.state === "nobody" ? found : who;
+  if (page.state === "somebody" || page.state === "nobody" && !found) close();
   who = "";
-  if (state !== "booting" && !(state === "nobody" && found)) setState("leaving");
-  if (!isChange || !tell(found)) follow();
+  if (page.state !== "booting" && !(page.state === "nobody" && found)) page.state = "leaving";
+  if (isChange && tell(found)) return;
+  follow();
 }
 
 /**
@@ -163,8 +161,8 @@ function boot(given, base, id) {
   if (isStored || person && isLate && !isMarkerOf(person, readCookie(markerName(given.app_id)))) {
     appId = given.app_id;
     marker = foundMarker();
-    if (state === "booting") {
-      setState("leaving");
+    if (page.state === "booting") {
+      page.state = "leaving";
       page.settings = displayOnly(given);
     }
     return follow();
@@ -185,19 +183,21 @@ function follow() {
 function tell(found) {
   const detail = found ? "user-changed" : "signed-out";
   read("dispatchEvent").call(document, new CustomEvent(`${NAME}:stopped`, { detail }));
-  if (!IN_MODULE) return;
-  queueMicrotask(() => options.onChange?.(detail)); // what it throws is not ours
-  // Two tabs whose servers disagree must not reload each other without end.
-  return options.reload && performance.now() > 5000 && reload();
+  if (IN_MODULE) {
+    queueMicrotask(() => options.onChange?.(detail)); // what it throws is not ours
+    // Two tabs whose servers disagree must not reload each other without end.
+    const isDue = options.reload && performance.now() > 5000;
+    if (isDue) reload();
+    return isDue;
+  }
 }
 
 /** Load the page again. Without a network, the browser would show its own page for errors. */
 function reload() {
-  setState("stopped");
+  page.state = "stopped";
   if (IN_MODULE) question = undefined; // its answer is for the next page
   if (navigator.onLine) location.reload();
   else addEventListener("online", reload, { once: true });
-  return true;
 }
 
 /** @param {string} value */
@@ -212,10 +212,9 @@ function leave(isReplaced) {
   noteDeparture();
   close();
   who = "";
-  if (isReplaced) return;
   // Where a cookie of the Messenger stays, the marker lets the next page try again.
-  if (!messengerCookies(appId).some((each) => readCookie(each))) remember("");
-  plan();
+  if (!isReplaced && !messengerCookies(appId).some((each) => readCookie(each))) remember("");
+  if (IN_MODULE && !isReplaced) plan();
 }
 
 /** End the session in this tab. The widget may boot before it works off its queue, so its cookies go at once. */
@@ -227,22 +226,24 @@ function close() {
 
 /**
  * Run this document from now on; the snippet, unless another script does already.
- * @returns {boolean} Whether another script has booted for whoever is signed in.
+ * @returns {boolean | void} Whether another script has booted for whoever is signed in.
  */
 export function run() {
   findPage();
-  if (IN_MODULE ? page.boot === boot : page.boot) return false;
+  if (IN_MODULE ? page.boot === boot : page.boot) return;
   if (IN_MODULE) page.stop?.();
-  Object.assign(page, { boot, leave: signOut });
-  if (IN_MODULE) page.stop = stop;
+  page.boot = boot;
+  page.leave = signOut;
   tellTabs = listen(look);
-  if (!IN_MODULE) return false;
-  watch();
-  appId = page.settings.app_id;
-  who = whoIs(page.settings);
-  marker = foundMarker();
-  setState(!page.isBooted ? "booting" : who ? "somebody" : "nobody");
-  return Boolean(page.isBooted) && isMarkerOf(who, marker);
+  if (IN_MODULE) {
+    page.stop = stop;
+    watch();
+    appId = page.settings.app_id;
+    who = whoIs(page.settings);
+    marker = foundMarker();
+    page.state = !page.isBooted ? "booting" : who ? "somebody" : "nobody";
+    return page.isBooted && isMarkerOf(who, marker);
+  }
 }
 
 // Renewal
@@ -264,7 +265,6 @@ function wait(pause) {
 
 /** Plan the next renewal, after what the Messenger has just been told. @param {number} [serverTime] */
 export function plan(serverTime) {
-  if (!IN_MODULE) return;
   if (!who) {
     due = expiry = Infinity;
     jwt = undefined;
@@ -284,20 +284,19 @@ export function plan(serverTime) {
  * @param {Event} [event]
  */
 function checkTime(event) {
-  if (!IN_MODULE) return;
   clearTimeout(timer);
   if (question) return;
   const now = elapsed();
   if (now >= due || failures && event?.type === "online") return void ask();
-  if (now >= expiry && state === "somebody") expire();
-  const next = state === "somebody" ? Math.min(due, expiry) : due;
+  if (now >= expiry && page.state === "somebody") expire();
+  const next = page.state === "somebody" ? Math.min(due, expiry) : due;
   timer = setTimeout(checkTime, Math.min(next - now, 1e9));
 }
 
 /** Nobody has confirmed that it is still the same person, nor that it is another. @param {Settings} [offered] */
 function expire(offered) {
-  if (!source) say("the tokens have expired, and only a URL or a function as source is asked for new ones");
-  setState("unsure");
+  if (!source) say("the tokens have expired; only a URL or a function as source gives new ones");
+  page.state = "unsure";
   close();
   offer(offered);
 }
@@ -310,7 +309,7 @@ function offer(offered) {
 
 /** Ask who is signed in now. */
 export async function ask() {
-  if (!source || state === "stopped") return;
+  if (!source || page.state === "stopped") return;
   const mine = question = {}, then = turn, jar = cookieJar(), departure = lastDeparture();
   clearTimeout(timer);
   due = Infinity;
@@ -332,19 +331,19 @@ export async function ask() {
   }
   if (settings) {
     if (why) say(`${why}`);
-    const isBack = state === "leaving" && person && person === departed;
+    const isBack = page.state === "leaving" && person && person === departed;
     failures = 0;
     renewals.push(elapsed());
     receive(settings, true, serverTime);
     // What another tab said may have come before the server knew it: ask once more.
     if (isBack) wait(10_000);
   } else if (why === 410) {
-    setState("stopped");
+    page.state = "stopped";
     failures = 0;
     signOut();
   } else {
     if (!failures++) say(`no settings: ${why}`);
-    if (offered && state === "somebody") expire(offered);
+    if (offered && page.state === "somebody") expire(offered);
     else if (offered || !turn) offer(offered);
     wait(Math.min(5000 * 2 ** (failures - 1), 300_000) * (0.75 + Math.random() / 2));
   }

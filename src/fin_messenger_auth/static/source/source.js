@@ -76,8 +76,8 @@ async function question(source, signal) {
   if (ok && isSettings(body)) return { settings: body, serverTime: Date.parse(headers.get("date") ?? "") };
   if ([0, 401, 403].includes(status) || redirected) {
     // A redirect leads to a sign-in page, or to the same address with a slash.
-    const why = status === 403 ? "403; the endpoint's log says why" : !status && "it redirects; is its address exact?";
-    return { settings: displayOnly(body), why: why && `the endpoint says that nobody is signed in: ${why}` };
+    const why = !status ? "the endpoint redirects: is its address exact?" : status === 403 && "403: the endpoint's log says why";
+    return { settings: displayOnly(body), why };
   }
   if (isSettings(body)) return { offered: displayOnly(body), why: status };
   if (!ok) throw status;

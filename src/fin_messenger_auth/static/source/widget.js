@@ -5,6 +5,8 @@ import { NAME, read } from "./marker.js";
 /**
  * @typedef {import("./identity.js").Settings} Settings
  *
+ * @typedef {"nobody" | "booting" | "somebody" | "leaving" | "unsure" | "stopped"} State
+ *
  * @typedef {object} Page What the scripts of a document share; it is changed in place, by one of them at a time.
  * @property {Settings} settings What the Messenger shows, or is to show.
  * @property {boolean} [isBooted]
@@ -12,7 +14,7 @@ import { NAME, read } from "./marker.js";
  * @property {string} base Where the script comes from, without the workspace.
  * @property {string} [nonce]
  * @property {(string | undefined)[]} seen The snippets that have run.
- * @property {string} [state] For whoever looks into a page.
+ * @property {State} state
  * @property {(settings: Settings, base: string, id?: string) => void} [boot] Takes the settings of a page.
  * @property {(app?: string) => void} [leave] Signs out.
  * @property {() => void} [stop]
@@ -20,6 +22,8 @@ import { NAME, read } from "./marker.js";
 
 // The platform was seen to throttle at about 20 updates in half an hour. Some are left for changes of user.
 const PERIOD = 1_800_000, UPDATES = 15;
+
+const WIDGET = IN_MODULE ? "https://widget.intercom.io/widget/" : ""; // the snippet says where it is
 
 const w = /** @type {any} */ (globalThis);
 
@@ -37,9 +41,7 @@ export let options = {};
 export const setOptions = (given) => void (options = given);
 
 /** Find what the scripts of this document share. */
-export function findPage() {
-  page = w[Symbol.for(NAME)] ??= { settings: {}, seen: [], base: IN_MODULE ? "https://widget.intercom.io/widget/" : "" };
-}
+export const findPage = () => (page = w[Symbol.for(NAME)] ??= { state: "booting", settings: {}, seen: [], base: WIDGET });
 
 // An element that markup names Intercom is no function.
 const isThere = () => w.Intercom instanceof Function;
@@ -57,10 +59,11 @@ function call(method, settings) {
  * @param {Settings} settings
  */
 export function prepare(settings) {
-  if (isThere() && (!IN_MODULE || page.hasLoaded !== false)) return;
+  const isHere = isThere();
+  if (isHere && (!IN_MODULE || page.hasLoaded !== false)) return;
   if (IN_MODULE) page.isBooted = page.hasLoaded = undefined;
   const url = page.base + encodeURIComponent(settings.app_id);
-  if (!isThere()) {
+  if (!isHere) {
     w.Intercom = (/** @type {unknown[]} */ ...call) => w.Intercom.q.push(call);
     w.Intercom.q = [];
   }
@@ -115,8 +118,11 @@ export function show(given, isChange) {
   page.isBooted = true;
 }
 
-/** Tell the widget of new settings, or of another address; where the platform would throttle, of the last ones later. */
-export function update(isChange = false) {
+/**
+ * Tell the widget of new settings, or of another address; where the platform would throttle, of the last ones later.
+ * @param {boolean} [isChange]
+ */
+export function update(isChange) {
   const now = performance.now();
   clearTimeout(postponed);
   updates = updates.filter((time) => time > now - PERIOD);
