@@ -446,7 +446,6 @@ REFERENCES = {
 PERHAPS = {"the name of a variable": "INTERCOM_SECRET", "env:": "env:SECRET", "a mount of Vault": "vault:fin"}
 
 OF_ANYTHING = {
-    "the article's example": ("your-app-id-here", "value-masked"),
     "the end of it behind bullets": ("•" * 30 + "Z012", "value-masked"),
     "JSON": (json.dumps({"value": "x"}), "value-document"),
     "a page": ("<!DOCTYPE html><html><head></head></html>", "value-document"),
@@ -485,6 +484,7 @@ VALUES = [
         for name, (value, code) in OF_ANYTHING.items()
     ),
     Value("secret", "words of an example", "your-secret-key", "value-masked"),
+    Value("secret", "the words of an article", "your-intercom-messenger-api-secret-here", "value-masked"),
     *(Value(place, "a comment", f"{SECRET} # of production", "value-comment", "warning") for place in PLACES[:2]),
     Value("issuer", "a comment", "https://acme.example # of production", "value-comment", "warning"),
     Value("app-id", "a comment", "abc12345 # of production", "value-comment", "warning"),
@@ -559,6 +559,9 @@ RIGHT_VALUES = {
         "Your Company",
         "Permission Denied Records",
     ],
-    "audience": ["https://acme.my.salesforce-scrt.com"],
+    "audience": [
+        "https://acme.my.salesforce-scrt.com",
+        "https://your-salesforce-subdomain-here.my.salesforce-scrt.com",
+    ],
     "app-id": ["abc12345", "a1b2c3d4", "throwaway"],
 }

@@ -98,12 +98,12 @@ class LateSigner(Wrapper):
 
     def _failed(self, error: ConfigurationError | KeyUnavailableError) -> None:
         if error.message != self._trouble:
-            self._trouble = error.message
             log_critical(
                 f"The key with kid {self.kid!r} cannot be used: {error.message} Pages are made without its token, as "
                 f"on_signing_error says, until it can; it is tried again at most every {PAUSE:g} seconds. "
                 "MESSENGER_START=strict makes this stop the start."
             )
+            self._trouble = error.message  # who reads it finds the record written
         self._due = time.monotonic() + PAUSE
 
 

@@ -244,9 +244,9 @@ _ASSIGNMENT = (
 )
 _LOST = f"(?i:{'|'.join(map(re.escape, LOST))})$"
 _MASKED = r"[*•●·∙█▪…]+$|.*[*•●·∙█▪]{4}|(?i:\W?(redacted|masked)\W?$|\W(filtered|hidden|removed|sensitive value)\W$)"
-_PLACEHOLDER = r"<[^<>]*>$|\[[^\[\]\"']*\]$|\.{3}$|(?i:(https://)?your[-_ ]\S*[-_ ]here\b|your[-_ ]?app[-_ ]?id$)"
+_PLACEHOLDER = r"<[^<>]*>$|\[[^\[\]\"']*\]$|\.{3}$"
 _EXAMPLE_WORDS = (
-    r"(?i:(todo|tbd|fixme|changeme)$"
+    r"(?i:(todo|tbd|fixme|changeme)$|your[-_ ]\S*[-_ ]here$"
     r"|(your|insert|enter|paste|put|add|replace|change)[-_ ]?(your|the|me|here|this|it|in|own|secret|key)\b)"
 )
 _PATH = (

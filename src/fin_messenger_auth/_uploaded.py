@@ -125,14 +125,10 @@ def _mistakes(jwk: Mapping[str, Any], key: RSAPublicKey, certificate: x509.Certi
     )
 
 
-def _listed(value: object) -> list[object]:
-    return value if isinstance(value, list) else [value]
-
-
 def certificates_in(x5c: object) -> list[x509.Certificate]:
     """Return the certificates in ``x5c`` or a file, however they are written, but for those that cannot be read."""
-    given = [each.encode(errors="replace") if isinstance(each, str) else each for each in _listed(x5c)]
-    texts = [each for each in given if isinstance(each, bytes)]
+    given = [each for each in (x5c if isinstance(x5c, list) else [x5c]) if isinstance(each, str | bytes)]
+    texts = [each.encode(errors="replace") if isinstance(each, str) else each for each in given]
     lines = b"\n".join(texts)  # perhaps it is one document, line by line
     things = [thing for text in dict.fromkeys([*texts, lines]) for thing in things_in(text)]
     found = [attempt(read_certificate, each.data)[0] for each in things if each.kind is CERTIFICATE]

@@ -19,7 +19,7 @@ from fin_messenger_auth._keys import MIN_RSA_BITS
 from fin_messenger_auth._signers import AsyncSigner, Signer, check_signer_for, public_key_of, signs_async, signs_at_once
 from fin_messenger_auth._tokens import INTERCOM_ALGORITHMS, INTERCOM_TOKEN, SALESFORCE_ALGORITHMS, SALESFORCE_TOKEN
 from fin_messenger_auth._verification import joserfc_key
-from fin_messenger_auth.errors import ConfigurationError
+from fin_messenger_auth.errors import ConfigurationError, masked
 
 
 def _message(label: str, size: int) -> bytes:
@@ -34,6 +34,7 @@ _MANY = range(2_000)
 _OFTEN, _TWICE = 0.002, 0.05  # seconds for which calls may hold up the event loop: most of them, and all but one
 
 
+@masked
 def check_signer(signer: Signer, verify_with: RSAPublicKey | bytes, *, seconds: float = 2.0) -> None:
     """Check that ``signer`` keeps the contract of :class:`~fin_messenger_auth.Signer`.
 
