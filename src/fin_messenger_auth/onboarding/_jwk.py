@@ -173,6 +173,8 @@ def _repaired(jwk: dict[str, Any]) -> dict[str, Any]:
     key, _ = attempt(rsa_key_in, {**jwk, "kty": "RSA"})
     if key is None and len({each.public_bytes(Encoding.DER) for each in certificates}) == 1:
         key = rsa_key_of(certificates[0])
+    if key is None:
+        return jwk
     for each in certificates:
         if each.public_key() == key:
             members = joserfc_key(key).as_dict(private=False)
