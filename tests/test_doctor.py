@@ -144,6 +144,12 @@ def test_a_directory_may_hold_what_is_public_only(setup: Setup) -> None:
     assert check_key_directory(setup.directory) == []
 
 
+def test_of_a_directory_that_keygen_did_not_write_the_key_is_not_to_be_made_again(tmp_path: Path) -> None:
+    [found] = check_key_directory(tmp_path)
+    assert found.message == f"{tmp_path / 'jwk.json'} does not exist or cannot be read."
+    assert found.fix.startswith("Give the directory that `keygen` wrote")
+
+
 def test_no_finding_holds_a_key_or_a_secret(setup: Setup) -> None:
     body = (setup.directory / "private-key.pem").read_text().splitlines()[3]
     setup.environ |= {"SALESFORCE_PRIVATE_KEY": "-----BEGIN PRIVATE KEY-----" + body, "SALESFORCE_KEY_ID": "x"}
