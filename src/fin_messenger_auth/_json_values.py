@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, KeysView, Mapping
 from contextlib import suppress
 from datetime import datetime
 from json import JSONDecoder
@@ -143,6 +143,10 @@ class FrozenMapping(Mapping[str, Any]):
     def __len__(self) -> int:
         """Return the number of values."""
         return len(self._values)
+
+    def keys(self) -> KeysView[str]:
+        """Return the names; without this, a ``dict`` of the values takes twice as long."""
+        return self._values.keys()
 
     def __repr__(self) -> str:
         """Show the values as a dict."""
