@@ -1,4 +1,4 @@
-"""Runs whole sites whose key cannot be used: no page is refused, and each has the Intercom token."""
+"""Runs whole sites whose key cannot be used for a while, or is replaced: no page is refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from fin_messenger_auth.testing import throwaway_environ, throwaway_rsa_key
+from fin_messenger_auth.onboarding import make_key_directory
+from fin_messenger_auth.testing import decode_token, throwaway_environ, throwaway_rsa_key
 
 from .conftest import HOST, free_port, running
 from .doubles import Line, aws_kms, serving
@@ -63,6 +64,13 @@ messenger = FinMessenger(application, user=lambda: "42")
 @application.get("/", response_class=HTMLResponse)
 async def home(scripts: str = Depends(messenger.snippet)):
     return f"<body>{scripts}</body>"
+"""
+RELOADING = """
+import os
+from fin_messenger_auth import Reloading, TokenPairBuilder, default_builder
+
+watched = [os.environ["SALESFORCE_PRIVATE_KEY_FILE"], os.environ["SALESFORCE_JWK_FILE"]]
+default_builder.use(Reloading(TokenPairBuilder.from_env, watch=watched, every=0.2))
 """
 GUNICORN = ["gunicorn", "--workers", "2", "--bind"]
 SITES: dict[str, tuple[str, list[str]]] = {
@@ -121,3 +129,35 @@ def test_an_outage_at_the_start_and_later_refuses_no_page(
     log = (tmp_path / "log").read_text()
     assert "cannot be used" in log
     assert "failed to boot" not in log
+
+
+@pytest.mark.parametrize("name", ["Flask, gthread", "Django, sync, recycled", "FastAPI, uvicorn"])
+def test_mounted_secrets_that_are_swapped_are_used_without_a_failed_page(name: str, tmp_path: Path) -> None:
+    source, command = SITES[name]
+    (tmp_path / "pages.py").write_text(RELOADING + source)
+    for kid in ("first", "second"):
+        make_key_directory(tmp_path / kid, kid=kid)
+    mounted = tmp_path / "mounted"
+    mounted.symlink_to("first")
+    variables = {**os.environ, **throwaway_environ(), "SALESFORCE_JWK_FILE": str(mounted / "jwk.json")}
+    variables |= {"SALESFORCE_PRIVATE_KEY_FILE": str(mounted / "private-key.pem")}
+    del variables["SALESFORCE_PRIVATE_KEY"], variables["SALESFORCE_KEY_ID"]
+    port = free_port()
+    address = str(port) if command[0] == "uvicorn" else f"{HOST}:{port}"
+
+    def kid_of_a_page() -> object:
+        [token] = re.findall(r'"salesforce_identity_token": ?"([^"]+)"', page(port))
+        return decode_token(token).header["kid"]
+
+    with running([*command, address, "pages:application"], port, tmp_path, variables):
+        assert {kid_of_a_page() for _ in range(20)} == {"first"}
+        (tmp_path / "next").symlink_to("second")
+        (tmp_path / "next").replace(mounted)  # at once, as Kubernetes swaps what it has mounted
+        deadline = time.monotonic() + 30
+        new = 0
+        while new < 20:  # of both workers
+            found = kid_of_a_page()
+            assert found in {"first", "second"}
+            new = new + 1 if found == "second" else 0
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
