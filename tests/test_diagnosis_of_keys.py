@@ -84,6 +84,28 @@ def test_the_message_says_what_is_wrong_with_x5c(x5c: object, hint: str) -> None
     assert hint in found.message
 
 
+@pytest.mark.parametrize(
+    ("member", "value", "how"),
+    [
+        *(
+            ("n", WRONG_NUMBERS[name], "is hexadecimal:")
+            for name in ("hexadecimal", "a listing by openssl", "upper case")
+        ),
+        ("n", WRONG_NUMBERS["decimal"], "is decimal:"),
+        ("n", WRONG_NUMBERS["a number"], "is a number:"),
+        ("n", WRONG_NUMBERS["padded"], "is padded or has spaces in it:"),
+        ("n", WRONG_NUMBERS["in lines"], "is padded or has spaces in it:"),
+        ("n", WRONG_NUMBERS["standard Base64"], "is standard Base64 (it contains + or /):"),
+        ("n", None, "is missing or no string:"),
+        ("e", 65537, "is a number:"),
+        ("e", "010001", "is hexadecimal or decimal:"),
+    ],
+)
+def test_the_message_says_how_a_number_is_written(member: str, value: object, how: str) -> None:
+    [found] = check_jwk(json.dumps({**JWK, member: value}), now=NOW)
+    assert found.message.startswith(f"{member} of the JWK {how} expected Base64URL")
+
+
 @pytest.mark.parametrize("member", ["kty", "kid", "alg", "n", "e"])
 def test_the_message_names_the_member(member: str) -> None:
     [found] = check_jwk(json.dumps({**JWK, member: 7}), now=NOW)
@@ -179,6 +201,7 @@ MADE_BY_HAND: dict[str, dict[str, object]] = {
     "n, which the certificate has": {"n": "..."},
     "alg in small letters": {"alg": "rs256"},
     "kty in small letters": {"kty": "rsa"},
+    "kty in small letters, with a chain": {"kty": "rsa", "x5c": [OTHER_X5C, X5C]},
     "x5c, line by line": {"x5c": certificate_pem(CERTIFICATE).decode().splitlines()},
     "x5c, no list": {"x5c": X5C},
     "x5c, PEM": {"x5c": [certificate_pem(CERTIFICATE).decode()]},
