@@ -23,7 +23,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "each platform would identify. It does not know what is configured in Intercom or in Salesforce.",
     )
     parser.add_argument("--port", type=_port, default=8765, metavar="P", help="where to listen (8765)")
-    parser.add_argument("--key", metavar="FILE", help=f"what was uploaded, for want of the private key: {KEY_FILE}")
+    parser.add_argument("--key", metavar="FILE", help=f"the uploaded key, if you lack the private key: {KEY_FILE}")
     parser.add_argument("--kid", metavar="K", help="the kid of the JWK in Salesforce, if not the configuration's")
     add_options(parser)
     parser.set_defaults(run=run)
