@@ -7,6 +7,7 @@ import argparse
 from fin_messenger_auth.diagnosis._report import print_report
 from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.page._csp import VARIABLE
+from fin_messenger_auth.sandbox import SandboxServer, sandbox_from_env
 
 from .options import KEY_FILE, add_options, expected_from, given_keys
 
@@ -31,8 +32,6 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until interrupted."""
-    from fin_messenger_auth.sandbox import SandboxServer, sandbox_from_env  # noqa: PLC0415 - a web server, for here only
-
     keys, findings = given_keys(arguments.key)
     options = expected_from(arguments, keys)
     sandbox = sandbox_from_env(
