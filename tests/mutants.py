@@ -68,7 +68,7 @@ FIRST = {
     "_users": "users frozen",
     "_tokens": "minters",
     "_settings": "settings",
-    "_environment": "environment signers_by_name",
+    "_environment": "environment signers_by_name reference",
     "_builder": "pair settings async outages",
     "_deadline": "deadline async",
     "_processes": "deadline pair environment",
@@ -132,8 +132,13 @@ class Mutant:
         return f"{self.module} {self.operator} {lines[-1]} {lines.count(lines[-1])} {self.nth}"
 
     def about(self) -> list[str]:
-        """Return the files of the tests about the room."""
-        return files_of(FIRST[self.module.partition("/")[0]])
+        """Return the files of the tests about the room, and of those that use the constants changed."""
+        files = files_of(FIRST[self.module.partition("/")[0]])
+        if names := constants_of(self.module, self.line):
+            words = re.compile(rf"\b({'|'.join(names)})\b")
+            using = (each for each in files_of("*") if words.search((ROOT / each).read_text("utf-8")))
+            files = list(dict.fromkeys([*files, *using]))
+        return files
 
     def reaching(self) -> set[str]:
         """Return the IDs of the tests that reach the line."""
@@ -171,8 +176,28 @@ def statements_of(module: str) -> list[ast.stmt]:
     return [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
 
 
+@cache
+def constants_of(module: str, line: int) -> set[str]:
+    """Return the names that a module's own statement gives a value, and those that are made of them."""
+    names: set[str] = set()
+    for node in ast.parse(source_of(module)).body:
+        targets = {each.id for part in _targets(node) for each in ast.walk(part) if isinstance(each, ast.Name)}
+        used = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+        if targets and (node.lineno <= line <= (node.end_lineno or 0) or used & names):
+            names |= targets
+    return names
+
+
 def places_of(module: str, line: int) -> set[tuple[str, int]]:
     """Return the lines that run when this one matters: its statement, or what uses the names that it gives a value."""
+    if names := constants_of(module, line):
+        words = re.compile(rf"\b({'|'.join(names)})\b")
+        return {
+            (each, number)
+            for each in modules()
+            for number, text in enumerate(source_of(each).splitlines(), 1)
+            if words.search(text)
+        }
     around = [node for node in statements_of(module) if _first(node) <= line <= (node.end_lineno or 0)]
     around.sort(key=lambda node: (node.end_lineno or 0) - _first(node))
     functions: list[ast.stmt] = [each for each in around if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
@@ -181,17 +206,7 @@ def places_of(module: str, line: int) -> set[tuple[str, int]]:
         end = body[0].lineno if body else (around[0].end_lineno or 0) + 1
         return {(module, each) for each in range(around[0].lineno, end)}
     whole = functions or [each for each in around if isinstance(each, ast.ClassDef)]
-    if whole:
-        return {(module, each) for each in range(_first(whole[0]), (whole[0].end_lineno or 0) + 1)}
-    names = {node.id for each in around for node in ast.walk(each) if isinstance(node, ast.Name)}
-    given = {name for name in names if any(name in ast.unparse(target) for target in _targets(around[0]))}
-    words = re.compile(rf"\b({'|'.join(given or names or ['-'])})\b")
-    return {
-        (each, number)
-        for each in (modules() if given else [module])
-        for number, text in enumerate(source_of(each).splitlines(), 1)
-        if words.search(text)
-    }
+    return {(module, each) for node in whole[:1] for each in range(_first(node), (node.end_lineno or 0) + 1)}
 
 
 def _first(node: ast.stmt) -> int:
