@@ -75,7 +75,7 @@ REPLIES = {
     "to no URL": Reply("The page cannot be fetched: ValueError.", 302, {"Location": "https://[x/"}),
     "in a circle": Reply('it redirects to "/in%20a%20circle"', 302, {"Location": "/in%20a%20circle"}),
     "no Cache-Control": Reply('its Cache-Control is "", without no-store', 200, {"Cache-Control": ""}),
-    "from a cache": Reply("its header Age: 7200 says that this one comes from a cache", 200, {"Age": "7200"}),
+    "from a cache": Reply("its header age: 7200 says that this one comes from a cache", 200, {"Age": "7200"}),
     "fresh from a cache": Reply("", 200, {"Age": "0"}),
     "a hit of a CDN": Reply("its header cf-cache-status: HIT says", 200, {"CF-Cache-Status": "HIT"}),
     "no hit": Reply("", 200, {"X-Cache": "Miss from cloudfront"}),

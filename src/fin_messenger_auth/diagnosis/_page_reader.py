@@ -36,6 +36,8 @@ SPREAD: Final = "..."
 
 NEEDS_EXTRA = "reading pages needs the extra: pip install 'fin-messenger-auth[doctor]'"
 
+JWT = re.compile(r"(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*")
+
 _PARTS = ("quickjs", "selectolax")
 _START = "import sys; sys.path[:0] = sys.argv[2:]; import _page_engine; _page_engine.main(float(sys.argv[1]))"
 _MAX_DEPTH = 6  # of settings in a JSON document
@@ -46,7 +48,6 @@ _CHARSET = re.compile(r"charset=[\"']?([\w-]+)", re.IGNORECASE)
 _TEMPLATE = re.compile(r"\{\{|\{%|<%|<\?")
 _IN_VALUES = re.compile(rf"{_TEMPLATE.pattern}|[$#]\{{|^@\w+[.(]")  # `${…}` is JavaScript outside of quotes
 _GUARD = re.compile(r"^\)\]\}'?,?\s*(?=[{\[])")  # what answers begin with that no <script> may load
-_JWT = re.compile(r"(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*")
 _MARKS = {BOM_UTF8: "utf-8-sig", BOM_UTF16_LE: "utf-16", BOM_UTF16_BE: "utf-16"}
 _OURS = "fin-messenger-auth"
 _TOKENS = (INTERCOM_TOKEN, SALESFORCE_TOKEN)
@@ -59,10 +60,6 @@ _ESCAPED = "it is HTML-escaped, with &quot; or &#34; in place of quotes"
 _NOT_RENDERED = "it holds a template expression that was not rendered"
 _UNENDED = "a value with <!-- and <script in it keeps the script from ending"
 _NOT_JSON = "the string that JSON.parse gets is not JSON"
-_UNNAMED = "a script has them, but sets no window.intercomSettings and boots with none, or under a condition only"
-_AS_TEXT = "they stand in it as text, not in a script that runs"
-_A_STRING = "window.intercomSettings is a string, not an object"
-_ELSEWHERE = "its scripts get them from elsewhere"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,44 +89,23 @@ class PageSettings:
 
 @dataclass(slots=True)
 class Page:
-    """A page, as far as it matters here.
+    """A page, as far as it matters here: what it tells the Messenger, and what its policies are."""
 
-    Attributes:
-        settings: The settings that it passes on, in order, and at the end those that are passed on apart.
-        values: What counts in the end: the last state of ``window.intercomSettings``, a ``boot``, and the updates
-            after it.
-        unknown: The names of those of them whose values are not known; a spread may hold a user.
-        calls: The calls of the Messenger in order, by the names of their methods, without those apart.
-        loaders: The addresses from which it loads the Messenger's widget.
-        external: The addresses of its other scripts, which were not read.
-        imports: What its modules import.
-        requests: The addresses that its scripts ask for data.
-        scripts: The inline scripts: nonce, or ``None``, and source.
-        policies: The policies of its ``<meta http-equiv="Content-Security-Policy">`` elements.
-        broken: Why the script with the settings cannot run.
-        twice: Whether it sets ``window.intercomSettings`` again, and loses the user.
-        instead: What it is or holds in place of settings.
-        moved: Where it sends the browser at once; blank if it does not.
-        stopped: Why it was not read to its end; then what it does not hold is not known.
-        calls_shutdown: Whether a script or an event attribute calls ``shutdown``.
-    """
-
-    settings: list[PageSettings] = field(default_factory=list)
-    values: dict[str, Any] = field(default_factory=dict, repr=False)
-    unknown: set[str] = field(default_factory=set)
-    calls: list[str] = field(default_factory=list)
-    loaders: list[str] = field(default_factory=list)
-    external: list[str] = field(default_factory=list)
+    settings: list[PageSettings] = field(default_factory=list)  # in order, and those that are passed on apart
+    values: dict[str, Any] = field(default_factory=dict, repr=False)  # the last state, a boot, the updates after it
+    unknown: set[str] = field(default_factory=set)  # names of the values that are not known; a spread may hold a user
+    calls: list[str] = field(default_factory=list)  # methods of the Messenger, in order, without those apart
+    loaders: list[str] = field(default_factory=list)  # addresses of the Messenger's widget
     imports: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
-    scripts: list[tuple[str | None, str]] = field(default_factory=list, repr=False)
-    policies: list[str] = field(default_factory=list)
-    broken: str = ""
-    twice: bool = False
-    instead: str = ""
-    moved: str = ""
-    stopped: str = ""
-    calls_shutdown: bool = False
+    scripts: list[tuple[str | None, str]] = field(default_factory=list, repr=False)  # inline: nonce and source
+    policies: list[str] = field(default_factory=list)  # of <meta> elements
+    broken: str = ""  # why the script with the settings cannot run
+    twice: bool = False  # it sets up the Messenger again, and loses the user
+    instead: str = ""  # what it has in place of settings: a variant of "page-settings-missing"
+    moved: str = ""  # where it sends the browser at once
+    stopped: str = ""  # why it was not read to its end; then what it does not hold is not known
+    calls_shutdown: bool = False  # in a script or an event attribute
 
     def names(self) -> set[str]:
         """Return the names of all settings that count in the end."""
@@ -156,7 +132,7 @@ def read_page(document: str) -> Page:
     :attr:`Page.stopped` says so.
     """
     document = _GUARD.sub("", document[:MAX_LENGTH]).strip("\ufeff \t\r\n")
-    if document[:1] in ("{", "[", '"') or _JWT.fullmatch(document):
+    if document[:1] in ("{", "[", '"') or JWT.fullmatch(document):
         return _read_answer(document)
     if not all(map(find_spec, _PARTS)):
         return _read_snippets(document)
@@ -199,7 +175,7 @@ def _page_of(found: dict[str, Any]) -> Page:
     page.calls_shutdown = any(each.get("method") == "shutdown" for each in events) or any(
         "shutdown" in t for t in texts
     )
-    for kind, name in (("widget", "loaders"), ("external", "external"), ("import", "imports"), ("request", "requests")):
+    for kind, name in (("widget", "loaders"), ("import", "imports"), ("request", "requests")):
         setattr(page, name, [each["url"] for each in events if each["kind"] == kind and not each["apart"]])
     ours = [_OURS in text for text in texts]
     passed = list(_passed(events, ours))
@@ -210,7 +186,7 @@ def _page_of(found: dict[str, Any]) -> Page:
     if any(
         each["kind"] == "state" and isinstance(each["settings"], str) and _mentions(each["settings"]) for each in events
     ):
-        page.instead = _A_STRING
+        page.instead = "string"
     for kind in () if page.settings or page.instead else ("data", "attributes"):
         for each in found[kind]:
             _read_data(page, each, kind.removesuffix("s"))
@@ -349,33 +325,33 @@ def _mentions(text: str) -> bool:
 
 def _instead(found: dict[str, Any], texts: list[str]) -> str:
     if "comment" in found["said"]:
-        return "they are in an HTML comment"
+        return "comment"
     if "password" in found["said"]:
-        return "it is a page to sign in"
-    if any(map(_JWT.search, texts)):
-        return _UNNAMED
+        return "sign-in"
+    if any(map(JWT.search, texts)):
+        return "unnamed"
     if "text" in found["said"]:
-        return _AS_TEXT
+        return "text"
     others = any(each["kind"] in ("external", "import", "request", "unknown") for each in found["events"])
-    return _ELSEWHERE if others and any(map(_MENTIONS.search, texts)) else ""
+    return "elsewhere" if others and any(map(_MENTIONS.search, texts)) else ""
 
 
 def _read_answer(document: str) -> Page:
     """Read the answer of an endpoint: settings somewhere in JSON, or nothing but the token."""
-    value = document if _JWT.fullmatch(document) else parse_json(document)
-    page = Page(instead="it is JSON without an app_id")
+    value = document if JWT.fullmatch(document) else parse_json(document)
+    page = Page(instead="json")
     if isinstance(value, str) and parse_json(value) is not None:
-        page.instead = "it is JSON that was encoded twice"
+        page.instead = "json-twice"
     elif value is None:
-        page.instead = "it is JSON that is not valid"
-    if isinstance(value, str) and _JWT.fullmatch(value):
+        page.instead = "json-invalid"
+    if isinstance(value, str) and JWT.fullmatch(value):
         value = {_BARE[0]: value}
     objects = list(_objects_in(value, _MAX_DEPTH))
     for settings in [each for each in objects if any(name in each for name in _IDS)][:1]:
         page.settings, page.values = [PageSettings("JSON", settings)], settings
         return page
     tokens = [each[name] for each in objects for name in _BARE if isinstance(each.get(name), str)]
-    for token in [each for each in tokens if _JWT.search(each)][:1]:
+    for token in [each for each in tokens if JWT.search(each)][:1]:
         page.values = {INTERCOM_TOKEN: token}
         page.settings = [PageSettings("token", page.values)]
     return page
