@@ -8,9 +8,10 @@ import json
 import re
 import time
 from base64 import b64decode, b64encode
-from codecs import BOM_UTF8, BOM_UTF16_LE
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from math import inf
+from typing import Any, TypeGuard
 
 from fin_messenger_auth._json_values import is_lost, looks_like_email
 from fin_messenger_auth._jws import ParsedToken, parse_token
@@ -43,57 +44,62 @@ _OF_PROVIDERS = (
     *("client_id", "scope", "scp", "token_type", "gty", "tid"),
 )
 _TIMES = ("exp", "iat", "nbf")
-_LIFETIMES = 10**9  # as seconds since 1970, this is the year 2001: a smaller exp was meant as a lifetime
-_MILLISECONDS = 100_000_000_000  # as seconds this is the year 5138; as milliseconds, 1973
-_BEYOND = 10**15
-_NUMBER = "a number"
-_JSON_TYPES = {str: "a string", bool: "a boolean", int: _NUMBER, float: _NUMBER, list: "a list", dict: "an object"}
+_MILLISECONDS = 10**11  # as seconds this is the year 5138; as milliseconds, 1973
+_JSON_TYPES = {
+    str: "a string",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    list: "a list",
+    dict: "an object",
+}
 
 
 def check_validity(token: ParsedToken, name: str, now: float) -> Iterator[Finding]:
     """Check the times in a token, in Unix seconds, at the time ``now``."""
-    claims = token.claims
+    claims, platform = token.claims, name.partition("_")[0]
+    variable = f"{name_of('prefix')}{platform.upper()}_TOKEN_LIFETIME"
+    times: dict[str, float] = {}
     for claim, value in claims.items():
-        if (claim in _TIMES or claim.endswith("_at")) and is_in_milliseconds(value):
+        is_time = claim in _TIMES
+        if (is_time or claim.endswith("_at")) and is_in_milliseconds(value):
             yield finding("token-milliseconds", claim=claim)
-    times = {claim: _number(claims[claim]) for claim in _TIMES if claim in claims}
-    lifetime = _lifetime_in(claims.get("exp"))
-    if lifetime:
-        times.pop("exp")
-        yield finding("token-expired", "lifetime", token=name, exp=lifetime)
-    variable = f"{name_of('prefix')}{name.partition('_')[0].upper()}_TOKEN_LIFETIME"
-    for claim, moment in times.items():
-        if moment is None:
-            yield finding("token-time-type", claim=claim, got=json_type(claims[claim]))
-        elif not is_in_milliseconds(moment):
-            yield from _compare(claim, moment, name, now, variable)
+        elif claim == "exp" and (lifetime := _lifetime_in(value)):
+            yield finding("token-expired", "lifetime", token=name, exp=lifetime)
+        elif is_time and not _is_number(value):
+            yield finding("token-time-type", claim=claim, got=json_type(value))
+        elif is_time:
+            times[claim] = value
+            yield from _check_time(claim, value - now, name, variable)
     if "exp" not in claims:
-        yield finding(f"{name.partition('_')[0]}-expiry-missing")
-    expiry, issued = times.get("exp"), times.get("iat")
-    if expiry is not None and issued is not None and 0 < expiry - issued < RECOMMENDED_LIFETIME.total_seconds():
-        yield finding("lifetime-short", token=name, lifetime=duration(expiry - issued), variable=variable)
+        yield finding(f"{platform}-expiry-missing")
+    span = times.get("exp", inf) - times.get("iat", -inf)
+    if 0 < span < RECOMMENDED_LIFETIME.total_seconds():
+        yield finding("lifetime-short", token=name, lifetime=duration(span), variable=variable)
+
+
+def _check_time(claim: str, ahead: float, name: str, variable: str) -> Iterator[Finding]:
+    if claim != "exp" and ahead > LEEWAY_SECONDS:
+        yield finding("token-not-yet-valid", token=name, claim=claim, ahead=duration(ahead))
+    elif claim == "exp" and ahead <= 0:
+        yield finding("token-expired", token=name, ago=duration(-ahead))
+    elif claim == "exp" and ahead > LONG_SECONDS + LEEWAY_SECONDS:
+        yield finding("token-lifetime-long", token=name, lifetime=duration(ahead), variable=variable)
 
 
 def _lifetime_in(value: object) -> int | None:
     """Return an ``exp`` that is a number of seconds in place of a time, as a number or as a string."""
-    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
-    digits = text.isascii() and text.isdecimal() and len(text) <= _QUOTED_LENGTH
-    return int(text) if digits and 0 < int(text) < _LIFETIMES else None
-
-
-def _compare(claim: str, time: float, name: str, now: float, variable: str) -> Iterator[Finding]:
-    if claim != "exp" and time > now + LEEWAY_SECONDS:
-        yield finding("token-not-yet-valid", token=name, claim=claim, ahead=duration(time - now))
-    elif claim == "exp" and time <= now:
-        yield finding("token-expired", token=name, ago=duration(now - time))
-    elif claim == "exp" and time > now + LONG_SECONDS + LEEWAY_SECONDS:
-        yield finding("token-lifetime-long", token=name, lifetime=duration(time - now), variable=variable)
+    text = str(value)  # below 10**9: as seconds since 1970, the year 2001
+    return int(text) if re.fullmatch("[1-9][0-9]{0,8}", text) else None
 
 
 def is_in_milliseconds(value: object) -> bool:
     """Tell whether a JSON value is a time in milliseconds: as seconds it would be thousands of years away."""
-    number = _number(value)
-    return number is not None and number > _MILLISECONDS
+    return _is_number(value) and value > _MILLISECONDS
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def duration(seconds: float) -> str:
@@ -107,13 +113,6 @@ def duration(seconds: float) -> str:
 def json_type(value: object) -> str:
     """Return the JSON type of a value, with its article."""
     return _JSON_TYPES.get(type(value), "null")
-
-
-def _number(value: object) -> float | None:
-    """Return a JSON number, limited to a range in which floats are exact."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(max(-_BEYOND, min(value, _BEYOND)))
 
 
 _USER_HASH = re.compile(r"[0-9a-fA-F]{64}")
@@ -222,17 +221,16 @@ def decode_base64(data: bytes) -> bytes:
 _ALTERATIONS: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
     ("followed by a newline", lambda secret: secret + b"\n"),
     ("followed by a newline", lambda secret: secret + b"\r\n"),
+    ("followed by \\n, written out", lambda secret: secret + b"\\n"),
     ("followed by a space", lambda secret: secret + b" "),
     ("behind the name of its variable", b"INTERCOM_MESSENGER_SECRET=".__add__),
-    ("in hexadecimal", lambda secret: secret.hex().encode()),
     ("in quotes", lambda secret: b'"' + secret + b'"'),
     ("in quotes", lambda secret: b"'" + secret + b"'"),
+    ("in UTF-16", lambda secret: secret.decode().encode("utf-16-le")),
+    ("behind a byte order mark", lambda secret: BOM_UTF8 + secret),
     ("in Base64: encoded once more than it must be, as in a Secret of Kubernetes", b64encode),
     ("in Base64: encoded once more than it must be, with a newline", lambda secret: b64encode(secret + b"\n")),
-    ("in UTF-16", lambda secret: secret.decode().encode("utf-16-le")),
-    ("in UTF-16", lambda secret: BOM_UTF16_LE + secret.decode().encode("utf-16-le")),
-    ("behind a byte order mark", lambda secret: BOM_UTF8 + secret),
-    ("followed by \\n, written out", lambda secret: secret + b"\\n"),
+    ("in hexadecimal", lambda secret: secret.hex().encode()),
     ("decoded from hexadecimal", lambda secret: bytes.fromhex(secret.decode())),
     ("decoded from Base64", decode_base64),
     ("hashed with SHA-256", lambda secret: hashlib.sha256(secret).digest()),
