@@ -313,7 +313,7 @@ def test_a_fix_of_a_set_up_makes_the_same_command_green(
 @pytest.mark.parametrize(
     ("name", "fix"),
     [
-        ("an older certificate uploaded", "→ Upload {directory}/jwk.json. Give that"),
+        ("an older certificate uploaded", "→ Upload the newer one: `cp {directory}/jwk.json"),
         ("another key uploaded", f'the private key of kid "{OTHER_JWK["kid"]}"'),
         ("another key uploaded", f'which has the kid "{OTHER_JWK["kid"]}"; SALESFORCE_KEY_ID is "-Key1"'),
     ],

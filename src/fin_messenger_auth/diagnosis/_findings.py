@@ -21,7 +21,7 @@ _PARTS = ("tokens", "keys", "page", "setup")
 
 
 class Level(StrEnum):
-    """How serious a finding is: it fails or is unsafe; it is unwise or likely a mistake; it cannot be told from here."""
+    """How serious a finding is: it fails or is unsafe; it is unwise or likely a mistake; nobody can tell from here."""
 
     ERROR = "error"
     WARNING = "warning"

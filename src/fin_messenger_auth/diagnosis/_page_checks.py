@@ -185,14 +185,14 @@ def _wrong_with_what_it_passes(document: Document, page: Page, expected: Expecte
     users = {str(each) for each in (settings.get("user_id"), _signed(settings).get("user_id")) if each}
     other = bool(expected.user_id and users) and expected.user_id not in users
     if copied and other:  # whose page it is, follows from that
-        yield finding("page-cached", how=f"{copied}, and it is another user's", fix=_uncached(headers))
+        yield _cached(headers, f"{copied}, and it is another user's")
     yield from _compare(page, settings, expected, copied, other=other and not copied)
     found = list(expected.check_tokens(settings, now))
     yield from (each for each in found if not (copied and each.code == "token-expired"))
     stored = _may_be_stored(headers)
     carries = document.headers is not None and any(map(settings.get, _TOKENS))
     if carries and (copied or stored) and not (copied and other):
-        yield finding("page-cached", how=copied or stored, fix=_uncached(headers))
+        yield _cached(headers, copied or stored)
     api_base = str(settings.get("api_base") or API_BASES.get(expected.region or "us"))
     if page.scripts:
         yield from check_policies(page, headers.get("content-security-policy", ""), api_base)
@@ -257,10 +257,7 @@ def _compare(
     unknown, wanted = page.unknown, {INTERCOM_TOKEN} if expected.fin_managed else {*_TOKENS}
     if INTERCOM_TOKEN not in unknown:
         yield from check_settings(settings)
-    if page.loaders and settings.get("app_id") is None and not unknown & {"app_id", SPREAD}:
-        wanted_id = quoted(expected.app_id or "the ID of the workspace")
-        yield finding("settings-differ", name="app_id", wanted=wanted_id, got="nothing", use=f"`app_id: {wanted_id}`")
-    yield from _compare_workspace(settings, expected, npm=page.settings[-1].source == "npm")
+    yield from _compare_workspace(page, settings, expected)
     yield from _compare_user(settings, unknown, expected.user_id, kept, other=other)
     if page.settings[0].source == "token":
         wanted = {INTERCOM_TOKEN}  # the other comes another way
@@ -270,20 +267,20 @@ def _compare(
         yield finding("unchecked", "settings", what=f"What comes from elsewhere in the page ({', '.join(names)})")
 
 
-def _compare_workspace(settings: Mapping[str, object], expected: Expected, *, npm: bool) -> Iterator[Finding]:
+def _compare_workspace(page: Page, settings: Mapping[str, object], expected: Expected) -> Iterator[Finding]:
     got = settings.get("app_id", settings.get("appId"))
-    if expected.app_id and got is not None and got != expected.app_id:
-        wanted = quoted(expected.app_id)
-        yield finding("settings-differ", name="app_id", wanted=wanted, got=quoted(got), use=f"`app_id: {wanted}`")
+    lost = page.loaders and settings.get("app_id") is None and not page.unknown & {"app_id", SPREAD}
+    if lost or (expected.app_id and got not in (None, expected.app_id)):
+        wanted = quoted(expected.app_id or "the ID of the workspace")
+        yield finding("settings-differ", name="app_id", wanted=wanted, got="nothing" if lost else quoted(got))
     if got is None:
         return  # the answer of an endpoint that says nothing of the workspace, or another script does
     name, default, base = "api_base", API_BASES["us"], API_BASES.get(expected.region or "")
-    if npm or "region" in settings:  # the npm package sets api_base itself
+    if page.settings[-1].source == "npm" or "region" in settings:  # the npm package sets api_base itself
         name, default, base = "region", "us", expected.region
     used = str(settings.get(name, default)).rstrip("/")
     if base is not None and API_BASES.get(used, used) != API_BASES.get(base, base):
-        use = f"`{name}: {quoted(base)}`"
-        yield finding("settings-differ", name=name, wanted=quoted(base), got=quoted(used), use=use)
+        yield finding("settings-differ", name=name, wanted=quoted(base), got=quoted(used))
 
 
 def _compare_user(
@@ -302,16 +299,11 @@ def _compare_user(
         yield finding("page-user-differs")
 
 
-def _uncached(headers: Mapping[str, str]) -> str:
-    """Say how caches are kept from a page, by what it already sends."""
-    own = [name for name in headers if _OF_CDNS.fullmatch(name)]
-    if own:
-        return f"Send `{own[0]}: no-store` with every page that carries tokens, or leave it out, and empty the cache."
-    if "no-store" in headers.get("cache-control", "").lower():
-        return (
-            "The page forbids it already: take it out of the rule by which the cache in front keeps it, and empty that."
-        )
-    return "Send the header `Cache-Control: private, no-store` with every page that carries tokens."
+def _cached(headers: Mapping[str, str], how: str) -> Finding:
+    """Return the finding of a page that a cache keeps, with the fix that the page does not follow already."""
+    of_cdn = next(filter(_OF_CDNS.fullmatch, headers), "")
+    forbidden = "no-store" in headers.get("cache-control", "").lower()
+    return finding("page-cached", "cdn" if of_cdn else "rule" if forbidden else "", how=how, name=of_cdn)
 
 
 def _may_be_stored(headers: Mapping[str, str]) -> str:
