@@ -22,17 +22,10 @@ from fin_messenger_auth._json_values import parse_json
 from fin_messenger_auth._tokens import INTERCOM_TOKEN, SALESFORCE_TOKEN
 from fin_messenger_auth.page._snippet import _source as snippet_source
 
-MAX_LENGTH = 8_000_000
-"""Characters of a page that are read."""
-
-WALL_SECONDS = 10.0
-"""What reading a page may take; then its process is killed."""
-
-CPU_SECONDS = 3.0
-"""What all scripts of a page may take together."""
-
-SPREAD: Final = "..."
-"""The name of a setting that stands for all that an unknown object adds."""
+MAX_LENGTH = 8_000_000  # characters of a page that are read
+WALL_SECONDS = 10.0  # what reading a page may take; then its process is killed
+CPU_SECONDS = 3.0  # what all scripts of a page may take together
+SPREAD: Final = "..."  # the name of a setting that stands for all that an unknown object adds
 
 NEEDS_EXTRA = "reading pages needs the extra: pip install 'fin-messenger-auth[doctor]'"
 
@@ -40,7 +33,6 @@ JWT = re.compile(r"(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*")
 
 _PARTS = ("quickjs", "selectolax")
 _START = "import sys; sys.path[:0] = sys.argv[2:]; import _page_engine; _page_engine.main(float(sys.argv[1]))"
-_MAX_DEPTH = 6  # of settings in a JSON document
 _UNKNOWN = "\0"  # the name under which the engine says what is not known
 _MENTIONS = re.compile(r"intercomSettings|\bIntercom\(|startMessenger\(|widget\.intercom\.io|messenger-js-sdk")
 _OF_NOTHING = re.compile(r"cannot read property '[\w$]{1,40}' of (null|undefined)")
@@ -52,7 +44,6 @@ _MARKS = {BOM_UTF8: "utf-8-sig", BOM_UTF16_LE: "utf-16", BOM_UTF16_BE: "utf-16"}
 _OURS = "fin-messenger-auth"
 _TOKENS = (INTERCOM_TOKEN, SALESFORCE_TOKEN)
 _IDS = ("app_id", "appId", *_TOKENS)
-_BARE = ("token", "jwt")  # members under which endpoints answer with nothing but intercom_user_jwt
 _WINDOW, _SNIPPET, _NPM = "window.intercomSettings", "snippet", "npm"
 _READ_BY_US = ("app_id", "api_base", "user_id", "email", *_TOKENS)
 _FOREIGN = ("True", "False", "None", "nil", "NULL")
@@ -126,7 +117,7 @@ def decoded(body: bytes, content_type: str = "") -> str:
 
 
 def read_page(document: str) -> Page:
-    """Read a page, or the JSON answer of an endpoint, up to :data:`MAX_LENGTH`.
+    """Read a page, or the JSON answer of an endpoint, up to 8,000,000 characters.
 
     Without the extra ``doctor`` only JSON and what ``render_snippet`` writes can be read; of another page
     :attr:`Page.stopped` says so.
@@ -183,9 +174,8 @@ def _page_of(found: dict[str, Any]) -> Page:
     if passed:
         end = _in_the_end(events)
         page.values, page.unknown = _known(end), set(_unknown(end))
-    if any(
-        each["kind"] == "state" and isinstance(each["settings"], str) and _mentions(each["settings"]) for each in events
-    ):
+    states = [each["settings"] for each in events if each["kind"] == "state"]
+    if any(isinstance(each, str) and _mentions(each) for each in states):
         page.instead = "string"
     for kind in () if page.settings or page.instead else ("data", "attributes"):
         for each in found[kind]:
@@ -249,15 +239,10 @@ def _unknown(given: dict[str, Any]) -> dict[str, str]:
 
 
 def _unknown_in(value: object) -> str | None:
-    if isinstance(value, dict):
-        if _UNKNOWN in value:
-            return str(value[_UNKNOWN])
-        value = [*value.values()]
-    return (
-        next((what for each in value if (what := _unknown_in(each)) is not None), None)
-        if isinstance(value, list)
-        else None
-    )
+    if isinstance(value, dict) and _UNKNOWN in value:
+        return str(value[_UNKNOWN])
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return next((what for each in inner if (what := _unknown_in(each)) is not None), None)
 
 
 def _loses_the_user(events: list[dict[str, Any]]) -> bool:
@@ -287,12 +272,8 @@ def _why_broken(page: Page, found: dict[str, Any]) -> str:
             return f"it stops with a TypeError{f': {what[0]}' if what else ''}"
     if any(each["kind"] == "error" and each["name"] == "SyntaxError" and not each["apart"] for each in found["events"]):
         return _NOT_JSON
-    names = (
-        name
-        for event in found["events"]
-        if isinstance(event.get("settings"), dict)
-        for name in _unknown(event["settings"]).values()
-    )
+    given = [each["settings"] for each in found["events"] if isinstance(each.get("settings"), dict)]
+    names = (name for each in given for name in _unknown(each).values())
     if foreign := next((name for name in names if name in _FOREIGN), ""):
         return f"{foreign} is not JavaScript"
     values = (str(each.values.get(name)) for each in page.settings for name in _READ_BY_US)
@@ -311,11 +292,8 @@ def _why_no_script(text: str, line: int, why: str) -> str:
     if any(each in near for each in "\u201c\u201d\u2018\u2019"):
         return "typographic quotes stand in place of plain ones"
     if "end of string" in why:
-        return (
-            "a value with </script> in it ends the script"
-            if line >= len(lines)
-            else "a string does not end on its line"
-        )
+        ends = line >= len(lines)
+        return "a value with </script> in it ends the script" if ends else "a string does not end on its line"
     return "a comma is missing, or a quote in a value is not escaped"
 
 
@@ -339,19 +317,16 @@ def _instead(found: dict[str, Any], texts: list[str]) -> str:
 def _read_answer(document: str) -> Page:
     """Read the answer of an endpoint: settings somewhere in JSON, or nothing but the token."""
     value = document if JWT.fullmatch(document) else parse_json(document)
-    page = Page(instead="json")
+    page = Page(instead="json-invalid" if value is None else "json")
     if isinstance(value, str) and parse_json(value) is not None:
         page.instead = "json-twice"
-    elif value is None:
-        page.instead = "json-invalid"
     if isinstance(value, str) and JWT.fullmatch(value):
-        value = {_BARE[0]: value}
-    objects = list(_objects_in(value, _MAX_DEPTH))
-    for settings in [each for each in objects if any(name in each for name in _IDS)][:1]:
+        value = {"token": value}
+    if settings := _settings_in(value):
         page.settings, page.values = [PageSettings("JSON", settings)], settings
         return page
-    tokens = [each[name] for each in objects for name in _BARE if isinstance(each.get(name), str)]
-    for token in [each for each in tokens if JWT.search(each)][:1]:
+    tokens = (each.get(name) for each in _objects_in(value) for name in ("token", "jwt"))  # as endpoints call it
+    if token := next((each for each in tokens if isinstance(each, str) and JWT.search(each)), None):
         page.values = {INTERCOM_TOKEN: token}
         page.settings = [PageSettings("token", page.values)]
     return page
@@ -360,14 +335,18 @@ def _read_answer(document: str) -> Page:
 def _read_data(page: Page, document: str, source: str) -> None:
     """Read JSON of an attribute or of a ``<script type="application/json">``."""
     value = parse_json(document)
-    for settings in [each for each in _objects_in(value, _MAX_DEPTH) if any(name in each for name in _IDS)][:1]:
+    if settings := _settings_in(value):
         page.settings.append(PageSettings(source, settings))
         page.values |= settings
     if value is None and source == "data":
         page.broken = _ESCAPED if "&" in document and parse_json(unescape(document)) else "the JSON is not valid"
 
 
-def _objects_in(value: object, levels: int) -> Iterator[dict[str, Any]]:
+def _settings_in(value: object) -> dict[str, Any] | None:
+    return next((each for each in _objects_in(value) if any(name in each for name in _IDS)), None)
+
+
+def _objects_in(value: object, levels: int = 6) -> Iterator[dict[str, Any]]:
     if isinstance(value, dict):
         yield value
     if levels and isinstance(value, dict | list):
@@ -385,10 +364,5 @@ def _read_snippets(document: str) -> Page:
             settings = json.loads(settings) if isinstance(settings, str) else settings
             page.settings.append(PageSettings(_SNIPPET, settings))
             page.values |= settings
-    if (
-        not page.settings
-        or _MENTIONS.search(first)
-        or any(_MENTIONS.search(each.partition("</script>")[2]) for each in others)
-    ):
-        return Page(stopped=NEEDS_EXTRA)
-    return page
+    beside = [first, *(each.partition("</script>")[2] for each in others)]
+    return Page(stopped=NEEDS_EXTRA) if not page.settings or any(map(_MENTIONS.search, beside)) else page
