@@ -10,7 +10,14 @@ from typing import Any
 from fin_messenger_auth._environment import SECRET, read_environment
 from fin_messenger_auth._jws import parse_token
 from fin_messenger_auth._tokens import INTERCOM_TOKEN, SALESFORCE_TOKEN
-from fin_messenger_auth.diagnosis import Expected, Finding, Level, check_intercom_token, check_pair
+from fin_messenger_auth.diagnosis import (
+    Expected,
+    Finding,
+    Level,
+    VerifyingKey,  # noqa: F401 - typing.get_type_hints looks for it here
+    check_intercom_token,
+    check_pair,
+)
 from fin_messenger_auth.errors import ConfigurationError, masked, masked_class, raise_first
 
 

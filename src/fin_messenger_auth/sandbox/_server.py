@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from fin_messenger_auth._builder import TokenPairBuilder
 from fin_messenger_auth._json_values import MAX_JSON_LENGTH, read_json
+from fin_messenger_auth.testing import throwaway_builder, throwaway_environ
 
 from ._judge import Sandbox, Verdict, sandbox_from_env
 
@@ -53,8 +54,6 @@ class SandboxServer(ThreadingHTTPServer):
 
 def throwaway_sandbox() -> Sandbox:
     """Return a sandbox that verifies with the throwaway keys of :mod:`fin_messenger_auth.testing`."""
-    from fin_messenger_auth.testing import throwaway_environ  # noqa: PLC0415 - real tokens are judged without it
-
     return sandbox_from_env(throwaway_environ())
 
 
@@ -67,8 +66,6 @@ def start_throwaway(port: int = 0) -> tuple[TokenPairBuilder, str]:
     Returns:
         A builder that signs with the same keys, and the address of the sandbox.
     """
-    from fin_messenger_auth.testing import throwaway_builder  # noqa: PLC0415 - as above
-
     server = SandboxServer(throwaway_sandbox(), port)
     Thread(target=server.serve_forever, daemon=True).start()
     return replace(throwaway_builder(), on_signing_error="anonymous"), server.url
