@@ -25,7 +25,6 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     parser.add_argument("--port", type=_port, default=8765, metavar="P", help="where to listen (8765)")
     parser.add_argument("--key", metavar="FILE", help=f"the uploaded key, if you lack the private key: {KEY_FILE}")
-    parser.add_argument("--kid", metavar="K", help="the kid of the JWK in Salesforce, if not the configuration's")
     add_options(parser)
     parser.set_defaults(run=run)
 
@@ -33,15 +32,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def run(arguments: argparse.Namespace) -> int:
     """Serve until interrupted."""
     keys, findings = given_keys(arguments.key)
-    options = expected_from(arguments, keys)
-    sandbox = sandbox_from_env(
-        prefix=arguments.prefix,
-        kid=arguments.kid,
-        issuer=options.issuer,
-        audience=options.audience,
-        secret=options.secret,
-        keys=keys,
-    )
+    sandbox = sandbox_from_env(prefix=arguments.prefix, given=expected_from(arguments, keys))
     if findings:
         print_report(findings)
     try:
