@@ -26,7 +26,7 @@ from fin_messenger_auth.diagnosis import (
     has_errors,
     read_verifying_keys,
 )
-from fin_messenger_auth.diagnosis._token_checks import duration
+from fin_messenger_auth.diagnosis._token_checks import duration, quoted
 from fin_messenger_auth.errors import InvalidKeyError
 from fin_messenger_auth.onboarding import make_jwk, make_jwks, self_signed_certificate
 from fin_messenger_auth.testing._throwaway import pem_of
@@ -279,3 +279,10 @@ class TestReadingWhatVerifies:
 )
 def test_a_duration_is_in_the_unit_that_suits_it(seconds: float, said: str) -> None:
     assert duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("length", "shown"), [(78, '"' + "i" * 78 + '"'), (79, '"' + "i" * 75 + '…"'), (500, '"' + "i" * 75 + '…"')]
+)
+def test_a_long_value_is_cut(length: int, shown: str) -> None:
+    assert quoted("i" * length) == shown
