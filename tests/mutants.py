@@ -377,7 +377,7 @@ def main() -> int:
     print(f"{len(drawn)} of {len(everything)} mutants of {len(wanted)} modules, seed {arguments.seed}", flush=True)
     for name in RECORDS:
         record(name)
-    for module in {mutant.module for mutant in drawn}:
+    for module in modules():
         tests_of(module)
     for module in SHARED.split():
         importlib.import_module(module)
