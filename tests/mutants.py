@@ -84,6 +84,7 @@ FIRST = {
     "commands": "cli commands_for_keys doctor sandbox",
     "cli": "cli commands_for_keys",
 }
+OF_ALL = "catalogue_of_findings package"  # they read the source of every module
 SHARED = """pytest hypothesis django.db.models django.test flask fastapi.testclient joserfc.jwt jwt werkzeug.local
     coverage urllib3 selectolax quickjs rich.console sentry_sdk structlog cryptography.x509"""
 OPTIONS = ["-x", "-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
@@ -133,7 +134,7 @@ class Mutant:
 
     def about(self) -> list[str]:
         """Return the files of the tests about the room, and of those that use the constants changed."""
-        files = files_of(FIRST[self.module.partition("/")[0]])
+        files = files_of(f"{FIRST[self.module.partition('/')[0]]} {OF_ALL}")
         if names := constants_of(self.module, self.line):
             words = re.compile(rf"\b({'|'.join(names)})\b")
             using = (each for each in files_of("*") if words.search((ROOT / each).read_text("utf-8")))

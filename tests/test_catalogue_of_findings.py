@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 from string import Formatter
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 BUILDER = throwaway_builder()
+SOURCE = Path(diagnosis.__file__).parents[1]
 
 
 class AsyncOnly:
@@ -137,6 +139,15 @@ def test_a_test_triggers_it(code: str) -> None:
 
 def test_the_tables_name_no_code_that_does_not_exist() -> None:
     assert TABLES | set(CORE) <= set(CATALOGUE)
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: path.stem)
+def test_the_source_names_no_code_that_does_not_exist(path: Path) -> None:
+    calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
+    given = [call.args[1:] for call in calls if ast.unparse(call.func).endswith(("Error", "Warning"))]
+    given += [call.args[:1] for call in calls if ast.unparse(call.func) == "finding"]
+    texts = {each.value for arguments in given for each in arguments if isinstance(each, ast.Constant)}
+    assert {each for each in texts if isinstance(each, str) and " " not in each} <= set(CATALOGUE)
 
 
 def test_the_tables_hold_pairs_of_faults() -> None:
