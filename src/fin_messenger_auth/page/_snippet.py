@@ -11,7 +11,7 @@ from binascii import b2a_base64
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from json import JSONEncoder
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cryptography.hazmat.primitives.hashes import SHA256, Hash  # loaded already, as hashlib is not
 
@@ -21,9 +21,6 @@ from fin_messenger_auth._settings import API_BASES
 from fin_messenger_auth.errors import ConfigurationError, InvalidClaimError
 
 from ._csp import LOOPBACK, checked_nonce, development_widget
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 WIDGET_BASE = "https://widget.intercom.io/widget/"
 """The URL of the widget's script, without the app id that follows."""
@@ -159,7 +156,7 @@ def _renewal_of(module: str, endpoint: str) -> str:
     return f"import{{startMessenger}}from{script_json(module)};startMessenger({script_json(endpoint)});"
 
 
-def renewal_module() -> os.PathLike[str]:
+def renewal_module() -> str:
     """Return the path of the JavaScript module, to be served as a static file. It contains nothing personal."""
     return _static("fin-messenger-auth.js")
 
@@ -214,10 +211,9 @@ _quoted = lru_cache(maxsize=8)(script_json)  # a process has one widget
 
 @cache
 def _source() -> str:
-    return _static("snippet.min.js").read_text("utf-8").strip()
+    with open(_static("snippet.min.js"), encoding="utf-8") as file:
+        return file.read().strip()
 
 
-def _static(name: str) -> Path:
-    from pathlib import Path  # noqa: PLC0415 - 7 ms, with urllib
-
-    return Path(__file__).parents[1] / "static" / name
+def _static(name: str) -> str:
+    return os.path.join(os.path.dirname(os.path.dirname(__file__)), "static", name)
