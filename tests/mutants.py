@@ -81,8 +81,8 @@ FIRST = {
     "diagnosis": "diagnosis_of_* catalogue_of_findings doctor* one_rule",
     "testing": "testing check_signer",
     "sandbox": "sandbox",
-    "commands": "cli commands_for_keys doctor sandbox",
-    "cli": "cli commands_for_keys",
+    "commands": "cli commands_for_keys doctor sandbox reference",
+    "cli": "cli commands_for_keys reference",
 }
 OF_ALL = "catalogue_of_findings package"  # they read the source of every module
 SHARED = """pytest hypothesis django.db.models django.test flask fastapi.testclient joserfc.jwt jwt werkzeug.local
@@ -289,6 +289,7 @@ def _changed_names(module: str, tree: ast.Module, annotated: set[tuple[int, int]
     lines = source_of(module).splitlines(keepends=True)
     exported = {id(each) for node in ast.walk(tree) if _is_dunder(node) for each in ast.walk(node)}
     inside = {id(each) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for each in ast.walk(node)}
+    inside |= {id(node.args[0]) for node in ast.walk(tree) if isinstance(node, ast.Call) and _is_cast(node)}
     for node in ast.walk(tree):
         if not (isinstance(node, ast.Constant) and isinstance(node.value, str) and _NAME.fullmatch(node.value)):
             continue
@@ -303,6 +304,11 @@ def _changed_names(module: str, tree: ast.Module, annotated: set[tuple[int, int]
         start, end = (before + len(text[:place].decode()) for place in (node.col_offset, node.end_col_offset or 0))
         if ("StringReplacer", lines[node.lineno - 1].strip()) not in REVIEWED:
             yield Mutant(module, "own/StringReplacer", node.lineno, (start, end), node.col_offset)
+
+
+def _is_cast(node: ast.Call) -> bool:
+    """Tell whether a call is one of ``typing.cast``, whose type is for the type checkers alone."""
+    return isinstance(node.func, ast.Name) and node.func.id == "cast"
 
 
 def _is_dunder(node: ast.AST) -> bool:
