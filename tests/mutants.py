@@ -98,6 +98,14 @@ REVIEWED = {
         "ReplaceComparisonOperator_Lt_NotEq",
         "if sum(signs_async(minter.signer) for minter in self._minters) < 2:",
     ): "there are two minters at most",
+    (
+        "NumberReplacer",
+        'sequence = next((content for tag, content in islice(_elements(_first(der)), 2) if tag == _SEQUENCE), b"")',
+    ): "the third element of such a key is no sequence",
+    ("NumberReplacer", "_quoted = lru_cache(maxsize=8)(script_json)"): "a cache may be larger or smaller",
+    ("NumberReplacer", "CPU_SECONDS = 3.0"): "a page may take a second more or less",
+    ("NumberReplacer", "WALL_SECONDS = 10.0"): "the same",
+    ("NumberReplacer", 'if page.settings[0].source == "token":'): "an answer that is a token has no other settings",
 }
 _NAME = re.compile(r"[A-Za-z*+/][\w:;=*+./-]+")  # what a program reads; a person's sentence has spaces
 
