@@ -81,7 +81,7 @@ class MaskedBytes(bytes):
 
 
 class Sealed:
-    """For objects that hold key material: they refuse to be pickled, and a copy is the object itself."""
+    """Base class of objects that hold key material: pickling is refused, and a copy is the object itself."""
 
     __slots__ = ()
 
@@ -248,18 +248,7 @@ _KEY_BAG = bytes.fromhex("060b2a864886f70d010c0a0102")  # the OID of an encrypte
 
 @masked
 def read_private_key(data: bytes, password: bytes | None = None) -> RSAPrivateKey:
-    r"""Read an RSA private key of at least 2048 bits from PEM, DER or PKCS#12.
-
-    Args:
-        data: The key, in whatever it is wrapped: its newlines may be written as ``\\n``.
-        password: What it is encrypted with. One trailing newline is dropped.
-
-    Raises:
-        InvalidKeyError: It is not such a key, or the password is wrong, missing or not needed.
-
-    Warns:
-        FinMessengerAuthWarning: The key is wrapped in a way that is a mistake.
-    """
+    """Read an RSA private key of at least 2048 bits from PEM, DER or PKCS#12, in whatever it is wrapped."""
     found = find_private_key(data)
     for mistake in dict.fromkeys(found.mistakes):
         warn(f"The private key {MISTAKES[mistake]}.", "key-wrapped")

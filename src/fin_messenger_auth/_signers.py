@@ -49,8 +49,8 @@ class _Key(Protocol):
 class Signer(_Key, Protocol):
     """Signs at once, in the calling thread.
 
-    What it raises becomes the cause of a ``SigningError``, whose message names the error's type only. A
-    ``SigningError`` of its own is passed on unchanged.
+    A ``SigningError`` of its own is passed on unchanged. Any other exception becomes a ``SigningError`` that names its
+    type and does not chain it: its text may hold anything.
     """
 
     def sign(self, signing_input: bytes, /) -> bytes:
@@ -72,23 +72,16 @@ class DualSigner(Signer, AsyncSigner, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WantedKey:
-    """What a signer must be, as the uploaded JWK says, or single variables.
+    """What a signer must be, as the uploaded JWK says, or single variables."""
 
-    Attributes:
-        kid: Its key ID; ``None`` if any will do.
-        alg: Its algorithm.
-        public_key: Its public key; ``None`` without a JWK.
-        ends: The last moment of the certificate in the JWK; ``None`` without one.
-    """
-
-    kid: str | None
+    kid: str | None  # None if any will do
     alg: str
-    public_key: RSAPublicKey | None = field(default=None, repr=False)
-    ends: datetime | None = None
+    public_key: RSAPublicKey | None = field(default=None, repr=False)  # of a JWK
+    ends: datetime | None = None  # the last moment of the certificate in the JWK
 
 
 class _KeyHolder(Sealed):
-    """Holds a key in a slot that is no field, so that ``asdict``, ``repr`` and comparisons pass it by."""
+    """Holds a key in a slot that is no field, so that ``asdict``, ``repr`` and comparisons do not see it."""
 
     __slots__ = ("_key",)
 
@@ -193,11 +186,7 @@ class RSASigner(_KeyHolder):
 
 
 class Wrapper(Sealed):
-    """A signer around another one, whose names it has: metrics or tracing can be one, too.
-
-    Attributes:
-        signer: The signer that it wraps.
-    """
+    """A signer around another one, ``signer``, whose names it has. Metrics and tracing can be added in the same way."""
 
     __slots__ = ("signer",)
 

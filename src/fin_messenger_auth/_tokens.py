@@ -43,13 +43,7 @@ class Minter(ABC):
 
     @abstractmethod
     def claims(self, user: MessengerUser, now: int) -> dict[str, Any]:
-        """Return the claims for ``user``: pure, the same for the same arguments.
-
-        Args:
-            user: The signed-in user.
-            now: The time, in Unix seconds.
-        """
-        ...
+        """Return the claims for ``user`` at ``now``, in Unix seconds: pure, the same for the same arguments."""
 
     def mint(self, user: MessengerUser, now: int) -> str:
         """Return the token for ``user``: the claims, signed.

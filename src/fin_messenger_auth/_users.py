@@ -184,7 +184,9 @@ def _is_authenticated(user: Any) -> bool:  # noqa: ANN401 - every framework has 
     try:
         answer = user.is_authenticated
     except AttributeError:
-        if hasattr(user.__class__, "is_authenticated"):  # it exists and failed, which must not mean signed in
+        if hasattr(
+            user.__class__, "is_authenticated"
+        ):  # the attribute exists but raised; that must not count as signed in
             _cannot_identify(user, "has an is_authenticated that raises AttributeError")
         if getattr(user, "is_anonymous", False):
             _cannot_identify(user, "has is_anonymous, but no is_authenticated")
@@ -269,10 +271,9 @@ def _attributes(values: object, reserved: frozenset[str], limit: int) -> FrozenM
 
 
 def attribute_problems(attributes: Mapping[str, Any], limit: int = MAX_ATTRIBUTES) -> Iterator[FinMessengerAuthWarning]:
-    """Say which custom attributes Intercom is likely to truncate or drop.
+    """Yield a warning for each attribute that Intercom is likely to truncate or drop.
 
-    The limits are documented for Intercom's REST API; that the Messenger applies them too is an inference, so nothing
-    is refused.
+    The limits are documented for its REST API. That the Messenger applies them is an inference: nothing is refused.
     """
     for name, value in attributes.items():
         shown = f"The attribute {name[:40]!r}"
