@@ -11,7 +11,7 @@ from typing import Any, Self, Unpack, cast
 
 from . import _users
 from ._environment import ON_SIGNING_ERROR, Variables, read_environment
-from ._json_values import fill
+from ._json_values import set_field
 from ._jws import Unsigned, check_signs_at_once, unsigned
 from ._late_signer import LateSigner
 from ._material import configured_string
@@ -91,9 +91,9 @@ class TokenPairBuilder:
         checked_policy(self.on_signing_error)
         api_base, app_id = api_base_of(self.region, self.api_base), configured_string(self.app_id, "app_id", "app-id")
         minters = (self.intercom,) if self.salesforce is None else (self.intercom, self.salesforce)
-        fill(self, "_anonymous", {"api_base": api_base, "app_id": app_id})
-        fill(self, "_minters", minters)
-        fill(self, "_seconds", min(minter.seconds for minter in minters))
+        set_field(self, "_anonymous", {"api_base": api_base, "app_id": app_id})
+        set_field(self, "_minters", minters)
+        set_field(self, "_seconds", min(minter.seconds for minter in minters))
 
     @classmethod
     @masked

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from .errors import InvalidClaimError
 
-fill: Final = object.__setattr__
+set_field: Final = object.__setattr__
 """How a frozen dataclass sets an attribute in ``__post_init__``."""
 
 MAX_DEPTH = 64  # how deep lists and objects may be nested. Real attributes are flat

@@ -257,7 +257,7 @@ def read_private_key(data: bytes, password: bytes | None = None) -> RSAPrivateKe
         check_content(password, _PASSWORD, "pin")
     key = _opened(found, password) if found.kind is PKCS12 else _loaded(found, password)
     if not isinstance(key, RSAPrivateKey):
-        raise not_rsa(_kind_of(key), "The private key")
+        raise not_rsa(_algorithm_name(key), "The private key")
     checked_rsa_key(key.public_key(), "The private key")
     return key
 
@@ -344,7 +344,7 @@ def read_public_key(data: bytes) -> RSAPublicKey:
 def checked_rsa_key(key: object, name: str) -> RSAPublicKey:
     """Return a public key of cryptography, checked to be RSA of at least 2048 bits, with usual numbers."""
     if not isinstance(key, RSAPublicKey):
-        raise not_rsa(_kind_of(key), name)
+        raise not_rsa(_algorithm_name(key), name)
     numbers = key.public_numbers()
     if numbers.n % 2 == 0 or numbers.e < MIN_EXPONENT or numbers.e % 2 == 0:
         raise InvalidKeyError(
@@ -359,5 +359,5 @@ def checked_rsa_key(key: object, name: str) -> RSAPublicKey:
     return key
 
 
-def _kind_of(key: object) -> str:
+def _algorithm_name(key: object) -> str:
     return type(key).__name__.removesuffix("PrivateKey").removesuffix("PublicKey")

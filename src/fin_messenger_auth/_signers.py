@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256, SHA512
 from cryptography.hazmat.primitives.hmac import HMAC
 
-from ._json_values import fill
+from ._json_values import set_field
 from ._keys import KeySource, MaskedBytes, Sealed, read_key, read_private_key
 from ._material import check_content, check_ends, configured_string
 from .errors import ConfigurationError, InvalidKeyError, masked, warn
@@ -118,9 +118,9 @@ class HMACSigner(_KeyHolder):
     @masked
     def __init__(self, source: KeySource, /, *, kid: str | None = None) -> None:
         check_kid(kid)
-        fill(self, "kid", kid)
-        fill(self, "alg", "HS256")
-        fill(self, "_key", HMAC(checked_secret(read_key(source).without_line_end()), SHA256()))
+        set_field(self, "kid", kid)
+        set_field(self, "alg", "HS256")
+        set_field(self, "_key", HMAC(checked_secret(read_key(source).without_line_end()), SHA256()))
 
     def sign(self, signing_input: bytes, /) -> bytes:
         """Return HMAC-SHA256 of the message (RFC 7518 §3.2)."""
@@ -174,10 +174,10 @@ class RSASigner(_KeyHolder):
         rsa_hash(alg)
         check_kid(kid)
         key = read_private_key(read_key(source), None if password is None else read_key(password))
-        fill(self, "kid", kid)
-        fill(self, "alg", alg)
-        fill(self, "public_key", key.public_key())
-        fill(self, "_key", key)
+        set_field(self, "kid", kid)
+        set_field(self, "alg", alg)
+        set_field(self, "public_key", key.public_key())
+        set_field(self, "_key", key)
 
     def sign(self, signing_input: bytes, /) -> bytes:
         """Return the RSASSA-PKCS1-v1_5 signature of the message (RFC 7518 §3.3)."""

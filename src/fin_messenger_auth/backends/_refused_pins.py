@@ -64,7 +64,7 @@ class Attempt:
 
 
 @contextmanager
-def attempt(pin: bytes, token: str) -> Iterator[Attempt]:
+def one_login(pin: bytes, token: str) -> Iterator[Attempt]:
     """Wait until no other process of this user logs in, and hand out what is known of the PIN."""
     directory = _private_directory()
     name = Scrypt(salt=sha256(token.encode()).digest(), length=32, n=2**14, r=8, p=1).derive(pin).hex()

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import HashAlgorithm
 
 from fin_messenger_auth._deadline import PROBES
-from fin_messenger_auth._json_values import fill
+from fin_messenger_auth._json_values import set_field
 from fin_messenger_auth._keys import MIN_RSA_BITS, Sealed, checked_rsa_key
 from fin_messenger_auth._material import configured_string
 from fin_messenger_auth._processes import PerProcess
@@ -86,11 +86,11 @@ class RemoteKey(Sealed):
 
     def _set_names(self, kid: str, alg: str) -> None:
         rsa_hash(alg)
-        fill(self, "kid", configured_string(kid, "kid", "kid"))
-        fill(self, "alg", alg)
+        set_field(self, "kid", configured_string(kid, "kid", "kid"))
+        set_field(self, "alg", alg)
 
     def _set_key(self, public_key: object) -> None:
-        fill(self, "public_key", checked_rsa_key(public_key, "The remote key"))
+        set_field(self, "public_key", checked_rsa_key(public_key, "The remote key"))
 
     def digest(self, signing_input: bytes) -> bytes:
         """Return the digest to send: SHA-256 for RS256, SHA-512 for RS512."""

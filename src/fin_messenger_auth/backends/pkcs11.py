@@ -28,7 +28,7 @@ from fin_messenger_auth.errors import (
     masked,
 )
 
-from ._refused_pins import attempt
+from ._refused_pins import one_login
 from ._remote import Alg, RemoteSigner, import_client
 
 __all__ = ["PKCS11Signer"]
@@ -298,7 +298,9 @@ class _Session:
     def _log_in(self, token: Any) -> None:
         pin, flag = read_key(self.pin).without_line_end(), self.client.TokenFlag
         text = _text(pin)
-        with attempt(pin, "/".join(map(str, (token.manufacturer_id, token.model, token.serial, token.label)))) as mine:
+        with one_login(
+            pin, "/".join(map(str, (token.manufacturer_id, token.model, token.serial, token.label)))
+        ) as mine:
             flags = token.slot.get_token().flags  # as they are now
             if flags & flag.USER_PIN_LOCKED:
                 raise self.client.PinLocked

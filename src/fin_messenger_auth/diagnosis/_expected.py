@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from fin_messenger_auth._environment import Reading
-from fin_messenger_auth._json_values import fill
+from fin_messenger_auth._json_values import set_field
 from fin_messenger_auth._keys import MaskedBytes
 from fin_messenger_auth._tokens import INTERCOM_TOKEN, SALESFORCE_TOKEN
 from fin_messenger_auth._verification import VerifyingKey
@@ -43,7 +43,7 @@ class Expected:
     def __post_init__(self) -> None:
         """Mask the secret where error trackers show it."""
         secret: object = self.secret
-        fill(self, "secret", MaskedBytes(secret.encode() if isinstance(secret, str) else self.secret))
+        set_field(self, "secret", MaskedBytes(secret.encode() if isinstance(secret, str) else self.secret))
 
     def check_tokens(self, settings: Mapping[str, object], now: float) -> Iterator[Finding]:
         """Check both tokens in settings, and that they are of the user beside them."""
