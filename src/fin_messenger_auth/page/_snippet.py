@@ -112,8 +112,8 @@ def render_snippet(settings: Mapping[str, object], *, nonce: object = None, widg
 def boot(settings: dict[str, object], nonce: object, widget_base: str) -> Snippet:
     """Return the snippet of settings that come from a builder."""
     # By the ID the script recognizes a page that is shown again from a history, not by the server.
-    identity = [os.urandom(6).hex()] if "intercom_user_jwt" in settings else []
-    return _script("boot", nonce, settings, widget_base, *identity)
+    identity = f',"{os.urandom(6).hex()}"' if "intercom_user_jwt" in settings else ""
+    return _script("boot", nonce, f"{script_json(settings)},{_quoted(widget_base)}{identity}")
 
 
 def render_sign_out(app_id: str, *, nonce: object = None) -> Snippet:
@@ -129,7 +129,7 @@ def render_sign_out(app_id: str, *, nonce: object = None) -> Snippet:
     Raises:
         ConfigurationError: ``app_id`` is not valid; the nonce is not valid.
     """
-    return _script("leave", nonce, configured_string(app_id, "app_id"))
+    return _script("leave", nonce, script_json(configured_string(app_id, "app_id")))
 
 
 def render_renewal(module_url: str, endpoint: str, *, nonce: object = None) -> Snippet:
@@ -191,8 +191,8 @@ def npm_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     raise ConfigurationError("api_base matches no known region; the npm package supports no other.", "region-unknown")
 
 
-def _script(function: str, nonce: object, *arguments: object) -> Snippet:
-    return _element(f"{_source()}.{function}({','.join(map(script_json, arguments))});", nonce)
+def _script(function: str, nonce: object, arguments: str) -> Snippet:
+    return _element(f"{_source()}.{function}({arguments});", nonce)
 
 
 def _element(script: str, nonce: object, attributes: str = "") -> Snippet:
@@ -204,6 +204,9 @@ def _element(script: str, nonce: object, attributes: str = "") -> Snippet:
 def default_widget() -> str:
     """Return the URL of the widget's script, or that of the sandbox's where the environment names it."""
     return (development_widget() or (WIDGET_BASE,))[0]
+
+
+_quoted = lru_cache(maxsize=8)(script_json)  # a process has one widget
 
 
 @cache
