@@ -27,6 +27,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import cache_page
 
 from fin_messenger_auth import MessengerUser, TokenPairBuilder, default_builder
+from fin_messenger_auth.contrib.django.apps import site_of_settings
 from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.testing import fill, settings_in, throwaway_builder, throwaway_environ
 
@@ -381,6 +382,23 @@ def test_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "renewal.js" not in page.text
         assert get("/", user="7").text == ""
         assert get("/messenger/settings", user="7").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [("ENABLE", r"did you mean ENABLED\?"), ("IDENTITY", "did you mean IDENTIFY"), ("X", "expected one of BUIL")],
+)
+def test_an_unknown_key_of_the_settings_is_refused_with_a_hint(key: str, hint: str) -> None:
+    with override_settings(FIN_MESSENGER={key: True}), pytest.raises(ConfigurationError, match=f"'{key}'; {hint}"):
+        site_of_settings()
+
+
+def test_the_mark_is_made_with_the_newest_key() -> None:
+    template = engines["django"].from_string("{% load fin_messenger %}{% fin_messenger %}")
+    with override_settings(SECRET_KEY="newer"):
+        alone = template.render()
+    with override_settings(SECRET_KEY="newer", SECRET_KEY_FALLBACKS=["older"]):
+        assert template.render() == alone
 
 
 def test_a_builder_of_your_own_keeps_its_identify(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,6 +142,27 @@ def test_an_error_calls_an_argument_by_its_name(path: Path) -> None:
                 assert check not in CHECKS or not name.isidentifier() or name == given
 
 
+def test_values_are_frozen_and_slotted() -> None:
+    others = set()
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            for decorator in node.decorator_list if isinstance(node, ast.ClassDef) else ():
+                said = ast.unparse(decorator)
+                if said.startswith("dataclass") and not ("frozen=True" in said and "slots=True" in said):
+                    others.add(f"{path.stem}.{node.name}")
+    assert others == {
+        *(
+            "_deadline._Call",
+            "_jws.Unsigned",
+            "_page_reader.Page",
+            "_remote.RemoteKey",
+            "_visit.Framework",
+            "_visit.Site",
+        ),
+        *("fastapi.FinMessenger", "flask.FinMessenger", "pkcs11._Session", "vault._Login"),
+    }
+
+
 def test_no_module_has_the_name_of_another() -> None:
     names = Counter(path.stem.strip("_") for path in ROOMS if path.name != "__init__.py")
 

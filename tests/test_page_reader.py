@@ -555,6 +555,12 @@ def test_a_boot_without_the_user_of_an_earlier_one_loses_the_user() -> None:
     assert not here(scripts(second, first)).twice
 
 
+def test_what_a_page_says_of_a_person_is_not_in_its_repr() -> None:
+    page = here(scripts(f"window.intercomSettings = {{app_id: 'a', {JWT}: 'canary'}}"))
+    assert page.values[JWT] == "canary"
+    assert "canary" not in repr(page)
+
+
 def test_a_compressed_page_may_repeat_what_stands_far_before() -> None:
     far = random.Random(1).randbytes(12_000).hex()
     assert decoded(gzip.compress(f"{far}{far}".encode())) == far + far
