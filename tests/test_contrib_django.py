@@ -397,12 +397,11 @@ def test_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
         assert get("/messenger/settings", user="7").status_code == 401
 
 
-@pytest.mark.parametrize(
-    ("key", "hint"),
-    [("ENABLE", r"did you mean ENABLED\?"), ("IDENTITY", "did you mean IDENTIFY"), ("X", "expected one of BUIL")],
-)
-def test_an_unknown_key_of_the_settings_is_refused_with_a_hint(key: str, hint: str) -> None:
-    with override_settings(FIN_MESSENGER={key: True}), pytest.raises(ConfigurationError, match=f"'{key}'; {hint}"):
+def test_an_unknown_key_of_the_settings_is_refused() -> None:
+    with (
+        override_settings(FIN_MESSENGER={"ENABLE": True}),
+        pytest.raises(ConfigurationError, match="'ENABLE'; expected"),
+    ):
         site_of_settings()
 
 
