@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 const STATIC = new URL("../../src/fin_messenger_auth/static/", import.meta.url);
 const GLOBALS = [
   ..."globalThis window document Document EventTarget CustomEvent location navigator performance Date Math".split(" "),
-  ..."setTimeout clearTimeout queueMicrotask fetch localStorage BroadcastChannel addEventListener console".split(" "),
+  ..."setTimeout clearTimeout queueMicrotask fetch localStorage addEventListener console".split(" "),
 ];
 const read = (name) => readFileSync(new URL(name, STATIC), "utf8");
 const MODULE = new Function(...GLOBALS, read("fin-messenger-auth.js").replace(/export\{(\S+) as startMessenger\};\s*$/, "return $1"));
@@ -16,7 +16,7 @@ export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
 /** How long news between tabs can be on its way. */
 export const NEWS = 5;
-const START = 1_800_000_000_000;
+export const START = 1_800_000_000_000;
 
 const encoded = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
 export const token = (claims) => `${encoded({})}.${encoded(claims)}.c2ln`;
@@ -38,14 +38,6 @@ export class World {
     this.answer = null; // what the endpoint answers in place of settings
     this.delay = () => 20;
     this.asked = 0;
-    const world = this;
-    this.localStorage = new Proxy(this.storage, {
-      set(target, name, value) {
-        target[name] = String(value);
-        world.departures.push(world.now);
-        return true;
-      },
-    });
   }
 
   settings(user = this.user) {
@@ -145,20 +137,24 @@ export class Tab {
       dispatchEvent(event) { tab.events.push(event.detail); }
     }
     class CustomEvent { constructor(type, { detail }) { Object.assign(this, { type, detail }); } }
-    class BroadcastChannel {
-      constructor() { tab.channel = this; }
-      postMessage(data) {
+    // The browser tells the other tabs of what is stored.
+    const localStorage = new Proxy(world.storage, {
+      set(target, key, newValue) {
+        const markerIn = (text = "") => text.split("=")[1]?.split(";")[0];
+        if (!markerIn(newValue) || markerIn(target[key])) world.departures.push(world.now);
+        target[key] = newValue;
         for (const other of world.tabs)
-          if (other !== tab && !other.isClosed)
-            world.at(world.random() * NEWS, () => other.isClosed || other.channel?.onmessage({ type: "message", data }), other);
-      }
-    }
+          if (other !== tab)
+            world.at(world.random() * NEWS, () => other.isClosed || other.raise("storage", { key, newValue }), other);
+        return true;
+      },
+    });
     const clock = () => START + Math.round(world.now + world.clockError);
     class FakeDate extends Date {
       static now() { return clock(); }
     }
     const globals = this.window = {
-      EventTarget, Document, CustomEvent, BroadcastChannel, Date: FakeDate,
+      EventTarget, Document, CustomEvent, Date: FakeDate,
       document: new Document(),
       location: { hostname: "www.shop.example", href: "https://www.shop.example/", origin: "https://www.shop.example", reload: () => { this.reloads++; this.onReload?.(); } },
       navigator: { get onLine() { return world.isOnline; } },
@@ -174,7 +170,7 @@ export class Tab {
         }
       }),
       fetch: (url, options) => world.request(url, options),
-      localStorage: world.localStorage,
+      localStorage,
       addEventListener: (type, listener) => (this.listeners[type] ??= []).push(listener),
       console: { warn: (line) => this.lines.push(line), info: (line) => this.lines.push(line) },
     };
@@ -212,8 +208,7 @@ export class Tab {
         for (const call of q) this.tell(...call);
         this.isFlushing = false;
       }
-      if (type === "error") script.onerror?.({ type });
-      for (const listener of this.listeners[`document ${type}`] ?? []) listener({ type, target: script });
+      script[`on${type}`]({ type });
     }, this);
   }
 

@@ -25,7 +25,7 @@ LIMITS = {"fin-messenger-auth.js": 4608, "snippet.min.js": 2252}  # compressed: 
 def build(npm: str) -> dict[str, str]:
     """Return each script that is shipped, by name."""
     bundle = _bundle(npm, "snippet.js", "--define:IN_MODULE=false")
-    snippet, replaced = re.subn(r"export\{(.*) as page\};\s*$", r"return \1", bundle)
+    snippet, replaced = re.subn(r"export\{(\w+) as boot,(\w+) as leave\};\s*$", r"return{boot:\1,leave:\2}", bundle)
     assert replaced == 1
     return {
         "fin-messenger-auth.js": _bundle(npm, "module.js", "--define:IN_MODULE=true", f"--banner:js={BANNER}"),

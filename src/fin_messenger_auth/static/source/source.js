@@ -12,9 +12,7 @@ import { NAME } from "./marker.js";
  * @property {number} [serverTime]
  */
 
-const DEADLINE = 15_000;
-
-/** @param {string} why */
+/** @param {unknown} why */
 export const say = (why) => console.warn(`${NAME}: ${why}`);
 
 /** @param {any} given @returns {given is Settings} */
@@ -37,36 +35,28 @@ export function sourceOf(given, credentials = "include") {
       // With this header, the answer for nobody is no error, which the console would show.
       headers: { "X-Fin-Messenger": "1" }, cache: "no-store", redirect: "manual", credentials, signal,
     }).catch((error) => {
-      if (new URL(given, location.href).origin === location.origin) throw error;
-      throw `${error.message}; on another origin, origins= must name this page's, and CORS let X-Fin-Messenger through`;
+      const isForeign = new URL(given, location.href).origin !== location.origin;
+      throw `${error.message}${isForeign ? "; on another origin, origins= must name this page's, and CORS let X-Fin-Messenger through" : ""}`;
     });
 }
 
 /**
- * Ask the source, and wait for so long.
- * @param {Source} source
- * @returns {Promise<Answer>}
- */
-export function answerOf(source) {
-  const controller = new AbortController();
-  return new Promise((resolve) => {
-    const fail = (/** @type {any} */ error) => resolve({ why: error?.message ?? error });
-    const timer = setTimeout(() => {
-      fail("no answer in 15 seconds");
-      controller.abort();
-    }, DEADLINE);
-    question(source, controller.signal).then(resolve, fail).then(() => clearTimeout(timer));
-  });
-}
-
-/**
+ * Ask the source.
  * @param {Source} source
  * @param {AbortSignal} signal
  * @returns {Promise<Answer>}
  */
-async function question(source, signal) {
-  if (!navigator.onLine) throw "offline";
-  const given = /** @type {any} */ (await source({ signal }));
+export async function answerOf(source, signal) {
+  try {
+    if (!navigator.onLine) throw "offline";
+    return await read(await source({ signal }));
+  } catch (/** @type {any} */ error) {
+    return { why: error?.message ?? error };
+  }
+}
+
+/** @param {any} given @returns {Promise<Answer>} */
+async function read(given) {
   if (given === null) return { settings: {} };
   if (isSettings(given)) return { settings: given };
   if (!given?.json) throw "the function returned neither settings, a Response nor null";
@@ -80,6 +70,5 @@ async function question(source, signal) {
     return { settings: displayOnly(body), why };
   }
   if (isSettings(body)) return { offered: displayOnly(body), why: status };
-  if (!ok) throw status;
-  throw "the answer has no app_id; if it is a page, is the development proxy set up?";
+  throw ok ? "the answer has no app_id; if it is a page, is the development proxy set up?" : status;
 }
