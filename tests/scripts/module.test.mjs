@@ -229,7 +229,7 @@ for (const [name, answer, expected] of [
   ["an error", { status: 500 }, /no settings: 500$/],
   ["settings by another name", { status: 200, body: '{"token": "x"}' }, /no app_id/],
   ["403", { status: 403, body: "{}" }, /403.*log/],
-  ["a slash too few", { status: 0 }, /redirects.*exact/],
+  ["a slash too few", { status: 0 }, /redirect.*exact/],
 ])
   test(`the console says what is wrong, once: ${name}`, async () => {
     const { world, tab } = await started({ answer: () => answer });
@@ -246,7 +246,7 @@ test("the console says what another origin needs", async () => {
 test("the console says what a function returns", async () => {
   for (const given of [undefined, "settings", { status: 200, headers: {}, data: APP }]) {
     const { tab } = await started({ source: () => given });
-    assert.match(tab.lines.join(), /function returned neither settings/);
+    assert.match(tab.lines.join(), /settings, a Response or null/);
   }
 });
 
@@ -260,7 +260,7 @@ test("what an application throws stops nothing", async () => {
 
 test("another source than a URL, settings or a function is refused", async () => {
   for (const source of [null, 5, { user_id: "ada" }]) {
-    await assert.rejects(new Tab(new World()).start(source), /expected a URL, a function, or settings/);
+    await assert.rejects(new Tab(new World()).start(source), /expected a URL, a function or settings/);
   }
 });
 

@@ -140,8 +140,8 @@ export class Tab {
     // The browser tells the other tabs of what is stored.
     const localStorage = new Proxy(world.storage, {
       set(target, key, newValue) {
-        const markerIn = (text = "") => text.split("=")[1]?.split(";")[0];
-        if (!markerIn(newValue) || markerIn(target[key])) world.departures.push(world.now);
+        if (tab.page.who !== world.noted) world.departures.push(world.now);
+        world.noted = tab.page.who;
         target[key] = newValue;
         for (const other of world.tabs)
           if (other !== tab)

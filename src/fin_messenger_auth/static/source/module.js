@@ -1,8 +1,8 @@
 // The Messenger in a single-page application, and the renewal of the tokens on any page.
 import { displayOnly } from "./identity.js";
 import { NAME } from "./marker.js";
-import { look, receive, refresh, run, setSource, signOut } from "./page.js";
-import { ask, plan, stop } from "./renewal.js";
+import { look, receive, refresh, run, signOut } from "./page.js";
+import { ask, plan, renewFrom } from "./renewal.js";
 import { isSettings, say, sourceOf } from "./source.js";
 import { hasCome, page } from "./widget.js";
 
@@ -25,14 +25,15 @@ export function startMessenger(source, options = {}) {
   const messenger = {
     async signedIn(given) {
       if (isSettings(given)) return receive(given);
-      if (given) setSource(sourceOf(given, options.credentials));
+      if (given) renewFrom(sourceOf(given, options.credentials));
       if (page.who) signOut();
       page.state = "booting";
       await ask();
     },
     async signedOut() {
+      if (page.state === "stopped") return;
       signOut();
-      if (page.state === "nobody") receive({});
+      receive({});
     },
     refresh: ask,
     update(given) {
@@ -41,7 +42,7 @@ export function startMessenger(source, options = {}) {
     },
     routeChanged: refresh,
     stop() {
-      if (mine === starts) stop();
+      if (mine === starts) renewFrom();
     },
   };
   if (typeof window === "undefined") {
@@ -60,8 +61,7 @@ export function startMessenger(source, options = {}) {
 async function start(source, options, messenger) {
   const asked = sourceOf(source, options.credentials);
   run();
-  stop();
-  setSource(asked);
+  renewFrom(asked);
   page.options = options;
   page.display = {};
   page.base = options.widgetBase ?? page.base;

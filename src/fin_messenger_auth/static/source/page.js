@@ -5,10 +5,10 @@
 // first; a tab that sees it change shuts the Messenger down at once. The scripts of a document share one state, which the
 // module takes over from the snippet. What only the module does, stands behind IN_MODULE.
 import { displayOnly, whoIs } from "./identity.js";
-import { NAME, isMarkerOf, makeMarker, markedApp, markerName, read, readCookie, writeCookie } from "./marker.js";
-import { failed, isAsked, plan, renewFrom, stop, wait, wake } from "./renewal.js";
+import { NAME, isMarkerOf, markedApp, read, writeCookie } from "./marker.js";
+import { EXPIRED, failed, isAsked, plan, renewFrom, wait, wake } from "./renewal.js";
 import { say } from "./source.js";
-import { markerNow, moment, noteChange } from "./tabs.js";
+import { markerNow, moment, remember } from "./tabs.js";
 import { end, findPage, page, prepare, show } from "./widget.js";
 
 /**
@@ -31,16 +31,16 @@ export function receive(given, isNews, serverTime) {
   if (page.isBooted && page.settings.app_id !== next.app_id) signOut();
   page.settings = next;
   prepare();
-  const before = page.who, found = markerNow(), isNew = !isMarkerOf(page.who = whoIs(next), found);
-  const isOther = before && before !== page.who;
+  const before = page.who, found = markerNow();
+  page.who = whoIs(next);
+  const isOther = before && before !== page.who, isNew = !isMarkerOf(page.who, found);
   if (isOther || isNew && found) close();
-  remember();
+  remember(isOther || isNew);
   if (page.who && !page.marker) {
     say("without cookies nobody is identified");
     page.who = "";
     next = displayOnly(next);
   }
-  if (isOther || isNew) noteChange(page.marker);
   page.state = page.who ? "somebody" : "nobody";
   if (IN_MODULE && isNews && isOther && tell(page.who)) return;
   show(next, before !== page.who);
@@ -68,9 +68,8 @@ export function signOut(app = page.settings.app_id ?? (IN_MODULE ? markedApp() :
   page.settings = { ...page.settings, app_id: app };
   close();
   page.who = "";
-  remember();
-  noteChange("");
-  if (page.state !== "stopped") page.state = "nobody";
+  remember(true);
+  page.state = "nobody";
   if (IN_MODULE) plan();
 }
 
@@ -91,23 +90,20 @@ export function look(event) {
   // News may be about the workspace that this page does not know yet.
   const isChange = page.settings.app_id ? page.marker !== found && !(page.who && isOurs) : event?.key === NAME;
   page.marker = found;
-  if (isChange) changeElsewhere();
-  else if (IN_MODULE && event) wake(event);
-  // The history of the browser shows what is not for the person who is here now.
-  if (event?.persisted && !isOurs && !(IN_MODULE && isAsked())) reload();
-  return isChange;
-}
-
-/** Another tab has taken the marker away, or has set that of another person. */
-function changeElsewhere() {
-  if (page.state === "stopped") return;
-  const isNews = page.who || page.state === "nobody" && page.marker;
-  if (page.who) {
-    close();
-    page.who = "";
-    page.state = "leaving";
+  if (isChange) {
+    const isNews = page.who || page.state === "nobody" && found;
+    if (page.who) {
+      close();
+      page.who = "";
+      page.state = "leaving";
+    }
+    if (!isNews || !tell(found)) follow();
+  } else if (IN_MODULE && event) {
+    wake(event);
   }
-  if (!isNews || !tell(page.marker)) follow();
+  // The history of the browser shows what is not for the person who is here now.
+  if (!IN_MODULE && event?.persisted && !isOurs) reload();
+  return isChange;
 }
 
 /**
@@ -117,14 +113,14 @@ function changeElsewhere() {
  */
 function hear({ settings, offered, why, serverTime }, asked) {
   if (settings) {
-    const marker = readCookie(markerName(settings.app_id ?? page.settings.app_id));
+    page.settings.app_id ??= settings.app_id;
     // Whatever was asked before somebody has left or come in another tab is void, and asked again.
-    if (asked !== moment() && !isMarkerOf(whoIs(settings), marker)) return void (look() || wait(0));
+    if (asked !== moment() && !isMarkerOf(whoIs(settings), markerNow())) return void (look() || wait(0));
     if (why) say(why);
     receive(settings, true, serverTime);
   } else if (why === 410) {
-    page.state = "stopped";
     signOut();
+    page.state = "stopped";
   } else {
     if (offered && page.state === "somebody") expire();
     offer(offered);
@@ -134,6 +130,7 @@ function hear({ settings, offered, why, serverTime }, asked) {
 
 /** Nobody has confirmed that it is still the same person, nor that it is another. */
 function expire() {
+  if (!isAsked()) say(EXPIRED);
   page.state = "unsure";
   close();
   offer();
@@ -170,16 +167,9 @@ function tell(found) {
 /** Load the page again. Without a network, the browser would show its own page for errors. */
 function reload() {
   page.state = "stopped";
-  if (IN_MODULE) stop();
+  if (IN_MODULE) renewFrom();
   if (navigator.onLine) location.reload();
   else addEventListener("online", reload, { once: true });
-}
-
-/** Set the marker of whoever is here now, or expire it. A new one each time, which renews the cookie in one step. */
-function remember() {
-  const name = markerName(page.settings.app_id);
-  writeCookie(name, page.who && makeMarker(page.who));
-  page.marker = readCookie(name);
 }
 
 /** End the session in this tab. The widget may boot before it works off its queue, so its cookies go at once. */
@@ -193,9 +183,6 @@ export function run() {
   findPage();
   if (IN_MODULE ? page.take === take : page.take) return;
   page.stop?.();
-  Object.assign(page, { take, leave: signOut, stop: IN_MODULE ? stop : undefined });
+  Object.assign(page, { take, leave: signOut }, IN_MODULE && { stop: renewFrom, hear, expire });
   for (const name of ["storage", "pageshow", "visibilitychange", "focus", "online"]) addEventListener(name, look);
 }
-
-/** Ask this source from now on. @param {import("./source.js").Source | undefined} source */
-export const setSource = (source) => renewFrom(source, hear, expire);

@@ -13,13 +13,10 @@ import { page } from "./widget.js";
 const DEADLINE = 15_000;
 // At most so many answers in half an hour, however short the tokens' lifetime is, and however servers disagree.
 const RENEWALS = 8;
+export const EXPIRED = "the tokens have expired; a URL or a function gives new ones, unless they are cached";
 
 /** @type {Source | undefined} */
 let source;
-/** @type {(answer: Answer, asked?: string) => void} */
-let hear;
-/** @type {() => void} */
-let expire;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
 /** The question that has no answer yet; whatever makes it void takes it away. @type {AbortController | undefined} */
@@ -31,51 +28,41 @@ let due = Infinity, expiry = Infinity; // of the stopwatch
 /** The token that the expiry is of. @type {unknown} */
 let jwt;
 
-/**
- * Ask this source from now on.
- * @param {Source | undefined} given
- * @param {typeof hear} onAnswer
- * @param {typeof expire} onExpiry
- */
-export function renewFrom(given, onAnswer, onExpiry) {
+/** Ask this source from now on, or no more, and drop what is on its way. @param {Source} [given] */
+export function renewFrom(given) {
   source = given;
-  hear = onAnswer;
-  expire = onExpiry;
-}
-
-export const isAsked = () => source;
-
-/** Ask no more, and drop what is on its way. */
-export function stop() {
-  source = jwt = question = undefined;
+  jwt = question = undefined;
   due = expiry = Infinity;
   failures = 0;
   clearTimeout(timer);
 }
 
+export const isAsked = () => source;
+
 /** Plan the next renewal, after what the Messenger has just been told. @param {number} [serverTime] */
 export function plan(serverTime) {
   failures = 0;
-  const { intercom_user_jwt: token } = page.settings, isNew = jwt !== token;
-  jwt = page.who && token;
-  if (!page.who) expiry = Infinity;
-  else if (isNew) expiry = elapsed() + timeLeft(page.settings, serverTime);
-  // Between 70 and 85 % of the time that is left, so that many tabs do not come at once.
-  const pause = (expiry - elapsed()) * (0.7 + 0.15 * Math.random());
-  wait(source ? Math.max(pause, isNew ? 1000 : 30_000) : Infinity);
+  const { intercom_user_jwt: token } = page.settings;
+  if (jwt !== token) expiry = elapsed() + timeLeft(page.settings, serverTime);
+  jwt = token;
+  wait(source ? Math.max(expiry - elapsed(), 2000) : Infinity);
 }
 
-/** Ask after so many milliseconds, and drop what is on its way. @param {number} pause */
-export function wait(pause) {
+/**
+ * Ask within so many milliseconds, and drop what is on its way: after 70 to 85 % of them, so that many tabs do not come at
+ * once.
+ * @param {number} time
+ */
+export function wait(time) {
   question = undefined;
-  due = elapsed() + Math.max(pause, pauseAfter(renewals, RENEWALS));
+  due = elapsed() + Math.max(time * (0.7 + 0.15 * Math.random()), pauseAfter(renewals, RENEWALS));
   wake();
 }
 
 /** Ask again later, and say why; the first time only. @param {unknown} why */
 export function failed(why) {
   if (!failures) say(`no settings: ${why}`);
-  wait(5000 * 2 ** Math.min(failures++, 6) * (0.75 + Math.random() / 2));
+  wait(6000 * 2 ** Math.min(failures++, 6));
 }
 
 /**
@@ -87,13 +74,10 @@ export function wake(event) {
   const now = elapsed();
   if (question && now >= due) {
     question.abort();
-    return hear({ why: "no answer in 15 seconds" });
+    return page.hear({ why: "no answer in 15 seconds" });
   }
-  if (now >= due || !question && failures && event?.type === "online") return void ask();
-  if (now >= expiry && page.state === "somebody") {
-    if (!source) say("the tokens have expired; only a URL or a function as source gives new ones");
-    expire();
-  }
+  if (now >= due || failures && event?.type === "online") return void ask();
+  if (now >= expiry && page.state === "somebody") page.expire();
   const next = page.state === "somebody" ? Math.min(due, expiry) : due;
   timer = setTimeout(wake, Math.min(next - now, 1e9));
 }
@@ -111,7 +95,7 @@ export async function ask() {
   if (answer.settings) {
     renewals.push(performance.now());
     const isOld = answer.settings.intercom_user_jwt === jwt && elapsed() >= expiry;
-    if (isOld) answer = { why: "its tokens have expired; is the answer cached?" };
+    if (isOld) answer = { why: EXPIRED };
   }
-  hear(answer, asked);
+  page.hear(answer, asked);
 }

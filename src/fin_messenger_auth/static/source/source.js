@@ -28,15 +28,12 @@ export function sourceOf(given, credentials = "include") {
   if (isSettings(given)) return;
   if (typeof given === "function") return given;
   if (typeof given !== "string" && !(given instanceof URL)) {
-    throw new TypeError(`${NAME}: expected a URL, a function, or settings with app_id`);
+    throw new TypeError(`${NAME}: expected a URL, a function or settings`);
   }
   return ({ signal }) =>
     fetch(given, {
       // With this header, the answer for nobody is no error, which the console would show.
       headers: { "X-Fin-Messenger": "1" }, cache: "no-store", redirect: "manual", credentials, signal,
-    }).catch((error) => {
-      const isForeign = new URL(given, location.href).origin !== location.origin;
-      throw `${error.message}${isForeign ? "; on another origin, origins= must name this page's, and CORS let X-Fin-Messenger through" : ""}`;
     });
 }
 
@@ -46,29 +43,29 @@ export function sourceOf(given, credentials = "include") {
  * @param {AbortSignal} signal
  * @returns {Promise<Answer>}
  */
-export async function answerOf(source, signal) {
-  try {
-    if (!navigator.onLine) throw "offline";
-    return await read(await source({ signal }));
-  } catch (/** @type {any} */ error) {
-    return { why: error?.message ?? error };
-  }
-}
+export const answerOf = (source, signal) =>
+  read(source, signal).catch((error) => ({
+    why: error?.message ? `${error.message}; on another origin: do origins= and CORS allow it?` : error,
+  }));
 
-/** @param {any} given @returns {Promise<Answer>} */
-async function read(given) {
+/**
+ * @param {Source} source
+ * @param {AbortSignal} signal
+ * @returns {Promise<Answer>}
+ */
+async function read(source, signal) {
+  const given = /** @type {any} */ (await source({ signal }));
   if (given === null) return { settings: {} };
   if (isSettings(given)) return { settings: given };
-  if (!given?.json) throw "the function returned neither settings, a Response nor null";
+  if (!given?.json) throw "the function must return settings, a Response or null";
 
   const { status, ok, redirected, headers } = /** @type {Response} */ (given);
-  const body = await given.json().catch(() => {});
-  if (ok && isSettings(body)) return { settings: body, serverTime: Date.parse(headers.get("date") ?? "") };
-  if ([0, 401, 403].includes(status) || redirected) {
-    // A redirect leads to a sign-in page, or to the same address with a slash.
-    const why = !status ? "the endpoint redirects: is its address exact?" : status === 403 && "403: the endpoint's log says why";
-    return { settings: displayOnly(body), why };
-  }
-  if (isSettings(body)) return { offered: displayOnly(body), why: status };
+  const body = await given.json().catch(() => {}), hasSettings = isSettings(body);
+  if (ok && hasSettings) return { settings: body, serverTime: Date.parse(headers.get("date") ?? "") };
+  // A redirect leads to a sign-in page, or to the same address with a slash.
+  if (redirected || !status) return { settings: {}, why: "a redirect: is the address exact?" };
+  if (status === 401) return { settings: displayOnly(body) };
+  if (status === 403) return { settings: displayOnly(body), why: "403: the endpoint's log says why" };
+  if (hasSettings) return { offered: displayOnly(body), why: status };
   throw ok ? "the answer has no app_id; if it is a page, is the development proxy set up?" : status;
 }

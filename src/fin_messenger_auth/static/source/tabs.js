@@ -3,7 +3,7 @@
 // Two things tell a tab that somebody has come or left: the marker's cookie, which is exact and spans the hosts of a
 // domain; and the last change in localStorage, of which the browser tells the other tabs of this origin at once, and which
 // counts for those who left no marker, too. It is written like cookies: a marker's name and value, and then the time.
-import { NAME, cookieJar, isMarkerOf, markerName, readCookie } from "./marker.js";
+import { NAME, cookieJar, makeMarker, markerName, readCookie, writeCookie } from "./marker.js";
 import { page } from "./widget.js";
 
 /** Return the last change, in any tab of this origin; "" where there is no storage. */
@@ -16,18 +16,22 @@ function lastChange() {
 }
 
 /**
- * Note that somebody has come or left: whatever was asked before is void.
- * @param {string} marker
+ * Set the marker of whoever is here now, or expire it; a new one each time, which renews the cookie in one step.
+ * @param {unknown} isChange Somebody has come or left: whatever was asked before is void.
  */
-export function noteChange(marker) {
-  page.change = `; ${markerName(page.settings.app_id)}=${marker}; ${Date.now()}`;
+export function remember(isChange) {
+  const name = markerName(page.settings.app_id);
+  writeCookie(name, page.who && makeMarker(page.who));
+  page.marker = readCookie(name);
+  if (!isChange) return;
+  page.change = `; ${name}=${page.marker}; ${Date.now()}`;
   try {
     localStorage[NAME] = page.change;
   } catch {} // the cookie still tells
 }
 
-/** Return this moment: what it is compared with differs if somebody has come or left in another tab since. */
-export const moment = () => lastChange() + cookieJar().split("; ").filter((each) => each.startsWith(NAME));
+/** Return what differs from what it was if somebody has come or left in any tab, or is there still. */
+export const moment = () => lastChange() + cookieJar().match(RegExp(`${NAME}\\S+`, "g"));
 
 /**
  * Tell whether somebody has come or left in another tab within so many milliseconds. A time that is still to come was
@@ -36,7 +40,7 @@ export const moment = () => lastChange() + cookieJar().split("; ").filter((each)
  */
 export function hasChangedWithin(span) {
   const change = lastChange();
-  return change !== page.change && Math.abs(Date.now() - change.split("; ")[2]) < span;
+  return change !== page.change && Math.abs(Date.now() - +change.split("; ")[2]) < span;
 }
 
 /**

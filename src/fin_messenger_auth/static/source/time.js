@@ -19,7 +19,7 @@ export function elapsed() {
 }
 
 /**
- * Return for how many milliseconds a user's settings that have just come are valid: until the earlier token expires.
+ * Return for how many milliseconds settings that have just come are valid: until the earlier token expires, if there is one.
  *
  * The server's time decides, which an answer carries in its header `Date`. Where there is none, the browser's clock does.
  * Either counts only where it says what is possible: that the tokens have been issued, and have not expired.
@@ -31,7 +31,7 @@ export function timeLeft(settings, now) {
   const expiry = Math.min(...tokens.map(({ exp = Infinity }) => exp * 1000));
   const issued = Math.max(...tokens.map(({ iat = 0 }) => iat * 1000));
   const left = expiry - (now || Date.now()), longest = issued ? expiry - issued : HOUR;
-  return left > 0 && left < longest ? left : longest;
+  return left > 0 && left < longest || expiry === Infinity ? left : longest;
 }
 
 /**

@@ -21,6 +21,8 @@ import { pauseAfter } from "./time.js";
  * @property {(given: Settings, isVoid: unknown) => void} [take] Takes the settings of a page.
  * @property {(app?: string) => void} [leave] Signs out.
  * @property {() => void} [stop]
+ * @property {any} [hear] Takes an answer; of the module.
+ * @property {any} [expire] The tokens have expired; of the module.
  * @property {Settings} [display] What the front end has set.
  * @property {import("../fin-messenger-auth.js").Options} [options] What the application wants.
  */
@@ -67,7 +69,7 @@ export function prepare() {
     // Under Trusted Types, a policy with our name lets this address pass.
     const policy = w.trustedTypes?.createPolicy?.(NAME, { createScriptURL: () => url });
     const script = read("createElement").call(document, "script");
-    const src = policy ? policy.createScriptURL("") : url;
+    const src = policy?.createScriptURL("") ?? url;
     const onload = () => page.options?.onLoad?.(), onerror = () => page.options?.onLoadFailed?.();
     read("documentElement").append(Object.assign(script, { nonce: page.nonce, src, onload, onerror }));
   };
