@@ -227,7 +227,7 @@ test("without an answer at the first load, the options show an anonymous Messeng
 for (const [name, answer, expected] of [
   ["a page", { status: 200, body: " <!doctype html>" }, /page.*proxy/],
   ["an error", { status: 500 }, /no settings: 500$/],
-  ["settings by another name", { status: 200, body: '{"token": "x"}' }, /no app_id/],
+  ["settings by another name", { status: 200, body: '{"token": "x"}' }, /neither settings/],
   ["403", { status: 403, body: "{}" }, /403.*log/],
   ["a slash too few", { status: 0 }, /redirect.*exact/],
 ])
@@ -246,7 +246,7 @@ test("the console says what another origin needs", async () => {
 test("the console says what a function returns", async () => {
   for (const given of [undefined, "settings", { status: 200, headers: {}, data: APP }]) {
     const { tab } = await started({ source: () => given });
-    assert.match(tab.lines.join(), /settings, a Response or null/);
+    assert.match(tab.lines.join(), /neither settings nor null/);
   }
 });
 

@@ -140,7 +140,7 @@ export class Tab {
     // The browser tells the other tabs of what is stored.
     const localStorage = new Proxy(world.storage, {
       set(target, key, newValue) {
-        if (tab.page.who !== world.noted) world.departures.push(world.now);
+        if (!tab.page.who || world.noted && tab.page.who !== world.noted) world.departures.push(world.now);
         world.noted = tab.page.who;
         target[key] = newValue;
         for (const other of world.tabs)

@@ -59,8 +59,7 @@ export function startMessenger(source, options = {}) {
  * @param {Messenger} messenger
  */
 async function start(source, options, messenger) {
-  const asked = sourceOf(source, options.credentials);
-  run();
+  const asked = sourceOf(source, options.credentials), isTaken = run();
   renewFrom(asked);
   page.options = options;
   page.display = {};
@@ -70,12 +69,12 @@ async function start(source, options, messenger) {
   choose(options.settings);
   if (isSettings(source)) {
     receive(source);
-  } else if (page.isBooted) {
+  } else if (isTaken) {
     plan();
     if (options.settings) refresh();
     else look();
   } else {
-    page.state = "booting";
+    if (!page.isBooted) page.state = "booting";
     await ask();
   }
   return messenger;

@@ -117,7 +117,10 @@ function hear({ settings, offered, why, serverTime }, asked) {
     // Whatever was asked before somebody has left or come in another tab is void, and asked again.
     if (asked !== moment() && !isMarkerOf(whoIs(settings), markerNow())) return void (look() || wait(0));
     if (why) say(why);
+    const isBack = page.state === "leaving" && whoIs(settings);
     receive(settings, true, serverTime);
+    // The other tab may have told of a sign-out before the server knew it: ask once more.
+    if (isBack) wait(12_000);
   } else if (why === 410) {
     signOut();
     page.state = "stopped";
@@ -147,7 +150,7 @@ function offer(offered) {
 /** Ask soon. Without a source nobody knows who has come: the Messenger stays closed until the next page. */
 function follow() {
   if (IN_MODULE && isAsked()) wait(0);
-  else if (!page.marker && !page.who) receive({});
+  else if (!page.marker && !page.isBooted) receive({});
 }
 
 /** Tell the application. @param {string} found @returns {unknown} Whether the page is loaded again. */
@@ -178,11 +181,15 @@ function close() {
   for (const kind of ["session", "id", "device-id"]) writeCookie(`intercom-${kind}-${page.settings.app_id}`);
 }
 
-/** Run this document from now on; the snippet, unless another script does already. */
+/**
+ * Run this document from now on; the snippet, unless another script does already.
+ * @returns {boolean | void} Whether the Messenger that was another script's is booted.
+ */
 export function run() {
   findPage();
   if (IN_MODULE ? page.take === take : page.take) return;
   page.stop?.();
   Object.assign(page, { take, leave: signOut }, IN_MODULE && { stop: renewFrom, hear, expire });
   for (const name of ["storage", "pageshow", "visibilitychange", "focus", "online"]) addEventListener(name, look);
+  return page.isBooted;
 }

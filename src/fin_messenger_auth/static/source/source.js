@@ -12,6 +12,13 @@ import { NAME } from "./marker.js";
  * @property {number} [serverTime]
  */
 
+/**
+ * The answers that say that nobody is signed in, and what is to be said of them. A redirect, whose status is 0, leads to a
+ * sign-in page, or to the same address with a slash.
+ * @type {Record<number, string>}
+ */
+const NOBODY = { 0: "a redirect: is the address exact?", 401: "", 403: "403: the endpoint's log says why" };
+
 /** @param {unknown} why */
 export const say = (why) => console.warn(`${NAME}: ${why}`);
 
@@ -54,18 +61,12 @@ export const answerOf = (source, signal) =>
  * @returns {Promise<Answer>}
  */
 async function read(source, signal) {
+  if (!navigator.onLine) throw "offline";
   const given = /** @type {any} */ (await source({ signal }));
   if (given === null) return { settings: {} };
-  if (isSettings(given)) return { settings: given };
-  if (!given?.json) throw "the function must return settings, a Response or null";
-
-  const { status, ok, redirected, headers } = /** @type {Response} */ (given);
-  const body = await given.json().catch(() => {}), hasSettings = isSettings(body);
-  if (ok && hasSettings) return { settings: body, serverTime: Date.parse(headers.get("date") ?? "") };
-  // A redirect leads to a sign-in page, or to the same address with a slash.
-  if (redirected || !status) return { settings: {}, why: "a redirect: is the address exact?" };
-  if (status === 401) return { settings: displayOnly(body) };
-  if (status === 403) return { settings: displayOnly(body), why: "403: the endpoint's log says why" };
-  if (hasSettings) return { offered: displayOnly(body), why: status };
-  throw ok ? "the answer has no app_id; if it is a page, is the development proxy set up?" : status;
+  const { status = 200, ok = true, redirected, headers, json } = given ?? {};
+  const body = json ? await given.json().catch(() => {}) : given, why = NOBODY[redirected ? 0 : status];
+  if (why !== undefined) return { settings: displayOnly(body), why };
+  if (!isSettings(body)) throw ok ? "neither settings nor null; if it is a page, is the development proxy set up?" : status;
+  return ok ? { settings: body, serverTime: Date.parse(headers?.get("date")) } : { offered: displayOnly(body), why: status };
 }
