@@ -9,7 +9,7 @@ import os
 import re
 from binascii import b2a_base64
 from collections.abc import Mapping
-from functools import cache, lru_cache
+from functools import cache
 from json import JSONEncoder
 from typing import TYPE_CHECKING, Any
 
@@ -100,9 +100,7 @@ def render_snippet(settings: Mapping[str, object], *, nonce: object = None, widg
             loaded over plain HTTP from another machine.
         InvalidClaimError: A value is not a JSON value, or an integer that a browser would round.
     """
-    if not isinstance(settings, Mapping):
-        raise ConfigurationError(f"settings: expected a mapping, got {type(settings).__name__}.")
-    configured_string(settings.get("app_id"), "app_id")
+    configured_string(_mapping(settings).get("app_id"), "app_id")
     if widget_base == WIDGET_BASE:
         widget_base = default_widget()
     if not (isinstance(widget_base, str) and _WIDGET.match(widget_base)):
@@ -146,17 +144,9 @@ def render_renewal(module_url: str, endpoint: str, *, nonce: object = None) -> S
     Raises:
         ConfigurationError: A URL is not a string, or blank; the nonce is not valid.
     """
-    return renewal(configured_string(module_url, "module_url"), configured_string(endpoint, "endpoint"), nonce)
-
-
-def renewal(module: str, endpoint: str, nonce: object) -> Snippet:
-    """Return the script of :func:`render_renewal`."""
-    return _element(_renewal_of(module, endpoint), nonce, ' type="module"')
-
-
-@lru_cache(maxsize=64)  # a site has one, or one for each of its prefixes
-def _renewal_of(module: str, endpoint: str) -> str:
-    return f"import{{startMessenger}}from{script_json(module)};startMessenger({script_json(endpoint)});"
+    module, source = configured_string(module_url, "module_url"), configured_string(endpoint, "endpoint")
+    script = f"import{{startMessenger}}from{script_json(module)};startMessenger({script_json(source)});"
+    return _element(script, nonce, ' type="module"')
 
 
 def renewal_module() -> os.PathLike[str]:
@@ -186,12 +176,17 @@ def npm_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigurationError: ``api_base`` matches no known region.
     """
-    if not isinstance(settings, Mapping):
-        raise ConfigurationError(f"settings: expected a mapping, got {type(settings).__name__}.")
+    _mapping(settings)
     for region, api_base in API_BASES.items():
         if api_base == settings.get("api_base"):
             return {**settings, "region": region}
     raise ConfigurationError("api_base matches no known region; the npm package supports no other.", "region-unknown")
+
+
+def _mapping(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not isinstance(settings, Mapping):
+        raise ConfigurationError(f"settings: expected a mapping, got {type(settings).__name__}.")
+    return settings
 
 
 def _script(function: str, nonce: object, *arguments: object) -> Snippet:

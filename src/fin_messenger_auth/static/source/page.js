@@ -27,7 +27,7 @@ import { end, findPage, page, prepare, show } from "./widget.js";
  */
 export function receive(given, isNews, serverTime) {
   let next = { ...displayOnly(page.settings), ...given, ...page.display };
-  if (!next.app_id) return void (page.state = "nobody"); // of which workspace, nobody has said
+  if (IN_MODULE && !next.app_id) return void (page.state = "nobody"); // of which workspace, nobody has said
   if (page.isBooted && page.settings.app_id !== next.app_id) signOut();
   page.settings = next;
   prepare();
@@ -52,7 +52,7 @@ export function receive(given, isNews, serverTime) {
  * @param {Settings} given
  * @param {unknown} isVoid Somebody has come or left since it was asked for: it does not say who is here.
  */
-function take(given, isVoid) {
+function accept(given, isVoid) {
   if (!isVoid) return receive(given);
   if (page.isBooted) {
     refresh();
@@ -85,15 +85,16 @@ export function refresh() {
  * @returns {unknown} Whether it has.
  */
 export function look(event) {
-  if (page.take !== take) return; // another script runs this document
+  if (page.accept !== accept) return; // another script runs this document
   const found = markerNow(event), isOurs = isMarkerOf(page.who, found);
-  // News may be about the workspace that this page does not know yet.
-  const isChange = page.settings.app_id ? page.marker !== found && !(page.who && isOurs) : event?.key === NAME;
+  // News may be about the workspace that an application does not know yet.
+  const isChange = page.marker !== found && !(page.who && isOurs) || IN_MODULE && !page.settings.app_id && event?.key === NAME;
   page.marker = found;
   if (isChange) {
     const isNews = page.who || page.state === "nobody" && found;
+    // The widget of a page for nobody may have met the session of whoever has left.
+    if (page.who || !found) close();
     if (page.who) {
-      close();
       page.who = "";
       page.state = "leaving";
     }
@@ -187,9 +188,10 @@ function close() {
  */
 export function run() {
   findPage();
-  if (IN_MODULE ? page.take === take : page.take) return;
-  page.stop?.();
-  Object.assign(page, { take, leave: signOut }, IN_MODULE && { stop: renewFrom, hear, expire });
+  if (IN_MODULE ? page.accept === accept : page.accept) return;
+  if (IN_MODULE) page.stop?.();
+  Object.assign(page, { accept, leave: signOut });
+  if (IN_MODULE) Object.assign(page, { stop: renewFrom, hear, expire });
   for (const name of ["storage", "pageshow", "visibilitychange", "focus", "online"]) addEventListener(name, look);
-  return page.isBooted;
+  return IN_MODULE && page.isBooted;
 }

@@ -43,9 +43,10 @@ export const isAsked = () => source;
 export function plan(serverTime) {
   failures = 0;
   const { intercom_user_jwt: token } = page.settings;
-  if (jwt !== token) expiry = elapsed() + timeLeft(page.settings, serverTime);
+  // However little time they have, there is some to renew them.
+  if (jwt !== token) expiry = elapsed() + Math.max(timeLeft(page.settings, serverTime), 3000);
   jwt = token;
-  wait(source ? Math.max(expiry - elapsed(), 2000) : Infinity);
+  wait(source ? Math.max(expiry - elapsed(), 1500) : Infinity);
 }
 
 /**

@@ -26,7 +26,7 @@ export function boot(given, base, id) {
   // tab: nobody signs in again by that.
   const isStored = id && page.seen.includes(id), isLate = hasChangedWithin(page.seen.length ? LATE : performance.now());
   page.seen.push(id);
-  page.take?.(given, isStored || isLate && !isMarkerOf(whoIs(given), readCookie(markerName(given.app_id))));
+  page.accept?.(given, isStored || isLate && !isMarkerOf(whoIs(given), readCookie(markerName(given.app_id))));
 }
 
 /** The server has ended the session. @param {string} app */

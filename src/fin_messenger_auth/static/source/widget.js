@@ -18,7 +18,7 @@ import { pauseAfter } from "./time.js";
  * @property {string} base Where the widget's script comes from, without the workspace.
  * @property {string} [nonce]
  * @property {(string | undefined)[]} seen The snippets that have run.
- * @property {(given: Settings, isVoid: unknown) => void} [take] Takes the settings of a page.
+ * @property {(given: Settings, isVoid: unknown) => void} [accept] Takes the settings of a page.
  * @property {(app?: string) => void} [leave] Signs out.
  * @property {() => void} [stop]
  * @property {any} [hear] Takes an answer; of the module.
@@ -110,11 +110,11 @@ function update(isChange) {
 export function end() {
   clearTimeout(postponed);
   page.isBooted = false;
-  const last = displayOnly({ ...w.intercomSettings, ...page.settings }); // a wrapper may delete the former
+  page.settings = displayOnly({ ...w.intercomSettings, ...page.settings }); // a wrapper may delete the former
+  if (w.intercomSettings) w.intercomSettings = page.settings;
   if (isThere()) {
     // A widget that is still to come need not know of somebody.
     w.Intercom.q = w.Intercom.q?.filter((/** @type {any} */ [method]) => !/boot|update/.test(method));
     call("shutdown");
   }
-  page.settings = w.intercomSettings = last;
 }
