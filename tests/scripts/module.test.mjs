@@ -388,3 +388,156 @@ test("a token that cannot be read is somebody's all the same", async () => {
   tab.run({ ...APP, intercom_user_jwt: "x" }, "1");
   assert.equal(world.cookies.size, 1);
 });
+
+// Interleavings that were thought up to break it
+
+test("an answer that a frozen tab kept for hours is not believed", async () => {
+  const { world, tab } = await started();
+  world.delay = () => 4000;
+  tab.messenger.refresh();
+  await world.pass(3000); // Ada's settings have left the server
+  tab.isFrozen = true;
+  world.session(null);
+  world.delay = () => 20;
+  await world.pass(8 * HOUR);
+  tab.isFrozen = false;
+  await world.pass(100); // the answer is there before anything has woken the tab
+  assert.deepEqual([tab.shown, tab.told.filter(([, user]) => user)], ["", ADA]);
+});
+
+for (const way of ["answer", "page"])
+  test(`an ${way} for nobody from before a sign-in in another tab signs nobody out`, async () => {
+    const world = new World({ random: () => 0.5 }), tab = new Tab(world), other = new Tab(world);
+    const late = world.settings();
+    world.delay = () => 4000;
+    if (way === "answer") tab.start();
+    await world.pass(3000);
+    world.session("grace");
+    world.delay = () => 20;
+    other.run(world.settings());
+    await world.pass(100);
+    if (way === "page") {
+      tab.run(late);
+      tab.start();
+    }
+    await world.pass(MINUTE);
+    assert.deepEqual([tab.shown, other.shown], ["grace", "grace"]);
+    assert.deepEqual(other.told, [["boot", "grace"]]);
+  });
+
+test("a question of the first tab is not void because a second tab renews for the same person", async () => {
+  const { world, tab } = await started(), other = new Tab(world);
+  world.delay = () => 4000;
+  tab.messenger.refresh();
+  await world.pass(1000);
+  other.run(world.settings());
+  other.run(world.settings());
+  await world.pass(10_000);
+  assert.deepEqual([world.asked, tab.told.length, tab.events], [2, 2, []]);
+});
+
+test("whoever leaves and comes back while a question is on its way is there", async () => {
+  const { world, tab } = await started(), other = new Tab(world);
+  world.delay = () => 4000;
+  tab.messenger.refresh();
+  await world.pass(3000);
+  other.leave();
+  await world.pass(10);
+  other.run(world.settings("ada"));
+  world.delay = () => 20;
+  await world.pass(MINUTE);
+  assert.equal(tab.shown, "ada");
+});
+
+test("a site that clears its storage at a sign-out loses no guard", async () => {
+  const world = new World({ random: () => 0.5 }), tab = new Tab(world), other = new Tab(world);
+  world.session("ada");
+  world.delay = () => 4000;
+  tab.start();
+  other.start(() => null);
+  await world.pass(3000); // Ada's settings are on their way to the first tab
+  world.session(null);
+  world.delay = () => 20;
+  other.messenger.signedOut();
+  for (const name in world.storage) delete world.storage[name];
+  await world.pass(MINUTE);
+  assert.equal(tab.shown, "");
+  assert.deepEqual(tab.told.filter(([, user]) => user), []);
+});
+
+test("a sign-out in another workspace of the origin is none here", async () => {
+  const { world, tab } = await started(), other = new Tab(world);
+  other.run({ ...world.settings("grace"), app_id: "club" });
+  await world.pass(100);
+  other.leave("club");
+  await world.pass(MINUTE);
+  assert.deepEqual([tab.told, tab.events, world.asked], [ADA, [], 1]);
+});
+
+test("two tabs whose servers disagree come to rest", async () => {
+  const world = new World({ random: () => 0.5 }), tab = new Tab(world), other = new Tab(world);
+  tab.start(() => { world.asked++; return world.settings("ada"); });
+  other.start(() => { world.asked++; return world.settings("grace"); });
+  await world.pass(30 * MINUTE);
+  assert.ok(world.asked <= 20, `${world.asked} questions`);
+  for (const { told } of [tab, other]) assert.ok(told.length <= 60, `${told.length} calls`);
+});
+
+test("a page of the history whose person was replaced shows the next, and is not loaded again while offline", async () => {
+  const { world, tab } = await started({ options: { reload: true } }), other = new Tab(world);
+  await world.pass(10_000);
+  tab.isFrozen = true;
+  world.session("grace");
+  other.leave();
+  other.run(world.settings());
+  await world.pass(MINUTE);
+  world.isOnline = false;
+  tab.isFrozen = false;
+  tab.raise("pageshow", { persisted: true });
+  await world.pass(1000);
+  assert.deepEqual([tab.shown, tab.reloads], ["", 0]);
+  world.isOnline = true;
+  tab.raise("online");
+  await world.pass(1000);
+  assert.deepEqual([tab.shown, tab.reloads], ["", 1]);
+});
+
+test("a visit that signs somebody in right after a sign-out in the same document is no late one", async () => {
+  const world = new World(), tab = new Tab(world);
+  await world.pass(1000);
+  tab.run(world.settings("ada"), "1");
+  await world.pass(1000);
+  tab.leave();
+  tab.run(world.settings(null));
+  await world.pass(1000);
+  tab.run(world.settings("ada"), "2");
+  await world.pass(100);
+  assert.equal(tab.shown, "ada");
+});
+
+test("a departure that a wrong clock dated years ahead makes no page late", async () => {
+  const world = new World({ clockError: 3 * YEAR }), other = new Tab(world);
+  other.run(world.settings("ada"));
+  other.leave();
+  world.clockError = 0;
+  await world.pass(HOUR);
+  const tab = new Tab(world);
+  await world.pass(1000);
+  tab.run(world.settings("ada"));
+  await world.pass(100);
+  assert.equal(tab.shown, "ada");
+});
+
+test("without storage, the cookie alone voids an answer", async () => {
+  const { world, tab } = await started(), other = new Tab(world);
+  for (const each of [tab, other]) each.hasStorage = false;
+  world.delay = () => 4000;
+  tab.messenger.refresh();
+  await world.pass(3000);
+  world.session(null);
+  world.delay = () => 20;
+  other.leave();
+  await world.pass(MINUTE);
+  assert.equal(tab.shown, "");
+  assert.deepEqual(tab.events, ["signed-out"]);
+});

@@ -1,4 +1,4 @@
-// A browser without a screen: tabs that share cookies, storage and a channel, a server, a network and clocks, all of which
+// A browser without a screen: tabs that share cookies and storage, a server, a network and clocks, all of which
 // a test moves. The scripts in it are those that are shipped.
 import { readFileSync } from "node:fs";
 
@@ -77,13 +77,13 @@ export class World {
     this.now = end;
   }
 
-  /** The answer to a request that is sent now; what it says is decided when it reaches the server. */
-  request(url, { headers = {}, signal } = {}) {
+  /** The answer to a request that is sent now; what it says is decided when it reaches the server. A frozen tab waits. */
+  request(url, { headers = {}, signal } = {}, tab = undefined) {
     return new Promise((resolve, reject) => {
       signal?.addEventListener("abort", () => reject(new Error("aborted")));
       const isLost = !this.isOnline, there = this.delay() / 2, back = this.delay() / 2;
       const request = this.at(there, () => {
-        if (isLost || !this.isOnline) return this.at(back, () => reject(new TypeError("Failed to fetch")));
+        if (isLost || !this.isOnline) return this.at(back, () => reject(new TypeError("Failed to fetch")), tab);
         this.asked++;
         const given = this.answer?.(this) ?? {
           status: this.user || headers["X-Fin-Messenger"] ? 200 : 401, body: JSON.stringify(this.settings()),
@@ -94,7 +94,7 @@ export class World {
           headers: new Headers({ "content-type": /^\s*</.test(given.body) ? "text/html" : "application/json", ...(!given.isForeign && { date }) }),
           json: async () => JSON.parse(given.body),
         };
-        this.at(back, () => given.isLost ? reject(new TypeError("Failed to fetch")) : resolve(answer));
+        this.at(back, () => given.isLost ? reject(new TypeError("Failed to fetch")) : resolve(answer), tab);
       });
       request.isRequest = true;
     });
@@ -139,9 +139,14 @@ export class Tab {
     class CustomEvent { constructor(type, { detail }) { Object.assign(this, { type, detail }); } }
     // The browser tells the other tabs of what is stored.
     const localStorage = new Proxy(world.storage, {
+      get(target, key) {
+        if (tab.hasStorage === false) throw new Error("no storage");
+        return target[key];
+      },
       set(target, key, newValue) {
         if (!tab.page.who || world.noted && tab.page.who !== world.noted) world.departures.push(world.now);
         world.noted = tab.page.who;
+        if (tab.hasStorage === false) throw new Error("no storage");
         target[key] = newValue;
         for (const other of world.tabs)
           if (other !== tab)
@@ -169,7 +174,7 @@ export class Tab {
           this.lines.push(error.message); // as the console shows what nobody catches
         }
       }),
-      fetch: (url, options) => world.request(url, options),
+      fetch: (url, options) => world.request(url, options, tab),
       localStorage,
       addEventListener: (type, listener) => (this.listeners[type] ??= []).push(listener),
       console: { warn: (line) => this.lines.push(line), info: (line) => this.lines.push(line) },

@@ -85,7 +85,7 @@ export function refresh() {
  * @returns {unknown} Whether it has.
  */
 export function look(event) {
-  if (page.accept !== accept) return; // another script runs this document
+  if (page.accept !== accept || page.state === "stopped") return; // another script runs this document, or none
   const found = markerNow(event), isOurs = isMarkerOf(page.who, found);
   // News may be about the workspace that an application does not know yet.
   const isChange = page.marker !== found && !(page.who && isOurs) || IN_MODULE && !page.settings.app_id && event?.key === NAME;
@@ -93,7 +93,7 @@ export function look(event) {
   if (isChange) {
     const isNews = page.who || page.state === "nobody" && found;
     // The widget of a page for nobody may have met the session of whoever has left.
-    if (page.who || !found) close();
+    if (page.who || page.state === "nobody" && !found) close();
     if (page.who) {
       page.who = "";
       page.state = "leaving";

@@ -90,7 +90,8 @@ export async function ask() {
   due = elapsed() + DEADLINE;
   wake();
   let answer = await answerOf(source, mine.signal);
-  if (mine !== question) return;
+  // A tab that was frozen may get an answer of hours ago.
+  if (mine !== question || elapsed() >= due) return wake();
   question = undefined;
   due = Infinity;
   if (answer.settings) {
