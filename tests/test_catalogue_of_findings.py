@@ -184,4 +184,5 @@ def test_a_message_that_an_error_says_itself_is_not_written_twice() -> None:
     source = Path(diagnosis.__file__).parent
     printed = {code for path in source.glob("*.py") for code in PRINTED.findall(path.read_text("utf-8"))}
     printed |= {"intercom-expiry-missing", "salesforce-expiry-missing"}  # of an f-string
+    printed -= {"jwk-document"}  # a variant of it has a message
     assert {entry.code for entry in CATALOGUE.values() if entry.message} == printed & CATALOGUE.keys()

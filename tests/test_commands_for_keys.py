@@ -210,13 +210,11 @@ class TestKeysThatExist:
 
 
 class TestInspect:
-    def test_a_healthy_token_is_shown_check_by_check(self, keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_healthy_token_is_said_to_be(self, keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
         token = identity_token(keys)
         options = ("--key", str(keys / "jwks.json"), "--issuer", ISSUER, "--audience", AUDIENCE)
         text = output(capsys, "inspect", token, *options)
-        for check in ("algorithm", "signature", "key id", "issuer", "user", "times", "audience"):
-            assert f"✓ {check}" in text
-        assert "✗" not in text
+        assert "✓ Nothing wrong was found.\n\n0 errors, 0 warnings, 0 unchecked" in text
         assert token not in text
         assert token.split(".")[2] not in text
 
@@ -235,7 +233,7 @@ class TestInspect:
         monkeypatch.setattr(sys, "stdin", standard_input(user_jwt(plan="pro") + "\n"))
         text = output(capsys, "inspect", "-", "--secret-file", str(tmp_path / "secret"))
         assert text.startswith("intercom_user_jwt\n")
-        assert "✓ signature" in text
+        assert "✓ Nothing wrong was found." in text
         assert SECRET not in text
 
     def test_without_any_key_it_says_what_it_could_not_check(
@@ -243,7 +241,6 @@ class TestInspect:
     ) -> None:
         text = output(capsys, "inspect", identity_token(keys))
         assert "signature: The match of signature and kid with the keyset was not checked" in text
-        assert "✓ key id" not in text
         assert "2 unchecked" in text
 
     def test_the_key_is_looked_at_too(self, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -252,7 +249,6 @@ class TestInspect:
         (tmp_path / "list.json").write_text(json.dumps([jwk]))
         options = ("--issuer", ISSUER, "--audience", AUDIENCE, "--key")
         text = output(capsys, "inspect", identity_token(keys), *options, str(tmp_path / "jwk.json"), status=1)
-        assert "✓ signature" in text
         assert "jwk-x5c-missing" in text
         assert "1 error," in text
         assert "jwk-document" in output(
@@ -269,7 +265,7 @@ class TestInspect:
         for name in ("intercom_user_jwt", "salesforce_identity_token"):
             text = output(capsys, "inspect", settings[name], *options)
             assert text.startswith(name)
-            assert "✓ signature" in text
+            assert "✓ Nothing wrong was found." in text
         other = output(capsys, "inspect", user_jwt(), *options, status=1)
         assert "✗ signature" in other
         assert main(["inspect", settings["intercom_user_jwt"], "--env"]) == 1
@@ -294,7 +290,7 @@ class TestInspect:
             assert "eyJ" not in text
             return text
 
-        assert inspected() == "0 errors, 0 warnings, 0 unchecked\n"
+        assert inspected() == "✓ Nothing wrong was found.\n\n0 errors, 0 warnings, 0 unchecked\n"
         assert "intercom-user-id-differs" in inspected(1, user_id="7")
         assert "intercom-signature" in inspected(1, intercom_user_jwt=user_jwt())
         assert "token-missing" in inspected(1, salesforce_identity_token=None)
@@ -322,14 +318,13 @@ class TestInspect:
         token = intercom(header={"alg": "HS512"}).token
         text = output(capsys, "inspect", token, status=1)
         assert "✗ algorithm" in text
-        assert "signature" not in text.split("\n✓ user")[0].split("intercom-algorithm")[1]
+        assert "✓" not in text
 
     @pytest.mark.filterwarnings("ignore")
     def test_what_is_no_token_is_said(self, capsys: pytest.CaptureFixture[str]) -> None:
         text = output(capsys, "inspect", "ab" * 32, status=1)
         assert "token-user-hash" in text
         assert "✓" not in text
-        assert "salesforce_identity_token" in output(capsys, "inspect", "x.y", "--issuer", ISSUER, status=1)
         assert "findings" in json.loads(output(capsys, "inspect", "x", "--json", status=1))
 
     def test_a_token_in_a_claim_is_cut(self, capsys: pytest.CaptureFixture[str]) -> None:

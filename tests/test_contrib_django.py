@@ -593,15 +593,6 @@ def test_head_signs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Client().head("/", headers={"X-Test-User": "42"})["Cache-Control"] == "private, no-store"
 
 
-def test_without_a_secret_key_the_messenger_secret_protects_the_marks(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(settings._wrapped, "SECRET_KEY", "")
-    assert settings_in(get("/").text)["user_id"] == "42"
-    with override_settings(FIN_MESSENGER={"ENABLED": False}):
-        assert get("/").text == ""
-
-
 def test_an_endpoint_without_the_middleware_is_not_there() -> None:
     from fin_messenger_auth.contrib.django.urls import fresh_settings
 

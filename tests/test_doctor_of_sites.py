@@ -313,7 +313,7 @@ def test_a_fix_of_a_set_up_makes_the_same_command_green(
 @pytest.mark.parametrize(
     ("name", "fix"),
     [
-        ("an older certificate uploaded", "→ Upload {directory}/jwk.json. Give that"),
+        ("an older certificate uploaded", "→ Upload the newer one: `cp {directory}/jwk.json"),
         ("another key uploaded", f'the private key of kid "{OTHER_JWK["kid"]}"'),
         ("another key uploaded", f'which has the kid "{OTHER_JWK["kid"]}"; SALESFORCE_KEY_ID is "-Key1"'),
     ],
@@ -343,8 +343,6 @@ def test_a_jwk_json_with_another_kid_may_not_be_what_was_uploaded(
         ({}, ["token-expired", "page-cached"]),
         ({"Cache-Control": "private, no-store"}, ["token-expired"]),
         ({"Age": "7000"}, ["page-cached"]),
-        ({"Date": "Wed, 01 Nov 2023 00:00:00 GMT"}, ["page-cached"]),
-        ({"Date": "yesterday"}, ["token-expired", "page-cached"]),
     ],
 )
 def test_a_cache_explains_an_expired_token_only_if_it_is_proven(headers: dict[str, str], codes: list[str]) -> None:
@@ -395,9 +393,8 @@ def test_the_secret_is_never_printed_wherever_it_is(
     assert SECRET not in output + inspected
 
 
-@pytest.mark.parametrize("header", [{"Age": "321"}, {"Cache-Control": "public, max-age=600"}])
-def test_an_anonymous_page_from_a_cache_names_the_cache(header: dict[str, str]) -> None:
-    document = Document(snippet(throwaway_builder().build_settings(None)), header)
+def test_an_anonymous_page_from_a_cache_names_the_cache() -> None:
+    document = Document(snippet(throwaway_builder().build_settings(None)), {"Age": "321"})
     [found] = check_page(document, Expected(user_id="42"))
     assert found.code == "page-anonymous"
     assert "keeps one copy for everybody" in found.message
@@ -638,11 +635,8 @@ class TestBesideThePage:
         moved = (302, {"Location": "/login?next=x"}, "")
         login: tuple[int, dict[str, str], str] = (200, {}, "<form><input type=password></form>")
         output = self.look(shop, site, monkeypatch, capsys, **{"": moved, "login?next=x": login})
-        assert (
-            '✗ page: The page passes no settings to the Messenger: it redirects to "/login", a page to sign in.'
-            in output
-        )
-        assert "sign in again, and copy its cookie" in output
+        assert '✗ page: The page passes no settings to the Messenger: it redirects to "/login".' in output
+        assert "give the cookie of a signed-in session" in output
 
     def test_a_cache_that_hands_the_page_on_is_found(
         self, shop: str, site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import base64
+import re
 import secrets
 import subprocess
 import sys
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PublicFormat
 from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fin_messenger_auth import RSASigner, StringKeySource
 from fin_messenger_auth._keys import read_private_key
-from fin_messenger_auth._material import configured_string, things_in
+from fin_messenger_auth._material import _DOUBTFUL, _TEXTS, configured_string, things_in
 from fin_messenger_auth.diagnosis import check_certificate, check_environment, check_private_key, check_secret
 from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthWarning, InvalidKeyError, problems_of
 from fin_messenger_auth.onboarding import read_certificate, read_public_key
@@ -95,6 +98,13 @@ def test_each_value_that_cannot_be_right_is_named(value: Value) -> None:
 )
 def test_nothing_is_said_of_a_value_that_can_be_right(place: str, value: str) -> None:
     assert said_of(place, value) == []
+
+
+@pytest.mark.parametrize("row", [each for each in (*_TEXTS, *_DOUBTFUL) if each.marks], ids=lambda row: row.kind.name)
+@settings(max_examples=20)
+@given(data=st.data())
+def test_what_a_pattern_matches_has_one_of_its_marks(row: Any, data: st.DataObject) -> None:
+    assert row.matches(data.draw(st.from_regex(re.compile(rf"\A(?:{row.pattern})", re.DOTALL))))
 
 
 def test_line_ends_are_told_from_the_letters_beside_them() -> None:

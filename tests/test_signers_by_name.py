@@ -181,6 +181,17 @@ def test_the_builder_raises_the_first_of_the_problems_that_the_doctor_lists(
     assert "hunter2" not in str(findings)
 
 
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"SALESFORCE_SIGNER": "aws"}, "signer-invalid"),
+        ({"SALESFORCE_SIGNER": "good", "SALESFORCE_ALGORITHM": "PS256"}, "salesforce-algorithm"),
+    ],
+)
+def test_one_mistake_is_one_problem(changed: dict[str, str], code: str) -> None:
+    assert [each.code for each in check_environment(THERE | changed)] == [code]
+
+
 def test_everything_wrong_is_listed_at_once() -> None:
     environ = {"SALESFORCE_SIGNER": "failing", "SALESFORCE_KEY_ID": "k", "MESSENGER_ON_SIGNING_ERROR": "guest"}
 

@@ -11,7 +11,7 @@ import pytest
 
 from fin_messenger_auth._environment import ALL_VARIABLES
 from fin_messenger_auth.cli import main
-from fin_messenger_auth.diagnosis import read_verifying_keys
+from fin_messenger_auth.diagnosis import Expected, read_verifying_keys
 from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.sandbox import Verdict, sandbox_from_env
 from fin_messenger_auth.testing import settings_in
@@ -47,7 +47,8 @@ ISSUER, MISTYPED = (
 def verdicts(issuer: str) -> list[Verdict]:
     """What the sandbox says of the site's page: before the sign-in, after it, and after the sign-out."""
     client = runpy.run_path(str(TUTORIAL / "shop.py"))["app"].test_client()
-    sandbox = sandbox_from_env(issuer=issuer, keys=read_verifying_keys(Path("keys/jwk.json").read_bytes()))
+    keys = read_verifying_keys(Path("keys/jwk.json").read_bytes())
+    sandbox = sandbox_from_env(given=Expected(keys=keys, issuer=issuer))
     pages = [client.get("/")]
     for button in re.findall(r'action="(.+?)"', pages[0].text):
         client.post(button)

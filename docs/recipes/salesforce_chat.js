@@ -5,7 +5,7 @@
 
   async function identify() {
     const response = await fetch("/salesforce-identity-token", { cache: "no-store", credentials: "same-origin" });
-    if (response.status === 401) return; // nobody is signed in: the chat is a guest's
+    if (response.status === 401) return; // nobody is signed in: the visitor is a guest
     if (!response.ok) throw new Error(`No identity token: status ${response.status}`);
     const { token } = await response.json();
     verification().setIdentityToken({ identityTokenType: "JWT", identityToken: token });

@@ -117,7 +117,7 @@ class TokenPairBuilder:
             clock: As for the class.
             on_signing_error: As for the class; if left out, ``MESSENGER_ON_SIGNING_ERROR`` or else ``raise``.
             metrics: As for the class.
-            salesforce_signer: What signs the Salesforce token, in place of ``SALESFORCE_PRIVATE_KEY`` or
+            salesforce_signer: The signer of the Salesforce token, in place of ``SALESFORCE_PRIVATE_KEY`` or
                 ``SALESFORCE_SIGNER``. ``SALESFORCE_ISSUER`` and ``SALESFORCE_AUDIENCE`` are still required.
 
         Raises:

@@ -22,7 +22,7 @@ from ._signers import DualSigner, Signer, Wrapper, signs_at_once
 from .errors import ConfigurationError, SigningError
 
 FAILURES = 5
-"""So many calls that fail in a row, and calls are refused for a pause."""
+"""Consecutive failures that open the breaker: calls are then refused for a pause."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 0.5
 """Seconds. The pause doubles with every probe that fails."""
@@ -34,7 +34,7 @@ IDLE = 10.0
 """Seconds after which a thread that has nothing to do ends."""
 
 PROBES = 32
-"""So many calls more than ``threads`` may run at the same time, while others hang."""
+"""Calls beyond ``threads`` that may run at the same time while others hang."""
 
 _FIRST_GUESS = 0.01  # seconds a call, until one has succeeded
 _LATE = 0.9  # of its time: a call that has run for so long hangs, and one that has waited for so long is not started
@@ -58,7 +58,7 @@ def with_deadline(signer: Signer, *, threads: int = 32, timeout: float = 5.0) ->
     Not for :class:`HMACSigner` and :class:`RSASigner`: handing over to a thread costs more than they do.
 
     Args:
-        signer: What signs. It must be safe to use from several threads at once.
+        signer: The signer to wrap. It must be safe to use from several threads at once.
         threads: How many calls may run at the same time. Threads are started when they are needed.
         timeout: Seconds for a signature in all, waiting included.
 

@@ -252,7 +252,7 @@ def read_environment(
     Args:
         environ: The variables; the process's own environment if ``None``.
         prefix: What stands before each variable's name.
-        salesforce_signer: What signs the Salesforce token, if no variable says so.
+        salesforce_signer: The signer of the Salesforce token, if no variable names one.
         on_signing_error: What a page gets when a signer fails, in place of the variable.
         may_start_late: Whether a remote key that cannot be used yet is no problem where pages do without its token.
     """

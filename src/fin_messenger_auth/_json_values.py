@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, KeysView, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from json import JSONDecoder
@@ -116,8 +116,10 @@ def has_unsafe_integer(value: object) -> bool:
     if isinstance(value, int):
         return abs(value) > MAX_SAFE_INTEGER
     if isinstance(value, dict):
-        return any(map(has_unsafe_integer, value.values()))
-    return isinstance(value, list | tuple) and any(map(has_unsafe_integer, value))
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return False
+    return any(has_unsafe_integer(each) for each in value if type(each) is not str)
 
 
 class FrozenMapping(Mapping[str, Any]):
@@ -144,9 +146,9 @@ class FrozenMapping(Mapping[str, Any]):
         """Return the number of values."""
         return len(self._values)
 
-    def keys(self) -> KeysView[str]:
-        """Return the names; without this, a ``dict`` of the values takes twice as long."""
-        return self._values.keys()
+    def copy(self) -> dict[str, Any]:
+        """Return the values in a fresh dict, without the detours that ``dict(…)`` makes for a mapping."""
+        return {name: _copied(each) for name, each in self._values.items()}
 
     def __repr__(self) -> str:
         """Show the values as a dict."""

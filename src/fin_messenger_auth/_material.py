@@ -13,7 +13,7 @@ from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice, product
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ._json_values import LOST, parse_json
 from .errors import ConfigurationError, InvalidKeyError, warn
@@ -27,8 +27,7 @@ _AROUND = " \t\r\n\"'`\u2018\u2019\u201c\u201d\ufeff"  # quotes and whitespace, 
 HOLDS_PRIVATE, HOLDS_CERTIFICATE, HOLDS_PUBLIC = "private key", "certificate", "public key"
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """What a value is.
 
     Attributes:
@@ -57,13 +56,19 @@ class Thing:
     mistakes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Text:
+class _Text(NamedTuple):
     """A row of a table of texts: one that begins with the pattern is of the kind, in these places."""
 
     pattern: str
     kind: Kind
     places: str = ""  # where it is wrong as a configured value; everywhere if empty
+    marks: str = ""  # characters of which it has one, if not empty: most patterns need not be compiled at a start
+
+    def matches(self, text: str) -> bool:
+        """Tell whether a text begins with the pattern."""
+        return (not self.marks or any(map(text.__contains__, self.marks))) and bool(
+            re.match(self.pattern, text, re.DOTALL)
+        )
 
 
 _WHOLE = "Give the file itself, which begins with -----BEGIN PRIVATE KEY-----."
@@ -189,14 +194,14 @@ _BEGINNINGS: tuple[tuple[bytes, Kind], ...] = (
     (rb"BZh[1-9]|\xfd7zXZ\0|7z\xbc\xaf|Rar!|\x28\xb5\x2f\xfd", Kind("an archive", "Unpack it first.")),
 )
 
-# PEM documents whose content is not DER, by their label.
-_LABELS: tuple[tuple[bytes, Kind], ...] = (
-    (rb"PGP PRIVATE KEY BLOCK", _GNUPG),
-    (rb"PGP PUBLIC KEY BLOCK", _public("a public key of GnuPG", HOLDS_PUBLIC)),
-    (rb"PGP .*", Kind("encrypted or signed by GnuPG", "Decrypt it: gpg -d FILE > private-key.pem")),
-    (rb"SSH2 PUBLIC KEY", _public("a public key of ssh.com (SSH2)", HOLDS_PUBLIC)),
-    (rb"SSH2 .*", _SSH2),
-    (rb".* PARAMETERS", Kind("the parameters of a key, without the key", f"Copy the whole file. {_NEW_KEY}")),
+# PEM documents whose content is not DER, by how their label begins and ends.
+_LABELS: tuple[tuple[bytes, bytes, Kind], ...] = (
+    (b"PGP PRIVATE KEY BLOCK", b"", _GNUPG),
+    (b"PGP PUBLIC KEY BLOCK", b"", _public("a public key of GnuPG", HOLDS_PUBLIC)),
+    (b"PGP ", b"", Kind("encrypted or signed by GnuPG", "Decrypt it: gpg -d FILE > private-key.pem")),
+    (b"SSH2 PUBLIC KEY", b"", _public("a public key of ssh.com (SSH2)", HOLDS_PUBLIC)),
+    (b"SSH2 ", b"", _SSH2),
+    (b"", b" PARAMETERS", Kind("the parameters of a key, without the key", f"Copy the whole file. {_NEW_KEY}")),
 )
 _OF_LABELS = (CERTIFICATE, _TRUSTED, _PKCS7, PUBLIC, PUBLIC_PKCS1, _REQUEST, _REVOKED, _EC, _DSA, _OPENSSH)
 
@@ -226,15 +231,16 @@ _SECRETS, _IDS = "secret pin", "kid issuer audience app-id key-name"
 _VALUES = f"{_SECRETS} {_IDS}"
 _ANYWHERE = f"key path {_VALUES}"
 
-_REFERENCE = (
+_TEMPLATE = (
     r"\$\{|\$\(.*\)$|\$[A-Z][A-Z0-9_]{2,}$|%[A-Z][A-Z0-9_]+%$|\{\{.*\}\}$|\(\(.*\)\)$|#\{.*\}#?$|<%.*%>$|__[A-Z0-9_]+__$"
-    r"|@Microsoft\.KeyVault\(|arn:aws[\w-]*:(secretsmanager|ssm):|projects/[^/]+/secrets/"
-    r"|https://[\w-]+\.vault\.azure\.net/secrets/|vault:(secrets?|kv)/|vault:\S+\#\S|ssm:/\S"
-    r"|(?i:op|ref\+\w+|secrets?|ssm|sm|gc?psm|asm|awssm|akvs?|keyvault|azurekeyvault|berglas|bws|doppler|infisical|keeper"
-    r"|lastpass|chamber|k8s|env|sops|vault)://|(?i:resolve|secretsmanager):\S"
-    r"|!(Ref|Sub|GetAtt|ImportValue|vault|secret|env)\b|(process\.env|os\.(environ|getenv)|ENV|getenv)[.\[(]|env[(\[]"
-    r"|\{[A-Za-z$][\w.:$-]*\}$|@+[A-Z][\w.]+@+$|(valueFrom|secretKeyRef):"
+    r"|\{[A-Za-z$][\w.:$-]*\}$|@+[A-Z][\w.]+@+$|@Microsoft\.KeyVault\(|!(Ref|Sub|GetAtt|ImportValue|vault|secret|env)\b"
     r"|(INTERCOM_(APP_ID|MESSENGER_SECRET)|SALESFORCE_(KEY_ID|ISSUER|AUDIENCE|PRIVATE_KEY))(_FILE)?$"
+)
+_ADDRESS = (
+    r"arn:aws[\w-]*:(secretsmanager|ssm):|projects/[^/]+/secrets/|https://[\w-]+\.vault\.azure\.net/secrets/"
+    r"|vault:(secrets?|kv)/|vault:\S+\#\S|ssm:/\S|(?i:resolve|secretsmanager):\S|(valueFrom|secretKeyRef):"
+    r"|(?i:op|ref\+\w+|secrets?|ssm|sm|gc?psm|asm|awssm|akvs?|keyvault|azurekeyvault|berglas|bws|doppler|infisical|keeper"
+    r"|lastpass|chamber|k8s|env|sops|vault)://|(process\.env|os\.(environ|getenv)|ENV|getenv)[.\[(]|env[(\[]"
 )
 _PERHAPS_REFERENCE = r"(INTERCOM|SALESFORCE)_[A-Z0-9_]+$|env:[A-Z_]+$|(secrets|vars)\.\w+$|(?i:vault|ssm):\S"
 _ENCRYPTED = r"ENC[\[(]|\{cipher\}|vault:v\d+:|\$ANSIBLE_VAULT;|AQICAH[A-Za-z0-9+/]|U2FsdGVkX1|age1\w"
@@ -261,38 +267,47 @@ _CREDENTIAL = (
 
 # Texts by how they begin, asked for in this order.
 _TEXTS: tuple[_Text, ...] = (
-    _Text(r".*-----END [A-Z ]*PRIVATE KEY-", _left_over("truncated: its -----BEGIN line is missing"), "key"),
+    _Text(r".*-----END [A-Z ]*PRIVATE KEY-", _left_over("truncated: its -----BEGIN line is missing"), "key", "-"),
     _Text(r"PuTTY-User-Key-File-", _private("a key of PuTTY (.ppk)", _PUTTYGEN)),
-    _Text(r"(ssh-|ecdsa-|sk-)[\w@.-]+ +AAAA", _public("a public key of OpenSSH", HOLDS_PUBLIC)),
-    _Text(r"<RSAKeyValue>.*<D>", _private("a private key of .NET in XML", _POWERSHELL)),
-    _Text(r"<RSAKeyValue>", _public("a public key of .NET in XML", HOLDS_PUBLIC)),
-    _Text(r'\{(?=.*"kty"\s*:).*"d"\s*:\s*"[\w-]{20}', _private("a private JWK", _JOSERFC)),
-    _Text(r'\{.*"(kty|keys)"\s*:', _public("a JWK or JWKS, which is public", HOLDS_PUBLIC)),
+    _Text(r"(ssh-|ecdsa-|sk-)[\w@.-]+ +AAAA", _public("a public key of OpenSSH", HOLDS_PUBLIC), "", " "),
+    _Text(r"<RSAKeyValue>.*<D>", _private("a private key of .NET in XML", _POWERSHELL), "", "<"),
+    _Text(r"<RSAKeyValue>", _public("a public key of .NET in XML", HOLDS_PUBLIC), "", "<"),
+    _Text(r'\{(?=.*"kty"\s*:).*"d"\s*:\s*"[\w-]{20}', _private("a private JWK", _JOSERFC), "", "{"),
+    _Text(r'\{.*"(kty|keys)"\s*:', _public("a JWK or JWKS, which is public", HOLDS_PUBLIC), "", "{"),
     _Text(
-        r"(RSA )?(Private|Public)-Key: \(|Modulus=|\w+ Fingerprint=|\s*0:d=0 ", Kind("a listing by `openssl`", _WHOLE)
+        r"(RSA )?(Private|Public)-Key: \(|Modulus=|\w+ Fingerprint=|\s*0:d=0 ",
+        Kind("a listing by `openssl`", _WHOLE),
+        "",
+        "(=",
     ),
     _Text(r"Bag Attributes", Kind("a listing by `openssl pkcs12` without the key", PKCS12.fix)),
     _Text(r"version https://git-lfs", Kind("a pointer of Git LFS, not the file", "Fetch the file: git lfs pull")),
-    _Text(r"(---\s+)?apiVersion:", Kind("a manifest of Kubernetes", _KUBECTL)),
+    _Text(r"(---\s+)?apiVersion:", Kind("a manifest of Kubernetes", _KUBECTL), "", ":"),
     _Text(_ENCRYPTED, _value("encrypted by a tool that keeps secrets", "value-reference")),
-    _Text(_REFERENCE, _UNRESOLVED, _ANYWHERE),
+    _Text(_TEMPLATE, _UNRESOLVED, _ANYWHERE, "$%{(#<_@!"),
+    _Text(_ADDRESS, _UNRESOLVED, _ANYWHERE, ":/.[("),
     _Text(
         r"MII[\w+/]{60}|LS0tLS1CRUdJTi|-{4,5} ?BEGIN ", _value("a key or a certificate", "value-credential"), _VALUES
     ),
-    _Text(r"eyJ[\w-]{8,}(\.[\w-]*){2,4}$", _value("a JWT", "value-credential")),
+    _Text(r"eyJ[\w-]{8,}(\.[\w-]*){2,4}$", _value("a JWT", "value-credential"), "", "."),
     _Text(_CREDENTIAL, _value("the credential of another service", "value-credential"), _IDS),
-    _Text(r"(?i:<(!doctype|html|head|body|\?xml|error)\b)", _value("a page, perhaps of a sign-in", "value-document")),
-    _Text(r"\{.*[:\"'].*\}$|\[.*[\"'].*\]$", _value("JSON, perhaps of a secret manager", "value-document")),
+    _Text(
+        r"(?i:<(!doctype|html|head|body|\?xml|error)\b)",
+        _value("a page, perhaps of a sign-in", "value-document"),
+        "",
+        "<",
+    ),
+    _Text(r"\{.*[:\"'].*\}$|\[.*[\"'].*\]$", _value("JSON, perhaps of a secret manager", "value-document"), "", "{["),
     _Text(_FAILED, _value("the message of a command that failed", "value-document")),
-    _Text(_ASSIGNMENT, _value("a whole line NAME=value", "value-assignment")),
+    _Text(_ASSIGNMENT, _value("a whole line NAME=value", "value-assignment"), "", "=:"),
     _Text(_LOST, _value("a missing value that was converted to text", "value-masked"), _IDS),
-    _Text(r"(?i:[a-z][a-z0-9+.-]+://|arn:)", _value("a URL, or a reference", "value-reference"), _SECRETS),
+    _Text(r"(?i:[a-z][a-z0-9+.-]+://|arn:)", _value("a URL, or a reference", "value-reference"), _SECRETS, ":"),
     _Text(_MASKED, _value("masked: asterisks or a word stand in its place", "value-masked")),
-    _Text(_PLACEHOLDER, _value("a placeholder", "value-masked")),
+    _Text(_PLACEHOLDER, _value("a placeholder", "value-masked"), "", "<[."),
     _Text(_EXAMPLE_WORDS, _value("a placeholder", "value-masked"), "secret"),
-    _Text(_PERHAPS_REFERENCE, _UNRESOLVED, "key path secret"),
-    _Text(_PATH, _value("a path", "value-path"), f"key {_VALUES}"),
-    _Text(r".*\\[nrt]$", _value("followed by a newline that is written out (\\n)", "value-escaped")),
+    _Text(_PERHAPS_REFERENCE, _UNRESOLVED, "key path secret", "_:."),
+    _Text(_PATH, _value("a path", "value-path"), f"key {_VALUES}", "/\\"),
+    _Text(r".*\\[nrt]$", _value("followed by a newline that is written out (\\n)", "value-escaped"), "", "\\"),
     _Text(r"[\w+/=-]{32,}$", _value("as long as a secret, and every page would show it", "value-credential"), "app-id"),
 )
 
@@ -310,15 +325,16 @@ _BASE64_TEXT = _Text(
 # Texts that are perhaps meant.
 _DOUBTFUL: tuple[_Text, ...] = (
     _Text(_CREDENTIAL, _value("another credential, by its form", "secret-other"), "secret"),
-    _Text(_PERHAPS_REFERENCE, _value("perhaps a reference that nothing has resolved", "value-reference"), _IDS),
-    _Text(r".*\s#(?!\d+$)", _value("followed by a comment (#)", "value-comment"), _VALUES),
-    _Text(r"[^\s%]*%(2B|2F|3D)", _value("percent-encoded, perhaps (%)", "value-escaped"), "secret kid"),
-    _Text(r"\S+ +\S", _value("of several words", "value-space"), "secret kid app-id"),
-    _Text(r"https?://|.*[/.]", _value("a URL, or part of one", "app-id-url"), "app-id"),
+    _Text(_PERHAPS_REFERENCE, _value("perhaps a reference that nothing has resolved", "value-reference"), _IDS, "_:."),
+    _Text(r".*\s#(?!\d+$)", _value("followed by a comment (#)", "value-comment"), _VALUES, "#"),
+    _Text(r"[^\s%]*%(2B|2F|3D)", _value("percent-encoded, perhaps (%)", "value-escaped"), "secret kid", "%"),
+    _Text(r"\S+ +\S", _value("of several words", "value-space"), "secret kid app-id", " "),
+    _Text(r"https?://|.*[/.]", _value("a URL, or part of one", "app-id-url"), "app-id", "/."),
     _Text(
         r"[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$",
         _value("a UUID, as the client secrets of Intercom's Developer Hub are", "secret-other"),
         "secret",
+        "-",
     ),
     _BASE64_TEXT,
 )
@@ -344,12 +360,12 @@ _BLOCK = re.compile(
 )
 _HEADERS = re.compile(rb"\A(?:(?:\s|\\{1,8}[nr])*(?:[A-Za-z-]+: [^\r\n\\]*(?:[\r\n]|\\{1,8}[nr])+)+)?")
 _DASHES = rb"(?:-|\xe2\x80[\x90-\x95]|\xe2\x88\x92)+"
-_ARMOUR = re.compile(_DASHES + rb" ?((?:BEGIN|END) [A-Z0-9. #]+?) ?" + _DASHES)
+_ARMOUR = _DASHES + rb" ?((?:BEGIN|END) [A-Z0-9. #]+?) ?" + _DASHES
 _DEK = re.compile(rb"DEK-Info: ?([A-Z0-9-]+),((?:[0-9A-Fa-f]{16}){1,2})")
-_LINE_ENDS = re.compile(rb"(?:\s|\\{1,8}(?:[nrt]|u000[aAdD]|x0[aAdD]|01[25])|%0[aAdD])+")
-_ESCAPED_OTHERWISE = re.compile(rb"\\\\[nr]|\\(?:u00|x0|01)|%0[aAdD]")
-_ELLIPSIS = re.compile(rb"\.{3}|\xe2\x80\xa6|[<\[*]|(?i:your|redacted)")
-_TEXT_OF_BASE64 = re.compile(rb"(?:data:[\w/.;+-]*,|base64:)?([A-Za-z0-9+/_-]{48,}={0,2})")
+_LINE_ENDS = rb"(?:\s|\\{1,8}(?:[nrt]|u000[aAdD]|x0[aAdD]|01[25])|%0[aAdD])+"
+_ESCAPED_OTHERWISE = rb"\\\\[nr]|\\(?:u00|x0|01)|%0[aAdD]"
+_ELLIPSIS = rb"\.{3}|\xe2\x80\xa6|[<\[*]|(?i:your|redacted)"
+_TEXT_OF_BASE64 = rb"(?:data:[\w/.;+-]*,|base64:)?([A-Za-z0-9+/_-]{48,}={0,2})"
 
 
 def things_in(value: bytes, mistakes: tuple[str, ...] = ()) -> list[Thing]:
@@ -361,11 +377,14 @@ def things_in(value: bytes, mistakes: tuple[str, ...] = ()) -> list[Thing]:
     if kind is not None:
         more = min(_missing(value), 0) if kind in READABLE else 0  # openssl, too, reads a key with something behind it
         return [Thing(kind, value[: len(value) + more], mistakes)]
+    blocks = [_thing_in(block, mistakes) for block in _BLOCK.finditer(value)]
+    if blocks and value.startswith(b"-----BEGIN "):
+        return blocks
     for name, unwrap in _WRAPPINGS:
         found = [thing for inner in unwrap(value) for thing in things_in(inner, _with(mistakes, name, inner))]
         if found:
             return found
-    return [_thing_in(block, mistakes) for block in _BLOCK.finditer(value)]
+    return blocks
 
 
 def _with(mistakes: tuple[str, ...], name: str, inner: bytes) -> tuple[str, ...]:
@@ -418,7 +437,7 @@ def kind_of_text(value: bytes) -> Kind:
     if not text:
         return Kind("empty", "Set it, or let it name the file.")
     rows = (row for row in _TEXTS if not row.places or "key" in row.places.split())
-    found = next((row.kind for row in rows if re.match(row.pattern, text, re.DOTALL)), None)
+    found = next((row.kind for row in rows if row.matches(text)), None)
     return found or _UNKNOWN
 
 
@@ -504,7 +523,7 @@ def _judgement(text: str, place: str) -> _Text | None:
     for row in (_ENCODED, *_TEXTS, *_DOUBTFUL):
         if not row.places or place in row.places.split():
             subject = text if row is _ENCODED else plain
-            if re.match(row.pattern, subject, re.DOTALL) and (row is not _BASE64_TEXT or _is_text(plain)):
+            if row.matches(subject) and (row is not _BASE64_TEXT or _is_text(plain)):
                 return row
     return None
 
@@ -584,13 +603,13 @@ def _kind_of(value: bytes) -> Kind | None:
 
 def _thing_in(block: re.Match[bytes], mistakes: tuple[str, ...]) -> Thing:
     label, body, end = block.groups()
-    for pattern, known in _LABELS:
-        if re.fullmatch(pattern, label):
+    for beginning, ending, known in _LABELS:
+        if label.startswith(beginning) and label.endswith(ending):
             return Thing(known, body, mistakes)
     if dek := _DEK.search(body):
         encrypted = {b"EC PRIVATE KEY": _EC, b"DSA PRIVATE KEY": _DSA}.get(label, ENCRYPTED_PEM)
         return Thing(
-            encrypted, _encrypted_pem(dek[1], dek[2], _base64(_LINE_ENDS.sub(b"", body[dek.end() :]))), mistakes
+            encrypted, _encrypted_pem(dek[1], dek[2], _base64(re.sub(_LINE_ENDS, b"", body[dek.end() :]))), mistakes
         )
     content, escaped = _content(_HEADERS.sub(b"", body, count=1))
     kind = _kind_of(content) if content else None
@@ -617,7 +636,7 @@ def _what_is_left(label: bytes, body: bytes, end: bytes | None, content: bytes) 
         return _OTHER
     if not body.strip(b" \t\r\n\"'\\,"):
         return _FIRST_LINE
-    if _ELLIPSIS.search(body):
+    if re.search(_ELLIPSIS, body):
         return _EXAMPLE
     return _TRUNCATED if end is None or content else _DAMAGED
 
@@ -626,17 +645,17 @@ def _content(body: bytes) -> tuple[bytes, bool]:
     """Return what the Base64 of a PEM block holds, and whether its line ends are escaped in an unusual way."""
     text, escaped = b"".join(body.split()), b"\\" in body or b"%" in body
     if escaped:
-        text = _LINE_ENDS.sub(b"", text.replace(b"\\/", b"/"))  # some writers of JSON escape the slash
+        text = re.sub(_LINE_ENDS, b"", text.replace(b"\\/", b"/"))  # some writers of JSON escape the slash
     content = _base64(text)
     if content and _missing(content) == 0:
-        return content, escaped and _ESCAPED_OTHERWISE.search(body) is not None
+        return content, escaped and re.search(_ESCAPED_OTHERWISE, body) is not None
     for width, size in product(
         (64, 76), range(1, 13)
     ):  # what stands at equal distances is what became of the line ends
         end, step = body[:size], width + size
         if body[step : step + size] == end:
             lines = b"".join(body[at + size : at + step] for at in range(0, len(body), step))
-            joined = _base64(_LINE_ENDS.sub(b"", lines.removesuffix(end)))
+            joined = _base64(re.sub(_LINE_ENDS, b"", lines.removesuffix(end)))
             if joined and _missing(joined) == 0:
                 return joined, True
     return content, False
@@ -700,11 +719,11 @@ def _in_percent(value: bytes) -> list[bytes]:
 
 
 def _in_dashes(value: bytes) -> list[bytes]:
-    return [] if _BLOCK.search(value) or not _ARMOUR.search(value) else [_ARMOUR.sub(rb"-----\1-----", value)]
+    return [] if _BLOCK.search(value) or not re.search(_ARMOUR, value) else [re.sub(_ARMOUR, rb"-----\1-----", value)]
 
 
 def _in_base64(value: bytes) -> list[bytes]:
-    found = None if b"-----" in value else _TEXT_OF_BASE64.fullmatch(_LINE_ENDS.sub(b"", value))
+    found = None if b"-----" in value else re.fullmatch(_TEXT_OF_BASE64, re.sub(_LINE_ENDS, b"", value))
     return [_base64(found[1].translate(bytes.maketrans(b"-_", b"+/")))] if found else []
 
 

@@ -25,7 +25,7 @@ class Reloading:
 
     Args:
         make: Makes the builder, such as ``TokenPairBuilder.from_env``. It is called here, at start-up, and at each
-            reload. Its files must be those of one delivery: see :doc:`/operate/rotate-and-renew`.
+            reload. Replace all of its files together: see :doc:`/operate/rotate-and-renew`.
         watch: The files or directories to look at, such as mounted secrets. Links are followed.
         every: The least time between two looks, in seconds.
 

@@ -1,6 +1,7 @@
 """Checks the public settings that go beside the tokens in ``window.intercomSettings``, and knows the regions."""
 
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from typing import Any, Literal, NamedTuple, TypedDict, get_args
 
 from ._json_values import has_unsafe_integer, json_items, json_value
@@ -165,8 +166,6 @@ def _check_name(name: str, is_signed: Callable[[str], bool]) -> None:
 
 def _checked_value(name: str, value: object) -> Any:  # noqa: ANN401 - any JSON
     if name not in RULES:
-        from difflib import get_close_matches  # noqa: PLC0415 - FastAPI has not loaded it, and it words an error only
-
         close = get_close_matches(name, RULES, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else "."
         raise ConfigurationError(

@@ -132,7 +132,8 @@ class IntercomMinter(Minter):
         Returns:
             A fresh dict of ``user_id`` and ``exp`` (Unix seconds), and what else the user was given.
         """
-        claims: dict[str, Any] = dict(user.attributes)
+        attributes: Any = user.attributes
+        claims: dict[str, Any] = attributes.copy()
         claims["user_id"] = user.user_id
         claims["exp"] = now + self.seconds
         for name in _OPTIONAL:

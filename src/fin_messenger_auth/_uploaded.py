@@ -92,7 +92,7 @@ def certificate_in(jwk: Mapping[str, Any]) -> x509.Certificate:
     chain = jwk.get("x5c")
     if not chain:
         raise InvalidKeyError(
-            "The JWK has no x5c: the upload may succeed, and then every chat is a guest. "
+            "The JWK has no x5c: the upload may succeed, and then every visitor is a guest. "
             "Make the JWK with its certificate: `jwk --certificate FILE`.",
             "jwk-x5c-missing",
         )

@@ -528,7 +528,7 @@ def test_an_endpoint_on_another_origin(app: Shop, allowed: bool) -> None:
         headers = {"Access-Control-Allow-Origin": HOME.rstrip("/"), "Access-Control-Allow-Credentials": "true"}
         if allowed:
             route.fulfill(json=app.builder.build_settings(42), headers=headers)
-        else:  # to a script, a refusal for want of these headers is a failure of the network
+        else:  # to a script, a refusal without these headers is a failure of the network
             route.abort()
 
     lines: list[str] = []

@@ -12,7 +12,7 @@ from fin_messenger_auth._environment import read_environment
 from fin_messenger_auth._tokens import INTERCOM_TOKEN, SALESFORCE_TOKEN
 from fin_messenger_auth.diagnosis._findings import finding
 from fin_messenger_auth.diagnosis._page_reader import decoded
-from fin_messenger_auth.diagnosis._report import as_json, print_report, report, summary, token_report
+from fin_messenger_auth.diagnosis._report import as_json, is_clean, print_report, summary
 from fin_messenger_auth.diagnosis._token_checks import check_form, token_name
 from fin_messenger_auth.errors import raise_first
 
@@ -26,8 +26,8 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser = commands.add_parser(
         "inspect",
         help="say what the platform would say of a token or a page, and why",
-        description="Decode a token and say what the platform would say of it, check by check. The token itself "
-        "is not printed; its claims are. Standard input may also be a page or its settings as JSON, of which only the "
+        description="Decode a token and say what the platform would say of it. The token itself is not printed; its "
+        "claims are. Standard input may also be a page or its settings as JSON, of which only the "
         "findings are printed. A key or secret to verify with is optional.",
     )
     parser.add_argument("token", metavar="TOKEN", help="either token; - reads standard input: a token, JSON or a page")
@@ -51,36 +51,33 @@ def run(arguments: argparse.Namespace) -> int:
     if text[:1] in ("<", "{", "["):
         fin_managed = expected.fin_managed or (not expected.keys and SALESFORCE_TOKEN not in text)
         found = diagnosis.check_page(diagnosis.Document(text), replace(expected, fin_managed=fin_managed))
-        about, before, plain = {}, "", None
+        about: dict[str, Any] = {}
     else:
-        parsed, _ = check_form(text, INTERCOM_TOKEN)
-        if parsed is not None and not (arguments.secret_file or arguments.key):
-            name = token_name(parsed)
-        else:
-            name = (
-                SALESFORCE_TOKEN
-                if arguments.key or (arguments.issuer and not arguments.secret_file)
-                else INTERCOM_TOKEN
-            )
-        found = (
-            diagnosis.check_intercom_token(text, secret=expected.secret)
-            if name == INTERCOM_TOKEN
-            else expected.check_salesforce(text)
-        )
-        secret = expected.secret.decode(errors="replace")
-        header, claims = _shortened([parsed.header, parsed.claims], secret) if parsed else ({}, {})
-        if parsed and secret and secret in json.dumps([parsed.header, parsed.claims]):
-            found = [finding("page-secret", check="attributes"), *found]
-        about = {"token": name, "header": header, "claims": claims}
-        shown = [f"header {json.dumps(header)}", f"claims {json.dumps(claims, indent=2)}"] if parsed else []
-        before = "\n".join([name, *shown])
-        plain = "\n".join(filter(None, [token_report(name, found), report(of_key)]))
+        found, about = _check_token(text, expected)
     findings = [*found, *of_key]
     if arguments.json:
         print(as_json(findings, **about))
     else:
-        print_report(findings, before=before, after=summary(findings), plain=plain)
+        shown = [f"{name} {json.dumps(about[name], indent=2)}" for name in ("header", "claims") if about.get(name)]
+        clean = ["✓ Nothing wrong was found."] if is_clean(findings) else []
+        before = "\n".join([*filter(None, [about.get("token")]), *shown, *clean])
+        print_report(findings, before=before, after=summary(findings))
     return int(diagnosis.has_errors(findings))
+
+
+def _check_token(text: str, expected: diagnosis.Expected) -> tuple[list[diagnosis.Finding], dict[str, Any]]:
+    """Return what is wrong with a token, and what is in it."""
+    parsed, _ = check_form(text, INTERCOM_TOKEN)
+    name, secret = token_name(parsed) if parsed else INTERCOM_TOKEN, expected.secret.decode(errors="replace")
+    if name == INTERCOM_TOKEN:
+        found = diagnosis.check_intercom_token(text, secret=expected.secret)
+    else:
+        found = expected.check_salesforce(text)
+    if parsed is None:
+        return found, {"token": name, "header": {}, "claims": {}}
+    if secret and secret in json.dumps([parsed.header, parsed.claims]):
+        found = [finding("page-secret", check="attributes"), *found]
+    return found, {"token": name, **_shortened({"header": parsed.header, "claims": parsed.claims}, secret)}
 
 
 def _shortened(value: Any, secret: str) -> Any:  # noqa: ANN401 - any JSON

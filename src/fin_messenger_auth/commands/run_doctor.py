@@ -54,7 +54,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument(
         "--attribute", metavar="NAME", action="append", default=[], help="an attribute that you sign; may be repeated"
     )
-    parser.add_argument("--strict", action="store_true", help="let warnings and what was not checked count, too")
+    parser.add_argument("--strict", action="store_true", help="treat warnings and skipped checks as errors")
     parser.add_argument("--json", action="store_true", help="print JSON")
     online = parser.add_argument_group("online (experimental: built from reports, not from a recorded answer)")
     online.add_argument("--online", metavar="URL", help="https://<subdomain>.my.salesforce-scrt.com")

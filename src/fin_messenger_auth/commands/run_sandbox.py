@@ -7,6 +7,7 @@ import argparse
 from fin_messenger_auth.diagnosis._report import print_report
 from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.page._csp import VARIABLE
+from fin_messenger_auth.sandbox import SandboxServer, sandbox_from_env
 
 from .options import KEY_FILE, add_options, expected_from, given_keys
 
@@ -23,26 +24,15 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "each platform would identify. It does not know what is configured in Intercom or in Salesforce.",
     )
     parser.add_argument("--port", type=_port, default=8765, metavar="P", help="where to listen (8765)")
-    parser.add_argument("--key", metavar="FILE", help=f"what was uploaded, for want of the private key: {KEY_FILE}")
-    parser.add_argument("--kid", metavar="K", help="the kid of the JWK in Salesforce, if not the configuration's")
+    parser.add_argument("--key", metavar="FILE", help=f"the uploaded key, if you lack the private key: {KEY_FILE}")
     add_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until interrupted."""
-    from fin_messenger_auth.sandbox import SandboxServer, sandbox_from_env  # noqa: PLC0415 - a web server, for here only
-
     keys, findings = given_keys(arguments.key)
-    options = expected_from(arguments, keys)
-    sandbox = sandbox_from_env(
-        prefix=arguments.prefix,
-        kid=arguments.kid,
-        issuer=options.issuer,
-        audience=options.audience,
-        secret=options.secret,
-        keys=keys,
-    )
+    sandbox = sandbox_from_env(prefix=arguments.prefix, given=expected_from(arguments, keys))
     if findings:
         print_report(findings)
     try:

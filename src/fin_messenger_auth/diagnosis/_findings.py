@@ -21,32 +21,20 @@ _PARTS = ("tokens", "keys", "page", "setup")
 
 
 class Level(StrEnum):
-    """How serious a finding is."""
+    """How serious a finding is: it fails or is unsafe; it is unwise or likely a mistake; nobody can tell from here."""
 
     ERROR = "error"
-    """It will not work, or it is unsafe."""
-
     WARNING = "warning"
-    """It works, but perhaps not for long, or it is probably a mistake."""
-
     UNCHECKED = "unchecked"
-    """It could not be checked from here; the fix says where to look."""
 
 
 class Evidence(StrEnum):
-    """What a finding rests on."""
+    """What a finding rests on: documents or standards, code that a vendor published, a report, or our inference."""
 
     DOCUMENTED = "documented"
-    """A vendor's documentation or a standard."""
-
     SOURCE = "vendor source"
-    """Code that a vendor published."""
-
     REPORT = "field report"
-    """Somebody has seen it happen."""
-
     INFERENCE = "our inference"
-    """It follows from the rest, but is not documented."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +118,8 @@ def assignment(variable: str, value: str) -> str:
 
 
 def general_names() -> dict[str, str]:
-    """Return the placeholders of fixes that stand for the same thing in each, with what they are without a case."""
-    return {"remake": remake(), "mend": mend(), **_NAMES}
+    """Return what the placeholders stand for that mean the same thing in each fix."""
+    return {"remake": remake(), "mend": mend(follows=True), **_named.get()}
 
 
 def remake() -> str:
@@ -139,18 +127,14 @@ def remake() -> str:
     return _named.get().get("remake") or _REMAKE.format(**_named.get())
 
 
-def mend(*, follows: bool | None = None) -> str:
-    """Return how to mend the JWK of this case; ``follows`` tells whether what is right follows from its file."""
-    repair, made = _REPAIR.format(**_named.get()), f"the JWK with a certificate of the same key: {remake()}"
-    if follows is None:
-        return (
-            _named.get().get("mend") or f"{repair}. What does not follow from the file must be made again: {remake()}"
-        )
-    return repair if follows else f"Make {made}"
+def mend(*, follows: bool) -> str:
+    """Return how to mend the JWK of this case: from its own file, if what is right follows from that."""
+    made_again = f"Make the JWK with a certificate of the same key: {remake()}"
+    return _REPAIR.format(**_named.get()) if follows else made_again
 
 
 def finding(code: str, variant: str = "", /, **details: object) -> Finding:
-    """Return the finding of ``code`` for one case, with the values of the placeholders in its message and fix."""
+    """Return the finding of ``code``, or a variant of it, with the values of the placeholders in message and fix."""
     entry = VARIANTS[code, variant] if variant else CATALOGUE[code]
     return _filled(entry, details)
 
@@ -172,8 +156,7 @@ def one_line(text: str) -> str:
 
 
 def _filled(entry: Finding, details: dict[str, Any]) -> Finding:
-    names = _named.get()
-    known = {"remake": remake(), "mend": mend(), **names, **details}
+    known = {**general_names(), **details}
     message, fix = (one_line(each.format(**known)) for each in (entry.message, entry.fix))
     return replace(entry, check=details.get("check", entry.check), message=message, fix=fix)
 

@@ -7,25 +7,19 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass, field
-from string import punctuation
 from threading import Thread
 from typing import Any
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 TIMEOUT_SECONDS, MAX_BYTES, MAX_REDIRECTS = 10, 8_000_000, 10
-THREAD = "fin-messenger-auth-request"  # the name of the thread that waits for an answer
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-# Why there is no answer, by the name of the error: the errors themselves are those of the extra, or of ssl.
+# Why there is no answer, by the name of an error; the name of another one says it itself.
 _REASONS = {
     "TimeoutError": f"no answer within {TIMEOUT_SECONDS} seconds",
     "SSLCertVerificationError": "its TLS certificate cannot be verified; SSL_CERT_FILE can name one of your own",
-    "SSLError": "it does not speak TLS",
     "NameResolutionError": "its host name is unknown",
     "NewConnectionError": "nothing listens there",
-    "ProxyError": "the proxy that the environment names does not pass it on",
-    "DecodeError": "its body is not what its Content-Encoding says",
-    "IncompleteRead": "it ends before its Content-Length",
     "ModuleNotFoundError": 'requests need the extra: pip install "fin-messenger-auth[doctor]"',
 }
 
@@ -36,21 +30,13 @@ class NoAnswerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer: where it came from, its headers by their names in lower case, and its body, decompressed."""
+    """An HTTP answer: headers by their names in lower case, the body decompressed, and where it redirects to."""
 
     url: str
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
-
-    @property
-    def target(self) -> str:
-        """Where it redirects to; blank if it does not, or to what is no URL."""
-        location = self.headers.get("location", "") if 300 <= self.status < 400 else ""  # noqa: PLR2004 - RFC 9110 §15.4
-        try:
-            return urljoin(self.url, quote(location, safe=punctuation)) if location else ""
-        except ValueError:
-            return ""
+    target: str = ""
 
 
 def send(url: str, headers: Mapping[str, str], json: object = None) -> Answer:
@@ -59,19 +45,14 @@ def send(url: str, headers: Mapping[str, str], json: object = None) -> Answer:
     Raises:
         NoAnswerError: The URL is neither ``https`` nor of this machine; there was no whole answer in time.
     """
-    end, visited = time.monotonic() + TIMEOUT_SECONDS, {url}
-    while is_allowed(url):
-        coming: Future[Answer] = Future()  # a thread: no time-out ends a name server, or headers that drip
-        Thread(target=_settle, args=(coming, url, headers, json, end), name=THREAD, daemon=True).start()
-        try:
-            answer = coming.result(max(0, end - time.monotonic()))
-        except TimeoutError:
-            raise NoAnswerError(_REASONS["TimeoutError"]) from None
-        url = answer.target
-        if origin_of(url) != origin_of(answer.url) or url in visited or len(visited) > MAX_REDIRECTS:
-            return answer
-        visited.add(url)
-    raise NoAnswerError("it must start with https://, or be on this machine")
+    if not is_allowed(url):
+        raise NoAnswerError("it must start with https://, or be on this machine")
+    coming: Future[Answer] = Future()  # a thread: no time-out ends a name server, or headers that drip
+    Thread(target=_settle, args=(coming, url, headers, json, time.monotonic() + TIMEOUT_SECONDS), daemon=True).start()
+    try:
+        return coming.result(TIMEOUT_SECONDS)
+    except TimeoutError:
+        raise NoAnswerError(_REASONS["TimeoutError"]) from None
 
 
 def is_allowed(url: str) -> bool:
@@ -102,22 +83,26 @@ def _settle(coming: Future[Answer], *request: Any) -> None:  # noqa: ANN401 - th
 def _request(url: str, headers: Mapping[str, str], json: object, end: float) -> Answer:
     import urllib3  # noqa: PLC0415 - of the extra `doctor`
 
-    scheme, host, _ = origin_of(url)
+    origin = scheme, host, port = origin_of(url)
     proxy = None if host in LOOPBACK or proxy_bypass(host) else getproxies().get(scheme)
     options: dict[str, Any] = {"retries": False, "redirect": False, "preload_content": False}
-    options |= {} if json is None else {"json": json}
-    pool = urllib3.ProxyManager(proxy) if proxy else urllib3.PoolManager()
-    names = {"Accept": "text/html, application/json", **headers}
-    method, timeout = "GET" if json is None else "POST", max(0.01, end - time.monotonic())
-    with pool, closing(pool.request(method, url, headers=names, timeout=timeout, **options)) as response:
-        if response.headers.get("content-encoding", "identity").lower() not in ("identity", "gzip", "deflate"):
-            raise NoAnswerError("its Content-Encoding is one that was not asked for")
-        body = bytearray()
-        while chunk := response.read1(65_536, decode_content=True):
-            body += chunk
-            if len(body) >= MAX_BYTES:
-                raise NoAnswerError(f"it is larger than {MAX_BYTES / 1e6:.0f} MB")
-            if time.monotonic() > end:
-                raise TimeoutError
-        received = {name.lower(): response.headers[name] for name in response.headers}
-        return Answer(url, response.status, received, bytes(body))
+    options |= {"headers": {"Accept": "text/html, application/json", **headers}} | ({"json": json} if json else {})
+    with urllib3.ProxyManager(proxy) if proxy else urllib3.PoolManager() as manager:
+        pool = manager.connection_from_host(host, port, scheme)  # of this origin alone, whatever a Location says
+        for _ in range(MAX_REDIRECTS + 1):
+            path, timeout = urllib3.util.parse_url(url).request_uri, max(0.01, end - time.monotonic())
+            with closing(pool.request("POST" if json else "GET", path, timeout=timeout, **options)) as response:
+                body = bytearray()
+                while chunk := response.read1(65_536, decode_content=True):
+                    body += chunk
+                    if len(body) >= MAX_BYTES:
+                        raise NoAnswerError(f"it is larger than {MAX_BYTES / 1e6:.0f} MB")
+                    if time.monotonic() > end:
+                        raise TimeoutError
+                received = {name.lower(): response.headers[name] for name in response.headers}
+                target = urljoin(url, response.get_redirect_location() or "")
+            answer = Answer(url, response.status, received, bytes(body), "" if target == url else target)
+            if not answer.target or origin_of(answer.target) != origin:
+                break
+            url = answer.target
+        return answer

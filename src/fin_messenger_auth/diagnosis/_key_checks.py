@@ -9,6 +9,7 @@ import stat
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from fin_messenger_auth._signers import MIN_SECRET_BYTES, RSASigner, configured_
 from fin_messenger_auth._tokens import is_fin_issuer
 from fin_messenger_auth._uploaded import certificate_in, read_certificate, rsa_key_of
 from fin_messenger_auth._verification import VerifyingKey, read_jwks
-from fin_messenger_auth.errors import FinMessengerAuthWarning, InvalidKeyError, Problem, attempt, masked, problems_of
+from fin_messenger_auth.errors import InvalidKeyError, Problem, attempt, masked, problems_of
 from fin_messenger_auth.onboarding._certificate import certificate_problems
 from fin_messenger_auth.onboarding._jwk import jwk_problems, jwks_problems, parse_jwk, parse_jwks, repair_jwk
 from fin_messenger_auth.onboarding._key_directory import CERTIFICATE, JWK, JWKS, PRIVATE_KEY
@@ -258,18 +259,13 @@ def check_upload(
     several, _ = attempt(parse_jwks, document)
     documents = dict.fromkeys(map(json.dumps, several or [])) or [document]
     findings = [each for jwk in documents for each in check_jwk(jwk, now=now)]
-    if several is not None:
-        message = "This is a key set (JWKS): it is for a keyset of type Endpoint URL. For type Keys, upload each JWK."
-        several_files = "If the keyset is of type Keys, upload each key of the set as a JWK in a file of its own."
-        as_set = finding_of(FinMessengerAuthWarning(message, "jwk-document"))
-        findings.append(replace(as_set, fix=several_files))
+    findings += [finding("jwk-document", "set")] if several is not None else []
     if key_directory is not None:
-        what = "certificates for the same key: the newer one was not uploaded"
-        for name in _newer_files(Path(key_directory), _certificates(document)):
-            differs = finding("directory-differs", first=name, second="the uploaded JWK", what=what)
-            own, copy = shlex.quote(str(Path(key_directory) / JWK)), name_of("jwk")
-            upload = f"Upload {own}. Give that to --uploaded, too: `cp {own} {copy}`."
-            findings.append(replace(differs, fix=upload) if name == JWK else differs)
+        uploaded = _certificates(document)
+        for name in (JWK, CERTIFICATE):
+            if any(map(partial(_is_newer, uploaded), _certificates(_read(Path(key_directory) / name)))):
+                findings.append(finding("directory-differs", "upload", first=name))
+                break
     return list(dict.fromkeys(findings))
 
 
@@ -280,8 +276,7 @@ def compare_upload(path: str | os.PathLike[str], uploaded: Sequence[VerifyingKey
         return []
     same = [each for each in uploaded if each.public_key == own[0].public_key]
     what = f"key IDs: {quoted(own[0].kid)} and {quoted(same[0].kid)}" if same else "keys"
-    fix = f"Upload {Path(path) / JWK} if it is the one in use; else give the directory of the key that was uploaded."
-    return [replace(finding("directory-differs", first=JWK, second="the uploaded JWK", what=what), fix=fix)]
+    return [finding("directory-differs", "key", what=what, path=Path(path) / JWK)]
 
 
 def certificate_ends(path: Path) -> date | None:
@@ -343,17 +338,11 @@ def _of_file(name: str, findings: list[Finding]) -> list[Finding]:
     ]
 
 
-def _newer_files(directory: Path, uploaded: list[Certificate]) -> list[str]:
-    """Name the first file with a later certificate for a key that was uploaded."""
-
-    def is_newer(local: Certificate, other: Certificate) -> bool:
-        return rsa_key_of(local) == rsa_key_of(other) and local.not_valid_after_utc > other.not_valid_after_utc
-
-    return [
-        name
-        for name in (JWK, CERTIFICATE)
-        if any(is_newer(local, other) for local in _certificates(_read(directory / name)) for other in uploaded)
-    ][:1]
+def _is_newer(uploaded: list[Certificate], own: Certificate) -> bool:
+    """Tell whether a certificate is for a key that was uploaded, and ends later."""
+    return any(
+        rsa_key_of(own) == rsa_key_of(each) and own.not_valid_after_utc > each.not_valid_after_utc for each in uploaded
+    )
 
 
 def _certificates(document: bytes) -> list[Certificate]:

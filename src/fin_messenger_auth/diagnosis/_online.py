@@ -27,7 +27,6 @@ CONFIG_PATH = "/embeddedservice/v1/embedded-service-config"
 _OK = 200
 _MODE = ("embeddedServiceConfig", "embeddedServiceMessagingChannel", "authMode")
 _ORG, _JWKS = "The org", "The JWKS"
-_NOT_MADE = "Fix the errors of the configuration. If Fin makes the token, press Verify on Fin's setup page."
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +52,14 @@ def check_org(org: Org, token: str | None, *, now: float | None = None) -> list[
         token: A ``salesforce_identity_token``, made for a user of its own; ``None`` if there is none.
         now: The time, in Unix seconds; the machine's if left out.
     """
-    parts = urlsplit(org.url) if is_allowed(org.url) else None
-    if parts is None or parts.path.strip("/") or parts.query:
-        why = "it does not begin with https://" if parts is None else "it has a path or query after the host"
-        return [finding("online-address", what="the org", why=why)]
+    if not is_allowed(org.url) or urlsplit(org.url)[2:] not in (("", "", ""), ("/", "", "")):
+        return [finding("online-address", what="the org", why="expected https:// and a host, without a path")]
     try:
         findings = [*_check_channel(org, time.time() if now is None else now)]
         if any(each.code == "online-deployment" for each in findings):
             return findings
         if token is None:
-            return [*findings, finding("unchecked", what="The token exchange", how=_NOT_MADE)]
+            return [*findings, finding("unchecked", "exchange")]
         return [*findings, *_check_exchange(org, token)]
     except NoAnswerError as error:
         return [finding("online-unreachable", what=_ORG, why=error)]
@@ -137,16 +134,13 @@ def _check_exchange(org: Org, token: str) -> Iterator[Finding]:
     elif document is None:
         yield _unexpected(_ORG, answer)
     else:
-        yield from _check_subject(_member(document, "context", "endUser", "subject"))
+        subject = _member(document, "context", "endUser", "subject")
+        if not isinstance(subject, str):
+            yield finding("online-answer", what=_ORG, got="no subject", wanted="context.endUser.subject")
+        elif "/AUTH/" not in subject:
+            yield finding("online-guest", answer="it accepted the token, but its subject is a guest (no /AUTH/)")
         if (mode := _member(document, "context", "configuration", *_MODE)) is not None:  # not in every answer
             yield from _check_mode(mode)
-
-
-def _check_subject(subject: object) -> Iterator[Finding]:
-    if not isinstance(subject, str):
-        yield finding("online-answer", what=_ORG, got="no subject", wanted="context.endUser.subject")
-    elif "/AUTH/" not in subject:
-        yield finding("online-guest", answer="it accepted the token, but its subject is a guest (no /AUTH/)")
 
 
 def _json(answer: Answer) -> dict[str, Any] | None:
@@ -156,10 +150,8 @@ def _json(answer: Answer) -> dict[str, Any] | None:
 
 
 def _unexpected(what: str, answer: Answer) -> Finding:
-    got, wanted = f"status {answer.status}", f"status {_OK}"
-    if answer.status == _OK:
-        got, wanted = "something that is not a JSON object", "a JSON object"
-    return finding("online-answer", what=what, got=got, wanted=wanted)
+    got = "no JSON object" if answer.status == _OK else f"status {answer.status}"
+    return finding("online-answer", what=what, got=got, wanted="a JSON object with status 200")
 
 
 def _member(value: Any, *names: str) -> Any:  # noqa: ANN401 - any JSON

@@ -7,9 +7,7 @@ import re
 import shlex
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from email.utils import parsedate_to_datetime
 from importlib.util import find_spec
 from urllib.parse import urljoin, urlsplit
 
@@ -21,7 +19,7 @@ from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthWarnin
 
 from ._expected import Expected
 from ._findings import Finding, finding, finding_of, naming
-from ._page_reader import _A_STRING, _AS_TEXT, _ELSEWHERE, _JWT, _UNNAMED, NEEDS_EXTRA, SPREAD, Page, read_page
+from ._page_reader import JWT, NEEDS_EXTRA, SPREAD, Page, read_page
 from ._policy_checks import check_policies
 from ._token_checks import check_form, is_in_milliseconds, quoted
 
@@ -34,37 +32,6 @@ _MARK = "<fin-messenger-mark"
 _REDIRECT, _REFUSED = 300, 400  # the first status of each kind
 _HITS = ("x-cache", "cf-cache-status", "cache-status", "x-vercel-cache", "x-proxy-cache", "x-drupal-cache")
 _OF_CDNS = re.compile(r".*cdn-cache-control|surrogate-control")
-_OLD = 300  # seconds from which a page's Date means that it was kept
-_SIGNED_IN = (
-    'This one is of an anonymous visitor. Give the session, `--cookie NAME=VALUE`, and `--user ID`; or `--user ""` if '
-    "it should be anonymous."
-)
-_PUT_IT = (
-    "Put the integration's tag or `render_snippet(build_settings(user))` at the end of <body>. If it is there, look at "
-    "the integration's EXCLUDE and ENABLED."
-)
-_SIGN_IN = "Give the cookie of a signed-in session: `--cookie NAME=VALUE`."
-_SIGN_IN_AGAIN = "The session of the cookie is not signed in at this address: sign in again, and copy its cookie."
-_STOPPED = (
-    "Give the settings as the browser has them: run `JSON.stringify(window.intercomSettings)` in its console, and save "
-    "what it prints for `--page FILE`."
-)
-
-# What a page is in place of one with settings, and what to do then.
-_HOW = {
-    _A_STRING: "Insert the object itself, or parse the string once more: `JSON.parse(text)`.",
-    _ELSEWHERE: "Give the URL from which its scripts fetch the settings: `--page URL`.",
-    _UNNAMED: "Set `window.intercomSettings`, without const, let or a var in a function, or call "
-    "`Intercom('boot', settings)`.",
-    _AS_TEXT: "Let the template engine insert `render_snippet(build_settings(user))` as it is, where a script may "
-    "stand: it was escaped, or stands in an element such as <textarea>, or behind one that is not closed.",
-    **dict.fromkeys(
-        ("it is JSON without an app_id", "it is JSON that is not valid"),
-        "Answer with what `build_settings` returns, or give another URL: `--page URL`.",
-    ),
-    "it is JSON that was encoded twice": "Answer with the object: the framework's JSON response of "
-    "`build_settings(user)`, without a `json.dumps` before it.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +46,6 @@ class Document:
         asked: The address that was asked for.
         target: Where the answer redirects to; blank if it does not.
         failure: Why there was no answer.
-        with_session: Whether it was asked for with a session's cookie.
         role: ``page``, or, beside a page, its renewal ``script``, that script's ``endpoint``, or the page for
             ``nobody``.
         others: What was fetched beside a page.
@@ -92,7 +58,6 @@ class Document:
     asked: str = ""
     target: str = ""
     failure: str = ""
-    with_session: bool = False
     role: str = "page"
     others: tuple[Document, ...] = ()
 
@@ -116,7 +81,7 @@ def check_settings(settings: Mapping[str, object]) -> list[Finding]:
 
 def _wrong_with_users(settings: Mapping[str, object]) -> Iterator[Finding]:
     token, user_hash, user_id = settings.get(INTERCOM_TOKEN), settings.get("user_hash"), settings.get("user_id")
-    jwts = [name for name, value in settings.items() if isinstance(value, str) and _JWT.fullmatch(value)]
+    jwts = [name for name, value in settings.items() if isinstance(value, str) and JWT.fullmatch(value)]
     if others := sorted(set(jwts) - {*_TOKENS, "user_hash"}):
         message = f"{' and '.join(others)}: the Messenger reads a JWT as {INTERCOM_TOKEN} or {SALESFORCE_TOKEN} only."
         yield finding_of(ConfigurationError(message, "setting-unknown"))
@@ -186,7 +151,7 @@ def check_site(document: Document, page: Page, expected: Expected, now: float) -
 def _wrong_with_page(document: Document, page: Page, expected: Expected, now: float) -> Iterator[Finding]:
     if document.failure:
         missing = find_spec("urllib3") is None
-        yield _without_extra() if missing else finding("page-unreachable", why=document.failure)
+        yield finding("unchecked", "extra") if missing else finding("page-unreachable", why=document.failure)
         return
     secret = expected.secret.decode(errors="replace")
     parts = [check_form(str(page.values.get(name)), name)[0] for name in _TOKENS]
@@ -199,10 +164,10 @@ def _wrong_with_page(document: Document, page: Page, expected: Expected, now: fl
         yield finding("page-broken", why=page.broken)
         return
     if page.stopped == NEEDS_EXTRA:
-        yield _without_extra()
+        yield finding("unchecked", "extra")
         return
     if page.stopped:
-        yield finding("unchecked", check="page", what=f"What the page passes on ({page.stopped})", how=_STOPPED)
+        yield finding("unchecked", "settings", check="page", what=f"What the page passes on ({page.stopped})")
         if not page.settings:
             return
     if (document.status or 0) >= _REDIRECT or not any(each.names() for each in page.settings):
@@ -211,29 +176,23 @@ def _wrong_with_page(document: Document, page: Page, expected: Expected, now: fl
     yield from _wrong_with_what_it_passes(document, page, expected, now)
 
 
-def _without_extra() -> Finding:
-    how = 'Install the extra that fetches and reads pages: `pip install "fin-messenger-auth[doctor]"`.'
-    return finding("unchecked", check="page", what="The page", how=how)
-
-
 def _wrong_with_what_it_passes(document: Document, page: Page, expected: Expected, now: float) -> Iterator[Finding]:
     headers, settings = document.names, dict(page.values)
-    policy, copied = headers.get("cache-control", ""), _of_a_cache(headers, now)
+    copied = _of_a_cache(headers)
     if expected.fin_managed and settings.pop(SALESFORCE_TOKEN, None):
         yield finding("issuer-fin", "page")
     yield from _wrong_with_passing(page)
-    public = "its Cache-Control says public" if "public" in policy.lower() else ""
     users = {str(each) for each in (settings.get("user_id"), _signed(settings).get("user_id")) if each}
     other = bool(expected.user_id and users) and expected.user_id not in users
     if copied and other:  # whose page it is, follows from that
-        yield finding("page-cached", how=f"{copied}, and it is another user's", fix=_uncached(headers))
-    yield from _compare(page, settings, expected, copied or public, other=other and not copied)
+        yield _cached(headers, f"{copied}, and it is another user's")
+    yield from _compare(page, settings, expected, copied, other=other and not copied)
     found = list(expected.check_tokens(settings, now))
     yield from (each for each in found if not (copied and each.code == "token-expired"))
     stored = _may_be_stored(headers)
     carries = document.headers is not None and any(map(settings.get, _TOKENS))
     if carries and (copied or stored) and not (copied and other):
-        yield finding("page-cached", how=copied or stored, fix=_uncached(headers))
+        yield _cached(headers, copied or stored)
     api_base = str(settings.get("api_base") or API_BASES.get(expected.region or "us"))
     if page.scripts:
         yield from check_policies(page, headers.get("content-security-policy", ""), api_base)
@@ -272,24 +231,19 @@ def _wrong_with_passing(page: Page) -> Iterator[Finding]:
 
 
 def _without_settings(page: Page, document: Document) -> Finding:
-    sign_in = _SIGN_IN_AGAIN if document.with_session else _SIGN_IN
-    why, how = page.instead, {**_HOW, "it is a page to sign in": sign_in}.get(page.instead)
-    moved = urlsplit(document.url).path if document.url != document.asked else ""
     location = document.names.get("location", page.moved)
-    if document.status is not None and document.status >= _REFUSED:
-        why = f"it was answered with status {document.status}"
-        how = sign_in if document.status in (401, 403) else "Give the URL of a page that works."
-    elif location:
-        target = _without_query(document.target or (urljoin(document.url, location) if page.moved else location))
-        why = f"it redirects to {quoted(_without_query(location))}"
-        how = f"Give that URL, `--page {shlex.quote(target)}`. If it is where people sign in: {sign_in}"
-        how = how if "://" in target else sign_in
-    elif moved:
-        why = f"it redirects to {quoted(moved)}{', a page to sign in' if how else ''}"
-        how = how or f"If that is where people sign in: {sign_in}"
-    elif not document.text.strip():
-        why = "it is empty"
-    return finding("page-settings-missing", why=f": {why}" if why else "", how=how or _PUT_IT)
+    if (document.status or 0) >= _REFUSED:
+        kind = "refused" if document.status in (401, 403) else "status"
+        return finding("page-settings-missing", kind, status=document.status)
+    if not location and document.url != document.asked and page.instead in ("", "sign-in"):
+        location = urlsplit(document.url).path
+    if location:
+        shown, target = (
+            _without_query(each) for each in (location, document.target or urljoin(document.url, location))
+        )
+        given = shlex.quote(target) if "://" in target else "URL"
+        return finding("page-settings-missing", "redirect", location=quoted(shown), given=given)
+    return finding("page-settings-missing", page.instead if document.text.strip() else "empty")
 
 
 def _without_query(url: str) -> str:
@@ -303,34 +257,30 @@ def _compare(
     unknown, wanted = page.unknown, {INTERCOM_TOKEN} if expected.fin_managed else {*_TOKENS}
     if INTERCOM_TOKEN not in unknown:
         yield from check_settings(settings)
-    if page.loaders and settings.get("app_id") is None and not unknown & {"app_id", SPREAD}:
-        wanted_id = quoted(expected.app_id or "the ID of the workspace")
-        yield finding("settings-differ", name="app_id", wanted=wanted_id, got="nothing", use=f"`app_id: {wanted_id}`")
-    yield from _compare_workspace(settings, expected, npm=page.settings[-1].source == "npm")
+    yield from _compare_workspace(page, settings, expected)
     yield from _compare_user(settings, unknown, expected.user_id, kept, other=other)
     if page.settings[0].source == "token":
         wanted = {INTERCOM_TOKEN}  # the other comes another way
     if settings.get(INTERCOM_TOKEN) and SALESFORCE_TOKEN in wanted - unknown and not settings.get(SALESFORCE_TOKEN):
         yield finding("token-missing", token=SALESFORCE_TOKEN)
     if names := sorted(unknown & {"user_id", *wanted}):
-        what = f"What comes from elsewhere in the page ({', '.join(names)})"
-        yield finding("unchecked", what=what, how=_STOPPED)
+        yield finding("unchecked", "settings", what=f"What comes from elsewhere in the page ({', '.join(names)})")
 
 
-def _compare_workspace(settings: Mapping[str, object], expected: Expected, *, npm: bool) -> Iterator[Finding]:
+def _compare_workspace(page: Page, settings: Mapping[str, object], expected: Expected) -> Iterator[Finding]:
     got = settings.get("app_id", settings.get("appId"))
-    if expected.app_id and got is not None and got != expected.app_id:
-        wanted = quoted(expected.app_id)
-        yield finding("settings-differ", name="app_id", wanted=wanted, got=quoted(got), use=f"`app_id: {wanted}`")
+    lost = page.loaders and settings.get("app_id") is None and not page.unknown & {"app_id", SPREAD}
+    if lost or (expected.app_id and got not in (None, expected.app_id)):
+        wanted = quoted(expected.app_id or "the ID of the workspace")
+        yield finding("settings-differ", name="app_id", wanted=wanted, got="nothing" if lost else quoted(got))
     if got is None:
         return  # the answer of an endpoint that says nothing of the workspace, or another script does
     name, default, base = "api_base", API_BASES["us"], API_BASES.get(expected.region or "")
-    if npm or "region" in settings:  # the npm package sets api_base itself
+    if page.settings[-1].source == "npm" or "region" in settings:  # the npm package sets api_base itself
         name, default, base = "region", "us", expected.region
     used = str(settings.get(name, default)).rstrip("/")
     if base is not None and API_BASES.get(used, used) != API_BASES.get(base, base):
-        use = f"`{name}: {quoted(base)}`"
-        yield finding("settings-differ", name=name, wanted=quoted(base), got=quoted(used), use=use)
+        yield finding("settings-differ", name=name, wanted=quoted(base), got=quoted(used))
 
 
 def _compare_user(
@@ -340,7 +290,7 @@ def _compare_user(
     anonymous = settings.get("user_id") is None and not settings.get(INTERCOM_TOKEN)
     if anonymous and not unknown & {"user_id", INTERCOM_TOKEN} and wanted != "":
         if wanted is None:
-            yield finding("unchecked", what="A page of a signed-in user", how=_SIGNED_IN)
+            yield finding("unchecked", "anonymous")
         else:
             yield finding("page-anonymous", kept=f"; {kept}, which keeps one copy for everybody" if kept else "")
     elif personal and wanted == "":
@@ -349,16 +299,11 @@ def _compare_user(
         yield finding("page-user-differs")
 
 
-def _uncached(headers: Mapping[str, str]) -> str:
-    """Say how caches are kept from a page, by what it already sends."""
-    own = [name for name in headers if _OF_CDNS.fullmatch(name)]
-    if own:
-        return f"Send `{own[0]}: no-store` with every page that carries tokens, or leave it out, and empty the cache."
-    if "no-store" in headers.get("cache-control", "").lower():
-        return (
-            "The page forbids it already: take it out of the rule by which the cache in front keeps it, and empty that."
-        )
-    return "Send the header `Cache-Control: private, no-store` with every page that carries tokens."
+def _cached(headers: Mapping[str, str], how: str) -> Finding:
+    """Return the finding of a page that a cache keeps, with the fix that the page does not follow already."""
+    of_cdn = next(filter(_OF_CDNS.fullmatch, headers), "")
+    forbidden = "no-store" in headers.get("cache-control", "").lower()
+    return finding("page-cached", "cdn" if of_cdn else "rule" if forbidden else "", how=how, name=of_cdn)
 
 
 def _may_be_stored(headers: Mapping[str, str]) -> str:
@@ -370,15 +315,9 @@ def _may_be_stored(headers: Mapping[str, str]) -> str:
     return "" if "no-store" in policy.lower() else f"its Cache-Control is {quoted(policy)}, without no-store"
 
 
-def _of_a_cache(headers: Mapping[str, str], now: float) -> str:
+def _of_a_cache(headers: Mapping[str, str]) -> str:
     """Say by what headers the page is surely a copy that a cache kept; empty if it need not be one."""
-    age, date = headers.get("age", ""), headers.get("date", "")
-    if age.strip("0"):
-        return f"its header Age: {quoted(age)[1:-1]} says that this one comes from a cache"
-    for name in _HITS:
-        if re.search(r"\bhit\b", headers.get(name, ""), re.IGNORECASE):
+    for name, sign in (("age", "[1-9]"), *((name, r"(?i)\bhit\b") for name in _HITS)):
+        if re.search(sign, headers.get(name, "")):
             return f"its header {name}: {quoted(headers[name])[1:-1]} says that this one comes from a cache"
-    with suppress(ValueError, OverflowError):
-        if now - parsedate_to_datetime(date).timestamp() > _OLD:
-            return f"its header Date: {quoted(date)[1:-1]} says that this one was kept"
     return ""

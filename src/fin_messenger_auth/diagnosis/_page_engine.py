@@ -163,7 +163,7 @@ def read(html: str, cpu_seconds: float) -> dict[str, Any]:
         tried += more
         found = _Scripts(page, deadline, *tried)
     del page["tree"]
-    return {**page, **(found if found.passes else first).result}
+    return {**page, **(found if found.passes or found.result["stopped"] else first).result}
 
 
 def _parse(html: str) -> dict[str, Any]:

@@ -22,23 +22,17 @@ from fin_messenger_auth._json_values import parse_json
 from fin_messenger_auth._tokens import INTERCOM_TOKEN, SALESFORCE_TOKEN
 from fin_messenger_auth.page._snippet import _source as snippet_source
 
-MAX_LENGTH = 8_000_000
-"""Characters of a page that are read."""
-
-WALL_SECONDS = 10.0
-"""What reading a page may take; then its process is killed."""
-
-CPU_SECONDS = 3.0
-"""What all scripts of a page may take together."""
-
-SPREAD: Final = "..."
-"""The name of a setting that stands for all that an unknown object adds."""
+MAX_LENGTH = 8_000_000  # characters of a page that are read
+WALL_SECONDS = 10.0  # what reading a page may take; then its process is killed
+CPU_SECONDS = 3.0  # what all scripts of a page may take together
+SPREAD: Final = "..."  # the name of a setting that stands for all that an unknown object adds
 
 NEEDS_EXTRA = "reading pages needs the extra: pip install 'fin-messenger-auth[doctor]'"
 
+JWT = re.compile(r"(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*")
+
 _PARTS = ("quickjs", "selectolax")
 _START = "import sys; sys.path[:0] = sys.argv[2:]; import _page_engine; _page_engine.main(float(sys.argv[1]))"
-_MAX_DEPTH = 6  # of settings in a JSON document
 _UNKNOWN = "\0"  # the name under which the engine says what is not known
 _MENTIONS = re.compile(r"intercomSettings|\bIntercom\(|startMessenger\(|widget\.intercom\.io|messenger-js-sdk")
 _OF_NOTHING = re.compile(r"cannot read property '[\w$]{1,40}' of (null|undefined)")
@@ -46,12 +40,10 @@ _CHARSET = re.compile(r"charset=[\"']?([\w-]+)", re.IGNORECASE)
 _TEMPLATE = re.compile(r"\{\{|\{%|<%|<\?")
 _IN_VALUES = re.compile(rf"{_TEMPLATE.pattern}|[$#]\{{|^@\w+[.(]")  # `${…}` is JavaScript outside of quotes
 _GUARD = re.compile(r"^\)\]\}'?,?\s*(?=[{\[])")  # what answers begin with that no <script> may load
-_JWT = re.compile(r"(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*")
 _MARKS = {BOM_UTF8: "utf-8-sig", BOM_UTF16_LE: "utf-16", BOM_UTF16_BE: "utf-16"}
 _OURS = "fin-messenger-auth"
 _TOKENS = (INTERCOM_TOKEN, SALESFORCE_TOKEN)
 _IDS = ("app_id", "appId", *_TOKENS)
-_BARE = ("token", "jwt")  # members under which endpoints answer with nothing but intercom_user_jwt
 _WINDOW, _SNIPPET, _NPM = "window.intercomSettings", "snippet", "npm"
 _READ_BY_US = ("app_id", "api_base", "user_id", "email", *_TOKENS)
 _FOREIGN = ("True", "False", "None", "nil", "NULL")
@@ -59,10 +51,6 @@ _ESCAPED = "it is HTML-escaped, with &quot; or &#34; in place of quotes"
 _NOT_RENDERED = "it holds a template expression that was not rendered"
 _UNENDED = "a value with <!-- and <script in it keeps the script from ending"
 _NOT_JSON = "the string that JSON.parse gets is not JSON"
-_UNNAMED = "a script has them, but sets no window.intercomSettings and boots with none, or under a condition only"
-_AS_TEXT = "they stand in it as text, not in a script that runs"
-_A_STRING = "window.intercomSettings is a string, not an object"
-_ELSEWHERE = "its scripts get them from elsewhere"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,44 +80,23 @@ class PageSettings:
 
 @dataclass(slots=True)
 class Page:
-    """A page, as far as it matters here.
+    """A page, as far as it matters here: what it tells the Messenger, and what its policies are."""
 
-    Attributes:
-        settings: The settings that it passes on, in order, and at the end those that are passed on apart.
-        values: What counts in the end: the last state of ``window.intercomSettings``, a ``boot``, and the updates
-            after it.
-        unknown: The names of those of them whose values are not known; a spread may hold a user.
-        calls: The calls of the Messenger in order, by the names of their methods, without those apart.
-        loaders: The addresses from which it loads the Messenger's widget.
-        external: The addresses of its other scripts, which were not read.
-        imports: What its modules import.
-        requests: The addresses that its scripts ask for data.
-        scripts: The inline scripts: nonce, or ``None``, and source.
-        policies: The policies of its ``<meta http-equiv="Content-Security-Policy">`` elements.
-        broken: Why the script with the settings cannot run.
-        twice: Whether it sets ``window.intercomSettings`` again, and loses the user.
-        instead: What it is or holds in place of settings.
-        moved: Where it sends the browser at once; blank if it does not.
-        stopped: Why it was not read to its end; then what it does not hold is not known.
-        calls_shutdown: Whether a script or an event attribute calls ``shutdown``.
-    """
-
-    settings: list[PageSettings] = field(default_factory=list)
-    values: dict[str, Any] = field(default_factory=dict, repr=False)
-    unknown: set[str] = field(default_factory=set)
-    calls: list[str] = field(default_factory=list)
-    loaders: list[str] = field(default_factory=list)
-    external: list[str] = field(default_factory=list)
+    settings: list[PageSettings] = field(default_factory=list)  # in order, and those that are passed on apart
+    values: dict[str, Any] = field(default_factory=dict, repr=False)  # the last state, a boot, the updates after it
+    unknown: set[str] = field(default_factory=set)  # names of the values that are not known; a spread may hold a user
+    calls: list[str] = field(default_factory=list)  # methods of the Messenger, in order, without those apart
+    loaders: list[str] = field(default_factory=list)  # addresses of the Messenger's widget
     imports: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
-    scripts: list[tuple[str | None, str]] = field(default_factory=list, repr=False)
-    policies: list[str] = field(default_factory=list)
-    broken: str = ""
-    twice: bool = False
-    instead: str = ""
-    moved: str = ""
-    stopped: str = ""
-    calls_shutdown: bool = False
+    scripts: list[tuple[str | None, str]] = field(default_factory=list, repr=False)  # inline: nonce and source
+    policies: list[str] = field(default_factory=list)  # of <meta> elements
+    broken: str = ""  # why the script with the settings cannot run
+    twice: bool = False  # it sets up the Messenger again, and loses the user
+    instead: str = ""  # what it has in place of settings: a variant of "page-settings-missing"
+    moved: str = ""  # where it sends the browser at once
+    stopped: str = ""  # why it was not read to its end; then what it does not hold is not known
+    calls_shutdown: bool = False  # in a script or an event attribute
 
     def names(self) -> set[str]:
         """Return the names of all settings that count in the end."""
@@ -150,13 +117,13 @@ def decoded(body: bytes, content_type: str = "") -> str:
 
 
 def read_page(document: str) -> Page:
-    """Read a page, or the JSON answer of an endpoint, up to :data:`MAX_LENGTH`.
+    """Read a page, or the JSON answer of an endpoint, up to 8,000,000 characters.
 
     Without the extra ``doctor`` only JSON and what ``render_snippet`` writes can be read; of another page
     :attr:`Page.stopped` says so.
     """
     document = _GUARD.sub("", document[:MAX_LENGTH]).strip("\ufeff \t\r\n")
-    if document[:1] in ("{", "[", '"') or _JWT.fullmatch(document):
+    if document[:1] in ("{", "[", '"') or JWT.fullmatch(document):
         return _read_answer(document)
     if not all(map(find_spec, _PARTS)):
         return _read_snippets(document)
@@ -199,7 +166,7 @@ def _page_of(found: dict[str, Any]) -> Page:
     page.calls_shutdown = any(each.get("method") == "shutdown" for each in events) or any(
         "shutdown" in t for t in texts
     )
-    for kind, name in (("widget", "loaders"), ("external", "external"), ("import", "imports"), ("request", "requests")):
+    for kind, name in (("widget", "loaders"), ("import", "imports"), ("request", "requests")):
         setattr(page, name, [each["url"] for each in events if each["kind"] == kind and not each["apart"]])
     ours = [_OURS in text for text in texts]
     passed = list(_passed(events, ours))
@@ -207,10 +174,9 @@ def _page_of(found: dict[str, Any]) -> Page:
     if passed:
         end = _in_the_end(events)
         page.values, page.unknown = _known(end), set(_unknown(end))
-    if any(
-        each["kind"] == "state" and isinstance(each["settings"], str) and _mentions(each["settings"]) for each in events
-    ):
-        page.instead = _A_STRING
+    states = [each["settings"] for each in events if each["kind"] == "state"]
+    if any(isinstance(each, str) and _mentions(each) for each in states):
+        page.instead = "string"
     for kind in () if page.settings or page.instead else ("data", "attributes"):
         for each in found[kind]:
             _read_data(page, each, kind.removesuffix("s"))
@@ -273,15 +239,10 @@ def _unknown(given: dict[str, Any]) -> dict[str, str]:
 
 
 def _unknown_in(value: object) -> str | None:
-    if isinstance(value, dict):
-        if _UNKNOWN in value:
-            return str(value[_UNKNOWN])
-        value = [*value.values()]
-    return (
-        next((what for each in value if (what := _unknown_in(each)) is not None), None)
-        if isinstance(value, list)
-        else None
-    )
+    if isinstance(value, dict) and _UNKNOWN in value:
+        return str(value[_UNKNOWN])
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return next((what for each in inner if (what := _unknown_in(each)) is not None), None)
 
 
 def _loses_the_user(events: list[dict[str, Any]]) -> bool:
@@ -311,12 +272,8 @@ def _why_broken(page: Page, found: dict[str, Any]) -> str:
             return f"it stops with a TypeError{f': {what[0]}' if what else ''}"
     if any(each["kind"] == "error" and each["name"] == "SyntaxError" and not each["apart"] for each in found["events"]):
         return _NOT_JSON
-    names = (
-        name
-        for event in found["events"]
-        if isinstance(event.get("settings"), dict)
-        for name in _unknown(event["settings"]).values()
-    )
+    given = [each["settings"] for each in found["events"] if isinstance(each.get("settings"), dict)]
+    names = (name for each in given for name in _unknown(each).values())
     if foreign := next((name for name in names if name in _FOREIGN), ""):
         return f"{foreign} is not JavaScript"
     values = (str(each.values.get(name)) for each in page.settings for name in _READ_BY_US)
@@ -335,11 +292,8 @@ def _why_no_script(text: str, line: int, why: str) -> str:
     if any(each in near for each in "\u201c\u201d\u2018\u2019"):
         return "typographic quotes stand in place of plain ones"
     if "end of string" in why:
-        return (
-            "a value with </script> in it ends the script"
-            if line >= len(lines)
-            else "a string does not end on its line"
-        )
+        ends = line >= len(lines)
+        return "a value with </script> in it ends the script" if ends else "a string does not end on its line"
     return "a comma is missing, or a quote in a value is not escaped"
 
 
@@ -349,33 +303,30 @@ def _mentions(text: str) -> bool:
 
 def _instead(found: dict[str, Any], texts: list[str]) -> str:
     if "comment" in found["said"]:
-        return "they are in an HTML comment"
+        return "comment"
     if "password" in found["said"]:
-        return "it is a page to sign in"
-    if any(map(_JWT.search, texts)):
-        return _UNNAMED
+        return "sign-in"
+    if any(map(JWT.search, texts)):
+        return "unnamed"
     if "text" in found["said"]:
-        return _AS_TEXT
+        return "text"
     others = any(each["kind"] in ("external", "import", "request", "unknown") for each in found["events"])
-    return _ELSEWHERE if others and any(map(_MENTIONS.search, texts)) else ""
+    return "elsewhere" if others and any(map(_MENTIONS.search, texts)) else ""
 
 
 def _read_answer(document: str) -> Page:
     """Read the answer of an endpoint: settings somewhere in JSON, or nothing but the token."""
-    value = document if _JWT.fullmatch(document) else parse_json(document)
-    page = Page(instead="it is JSON without an app_id")
+    value = document if JWT.fullmatch(document) else parse_json(document)
+    page = Page(instead="json-invalid" if value is None else "json")
     if isinstance(value, str) and parse_json(value) is not None:
-        page.instead = "it is JSON that was encoded twice"
-    elif value is None:
-        page.instead = "it is JSON that is not valid"
-    if isinstance(value, str) and _JWT.fullmatch(value):
-        value = {_BARE[0]: value}
-    objects = list(_objects_in(value, _MAX_DEPTH))
-    for settings in [each for each in objects if any(name in each for name in _IDS)][:1]:
+        page.instead = "json-twice"
+    if isinstance(value, str) and JWT.fullmatch(value):
+        value = {"token": value}
+    if settings := _settings_in(value):
         page.settings, page.values = [PageSettings("JSON", settings)], settings
         return page
-    tokens = [each[name] for each in objects for name in _BARE if isinstance(each.get(name), str)]
-    for token in [each for each in tokens if _JWT.search(each)][:1]:
+    tokens = (each.get(name) for each in _objects_in(value) for name in ("token", "jwt"))  # as endpoints call it
+    if token := next((each for each in tokens if isinstance(each, str) and JWT.search(each)), None):
         page.values = {INTERCOM_TOKEN: token}
         page.settings = [PageSettings("token", page.values)]
     return page
@@ -384,14 +335,18 @@ def _read_answer(document: str) -> Page:
 def _read_data(page: Page, document: str, source: str) -> None:
     """Read JSON of an attribute or of a ``<script type="application/json">``."""
     value = parse_json(document)
-    for settings in [each for each in _objects_in(value, _MAX_DEPTH) if any(name in each for name in _IDS)][:1]:
+    if settings := _settings_in(value):
         page.settings.append(PageSettings(source, settings))
         page.values |= settings
     if value is None and source == "data":
         page.broken = _ESCAPED if "&" in document and parse_json(unescape(document)) else "the JSON is not valid"
 
 
-def _objects_in(value: object, levels: int) -> Iterator[dict[str, Any]]:
+def _settings_in(value: object) -> dict[str, Any] | None:
+    return next((each for each in _objects_in(value) if any(name in each for name in _IDS)), None)
+
+
+def _objects_in(value: object, levels: int = 6) -> Iterator[dict[str, Any]]:
     if isinstance(value, dict):
         yield value
     if levels and isinstance(value, dict | list):
@@ -409,10 +364,5 @@ def _read_snippets(document: str) -> Page:
             settings = json.loads(settings) if isinstance(settings, str) else settings
             page.settings.append(PageSettings(_SNIPPET, settings))
             page.values |= settings
-    if (
-        not page.settings
-        or _MENTIONS.search(first)
-        or any(_MENTIONS.search(each.partition("</script>")[2]) for each in others)
-    ):
-        return Page(stopped=NEEDS_EXTRA)
-    return page
+    beside = [first, *(each.partition("</script>")[2] for each in others)]
+    return Page(stopped=NEEDS_EXTRA) if not page.settings or any(map(_MENTIONS.search, beside)) else page

@@ -11,36 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from fin_messenger_auth._tokens import INTERCOM_TOKEN, SALESFORCE_TOKEN
-
 from ._findings import Finding, Level
 
 MARKS = {Level.ERROR: "✗", Level.WARNING: "!", Level.UNCHECKED: "?"}
 """What stands before a finding, most serious first. ``✓`` stands before a check that found nothing."""
 
 _COLOURS = {Level.ERROR: "bold red", Level.WARNING: "bold yellow", Level.UNCHECKED: "bold cyan"}
-_FIRST_CHECKS = ("form", "wrapping", "algorithm", "signature")
-TOKEN_CHECKS: dict[str, tuple[str, ...]] = {
-    INTERCOM_TOKEN: (*_FIRST_CHECKS, "user", "times", "attributes"),
-    SALESFORCE_TOKEN: (*_FIRST_CHECKS, "key id", "issuer", "user", "times", "audience"),
-}
-"""The checks of each token, in the order in which they are shown."""
-
-# If the check on the left found something, those on the right did not run, or not to the end.
-_ENDED_BY = {
-    "form": {check for checks in TOKEN_CHECKS.values() for check in checks},
-    "algorithm": {"signature", "key id"},
-    "signature": {"key id"},
-}
-
-
-def token_report(name: str, findings: Sequence[Finding]) -> str:
-    """Return what the platform would say of a token, check by check, including the checks that it passed."""
-    found = {each.check for each in findings}
-    skipped = {each for check in found for each in _ENDED_BY.get(check, ())}
-    checks = (report(each for each in findings if each.check == check) for check in TOKEN_CHECKS[name])
-    shown = zip(TOKEN_CHECKS[name], checks, strict=True)
-    return "\n".join(said or f"✓ {check}" for check, said in shown if said or check not in skipped)
 
 
 def ordered(findings: Iterable[Finding]) -> list[Finding]:
@@ -52,26 +28,23 @@ def report(findings: Iterable[Finding]) -> str:
     """Return findings in the form for files and other programs: three lines each."""
     return "\n".join(
         f"{MARKS[each.level]} {each.check}: {each.message}\n    → {each.fix}\n"
-        f"    {each.level}: {each.code} ({_source(each)})"
+        f"    {each.level}: {each.code} ({each.evidence}{f': {each.url}' if each.url else ''})"
         for each in ordered(findings)
     )
 
 
-def print_report(findings: Iterable[Finding], *, before: str = "", after: str = "", plain: str | None = None) -> None:
-    """Print findings between two texts: as blocks on a terminal, in colour if rich is there, else as :func:`report`.
+def is_clean(findings: Iterable[Finding]) -> bool:
+    """Tell whether nothing is wrong, though something may be unchecked."""
+    return all(each.level is Level.UNCHECKED for each in findings)
 
-    Args:
-        findings: The findings.
-        before: What stands before them.
-        after: What stands after them.
-        plain: What is printed in place of them where it is no terminal.
-    """
-    found = list(findings)
+
+def print_report(findings: Sequence[Finding], *, before: str = "", after: str = "") -> None:
+    """Print findings between two texts: as blocks on a terminal, in colour if rich is there, else as :func:`report`."""
     if not sys.stdout.isatty():
-        said = "\n".join(filter(None, [before, report(found) if plain is None else plain]))
+        said = "\n".join(filter(None, [before, report(findings)]))
         print(*filter(None, [said, after]), sep="\n\n")  # noqa: T201 - what a command says
         return
-    text = "\n\n".join(filter(None, [before, *_blocks(found), after]))
+    text = "\n\n".join(filter(None, [before, *_blocks(findings), after]))
     try:
         _print_in_colour(text)
     except ImportError:
@@ -81,10 +54,8 @@ def print_report(findings: Iterable[Finding], *, before: str = "", after: str = 
 def summary(findings: Iterable[Finding]) -> str:
     """Return in one line how many findings there are of each level."""
     count = Counter(each.level for each in findings)
-    errors, warnings = (
-        f"{count[level]} {level}{'' if count[level] == 1 else 's'}" for level in (Level.ERROR, Level.WARNING)
-    )
-    return f"{errors}, {warnings}, {count[Level.UNCHECKED]} unchecked"
+    shown = [f"{count[each]} {each}{'' if count[each] == 1 else 's'}" for each in (Level.ERROR, Level.WARNING)]
+    return f"{', '.join(shown)}, {count[Level.UNCHECKED]} unchecked"
 
 
 def as_json(findings: Iterable[Finding], **beside: Any) -> str:  # noqa: ANN401 - any JSON
@@ -92,10 +63,6 @@ def as_json(findings: Iterable[Finding], **beside: Any) -> str:  # noqa: ANN401 
     found = [asdict(each) for each in findings]
     count = Counter(each["level"] for each in found)
     return json.dumps({**beside, "summary": {level: count[level] for level in Level}, "findings": found}, indent=2)
-
-
-def _source(finding: Finding) -> str:
-    return f"{finding.evidence}: {finding.url}" if finding.url else str(finding.evidence)
 
 
 def _blocks(findings: Sequence[Finding]) -> Iterator[str]:

@@ -34,7 +34,7 @@ def fetch_site(url: str, headers: Mapping[str, str], *, also_without_session: bo
     without = {name: value for name, value in headers.items() if name.lower() not in ("cookie", "authorization")}
     if also_without_session and len(without) < len(headers):
         others.append(replace(_fetch(url, without), role="nobody"))
-    return replace(page, others=tuple(others), with_session=len(without) < len(headers))
+    return replace(page, others=tuple(others))
 
 
 def _fetch(url: str, headers: Mapping[str, str]) -> Document:

@@ -9,9 +9,9 @@ import os
 import re
 from binascii import b2a_base64
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from json import JSONEncoder
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cryptography.hazmat.primitives.hashes import SHA256, Hash  # loaded already, as hashlib is not
 
@@ -21,9 +21,6 @@ from fin_messenger_auth._settings import API_BASES
 from fin_messenger_auth.errors import ConfigurationError, InvalidClaimError
 
 from ._csp import LOOPBACK, checked_nonce, development_widget
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 WIDGET_BASE = "https://widget.intercom.io/widget/"
 """The URL of the widget's script, without the app id that follows."""
@@ -100,7 +97,9 @@ def render_snippet(settings: Mapping[str, object], *, nonce: object = None, widg
             loaded over plain HTTP from another machine.
         InvalidClaimError: A value is not a JSON value, or an integer that a browser would round.
     """
-    configured_string(_mapping(settings).get("app_id"), "app_id")
+    if not isinstance(settings, Mapping):
+        raise ConfigurationError(f"settings: expected a mapping, got {type(settings).__name__}.")
+    configured_string(settings.get("app_id"), "app_id")
     if widget_base == WIDGET_BASE:
         widget_base = default_widget()
     if not (isinstance(widget_base, str) and _WIDGET.match(widget_base)):
@@ -113,8 +112,8 @@ def render_snippet(settings: Mapping[str, object], *, nonce: object = None, widg
 def boot(settings: dict[str, object], nonce: object, widget_base: str) -> Snippet:
     """Return the snippet of settings that come from a builder."""
     # By the ID the script recognizes a page that is shown again from a history, not by the server.
-    identity = [os.urandom(6).hex()] if "intercom_user_jwt" in settings else []
-    return _script("boot", nonce, settings, widget_base, *identity)
+    identity = f',"{os.urandom(6).hex()}"' if "intercom_user_jwt" in settings else ""
+    return _script("boot", nonce, f"{script_json(settings)},{_quoted(widget_base)}{identity}")
 
 
 def render_sign_out(app_id: str, *, nonce: object = None) -> Snippet:
@@ -130,7 +129,7 @@ def render_sign_out(app_id: str, *, nonce: object = None) -> Snippet:
     Raises:
         ConfigurationError: ``app_id`` is not valid; the nonce is not valid.
     """
-    return _script("leave", nonce, configured_string(app_id, "app_id"))
+    return _script("leave", nonce, script_json(configured_string(app_id, "app_id")))
 
 
 def render_renewal(module_url: str, endpoint: str, *, nonce: object = None) -> Snippet:
@@ -145,11 +144,11 @@ def render_renewal(module_url: str, endpoint: str, *, nonce: object = None) -> S
         ConfigurationError: A URL is not a string, or blank; the nonce is not valid.
     """
     module, source = configured_string(module_url, "module_url"), configured_string(endpoint, "endpoint")
-    script = f"import{{startMessenger}}from{script_json(module)};startMessenger({script_json(source)});"
+    script = f"import{{startMessenger}}from{_quoted(module)};startMessenger({_quoted(source)});"
     return _element(script, nonce, ' type="module"')
 
 
-def renewal_module() -> os.PathLike[str]:
+def renewal_module() -> str:
     """Return the path of the JavaScript module, to be served as a static file. It contains nothing personal."""
     return _static("fin-messenger-auth.js")
 
@@ -176,21 +175,16 @@ def npm_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigurationError: ``api_base`` matches no known region.
     """
-    _mapping(settings)
+    if not isinstance(settings, Mapping):
+        raise ConfigurationError(f"settings: expected a mapping, got {type(settings).__name__}.")
     for region, api_base in API_BASES.items():
         if api_base == settings.get("api_base"):
             return {**settings, "region": region}
     raise ConfigurationError("api_base matches no known region; the npm package supports no other.", "region-unknown")
 
 
-def _mapping(settings: Mapping[str, Any]) -> Mapping[str, Any]:
-    if not isinstance(settings, Mapping):
-        raise ConfigurationError(f"settings: expected a mapping, got {type(settings).__name__}.")
-    return settings
-
-
-def _script(function: str, nonce: object, *arguments: object) -> Snippet:
-    return _element(f"{_source()}.{function}({','.join(map(script_json, arguments))});", nonce)
+def _script(function: str, nonce: object, arguments: str) -> Snippet:
+    return _element(f"{_source()}.{function}({arguments});", nonce)
 
 
 def _element(script: str, nonce: object, attributes: str = "") -> Snippet:
@@ -204,12 +198,14 @@ def default_widget() -> str:
     return (development_widget() or (WIDGET_BASE,))[0]
 
 
+_quoted = lru_cache(maxsize=64)(script_json)  # addresses: a site has one of each, or one for each of its prefixes
+
+
 @cache
 def _source() -> str:
-    return _static("snippet.min.js").read_text("utf-8").strip()
+    with open(_static("snippet.min.js"), encoding="utf-8") as file:
+        return file.read().strip()
 
 
-def _static(name: str) -> Path:
-    from pathlib import Path  # noqa: PLC0415 - 7 ms, with urllib
-
-    return Path(__file__).parents[1] / "static" / name
+def _static(name: str) -> str:
+    return os.path.join(os.path.dirname(os.path.dirname(__file__)), "static", name)

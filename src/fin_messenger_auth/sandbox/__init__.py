@@ -5,9 +5,8 @@ knows nothing about the configuration of an org or a workspace. It listens on th
 the last few verdicts in memory, but no token.
 """
 
-from ._html import widget_script
 from ._judge import Sandbox, Verdict, sandbox_from_env
-from ._server import SandboxServer, start_throwaway, throwaway_sandbox
+from ._server import SandboxServer, start_throwaway, throwaway_sandbox, widget_script
 
 __all__ = [
     "Sandbox",

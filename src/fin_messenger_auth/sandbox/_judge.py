@@ -10,7 +10,14 @@ from typing import Any
 from fin_messenger_auth._environment import SECRET, read_environment
 from fin_messenger_auth._jws import parse_token
 from fin_messenger_auth._tokens import INTERCOM_TOKEN, SALESFORCE_TOKEN
-from fin_messenger_auth.diagnosis import Expected, Finding, Level, VerifyingKey, check_intercom_token, check_pair
+from fin_messenger_auth.diagnosis import (
+    Expected,
+    Finding,
+    Level,
+    VerifyingKey,  # noqa: F401 - typing.get_type_hints looks for it here
+    check_intercom_token,
+    check_pair,
+)
 from fin_messenger_auth.errors import ConfigurationError, masked, masked_class, raise_first
 
 
@@ -80,47 +87,38 @@ class Sandbox(Expected):
         return f"Guest: {error}" if error else f"Verified as {parse_token(token).claims['sub']}"
 
 
+_NOTHING = Expected()
+
+
 @masked
-def sandbox_from_env(  # noqa: PLR0913 - each by its name
-    environ: Mapping[str, str] | None = None,
-    *,
-    prefix: str = "",
-    kid: str | None = None,
-    issuer: str | None = None,
-    audience: str | None = None,
-    secret: bytes | None = None,
-    keys: Sequence[VerifyingKey] = (),
+def sandbox_from_env(
+    environ: Mapping[str, str] | None = None, *, prefix: str = "", given: Expected = _NOTHING
 ) -> Sandbox:
-    """Return a sandbox that verifies with the keys of the application's own configuration, or with public keys.
+    """Return a sandbox that verifies with the keys of the application's own configuration, or with what is given.
 
     Args:
         environ: The variables, as for ``TokenPairBuilder.from_env``; the process's own if left out.
         prefix: What stands before each variable's name.
-        kid: The ``kid`` of the JWK in Salesforce, if it may differ from the configuration's.
-        issuer: The keyset's issuer in Salesforce, likewise.
-        audience: The expected audience, likewise.
-        secret: The Messenger API Secret, in place of the variable's.
-        keys: The public keys of the keyset. If they are given, no private key is needed, and of the variables only the
-            secret, the issuer and the audience are read.
+        given: What counts in place of the configuration's. With the public keys of the keyset no private key is needed,
+            and of the variables only the secret, the issuer and the audience are read.
 
     Raises:
         ConfigurationError: The issuer is not known. A variable is missing, contradicts another or has an invalid value.
         KeyUnavailableError: A file that a variable names cannot be read.
     """
     reading = read_environment(environ, prefix=prefix)
-    if not keys:
+    if not given.keys:
         reading.checked_arguments()
-    elif not secret and reading.secret is None:
+    elif not given.secret and reading.secret is None:
         raise_first(each for each in reading.problems if SECRET in each.message)
-    known = Expected(secret=secret or b"", keys=keys, issuer=issuer, audience=audience).completed(reading)
-    if reading.fin_managed and not keys:
+    known = given.completed(reading)
+    if reading.fin_managed and not given.keys:
         return Sandbox(secret=known.secret)
     if not known.keys:
         raise ConfigurationError("The sandbox verifies with the public_key of the signer, which it does not have.")
     if known.issuer is None:
         raise ConfigurationError("The issuer of the keyset is missing: pass --issuer, or set SALESFORCE_ISSUER.")
-    keyset = [replace(each, kid=kid or each.kid) for each in known.keys]
-    return Sandbox(secret=known.secret, keys=keyset, issuer=known.issuer, audience=known.audience)
+    return Sandbox(secret=known.secret, keys=known.keys, issuer=known.issuer, audience=known.audience)
 
 
 def _chats(user_id: object, owner: str | None) -> str:

@@ -6,22 +6,26 @@ import json
 import re
 import time
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
+from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
 from threading import Thread
 from typing import Any, cast
 
 from fin_messenger_auth._builder import TokenPairBuilder
 from fin_messenger_auth._json_values import MAX_JSON_LENGTH, read_json
+from fin_messenger_auth.testing import throwaway_builder, throwaway_environ
 
-from ._html import status_page, widget_script
 from ._judge import Sandbox, Verdict, sandbox_from_env
 
 DEFAULT_PORT = 8765
 """Where the command listens, unless another port is given."""
 
 _REMEMBERED = 20
+_STATIC = files("fin_messenger_auth").joinpath("static")
 _CALL = "sandbox_call"  # beside the settings: how the page sent them, and whose session the browser has
 _HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?")  # of this machine, whatever DNS says
 _PAGE = re.compile(r"https?://(([\w-]+\.)*localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?")  # one of its origins
@@ -50,8 +54,6 @@ class SandboxServer(ThreadingHTTPServer):
 
 def throwaway_sandbox() -> Sandbox:
     """Return a sandbox that verifies with the throwaway keys of :mod:`fin_messenger_auth.testing`."""
-    from fin_messenger_auth.testing import throwaway_environ  # noqa: PLC0415 - real tokens are judged without it
-
     return sandbox_from_env(throwaway_environ())
 
 
@@ -64,8 +66,6 @@ def start_throwaway(port: int = 0) -> tuple[TokenPairBuilder, str]:
     Returns:
         A builder that signs with the same keys, and the address of the sandbox.
     """
-    from fin_messenger_auth.testing import throwaway_builder  # noqa: PLC0415 - as above
-
     server = SandboxServer(throwaway_sandbox(), port)
     Thread(target=server.serve_forever, daemon=True).start()
     return replace(throwaway_builder(), on_signing_error="anonymous"), server.url
@@ -84,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path.startswith("/widget/"):
             self._answer(200, "text/javascript; charset=utf-8", widget_script())
         elif self.path == "/":
-            self._answer(200, "text/html; charset=utf-8", status_page(list(self._server.verdicts)))
+            self._answer(200, "text/html; charset=utf-8", _status_page(list(self._server.verdicts)))
         else:
             self._answer(404, "text/plain", "Not found.")
 
@@ -139,3 +139,19 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Access-Control-Allow-Origin", origin)
         self.end_headers()
         self.wfile.write(body)
+
+
+def widget_script() -> str:
+    """Return the JavaScript of the stand-in for the Messenger's widget."""
+    return _STATIC.joinpath("widget.js").read_text("utf-8")
+
+
+def _status_page(verdicts: Sequence[tuple[float, Verdict]]) -> str:
+    """Return the HTML of the status page: the last verdicts with their times in Unix seconds, newest first."""
+    rows = "".join(
+        f"<tr><td>{time.strftime('%H:%M:%S', time.localtime(moment))}"
+        f"<td>{escape(verdict.intercom)}<td>{escape(verdict.salesforce)}<td>{escape(verdict.chats)}"
+        for moment, verdict in reversed(verdicts)
+    )
+    page = _STATIC.joinpath("sandbox-status.html").read_text("utf-8")
+    return page.replace("<!--rows-->", rows) if rows else page.replace("<table", "<table hidden")

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from fin_messenger_auth._jws import parse_token
 from fin_messenger_auth._tokens import INTERCOM_ALGORITHMS, INTERCOM_TOKEN, SALESFORCE_ALGORITHMS, SALESFORCE_TOKEN
 from fin_messenger_auth._verification import joserfc_key
+from fin_messenger_auth.diagnosis._page_reader import read_page
 from fin_messenger_auth.errors import masked
 
 from ._throwaway import throwaway_rsa_key, throwaway_secret
@@ -93,8 +94,6 @@ def settings_in(document: str) -> dict[str, Any]:
     Raises:
         AssertionError: It passes none, or could not be read to its end.
     """
-    from fin_messenger_auth.diagnosis._page_reader import read_page  # noqa: PLC0415 - 30 ms that decoding need not pay
-
     page = read_page(document)
     if page.stopped or page.broken:
         raise AssertionError(f"The page cannot be read: {page.stopped or page.broken}.")

@@ -5,13 +5,11 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from functools import cache, lru_cache
 from http.cookies import SimpleCookie
-from operator import attrgetter
 from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
 from django.core import checks
-from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.urls import get_script_prefix, get_urlconf, reverse
 from django.utils.module_loading import import_string
@@ -63,10 +61,7 @@ def _urls(*_what_it_depends_on: object) -> list[str]:
 
 def secrets() -> list[str | bytes]:
     """Return the project's secret keys."""
-    try:
-        return [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    except ImproperlyConfigured:  # there is none
-        return configured().secrets([])
+    return [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
 
 
 def _add_cookie(response: Any, value: str) -> None:
@@ -79,7 +74,7 @@ _DJANGO = Framework(
     host=lambda request: request.get_host(),
     is_secure=lambda request: settings.SESSION_COOKIE_SECURE or request.is_secure(),
     urls=lambda _: _urls(get_script_prefix(), get_urlconf() or settings.ROOT_URLCONF, get_language()),
-    cookies=attrgetter("COOKIES"),
+    cookies=lambda request: request.META.get("HTTP_COOKIE", ""),
     user=_user,
     # django-csp's, or Django 6's
     nonce=lambda request: getattr(request, "csp_nonce", getattr(request, "_csp_nonce", None)),
