@@ -102,7 +102,7 @@ test("a function that gives the same tokens for ever does not keep a user for ev
   tab.start(() => stale);
   await world.pass(3 * HOUR);
   assert.equal(tab.shown, "");
-  assert.match(tab.lines.join(), /expired.*cached/);
+  assert.match(tab.lines.join(), /expired.*returns new ones/);
 });
 
 test("settings alone end with their tokens", async () => {

@@ -13,7 +13,7 @@ import { page } from "./widget.js";
 const DEADLINE = 15_000;
 // At most so many answers in half an hour, however short the tokens' lifetime is, and however servers disagree.
 const RENEWALS = 8;
-export const EXPIRED = "the tokens have expired; only a URL or a function gives new ones, not cached";
+export const EXPIRED = "the tokens have expired; pass a URL, or a function that returns new ones";
 
 /** @type {Source | undefined} */
 let source;
