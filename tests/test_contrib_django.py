@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
@@ -16,10 +17,10 @@ from django.conf import settings
 from django.contrib.auth.signals import user_logged_out
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core import checks
-from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.template import engines
-from django.test import Client, RequestFactory, override_settings
+from django.test import Client, override_settings
 from django.test.utils import override_script_prefix
 from django.urls import include, path
 from django.utils.functional import SimpleLazyObject
@@ -248,6 +249,18 @@ def test_the_nonce(where: str) -> None:
     template = engines["django"].from_string("{% load fin_messenger %}{% fin_messenger nonce='x' %}")
     with pytest.raises(ConfigurationError, match=r"^nonce: .* Set request\.csp_nonce"):
         template.render()
+
+
+@pytest.mark.skipif(django.VERSION < (6,), reason="Django makes a policy from version 6 on")
+@pytest.mark.parametrize("path", ["/", "/async", "/streamed"])
+def test_the_nonce_of_the_policy_that_django_makes(path: str) -> None:
+    csp = import_module("django.utils.csp").CSP
+    order = ["django.middleware.csp.ContentSecurityPolicyMiddleware", *PROJECT["MIDDLEWARE"]]
+    with override_settings(MIDDLEWARE=order, SECURE_CSP={"script-src": [csp.NONCE, csp.STRICT_DYNAMIC]}):
+        page = get(path)
+        [source] = re.findall(r"'nonce-(.+?)'", page["Content-Security-Policy"])
+        assert set(re.findall(r'nonce="(.+?)"', b"".join(page).decode())) == {source}
+        assert ids() == set()
 
 
 @pytest.mark.parametrize("mark", ["hijack_history", "_impersonate", "loginas_from_user"])
@@ -591,10 +604,3 @@ def test_what_can_have_no_mark_is_left_alone() -> None:
 def test_head_signs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fin_messenger_auth._signers.HMACSigner.sign", lambda *_arguments: pytest.fail("signed"))
     assert Client().head("/", headers={"X-Test-User": "42"})["Cache-Control"] == "private, no-store"
-
-
-def test_an_endpoint_without_the_middleware_is_not_there() -> None:
-    from fin_messenger_auth.contrib.django.urls import fresh_settings
-
-    with pytest.raises(Http404):
-        fresh_settings(RequestFactory().get("/"))

@@ -243,16 +243,18 @@ class Visit:
                 response.set_cookie(SIGNED_OUT, "1", secure=is_secure, httponly=True, samesite="lax")
         if self.ends_session and self.is_next:
             response.delete_cookie(SIGNED_OUT)
-        headers = response.headers
-        given = list(headers.items()) if self.is_private is not None else []
-        vary = [each.strip() for name, value in given if name.lower() == "vary" for each in value.split(",")]
-        if self.is_private is not None and not {"*", "cookie"} & {each.lower() for each in vary}:
+        if self.is_private is not None:
+            self._say_who_may_keep(response.headers)
+        if self.cors is not None:  # whatever an extension says of other origins
+            _replace(response.headers, lambda name: name.title().startswith(_CORS), self.cors)
+        self.is_complete = True
+
+    def _say_who_may_keep(self, headers: Any) -> None:
+        vary = [each.strip() for name, value in headers.items() if name.lower() == "vary" for each in value.split(",")]
+        if not {"*", "cookie"} & {each.lower() for each in vary}:
             headers["Vary"] = ", ".join([*filter(None, vary), "Cookie"])
         if self.is_private:
-            _replace(headers, [name for name, _ in given if decides_caching(name)], _NO_STORE)
-        if self.cors is not None:  # whatever an extension says of other origins
-            _replace(headers, [name for name, _ in given if name.title().startswith(_CORS)], self.cors)
-        self.is_complete = True
+            _replace(headers, decides_caching, _NO_STORE)
 
     # Where a template leaves a mark, see page/_mark.py:
 
@@ -303,8 +305,8 @@ class Visit:
         return b""
 
 
-def _replace(headers: Any, old: list[str], new: Mapping[str, str]) -> None:
-    for name in {*old} - new.keys():
+def _replace(headers: Any, is_old: Callable[[str], bool], new: Mapping[str, str]) -> None:
+    for name in {name for name in headers.keys() if is_old(name)} - new.keys():  # noqa: SIM118 - some iterate over pairs
         del headers[name]
     for name, value in new.items():
         headers[name] = value

@@ -49,7 +49,7 @@ def script_json(value: object) -> str:
         raise InvalidClaimError("settings", "a value is not a JSON value; convert it first.") from error
     if is_rounded:
         raise InvalidClaimError("settings", "browsers round integers beyond 2^53; send a str.", "integer-unsafe")
-    safe = _OF_TEMPLATES.sub(r"\\u007b", text)
+    safe = _OF_TEMPLATES.sub(lambda _: "\\u007b", text)  # a string with a backslash would be parsed each time
     for character, escaped in _OF_HTML:  # ten times as fast as one expression
         safe = safe.replace(character, escaped)
     # In an object literal this one key would set the prototype instead of a property.
