@@ -323,33 +323,25 @@ def _of_pair(
     each: Finding, keys: Sequence[VerifyingKey], directory: Path | None, path: Path | None, reading: Reading
 ) -> Finding:
     """Name the file that holds another key or key ID than the environment, and the way out."""
-    name = path or (
-        "the uploaded JWK" if directory is None or keys_in_directory(directory) != keys else directory / JWK
-    )
-    if each.code == "salesforce-signature" and keys:
-        kids = ""
-        if reading.kid not in [key.kid for key in keys]:
-            kids = f", which has the kid {kids_of(keys)}; SALESFORCE_KEY_ID is {quoted(reading.kid)}"
-        return finding("salesforce-signature", "pair", name=name, kids=kids, ways=_ways_out(keys, directory, reading))
+    in_directory = directory is not None and keys_in_directory(directory) == keys
+    name = path or (directory / JWK if directory and in_directory else "the uploaded JWK")
     if each.code == "salesforce-kid-differs" and path is None and directory is not None:
         return replace(each, fix=f"{each.fix} If {name} is not what was uploaded, give that with --uploaded.")
-    return each
-
-
-def _ways_out(keys: Sequence[VerifyingKey], directory: Path | None, reading: Reading) -> str:
-    """Say how the environment gets the key of the upload, or Salesforce this one."""
-    known = _known_values(directory, None, reading)
-    held = keys_in(Path(known[f"{KEY}_FILE"]).read_bytes()) if f"{KEY}_FILE" in known else []
-    for kid in [key.kid for key in keys for own in held if key.public_key == own.public_key and key.kid]:
-        return f"Set {assignment(f'{KEY}_FILE', known[f'{KEY}_FILE'])} and {assignment(KEY_ID, kid)}."
+    if each.code != "salesforce-signature" or not keys:
+        return each
+    uploaded = [str(key.kid) for key in keys]
+    kids = f", which has the kid {kids_of(keys)}; SALESFORCE_KEY_ID is {quoted(reading.kid)}"
+    kids = "" if reading.kid in uploaded else kids
+    own = _known_values(directory, None, reading).get(f"{KEY}_FILE", "")
+    held = [key.public_key for key in keys_in(Path(own).read_bytes())] if own else []
+    if kid := next((key.kid for key in keys if key.kid and key.public_key in held), None):
+        file, setting = assignment(f"{KEY}_FILE", own), assignment(KEY_ID, kid)
+        return finding(each.code, "directory", name=name, kids=kids, file=file, setting=setting)
     old = f"kid {kids_of(keys)}" if any(key.kid for key in keys) else "the uploaded JWK"
-    new = f"{reading.kid}-2" if reading.kid in [key.kid for key in keys] else str(reading.kid)
+    new = f"{reading.kid}-2" if reading.kid in uploaded else str(reading.kid)
     with naming(kid=f" --kid={shlex.quote(new)}", certificate="certificate.pem", jwk="jwk.json", jwks=""):
-        made = remake()
-    return (
-        f"Either restore the old key: set {reading.prefix}{KEY}_FILE to the path of the private key of {old}. Or "
-        f"upload this one: {made}, add it to the keyset, and set {assignment(KEY_ID, new)}."
-    )
+        made, setting = remake(), assignment(KEY_ID, new)
+    return finding(each.code, "pair", name=name, kids=kids, old=old, made=made, setting=setting)
 
 
 def _not_compared(*, keys: bool, issuer: bool) -> Iterator[Finding]:

@@ -36,7 +36,7 @@ from fin_messenger_auth.onboarding._certificate import certificate_problems
 from fin_messenger_auth.onboarding._jwk import jwk_problems, jwks_problems, parse_jwk, parse_jwks, repair_jwk
 from fin_messenger_auth.onboarding._key_directory import CERTIFICATE, JWK, JWKS, PRIVATE_KEY
 
-from ._findings import DEFAULT_KID, Finding, finding, finding_of, mend, name_of, naming, remake
+from ._findings import DEFAULT_KID, Finding, finding, finding_of, mend, name_of, naming
 from ._token_checks import quoted
 
 
@@ -193,12 +193,6 @@ def _moment(now: float | None) -> datetime | None:
     return None if now is None else datetime.fromtimestamp(now, UTC)
 
 
-_OTHER_DIRECTORY = (
-    "Give the directory that `keygen` wrote, or leave it out where the keys are elsewhere. The first one is made by "
-    "`fin-messenger-auth keygen DIRECTORY`."
-)
-
-
 @masked
 def check_key_directory(
     path: str | os.PathLike[str], *, password: bytes | None = None, now: float | None = None
@@ -216,9 +210,9 @@ def check_key_directory(
     if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for a path that is too long
         # A shorter name is no secret (MIN_SECRET_BYTES).
         shown = str(directory) if len(str(directory)) < MIN_SECRET_BYTES else shown_path(str(directory))
-        return [finding("directory-incomplete", path=shown, how=_OTHER_DIRECTORY)]
+        return [finding("directory-incomplete", path=shown)]
     if not any((directory / name).exists() for name in (CERTIFICATE, JWK, JWKS, PRIVATE_KEY)):
-        return [finding("directory-incomplete", path=directory / JWK, how=_OTHER_DIRECTORY)]
+        return [finding("directory-incomplete", path=directory / JWK)]
     with naming(**_names_in(directory)):
         return _check_directory(directory, password, now)
 
@@ -230,8 +224,7 @@ def _check_directory(directory: Path, password: bytes | None, now: float | None)
     if jwk:
         findings += _of_file(JWK, check_jwk(jwk, public_key=public_key, now=now))
     else:
-        how = f"Make it from the key: {remake()}."
-        findings.append(finding("directory-incomplete", path=directory / JWK, how=how))
+        findings.append(finding("directory-incomplete", "jwk", path=directory / JWK))
     if certificate:
         findings += _of_file(CERTIFICATE, check_certificate(certificate, public_key=public_key, now=now))
     if jwks:
