@@ -313,10 +313,13 @@ def _of_secret(each: Finding, secret: bytes | None, path: os.PathLike[str] | Non
     if each.code not in ("intercom-signature", "intercom-secret-altered"):
         return each
     how = next((how for how, altered in altered_secrets(secret or b"") if altered == reading.secret), "")
+    if not how and secret and (reading.secret or b"").startswith(secret):
+        how = "followed by other text, such as a comment"
     fix = f"Set {reading.prefix}{SECRET} to the secret as it is written in Intercom: Settings > Messenger > Security."
     if path is not None:
         fix = f"Set {assignment(f'{SECRET}_FILE', str(Path(path).absolute()))} and `unset {reading.prefix}{SECRET}`."
-    return finding(each.code, "environment", how=how, fix=fix)
+    code = "intercom-secret-altered" if how else each.code
+    return finding(code, "environment", how=how, fix=fix)
 
 
 def _of_pair(
@@ -410,7 +413,7 @@ _CONSEQUENCES = {
     "setting-unknown": _ABOUT_TOKENS,
     "token-user-hash": ("settings-token-missing",),
     "token-milliseconds": ("token-lifetime-long",),
-    "intercom-secret-altered": ("secret-base64", "secret-weak"),
+    "intercom-secret-altered": ("secret-base64", "secret-weak", "value-comment"),
     "clock-wrong": ("certificate-not-yet-valid", "certificate-validity", "token-expired"),
 }
 _ONCE = (

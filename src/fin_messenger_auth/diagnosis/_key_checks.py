@@ -19,6 +19,7 @@ from cryptography.x509 import Certificate
 from fin_messenger_auth._environment import Reading
 from fin_messenger_auth._json_values import parse_json
 from fin_messenger_auth._keys import (
+    OPENSSH,
     FileKeySource,
     MaskedBytes,
     StringKeySource,
@@ -45,8 +46,8 @@ def read_verifying_keys(document: bytes) -> list[VerifyingKey]:
     """Read the keys that a token can be verified with, in any format.
 
     Args:
-        document: A JWK or a JWKS; a certificate, a public key or an unencrypted private key (its public half is
-            used).
+        document: A JWK or a JWKS; a certificate, a public key, also in the form of OpenSSH, or an unencrypted private
+            key (its public half is used).
 
     Raises:
         InvalidKeyError: It is none of these, or a key is not RSA of at least 2048 bits.
@@ -56,7 +57,9 @@ def read_verifying_keys(document: bytes) -> list[VerifyingKey]:
         return [VerifyingKey(read_private_key(document).public_key())]
     if HOLDS_CERTIFICATE in held:
         return [VerifyingKey(rsa_key_of(read_certificate(document)))]
-    return [VerifyingKey(read_public_key(document))] if held else read_jwks(document)
+    if held or document.lstrip().startswith(OPENSSH):
+        return [VerifyingKey(read_public_key(document))]
+    return read_jwks(document)
 
 
 def keys_in(document: bytes) -> list[VerifyingKey]:
