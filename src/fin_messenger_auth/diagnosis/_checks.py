@@ -48,6 +48,7 @@ from ._key_checks import (
     keys_in,
     keys_in_directory,
     mode_for_others,
+    names_in,
     names_of_jwk,
 )
 from ._online import Org, check_org, check_published_jwks
@@ -184,6 +185,9 @@ def _names_of(reading: Reading, directory: Path | None = None, issuer: str | Non
         names["key"] = f"--private-key {shlex.quote(path)}"
     if path := reading.value(JWK_FILE):
         with naming(**names):
+            is_own = directory is not None and (directory / JWK).absolute() == Path(path).absolute()
+            names |= names_in(directory) if directory and is_own else {}
+        with naming(**names):
             names |= names_of_jwk(Path(path))
     if reading.kid is not None:
         names["kid"] = f" --kid={shlex.quote(reading.kid)}"
@@ -203,9 +207,8 @@ def _names_of(reading: Reading, directory: Path | None = None, issuer: str | Non
         names["unset"] = f" and `unset {' '.join(named)}`"
     with naming(prefix=prefix):
         known = _known_values(directory, issuer, reading)
-        missing = [
-            assignment(name, value) for name, value in known.items() if not reading.is_set(name.removesuffix("_FILE"))
-        ]
+        given = [name for name in known if reading.value(name) or reading.is_set(name.removesuffix("_FILE"))]
+        missing = [assignment(name, value) for name, value in known.items() if name not in given]
     if missing and not reading.fin_managed:
         names["complete"] = f"Set {', '.join(missing)}, and the others that the message names."
     return names
@@ -264,7 +267,8 @@ def _whole_fixes(problem: Problem, reading: Reading, directory: Path | None) -> 
     variable, code = problem.variable or "", problem.code
     name = variable.removeprefix(reading.prefix)
     value, known = reading.value(name), _known_values(directory, None, reading)
-    plain, ours = without_ends(value), known.get(f"{KEY}_FILE", value)
+    plain = without_ends(value)
+    own = {each: known[each] for each in (f"{KEY}_FILE", JWK_FILE) if each in known and _is_other(reading, known, each)}
     if code == "value-wrapped" and name.endswith("_FILE") and value == plain:
         yield f"Write the value alone to the file: `printf %s VALUE > {shlex.quote(value)}`."
     elif code == "value-wrapped" and plain and (name not in IN_FILES or name == KEY_ID):
@@ -275,10 +279,15 @@ def _whole_fixes(problem: Problem, reading: Reading, directory: Path | None) -> 
         yield f"Set {variable} to what the message names, or leave it out: `unset {variable}`."
     elif code == "salesforce-signer-ambiguous" and name == SIGNER:
         yield f"Keep the key: `unset {variable}`. Or keep the signer, and unset {reading.prefix}{KEY} and its _FILE."
-    elif name in (KEY, f"{KEY}_FILE") and code.startswith(("key-", "value-")) and ours != value:
-        yield f"Set {assignment(f'{KEY}_FILE', ours)}{f' and `unset {variable}`' if name == KEY else ''}."
-    elif (name == JWK_FILE or code == "key-differs") and JWK_FILE in known:
-        yield f"Set {assignment(JWK_FILE, known[JWK_FILE])}."
+    elif name in (KEY, f"{KEY}_FILE") and code.startswith(("key-", "value-")) and f"{KEY}_FILE" in own:
+        yield f"Set {assignment(f'{KEY}_FILE', own[f'{KEY}_FILE'])}{f' and `unset {variable}`' if name == KEY else ''}."
+    elif (name == JWK_FILE or code == "key-differs") and JWK_FILE in own:
+        yield f"Set {assignment(JWK_FILE, own[JWK_FILE])}."
+
+
+def _is_other(reading: Reading, known: Mapping[str, str], name: str) -> bool:
+    """Tell whether a file that is known is another one than the variable names."""
+    return Path(known[name]) != Path(reading.value(name)).absolute()
 
 
 def _check_issuer(reading: Reading, issuer: str | None) -> Iterator[Finding]:
@@ -333,14 +342,19 @@ def _of_pair(
     if each.code != "salesforce-signature" or not keys:
         return each
     uploaded = [str(key.kid) for key in keys]
-    kids = f", which has the kid {kids_of(keys)}; SALESFORCE_KEY_ID is {quoted(reading.kid)}"
+    kids = f", which has the kid {kids_of(keys)}; this environment's is {quoted(reading.kid)}"
     kids = "" if reading.kid in uploaded else kids
-    own = _known_values(directory, None, reading).get(f"{KEY}_FILE", "")
+    known, jwk = _known_values(directory, None, reading), reading.value(JWK_FILE)
+    own = known.get(f"{KEY}_FILE", "")
     held = [key.public_key for key in keys_in(Path(own).read_bytes())] if own else []
     if kid := next((key.kid for key in keys if key.kid and key.public_key in held), None):
-        file, setting = assignment(f"{KEY}_FILE", own), assignment(KEY_ID, kid)
+        setting = assignment(JWK_FILE, known[JWK_FILE]) if JWK_FILE in known else assignment(KEY_ID, kid)
+        file = assignment(f"{KEY}_FILE", own)
         return finding(each.code, "directory", name=name, kids=kids, file=file, setting=setting)
     old = f"kid {kids_of(keys)}" if any(key.kid for key in keys) else "the uploaded JWK"
+    if jwk:
+        old = f"{old}, and {assignment(JWK_FILE, str(path))}" if path else old
+        return finding(each.code, "jwk", name=name, kids=kids, old=old, file=shlex.quote(jwk))
     new = f"{reading.kid}-2" if reading.kid in uploaded else str(reading.kid)
     with naming(kid=f" --kid={shlex.quote(new)}", certificate="certificate.pem", jwk="jwk.json", jwks=""):
         made, setting = remake(), assignment(KEY_ID, new)
@@ -417,7 +431,7 @@ _CONSEQUENCES = {
     "clock-wrong": ("certificate-not-yet-valid", "certificate-validity", "token-expired"),
 }
 _ONCE = (
-    *("certificate-validity", "certificate-renew", "certificate-not-yet-valid", "file-permissions", "key-weak"),
+    *("certificate-validity", "certificate-renew", "certificate-not-yet-valid", "key-weak"),
     *("key-password-unneeded", "jwk-member"),
 )
 _OF_THE_CONFIGURATION = ("algorithm", "signature", "key id", "issuer", "audience")

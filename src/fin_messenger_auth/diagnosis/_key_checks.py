@@ -216,7 +216,7 @@ def check_key_directory(
         return [finding("directory-incomplete", path=shown)]
     if not any((directory / name).exists() for name in (CERTIFICATE, JWK, JWKS, PRIVATE_KEY)):
         return [finding("directory-incomplete", path=directory / JWK)]
-    with naming(**_names_in(directory)):
+    with naming(**names_in(directory)):
         return _check_directory(directory, password, now)
 
 
@@ -288,7 +288,7 @@ def issuer_in(document: bytes) -> str:
     return next(filter(is_fin_issuer, members), "")
 
 
-def _names_in(directory: Path) -> dict[str, str]:
+def names_in(directory: Path) -> dict[str, str]:
     """Return what the things of a key directory are called in a fix; the kid of its JWK if no other is known."""
     files = {name: shlex.quote(str(directory / name)) for name in (CERTIFICATE, JWK, JWKS, PRIVATE_KEY)}
     names = {"certificate": files[CERTIFICATE], "jwk": files[JWK], "set": files[JWKS]}

@@ -27,6 +27,7 @@ _TOKENS = (INTERCOM_TOKEN, SALESFORCE_TOKEN)
 _IDENTIFIES = ("user_id", "email")
 _OF_OTHERS = frozenset({"app_id", "api_base", "region", "user_id", *_TOKENS})
 _BY_HAND = frozenset({"window.intercomSettings", "Intercom('boot')", "npm", "script"})
+_DATA = frozenset({"JSON", "data", "attribute"})  # of which a script makes what it likes
 _PRIVATE_KEY = "PRIVATE KEY-----"
 _MARK = "<fin-messenger-mark"
 _REDIRECT, _REFUSED = 300, 400  # the first status of each kind
@@ -276,7 +277,8 @@ def _compare_workspace(page: Page, settings: Mapping[str, object], expected: Exp
     if got is None:
         return  # the answer of an endpoint that says nothing of the workspace, or another script does
     name, default, base = "api_base", API_BASES["us"], API_BASES.get(expected.region or "")
-    if page.settings[-1].source == "npm" or "region" in settings:  # the npm package sets api_base itself
+    source = page.settings[-1].source
+    if source == "npm" or ("region" in settings and source in _DATA):  # only the package's initialiser maps region
         name, default, base = "region", "us", expected.region
     used = str(settings.get(name, default)).rstrip("/")
     if base is not None and API_BASES.get(used, used) != API_BASES.get(base, base):
