@@ -389,7 +389,7 @@ REFUSED = [
     Shape("a password for a key without one", PKCS8, "key-password-unneeded", "not encrypted", PASSWORD),
     Shape("an empty password for a key without one", PKCS8, "key-password-unneeded", "not encrypted", b""),
     Shape("PKCS#12 without a key", P12_WITHOUT_KEY, "key-public", "no private key", PASSWORD),
-    Shape("a large file", b"A" * 1_000_001, "key-not-pem", "known here"),
+    Shape("a large file", b"A" * 1_000_001, "key-not-pem", "no format"),
 ]
 
 SHAPES = [*SILENT, *WARNED, *REFUSED]

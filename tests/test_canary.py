@@ -68,9 +68,7 @@ WITH_KEYS: dict[str, Callable[[Any], object]] = {
     "check_secret": lambda planted: diagnosis.check_secret([planted]),  # type: ignore[arg-type]
     "check_private_key": lambda planted: diagnosis.check_private_key([planted]),  # type: ignore[arg-type]
     "read_verifying_keys": lambda planted: diagnosis.read_verifying_keys(_bytes(planted)),
-    "Expected": lambda planted: diagnosis.Expected(secret=planted),
     "run_checks": lambda planted: diagnosis.run_checks({**ENVIRON, SECRET: planted}, secret=planted, page=[""]),  # type: ignore[arg-type]
-    "Sandbox": lambda planted: sandbox.Sandbox(secret=planted),
     "sandbox_from_env": lambda planted: sandbox.sandbox_from_env({**ENVIRON, KEY: planted}),
     "private_key_pem": lambda planted: onboarding.private_key_pem(testing.throwaway_rsa_key(), password=planted),
     "make_key_directory": lambda planted: onboarding.make_key_directory("x", kid="k", password=planted),

@@ -205,16 +205,10 @@ def _cycle() -> list[Any]:
     [math.nan, math.inf, {1}, b"bytes", object(), "\ud800", 10**5000, _cycle(), _deep(200_000)],
     ids=["nan", "infinity", "set", "bytes", "object", "surrogate", "integer", "cycle", "deep"],
 )
-def test_claims_without_a_json_form_name_the_claim(value: Any) -> None:
-    with pytest.raises(InvalidClaimError) as caught:
-        _jws.encode({"fine": 1, "bad": value}, Returning(b"x"))
-    assert caught.value.claim == "bad"
-
-
-def test_claims_that_fail_only_together_are_still_our_error() -> None:
+def test_claims_without_a_json_form_are_refused(value: Any) -> None:
     with pytest.raises(InvalidClaimError, match="not a JSON value") as caught:
-        _jws.encode({("no", "name"): 1}, Returning(b"x"))  # type: ignore[dict-item]
-    assert caught.value.code == "claim-invalid"
+        _jws.encode({"fine": 1, "bad": value}, Returning(b"x"))
+    assert (caught.value.claim, caught.value.code) == ("claims", "claim-invalid")
 
 
 def test_a_signing_error_of_an_async_signer_is_passed_on() -> None:
@@ -236,7 +230,7 @@ def test_a_claim_that_is_not_json_is_refused_before_an_async_signer_is_asked() -
         async def asign(self, _signing_input: bytes, /) -> bytes:
             raise AssertionError
 
-    with pytest.raises(InvalidClaimError, match="plan"):
+    with pytest.raises(InvalidClaimError, match="not a JSON value"):
         asyncio.run(aencode({"plan": object()}, Unasked(), "intercom_user_jwt"))
 
 

@@ -108,7 +108,7 @@ def test_a_reload_that_fails_keeps_the_old_one_logs_and_raises(root: Path, caplo
     assert reloading.builder is before
     [record] = caplog.records
     assert (record.name, record.levelno) == ("fin_messenger_auth", logging.ERROR)
-    assert "The new keys are not used; the old ones still are." in caplog.text
+    assert "The new keys were rejected; the old ones stay in use." in caplog.text
     assert "SALESFORCE_PRIVATE_KEY_FILE" in caplog.text
 
 
@@ -126,6 +126,19 @@ def test_a_watched_file_is_noticed_at_the_next_look(root: Path) -> None:
     reloading = Reloading(lambda: make_from(root), watch=[root / "current"], every=0.02)
     deliver(root, "key-2")
 
+    until(lambda: kid_of(reloading.builder) == "key-2")
+
+
+def test_a_system_without_threads_costs_no_page_and_no_reload(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reloading = Reloading(lambda: make_from(root), watch=[root], every=0)
+
+    def refuse(_self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    deliver(root, "key-2")
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        assert kid_of(reloading.builder) == "key-1"
     until(lambda: kid_of(reloading.builder) == "key-2")
 
 

@@ -127,7 +127,7 @@ MISTAKES: dict[str, tuple[dict[str, str], str, str]] = {
     "key and signer": (
         {"SALESFORCE_SIGNER": "good", "SALESFORCE_PRIVATE_KEY": "x"},
         "salesforce-signer-ambiguous",
-        "SALESFORCE_PRIVATE_KEY and SALESFORCE_SIGNER each say what signs; set only one",
+        "SALESFORCE_PRIVATE_KEY and SALESFORCE_SIGNER each name a signer; set only one",
     ),
     "signer and Fin": (
         {"SALESFORCE_SIGNER": "good", "SALESFORCE_IDENTITY": "fin-managed"},
@@ -204,8 +204,8 @@ def test_a_signer_in_code_needs_no_key_in_the_environment(kid: str) -> None:
     [
         ({"SALESFORCE_KEY_ID": "other"}, rsa_signer(), "the kid of the signer is .*, and in SALESFORCE_KEY_ID 'other'"),
         ({"SALESFORCE_ISSUER": ""}, rsa_signer(), "^SALESFORCE_ISSUER must be set too, as they go with salesforce_sig"),
-        ({"SALESFORCE_PRIVATE_KEY": "x"}, rsa_signer(), "^salesforce_signer and SALESFORCE_PRIVATE_KEY each say what"),
-        ({"SALESFORCE_SIGNER": "good"}, rsa_signer(), "^salesforce_signer and SALESFORCE_SIGNER each say what signs"),
+        ({"SALESFORCE_PRIVATE_KEY": "x"}, rsa_signer(), "^salesforce_signer and SALESFORCE_PRIVATE_KEY each name a"),
+        ({"SALESFORCE_SIGNER": "good"}, rsa_signer(), "^salesforce_signer and SALESFORCE_SIGNER each name a signer"),
         ({"SALESFORCE_IDENTITY": "fin-managed"}, rsa_signer(), "and salesforce_signer, .* that you do"),
         ({"SALESFORCE_KEY_ID": ""}, rsa_signer(None), "^The signer of salesforce_identity_token has no kid"),
         ({}, object(), "^The signer of salesforce_identity_token: expected alg, kid"),

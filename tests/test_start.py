@@ -140,7 +140,12 @@ MISMATCHES: dict[str, tuple[Any, dict[str, str], str, str]] = {
         "expected RS256 or RS512",
     ),
     "a JWKS without the key": ({"keys": [jwk(other=True)]}, {}, "key-differs", "another key than the one that signs"),
-    "a JWKS with the key twice": ({"keys": [jwk("K1"), jwk("K2")]}, {}, "key-differs", "has the key that signs twice"),
+    "a JWKS with the key twice": (
+        {"keys": [jwk("K1"), jwk("K2")]},
+        {},
+        "key-differs",
+        "contains the signing key twice",
+    ),
     "a JWK without a kid": ({**jwk(), "kid": ""}, {}, "jwk-member", "JWK_FILE: kid of the JWK is"),
     "a JWK without an alg": (
         {**jwk(), "alg": None},
@@ -298,10 +303,20 @@ def test_a_signer_in_code_must_be_of_the_jwk(uploaded: Uploaded) -> None:
 def test_an_async_signer_of_several_keys_needs_the_kid(uploaded: Uploaded) -> None:
     environ = BY_NAME | uploaded({"keys": [jwk("K1"), jwk("K2", other=True)]})
 
-    with pytest.raises(InvalidKeyError, match="K1"):
+    with pytest.raises(ConfigurationError, match="neither public_key nor sign"):
         TokenPairBuilder.from_env(environ, salesforce_signer=HiddenAsync(KEY))
     chosen = TokenPairBuilder.from_env(environ | {"SALESFORCE_KEY_ID": "K1"}, salesforce_signer=HiddenAsync(KEY))
     assert header_of(chosen)["kid"] == "K1"
+
+
+def test_an_async_signer_that_is_checked_first_says_so_where_it_cannot_be_awaited(uploaded: Uploaded) -> None:
+    builder = TokenPairBuilder.from_env(
+        BY_NAME | uploaded(jwk("K1")), salesforce_signer=HiddenAsync(KEY), on_signing_error="anonymous"
+    )
+
+    with pytest.raises(ConfigurationError, match="HiddenAsync signs asynchronously only; await abuild"):
+        builder.build("user-42")
+    assert asyncio.run(builder.abuild("user-42")) is not None
 
 
 def test_a_key_that_cannot_sign_once_is_no_key_of_a_jwks(by_name: dict[str, Any], uploaded: Uploaded) -> None:

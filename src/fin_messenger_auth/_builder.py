@@ -11,7 +11,7 @@ from typing import Any, Self, Unpack, cast
 
 from . import _users
 from ._environment import ON_SIGNING_ERROR, Variables, read_environment
-from ._json_values import fill
+from ._json_values import set_field
 from ._jws import Unsigned, check_signs_at_once, unsigned
 from ._late_signer import LateSigner
 from ._material import configured_string
@@ -91,9 +91,9 @@ class TokenPairBuilder:
         checked_policy(self.on_signing_error)
         api_base, app_id = api_base_of(self.region, self.api_base), configured_string(self.app_id, "app_id", "app-id")
         minters = (self.intercom,) if self.salesforce is None else (self.intercom, self.salesforce)
-        fill(self, "_anonymous", {"api_base": api_base, "app_id": app_id})
-        fill(self, "_minters", minters)
-        fill(self, "_seconds", min(minter.seconds for minter in minters))
+        set_field(self, "_anonymous", {"api_base": api_base, "app_id": app_id})
+        set_field(self, "_minters", minters)
+        set_field(self, "_seconds", min(minter.seconds for minter in minters))
 
     @classmethod
     @masked
@@ -138,8 +138,8 @@ class TokenPairBuilder:
     def trouble(self) -> str | None:
         """Return why pages lack a token at present, without signing; ``None`` if nothing is known to be wrong.
 
-        It is known that a remote key cannot be used yet, and that a signature failed in the last minute with none
-        since. Report it where somebody sees it; a page without a chat is no reason to take a process out of service.
+        Two things count: a remote key that cannot be used yet, and a signature that failed in the last minute with no
+        success since. Report it where somebody sees it, but keep the process in service: a page works without a chat.
         """
         for minter in self._minters:
             signer = unwrapped(minter.signer)
@@ -162,14 +162,14 @@ class TokenPairBuilder:
             SigningError: A signer failed, and the outcome is ``raise``.
             ConfigurationError: ``on_signing_error`` did not return an outcome; a signer has ``asign`` only.
         """
-        return self._sign(self._visitor(user))
+        return self._sign(visitor_of(user, self.identify))
 
     async def abuild(self, user: Any) -> TokenPair | None:  # noqa: ANN401 - every framework has its own user
         """Sign both tokens for ``user``, at the same time where both signers have to be awaited.
 
         Arguments, result and errors are those of :meth:`build`.
         """
-        return await self._asign(self._visitor(user))
+        return await self._asign(visitor_of(user, self.identify))
 
     def build_settings(
         self,
@@ -196,7 +196,7 @@ class TokenPairBuilder:
             ConfigurationError: A setting is unknown, of the wrong type, reserved or signed already; a
                 signer has ``asign`` only.
         """
-        visitor = self._visitor(user)
+        visitor = visitor_of(user, self.identify)
         settings = self._unsigned(visitor, public, extra)
         return _with_tokens(settings, visitor, self._sign(visitor))
 
@@ -211,12 +211,9 @@ class TokenPairBuilder:
 
         Arguments, result and errors are those of :meth:`build_settings`.
         """
-        visitor = self._visitor(user)
+        visitor = visitor_of(user, self.identify)
         settings = self._unsigned(visitor, public, extra)
         return _with_tokens(settings, visitor, await self._asign(visitor))
-
-    def _visitor(self, user: object) -> MessengerUser | None:
-        return visitor_of(user, self.identify)
 
     def _sign(self, visitor: MessengerUser | None) -> TokenPair | None:
         if visitor is None:
@@ -300,7 +297,7 @@ class TokenPairBuilder:
             raise _AnonymousPage
 
     def _pair(self, now: int, tokens: list[str | None]) -> TokenPair:
-        intercom_user_jwt, salesforce_identity_token = [*tokens, None][:2]
+        intercom_user_jwt, salesforce_identity_token = tokens[0], tokens[-1] if len(tokens) > 1 else None
         assert intercom_user_jwt is not None  # noqa: S101 - without it the page is an anonymous visitor's
         self._count("intercom-only" if None in tokens else "signed")
         return TokenPair(
@@ -316,8 +313,7 @@ class TokenPairBuilder:
         self._count("anonymous")
 
     def _count(self, outcome: str) -> None:
-        if self.metrics is not None:
-            self._note(lambda metrics: metrics.page(outcome))
+        self._note(lambda metrics: metrics.page(outcome))
 
     def _note(self, call: Callable[[Metrics], None]) -> None:
         """Call the metrics, whose errors break no page."""

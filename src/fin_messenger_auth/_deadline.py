@@ -28,7 +28,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 0.5
 """Seconds. The pause doubles with every probe that fails."""
 
 PROBE = 1.0
-"""Seconds that a probe gets, or four times what a call took lately if that is more, and never over the time-out."""
+"""Time limit of a probe in seconds; up to four times the recent duration of a call, and at most the time-out."""
 
 IDLE = 10.0
 """Seconds after which a thread that has nothing to do ends."""
@@ -36,8 +36,8 @@ IDLE = 10.0
 PROBES = 32
 """Calls beyond ``threads`` that may run at the same time while others hang."""
 
-_FIRST_GUESS = 0.01  # seconds a call, until one has succeeded
-_LATE = 0.9  # of its time: a call that has run for so long hangs, and one that has waited for so long is not started
+_FIRST_GUESS = 0.01  # assumed duration of a call in seconds, until the first success
+_LATE = 0.9  # of its time limit: a call that has run for longer hangs; one that has waited for longer is not started
 
 
 def with_deadline(signer: Signer, *, threads: int = 32, timeout: float = 5.0) -> DualSigner:
@@ -94,11 +94,7 @@ class ThreadedSigner(Wrapper):
         return key
 
     def sign(self, signing_input: bytes, /) -> bytes:
-        """Return the signer's signature.
-
-        Raises:
-            SigningError: There was none in time, the service is paused, or too many calls wait.
-        """
+        """Return the signer's signature, or raise ``SigningError``: none in time, a pause, or too many calls wait."""
         done, pool = Event(), self._pool()
         call = pool.submit(signing_input, done.set)
         try:
@@ -108,11 +104,7 @@ class ThreadedSigner(Wrapper):
         return call.outcome()
 
     async def asign(self, signing_input: bytes, /) -> bytes:
-        """Return the signer's signature. A task that is cancelled leaves the queue.
-
-        Raises:
-            SigningError: There was none in time, the service is paused, or too many calls wait.
-        """
+        """Do what :meth:`sign` does. A task that is cancelled leaves the queue."""
         import asyncio  # noqa: PLC0415 - 25 ms that a synchronous application need not pay
 
         loop, done, pool = asyncio.get_running_loop(), asyncio.Event(), self._pool()

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
@@ -83,7 +83,7 @@ MEANINGS = {
     "SALESFORCE_TOKEN_LIFETIME": "how long `salesforce_identity_token` is valid, in seconds; default 3600",
     ON_SIGNING_ERROR: "what a page gets when a signer fails: `raise`, `anonymous` or `intercom-only`",
     START: "`strict`: a remote key that cannot be used stops the start, whatever pages get when a signer fails",
-    ENABLED: "with the value 0 there is no Messenger in the integrations' pages, and no other variable is read",
+    ENABLED: "0 removes the Messenger from the integrations' pages; no other variable is then read",
     "SALESFORCE_AWS_KMS_KEY_ID": "for `aws-kms`: the ID or ARN of the key; region and credentials are boto3's own",
     "SALESFORCE_GOOGLE_CLOUD_KMS_KEY_VERSION": "for `google-cloud-kms`: `projects/…/cryptoKeyVersions/1`, the resource "
     "name of one version of the key; credentials are Google's default ones",
@@ -106,12 +106,7 @@ ALL_VARIABLES = (*MEANINGS, *(f"{name}_FILE" for name in IN_FILES))  # the names
 
 
 class Variables:
-    """The variables of one configuration, and the problems that were found. Its ``repr`` shows none of them.
-
-    Args:
-        environ: The variables; the process's own environment if ``None``. Set but blank counts as missing.
-        prefix: What stands before each variable's name.
-    """
+    """The variables of one configuration, and the problems that were found. Set but blank counts as missing."""
 
     def __init__(self, environ: Mapping[str, str] | None, prefix: str) -> None:
         self.environ: Mapping[str, str] = os.environ if environ is None else environ
@@ -212,31 +207,11 @@ _PLACE = ("SALESFORCE_ISSUER", "SALESFORCE_AUDIENCE")
 
 SALESFORCE_VARIABLES = (KEY, KEY_ID, *_PLACE)  # what goes together where the second token is made with your own key
 _TRUTH = {"0": False, "false": False, "no": False, "off": False, "1": True, "true": True, "yes": True, "on": True}
-_LONGEST_SHOWN = 64  # characters of a key ID
 _MAX_DIGITS = 10  # of a number of seconds: three centuries
 
 
-class SignerFactory(Protocol):
-    """An entry point of the group ``fin_messenger_auth.signers``: it makes the signer of the Salesforce token."""
-
-    def __call__(
-        self, environ: Mapping[str, str], prefix: str, /, *, kid: str, alg: str, public_key: RSAPublicKey | None
-    ) -> Signer | AsyncSigner:
-        """Make the signer, and check here, at start-up, that it signs.
-
-        Args:
-            environ: The environment variables.
-            prefix: What stands before each variable's name; a factory puts it before the names of its own.
-            kid: The key ID, which the signer must have as its ``kid``.
-            alg: ``RS256`` or ``RS512``, which the signer must have as its ``alg``.
-            public_key: The key of the uploaded JWK, or ``None`` without one; a signer that is given it asks its service
-                for none, and verifies each signature with it.
-
-        Raises:
-            ConfigurationError: A variable is missing or has an invalid value.
-            KeyUnavailableError: The key cannot be used. Other errors become this one, without their message.
-        """
-        ...
+SignerFactory = Callable[..., Signer | AsyncSigner]
+"""An entry point: ``factory(environ, prefix, *, kid, alg, public_key)``, as :doc:`/operate/keys-elsewhere` says."""
 
 
 def read_environment(
@@ -249,12 +224,7 @@ def read_environment(
 ) -> Reading:
     """Read the whole configuration. It raises nothing: every problem is in the result.
 
-    Args:
-        environ: The variables; the process's own environment if ``None``.
-        prefix: What stands before each variable's name.
-        salesforce_signer: The signer of the Salesforce token, if no variable names one.
-        on_signing_error: What a page gets when a signer fails, in place of the variable.
-        may_start_late: Whether a remote key that cannot be used yet is no problem where pages do without its token.
+    With ``may_start_late``, a remote key that cannot be used yet is no problem where pages do without its token.
     """
     reading = Reading(environ, prefix)
     reading.read(salesforce_signer, on_signing_error, may_start_late=may_start_late)
@@ -359,7 +329,7 @@ class Reading(Variables):
                 self.note(f"{self.prefix}{name}: expected a str, got {type(value).__name__}.", "argument-invalid", name)
 
     def _check_completeness(self, own: Sequence[str], given: Signer | AsyncSigner | None) -> None:
-        """Check what must be set together; a missing variable must never make every chat a guest's."""
+        """Check what must be set together; a missing variable must never turn every visitor into a guest."""
         identity, identity_name = self.value(IDENTITY), self.prefix + IDENTITY
         argument = [] if given is None else ["salesforce_signer"]
         keys = [name for name in (KEY, SIGNER) if name in own]
@@ -372,7 +342,7 @@ class Reading(Variables):
             self.require(*(keys or [KEY])[:1], *which, *_PLACE, why=" too, as all four go together")
         if len(say_what := argument + [self.prefix + name for name in keys]) > 1:
             self.note(
-                f"{' and '.join(say_what)} each say what signs; set only one.", "salesforce-signer-ambiguous", SIGNER
+                f"{' and '.join(say_what)} each name a signer; set only one.", "salesforce-signer-ambiguous", SIGNER
             )
         if identity and identity != FIN_MANAGED:
             self.note(f"{identity_name}: expected {FIN_MANAGED}.", "salesforce-signer-ambiguous", IDENTITY)
@@ -435,7 +405,7 @@ class Reading(Variables):
         keys = self.attempt(lambda: read_uploaded(read_key(FileKeySource(path))), variable) or []
         fitting = [each for each in keys if kid in (None, each.kid)]
         if keys and not fitting:
-            is_ = f"{self.prefix}{KEY_ID} is {_shown(kid)}, and the kid in {variable} is {_kids(keys)}"
+            is_ = f"{self.prefix}{KEY_ID} is {kid!r}, and the kid in {variable} is {_kids(keys)}"
             message = f"{is_}; unset {self.prefix}{KEY_ID}, or name the JWK of the key that signs."
             self.note(message, "kid-differs", KEY_ID)
         of_alg = [each for each in fitting if alg in (None, each.alg)]
@@ -505,9 +475,9 @@ class Reading(Variables):
                 return LateSigner(lambda: self._fitting(make, wanted), trouble, wanted[0])
 
         signer = self.attempt(made, variable)
-        for each in wanted:
-            if signer is not None and signer.kid == each.kid and each.ends is not None:
-                self.attempt(lambda ends=each.ends: warn_of_end(ends), self.prefix + JWK_FILE)  # type: ignore[misc]
+        ends = next((each.ends for each in wanted if signer is not None and signer.kid == each.kid), None)
+        if ends is not None:
+            self.attempt(partial(_warn_of_end, ends), self.prefix + JWK_FILE)
         return signer
 
     def _fitting(self, make: _Make, wanted: list[WantedKey]) -> Signer | AsyncSigner:
@@ -517,9 +487,9 @@ class Reading(Variables):
         check_signer_for(SALESFORCE_TOKEN, signer, SALESFORCE_ALGORITHMS, kid_required=first.kid is not None)
         chosen = first
         if first.public_key is not None:
-            found = _of_signer(signer, wanted)
+            found = self._signing_keys(signer, wanted)
             if len(found) != 1:
-                has = "is of another key than the one that signs" if not found else "has the key that signs twice"
+                has = "contains the signing key twice" if found else "is of another key than the one that signs"
                 raise InvalidKeyError(
                     f"{jwk} {has} (kid {_kids(wanted)}). Configure the private key that the JWK was made from, or make "
                     "the JWK of the key that signs with `jwk` and upload it.",
@@ -530,7 +500,7 @@ class Reading(Variables):
                 signer = make(chosen.kid, chosen.alg, chosen.public_key)
         if chosen.kid not in (None, signer.kid):
             where = f"{self.prefix}{KEY_ID}" if chosen.public_key is None else jwk
-            message = f"the kid of the signer is {signer.kid!r}, and in {where} {_shown(chosen.kid)}."
+            message = f"the kid of the signer is {signer.kid!r}, and in {where} {chosen.kid!r}."
             raise ConfigurationError(message, "kid-differs")
         if signer.alg != chosen.alg:
             message = f"the alg of the signer is {signer.alg}, and {chosen.alg} is configured."
@@ -538,6 +508,23 @@ class Reading(Variables):
         if chosen.public_key is not None and public_key_of(signer) is None:
             return FirstChecked(signer, chosen.public_key)
         return signer
+
+    def _signing_keys(self, signer: Signer | AsyncSigner, wanted: list[WantedKey]) -> list[WantedKey]:
+        """Return the keys that may be the signer's: by its public key, or by a signature where there are several."""
+        own, name = public_key_of(signer), type(signer).__name__
+        if own is not None:
+            return [each for each in wanted if each.public_key == own]
+        if len(wanted) == 1:
+            return wanted
+        if not signs_at_once(signer):
+            message = f"{name} has neither public_key nor sign to tell which key signs; set {self.prefix}{KEY_ID}."
+            raise ConfigurationError(message, "salesforce-kid-missing")
+        try:
+            signature = signer.sign(_START_UP)
+        except Exception as error:  # noqa: BLE001 - its text may hold anything
+            said = f"{name} raised {type(error).__name__} at its first signature."
+            raise KeyUnavailableError(said).with_traceback(error.__traceback__) from None
+        return [each for each in wanted if made_by(each.public_key, signature, _START_UP, signer.alg)]
 
     def _lifetime(self, name: str, token: str) -> timedelta:
         digits = self.value(name).strip()
@@ -582,31 +569,11 @@ def _factory(name: str) -> SignerFactory:
     return loaded
 
 
-def _of_signer(signer: Signer | AsyncSigner, wanted: list[WantedKey]) -> list[WantedKey]:
-    """Return the keys that may be the signer's: by its public key, or by a signature where there are several."""
-    own = public_key_of(signer)
-    if own is not None:
-        return [each for each in wanted if each.public_key == own]
-    if len(wanted) == 1 or not signs_at_once(signer):
-        return wanted
-    try:
-        signature = signer.sign(_START_UP)
-    except Exception as error:  # noqa: BLE001 - its text may hold anything
-        said = f"{type(signer).__name__} raised {type(error).__name__} at its first signature."
-        raise KeyUnavailableError(said).with_traceback(error.__traceback__) from None
-    return [each for each in wanted if made_by(each.public_key, signature, _START_UP, signer.alg)]
-
-
 def _kids(keys: Sequence[WantedKey]) -> str:
     return phrase([repr(each.kid) for each in keys], "or")
 
 
-def _shown(kid: str | None) -> str:
-    """Return a key ID for a message, unless it could be a key."""
-    return repr(kid) if kid is not None and len(kid) <= _LONGEST_SHOWN else "a value that is not shown"
-
-
-def warn_of_end(ends: datetime) -> None:
+def _warn_of_end(ends: datetime) -> None:
     """Warn if the certificate of an uploaded JWK ends soon."""
     now = datetime.now(UTC)
     if ends - now < timedelta(days=WARN_DAYS_LEFT):

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from .errors import InvalidClaimError
 
-fill: Final = object.__setattr__
+set_field: Final = object.__setattr__
 """How a frozen dataclass sets an attribute in ``__post_init__``."""
 
 MAX_DEPTH = 64  # how deep lists and objects may be nested. Real attributes are flat
@@ -29,7 +29,9 @@ LOST: Final = ("none", "null", "undefined", "nan", "nil", "anonymoususer", "[obj
 
 _surrogate_in = re.compile("[\ud800-\udfff]").search
 
-_INVISIBLE_LETTERS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"  # printable to Python, blank to everybody
+_INVISIBLE_LETTERS = (
+    "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"  # isprintable() accepts these, but they show as blanks
+)
 
 
 def is_lost(value: str) -> bool:
@@ -52,7 +54,7 @@ def json_value(value: object, name: str) -> Any:  # noqa: ANN401 - JSON is what 
     subclasses (``IntEnum``, Django's ``SafeString``) and lazy objects their base.
     """
     try:
-        return _Copy(name).of(value)
+        return _plain(value, name, MAX_DEPTH, [MAX_VALUES])
     except InvalidClaimError:
         raise
     except Exception as error:
@@ -89,7 +91,7 @@ def _key(key: object, name: str) -> str:
 
 
 def read_json(document: str | bytes) -> Any:  # noqa: ANN401 - any JSON
-    """Read a JSON document from elsewhere, or raise a ``ValueError`` that holds none of it, nor does a cause.
+    """Read a JSON document from elsewhere, or raise a ``ValueError`` without any part of it, in text or cause.
 
     Refused besides what is not JSON (RFC 8259): a member twice (RFC 7515 §4) and what :func:`json_value` refuses.
     """
@@ -160,82 +162,56 @@ def _copied(value: Any) -> Any:  # noqa: ANN401 - any JSON
     return list(map(_copied, value)) if type(value) is list else value
 
 
-class _Copy:
-    """A copy in the making: whose it is, how deep it is in lists and objects, how many values it has seen.
-
-    Each conversion converts first and checks the result: a lazy object answers for the value behind it, and a subclass
-    may override whatever would be checked.
-    """
-
-    __slots__ = ("depth", "name", "seen")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.depth = 0
-        self.seen = 0
-
-    def of(self, value: object) -> Any:  # noqa: ANN401 - any JSON
-        for kind, convert in _CONVERSIONS:
-            if isinstance(value, kind):
-                return convert(self, value)
-        raise self.error(
-            f"{type(value).__name__} is not a JSON type; convert it to a str, int, float, bool, list or dict first."
-        )
-
-    def integer(self, value: int) -> int:
-        plain = int.__int__(value.__int__())
-        if plain.bit_length() > _MAX_INTEGER_BITS:
-            raise self.error("the integer is too large for JSON readers; send it as a str.")
-        return plain
-
-    def number(self, value: float) -> float:
-        plain = float.__float__(value.__float__())
-        if not math.isfinite(plain):
-            raise self.error("JSON has no NaN or infinity.")
-        return plain
-
-    def time(self, value: datetime) -> int:
-        if value.utcoffset() is None:
-            raise self.error(
-                "a naive datetime depends on the machine's time zone; use an aware one, such as datetime.now(UTC)."
-            )
-        return math.floor(value.timestamp())
-
-    def mapping(self, value: Mapping[object, object]) -> dict[str, Any]:
-        self.enter(len(value))
-        plain = {key: self.of(item) for key, item in json_items(value, self.name)}
-        self.depth -= 1
-        return plain
-
-    def sequence(self, value: list[object] | tuple[object, ...]) -> list[Any]:
-        self.enter(len(value))
-        plain = [self.of(item) for item in value]
-        self.depth -= 1
-        return plain
-
-    def enter(self, size: int) -> None:
-        self.depth += 1
-        self.seen += size
-        if self.depth > MAX_DEPTH:
-            raise self.error(
-                f"the value contains itself or is nested deeper than {MAX_DEPTH} levels; send flat values."
-            )
-        if self.seen > MAX_VALUES:
-            raise self.error(f"the value has more than {MAX_VALUES} values; send fewer, flat values.")
-
-    def error(self, message: str) -> InvalidClaimError:
-        return InvalidClaimError(self.name, message)
+def _plain(value: object, name: str, depth: int, left: list[int]) -> Any:  # noqa: ANN401 - any JSON
+    """Return a copy: ``depth`` levels are allowed, and as many values as ``left`` counts down."""
+    for kind, convert in _SCALARS:
+        if isinstance(value, kind):
+            return convert(value, name)
+    if not isinstance(value, Mapping | list | tuple):
+        actual = type(value).__name__
+        message = f"{actual} is not a JSON type; convert it to a str, int, float, bool, list or dict first."
+        raise InvalidClaimError(name, message)
+    left[0] -= len(value)
+    if depth == 0:
+        message = f"the value contains itself or is nested deeper than {MAX_DEPTH} levels; send flat values."
+        raise InvalidClaimError(name, message)
+    if left[0] < 0:
+        raise InvalidClaimError(name, f"the value has more than {MAX_VALUES} values; send fewer, flat values.")
+    if isinstance(value, Mapping):
+        return {key: _plain(item, name, depth - 1, left) for key, item in json_items(value, name)}
+    return [_plain(item, name, depth - 1, left) for item in value]
 
 
-_CONVERSIONS: tuple[tuple[type | tuple[type, ...], Callable[[_Copy, Any], Any]], ...] = (
-    (NoneType, lambda _copy, _none: None),
-    (bool, lambda _copy, value: value == True),  # noqa: E712 - a lazy object answers this with a plain bool
-    (str, lambda copy, value: json_string(value, copy.name)),
-    (int, _Copy.integer),
-    (float, _Copy.number),
-    (datetime, _Copy.time),
-    (Mapping, _Copy.mapping),
-    ((list, tuple), _Copy.sequence),
+def _integer(value: int, name: str) -> int:
+    plain = int.__int__(value.__int__())
+    if plain.bit_length() > _MAX_INTEGER_BITS:
+        raise InvalidClaimError(name, "the integer is too large for JSON readers; send it as a str.")
+    return plain
+
+
+def _number(value: float, name: str) -> float:
+    plain = float.__float__(value.__float__())
+    if not math.isfinite(plain):
+        raise InvalidClaimError(name, "JSON has no NaN or infinity.")
+    return plain
+
+
+def _unix_seconds(value: datetime, name: str) -> int:
+    if value.utcoffset() is None:
+        message = "a naive datetime depends on the machine's time zone; use an aware one, such as datetime.now(UTC)."
+        raise InvalidClaimError(name, message)
+    return math.floor(value.timestamp())
+
+
+# Each converts first and checks the result: a lazy object answers for the value behind it, and a subclass may override
+# whatever would be checked.
+_SCALARS: tuple[tuple[type, Callable[[Any, str], Any]], ...] = (
+    (NoneType, lambda _none, _name: None),
+    (bool, lambda value, _name: value == True),  # noqa: E712 - a lazy object answers this with a plain bool
+    (str, json_string),
+    (int, _integer),
+    (float, _number),
+    (datetime, _unix_seconds),
 )
 
 

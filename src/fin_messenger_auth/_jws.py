@@ -18,6 +18,7 @@ from json import JSONEncoder
 from typing import Any
 
 from ._json_values import read_json
+from ._late_signer import FirstChecked
 from ._signers import AsyncSigner, Signer, signs_async, signs_at_once, unwrapped
 from .errors import ConfigurationError, InvalidClaimError, SigningError
 
@@ -38,17 +39,11 @@ def base64url(data: bytes) -> bytes:
 
 @dataclass(slots=True, eq=False)
 class Unsigned:
-    """A token that awaits its signature.
+    """A token that awaits its signature."""
 
-    Attributes:
-        message: What is signed: header and claims, each in Base64URL, joined by a dot (RFC 7515 §5.1).
-        signer: Signs it.
-        token: The setting that carries it, for the error.
-    """
-
-    message: bytes = field(repr=False)
+    message: bytes = field(repr=False)  # the signing input: header and claims in Base64URL (RFC 7515 §5.1)
     signer: Signer | AsyncSigner
-    token: str | None
+    token: str | None  # the setting that carries it, for the error
 
     def sign(self) -> str:
         """Return the token, signed by a signer that has ``sign``."""
@@ -77,16 +72,11 @@ class Unsigned:
 
 
 def unsigned(claims: Mapping[str, Any], signer: Signer | AsyncSigner, token: str | None = None) -> Unsigned:
-    """Return a JWT claims set (RFC 7519 §4) that awaits its signature; ``token`` names the setting that carries it.
-
-    Raises:
-        InvalidClaimError: A claim is not a JSON value.
-        SigningError: The signer does not say its ``alg`` or ``kid``.
-    """
+    """Return a JWT claims set (RFC 7519 §4) that awaits its signature; ``token`` names the setting that carries it."""
     try:
         payload = _claims_json.encode(claims).encode()
     except _NOT_JSON as error:
-        raise InvalidClaimError(_offending_claim(claims), "the value is not a JSON value.") from error
+        raise InvalidClaimError("claims", "a value is not a JSON value.") from error
     try:
         header = _protected_header(signer.alg, signer.kid)
     except Exception as error:
@@ -108,9 +98,10 @@ async def aencode(claims: Mapping[str, Any], signer: Signer | AsyncSigner, token
 
 def check_signs_at_once(signer: Signer | AsyncSigner) -> None:
     """Refuse a signer that has ``asign`` only, before anything is signed."""
-    if not signs_at_once(signer):
+    inner = signer.signer if isinstance(signer, FirstChecked) else signer
+    if not signs_at_once(inner):
         raise ConfigurationError(
-            f"{type(signer).__name__} signs asynchronously only; await abuild or abuild_settings instead.",
+            f"{type(inner).__name__} signs asynchronously only; await abuild or abuild_settings instead.",
             "signer-async-only",
         )
 
@@ -133,16 +124,6 @@ def _protected_header(alg: str, kid: str | None) -> bytes:
     if kid is not None:
         header["kid"] = kid
     return base64url(_header_json.encode(header).encode()) + b"."
-
-
-def _offending_claim(claims: Mapping[str, Any]) -> str:
-    offending = "claims"
-    for name, value in claims.items():
-        try:
-            _claims_json.encode({name: value}).encode()
-        except _NOT_JSON:
-            offending = str(name)
-    return offending
 
 
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]*")

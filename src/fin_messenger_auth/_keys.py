@@ -82,7 +82,7 @@ class MaskedBytes(bytes):
 
 
 class Sealed:
-    """For objects that hold key material: they refuse to be pickled, and a copy is the object itself."""
+    """Base class of objects that hold key material: pickling is refused, and a copy is the object itself."""
 
     __slots__ = ()
 
@@ -250,18 +250,7 @@ _KEY_BAG = bytes.fromhex("060b2a864886f70d010c0a0102")  # the OID of an encrypte
 
 @masked
 def read_private_key(data: bytes, password: bytes | None = None) -> RSAPrivateKey:
-    r"""Read an RSA private key of at least 2048 bits from PEM, DER or PKCS#12.
-
-    Args:
-        data: The key, in whatever it is wrapped: its newlines may be written as ``\\n``.
-        password: What it is encrypted with. One trailing newline is dropped.
-
-    Raises:
-        InvalidKeyError: It is not such a key, or the password is wrong, missing or not needed.
-
-    Warns:
-        FinMessengerAuthWarning: The key is wrapped in a way that is a mistake.
-    """
+    """Read an RSA private key of at least 2048 bits from PEM, DER or PKCS#12, in whatever it is wrapped."""
     found = find_private_key(data)
     for mistake in dict.fromkeys(found.mistakes):
         warn(f"The private key {MISTAKES[mistake]}.", "key-wrapped")
@@ -270,7 +259,7 @@ def read_private_key(data: bytes, password: bytes | None = None) -> RSAPrivateKe
         check_content(password, _PASSWORD, "pin")
     key = _opened(found, password) if found.kind is PKCS12 else _loaded(found, password)
     if not isinstance(key, RSAPrivateKey):
-        raise not_rsa(_kind_of(key), "The private key")
+        raise not_rsa(_algorithm_name(key), "The private key")
     checked_rsa_key(key.public_key(), "The private key")
     return key
 
@@ -358,7 +347,7 @@ def read_public_key(data: bytes) -> RSAPublicKey:
 def checked_rsa_key(key: object, name: str) -> RSAPublicKey:
     """Return a public key of cryptography, checked to be RSA of at least 2048 bits, with usual numbers."""
     if not isinstance(key, RSAPublicKey):
-        raise not_rsa(_kind_of(key), name)
+        raise not_rsa(_algorithm_name(key), name)
     numbers = key.public_numbers()
     if numbers.n % 2 == 0 or numbers.e < MIN_EXPONENT or numbers.e % 2 == 0:
         raise InvalidKeyError(
@@ -373,5 +362,5 @@ def checked_rsa_key(key: object, name: str) -> RSAPublicKey:
     return key
 
 
-def _kind_of(key: object) -> str:
+def _algorithm_name(key: object) -> str:
     return type(key).__name__.removesuffix("PrivateKey").removesuffix("PublicKey")

@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from ._outages import log_critical, log_warning
+from ._outages import log
 from ._signers import RSA_HASHES, AsyncSigner, Signer, WantedKey, Wrapper, signs_async, signs_at_once
 from .errors import ConfigurationError, KeyUnavailableError, SigningError
 
@@ -24,12 +24,8 @@ class LateSigner(Wrapper):
 
     A page that needs it meanwhile fails at once, and starts the next attempt in a thread if the pause is over. Only
     the first synchronous page of a forked child waits for an attempt, as the start of a process does: a preloaded
-    application would lose pages with each worker that is replaced, though the key can be used by then.
-
-    Args:
-        make: Makes the signer, or raises ``KeyUnavailableError`` or ``ConfigurationError``.
-        trouble: Why it could not be made at start-up.
-        wanted: What the signer must be. Until it is made, this is what is wrapped.
+    application would lose pages with each worker that is replaced, although the key is usable by then. Until the signer
+    is made, what it must be is what is wrapped.
     """
 
     __slots__ = ("_busy", "_due", "_make", "_tried_in", "_trouble")
@@ -57,11 +53,7 @@ class LateSigner(Wrapper):
         return f"The key cannot be used yet: {self._trouble} It is tried again every {PAUSE:g} seconds."
 
     def sign(self, signing_input: bytes, /) -> bytes:
-        """Return the signer's signature.
-
-        Raises:
-            SigningError: The signer cannot be made yet.
-        """
+        """Return the signer's signature, or raise ``SigningError`` if it cannot be made yet."""
         if isinstance(self.signer, WantedKey) and self._tried_in != os.getpid():
             self._tried_in = self._busy = os.getpid()
             self._attempt()
@@ -71,11 +63,7 @@ class LateSigner(Wrapper):
         return signer.sign(signing_input)
 
     async def asign(self, signing_input: bytes, /) -> bytes:
-        """Return the signer's signature, awaiting ``asign`` where the signer has it.
-
-        Raises:
-            SigningError: The signer cannot be made yet.
-        """
+        """Do what :meth:`sign` does, awaiting ``asign`` where the signer has it."""
         signer = self._made()
         return await signer.asign(signing_input) if signs_async(signer) else self.sign(signing_input)
 
@@ -92,28 +80,24 @@ class LateSigner(Wrapper):
             self._failed(error)
         else:
             self.signer = signer
-            log_warning(f"The key with kid {signer.kid!r} can be used now: {type(signer).__name__} signs with it.")
+            log("warning", f"The key with kid {signer.kid!r} can be used now: {type(signer).__name__} signs with it.")
         finally:
             self._busy = 0
 
     def _failed(self, error: ConfigurationError | KeyUnavailableError) -> None:
         if error.message != self._trouble:
-            log_critical(
+            log(
+                "critical",
                 f"The key with kid {self.kid!r} cannot be used: {error.message} Pages are made without its token, as "
                 f"on_signing_error says, until it can; it is tried again at most every {PAUSE:g} seconds. "
-                "MESSENGER_START=strict makes this stop the start."
+                "MESSENGER_START=strict makes this stop the start.",
             )
-            self._trouble = error.message  # who reads it finds the record written
+            self._trouble = error.message  # set after the record, so that whoever reads it finds the record
         self._due = time.monotonic() + PAUSE
 
 
 class FirstChecked(Wrapper):
-    """Checks the first signature of a signer that does not say its public key, and refuses all until one is right.
-
-    Args:
-        signer: The signer, with ``sign`` or ``asign``.
-        public_key: The key in the uploaded JWK, whose private half must sign.
-    """
+    """Checks the first signature of a signer that offers no public key, and refuses all until one is right."""
 
     __slots__ = ("_is_right", "_public_key")
 

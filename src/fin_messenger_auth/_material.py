@@ -2,7 +2,7 @@
 
 One table for keys, secrets, PINs, certificates, uploads and names. A format is told by the bytes that it begins with,
 by its PEM label or by the outline of its DER; no parser is tried to see whether it fails. Good material in an unusual
-wrapping is taken out of it. What the functions here hold may be a key: whoever calls them is masked.
+wrapping is taken out of it. The arguments may hold a key, so every caller is decorated with ``@masked``.
 """
 
 from __future__ import annotations
@@ -28,23 +28,14 @@ HOLDS_PRIVATE, HOLDS_CERTIFICATE, HOLDS_PUBLIC = "private key", "certificate", "
 
 
 class Kind(NamedTuple):
-    """What a value is.
+    """What a value is."""
 
-    Attributes:
-        name: What people call it, as the end of a sentence that begins with "The private key is".
-        fix: What to do where a private key was expected; of a configured value, whatever was expected.
-        code: The finding that says so.
-        certificate: What to do where a certificate was expected.
-        holds: ``private key``, ``certificate`` or ``public key``, whichever of these it contains.
-        labels: The PEM labels that belong to it (RFC 7468).
-    """
-
-    name: str
-    fix: str
+    name: str  # as the end of a sentence that begins with "The private key is"
+    fix: str  # where a private key was expected; of a configured value, whatever was expected
     code: str = "key-not-pem"
-    certificate: str = ""
+    certificate: str = ""  # the fix where a certificate was expected
     holds: str = ""
-    labels: tuple[bytes, ...] = ()
+    labels: tuple[bytes, ...] = ()  # of PEM (RFC 7468)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -147,11 +138,11 @@ _SSH2 = _private("a key of ssh.com (SSH2)", _PUTTYGEN)
 _OTHER = Kind("something else in DER or PEM", f"Expected an RSA private key. {_NEW_KEY}")
 
 _UNKNOWN = Kind(
-    "not one in any form that is known here; perhaps it is the Messenger API Secret, a password or an ID",
+    "in no format that this library reads; it may be the Messenger API Secret, a password or an ID",
     "Set the variable to the content of the file that begins with -----BEGIN PRIVATE KEY-----.",
 )
 _FIRST_LINE = _left_over(
-    "cut off behind its first line, as `docker --env-file` and other readers of .env files do it",
+    "cut off after its first line, as `docker --env-file` and other readers of .env files do",
     "Write it as one line, with \\n in place of each newline, or name its file in the variable that ends in _FILE.",
 )
 _TRUNCATED = _left_over("truncated: its end is missing")
@@ -208,14 +199,14 @@ _OF_LABELS = (CERTIFICATE, _TRUSTED, _PKCS7, PUBLIC, PUBLIC_PKCS1, _REQUEST, _RE
 _FIXES = {
     "value-assignment": "Leave out the name in front of it.",
     "value-comment": "Remove it: it counts as part of the value.",
-    "value-credential": "Set what the name of the variable says.",
-    "value-document": "Set the one value that is meant.",
+    "value-credential": "Set the value that the variable's name asks for.",
+    "value-document": "Set only the value itself.",
     "value-escaped": "Write it as it is, decoded and without \\n at its end.",
     "value-masked": "Put your own value in its place.",
     "value-path": "Set the content itself, or name the file in the variable that ends in _FILE.",
-    "value-reference": "Set the value itself, or let what starts the process resolve it.",
+    "value-reference": "Set the value itself, or have it resolved before the process starts.",
     "value-space": "Remove the spaces, unless they belong to it.",
-    "app-id-url": "Set the ID alone: it stands behind /apps/ in the address of the workspace.",
+    "app-id-url": "Set the ID alone: it is the part after /apps/ in the workspace's URL.",
     "value-encoding": "Save it as UTF-8 without a byte order mark; in PowerShell 5: … | Out-File -Encoding ascii FILE",
     "secret-base64": "Compare it with the one in Intercom: Settings > Messenger > Security.",
     "secret-other": "Copy the Messenger API Secret from Intercom: Settings > Messenger > Security.",
@@ -302,13 +293,15 @@ _TEXTS: tuple[_Text, ...] = (
     _Text(_ASSIGNMENT, _value("a whole line NAME=value", "value-assignment"), "", "=:"),
     _Text(_LOST, _value("a missing value that was converted to text", "value-masked"), _IDS),
     _Text(r"(?i:[a-z][a-z0-9+.-]+://|arn:)", _value("a URL, or a reference", "value-reference"), _SECRETS, ":"),
-    _Text(_MASKED, _value("masked: asterisks or a word stand in its place", "value-masked")),
+    _Text(_MASKED, _value("masked: it consists of asterisks or a word such as REDACTED", "value-masked")),
     _Text(_PLACEHOLDER, _value("a placeholder", "value-masked"), "", "<[."),
     _Text(_EXAMPLE_WORDS, _value("a placeholder", "value-masked"), "secret"),
     _Text(_PERHAPS_REFERENCE, _UNRESOLVED, "key path secret", "_:."),
     _Text(_PATH, _value("a path", "value-path"), f"key {_VALUES}", "/\\"),
     _Text(r".*\\[nrt]$", _value("followed by a newline that is written out (\\n)", "value-escaped"), "", "\\"),
-    _Text(r"[\w+/=-]{32,}$", _value("as long as a secret, and every page would show it", "value-credential"), "app-id"),
+    _Text(
+        r"[\w+/=-]{32,}$", _value("as long as a secret, and every page shows the app ID", "value-credential"), "app-id"
+    ),
 )
 
 _ENCODED = _Text(
@@ -393,11 +386,7 @@ def _with(mistakes: tuple[str, ...], name: str, inner: bytes) -> tuple[str, ...]
 
 
 def find_private_key(value: bytes) -> Thing:
-    """Return the private key in a value.
-
-    Raises:
-        InvalidKeyError: There is none, there are several, or it is not RSA.
-    """
+    """Return the private key in a value; ``InvalidKeyError`` if there is none, or several, or one that is not RSA."""
     things = things_in(value)
     keys = {thing.data: thing for thing in things if thing.kind.holds == HOLDS_PRIVATE}
     if len(keys) > 1:
@@ -417,11 +406,7 @@ def find_private_key(value: bytes) -> Thing:
 
 
 def find_certificate(value: bytes) -> bytes:
-    """Return the DER of a certificate; of several, the first.
-
-    Raises:
-        InvalidKeyError: There is none.
-    """
+    """Return the DER of a certificate; of several, the first. ``InvalidKeyError`` if there is none."""
     things = things_in(value)
     for thing in things:
         if thing.kind is CERTIFICATE:
@@ -444,10 +429,7 @@ def kind_of_text(value: bytes) -> Kind:
 def configured_string(value: object, name: str, place: str = "") -> str:
     """Return a key ID, an issuer, an audience or an app ID, checked: the platforms compare them byte for byte.
 
-    Args:
-        value: The value.
-        name: What the error calls it.
-        place: What it is: ``kid``, ``issuer``, ``audience``, ``app-id`` or ``key-name``, whose content is judged.
+    ``name`` is what the error calls it. With a ``place`` of the table, its content is judged.
     """
     if not isinstance(value, str):
         raise ConfigurationError(f"{name}: expected a str, got {type(value).__name__}.")
@@ -468,13 +450,7 @@ def configured_string(value: object, name: str, place: str = "") -> str:
 
 
 def check_content(value: bytes, name: str, place: str) -> None:
-    """Refuse a secret or a PIN that is certainly something else, and warn of one that perhaps is.
-
-    Args:
-        value: The value, without the line end of its file.
-        name: What the error calls it.
-        place: ``secret`` or ``pin``.
-    """
+    """Refuse a secret, a PIN or a path that is certainly something else, and warn of one that perhaps is."""
     plain = in_utf_8(value)
     text = plain.decode(errors="replace") if plain == value else f"\ufeff{plain.decode(errors='replace')}"
     _judge(_judgement(text, place), name)
@@ -536,11 +512,7 @@ def _is_text(base64: str) -> bool:
 
 
 def find_public_key(value: bytes) -> bytes:
-    """Return the DER of a public key.
-
-    Raises:
-        InvalidKeyError: There is none, or there is a private key, or it is not for RSA signatures of PKCS#1 v1.5.
-    """
+    """Return the DER of a public key for RSA; ``InvalidKeyError`` if there is none, or a private key."""
     things = things_in(value)
     kinds = [thing.kind for thing in things] or [kind_of_text(value)]
     if any(kind.holds == HOLDS_PRIVATE and kind.code != "key-damaged" for kind in kinds):

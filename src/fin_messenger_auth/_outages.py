@@ -21,7 +21,7 @@ signer failed, as ``anonymous``."""
 OUTCOMES: tuple[Outcome, ...] = ("raise", "anonymous", "intercom-only")
 
 OnSigningError = Outcome | Callable[[SigningError], Outcome]
-"""An outcome, or what chooses one for an error; it is also the place to count and to alert."""
+"""An outcome, or a function that chooses one for an error. Count and alert in it."""
 
 INTERVAL = 10.0
 """Seconds between two records of one outage, each with the number of pages since the last."""
@@ -30,7 +30,7 @@ QUIET = 1.0
 """Seconds without a failure after which a signature ends an outage."""
 
 RECENT = 60.0
-"""Seconds for which a failure counts as trouble, where no signature was tried since."""
+"""Seconds for which ``trouble()`` reports a failure if nothing was signed since."""
 
 
 class Metrics(Protocol):
@@ -121,8 +121,8 @@ class Outage:
             unsaid = self._record(now) if self._unsaid == self._pages else None  # it began soon after another record
             self._unsaid = 0
         if unsaid is not None:
-            _write("error", unsaid)
-        log_warning(f"Signing works again after {seconds:.0f} seconds, in which it failed for {self._pages} pages.")
+            log("error", unsaid)
+        log("warning", f"Signing works again after {seconds:.0f} seconds, in which it failed for {self._pages} pages.")
 
     def recent(self) -> str | None:
         """Return the last failure, if it was lately."""
@@ -149,11 +149,11 @@ class Outage:
             if not self._unsaid:
                 return
             message = self._record(time.monotonic())
-        _write("error", message)
+        log("error", message)
 
 
 def log_error(message: str, error: BaseException) -> None:
-    """Write a record to the log ``fin_messenger_auth``, with the traceback of an error.
+    """Write a record with the traceback of an error.
 
     Only our own errors are shown with their message, and no error is shown with its cause: the text of a service may
     hold a credential or the signing input. An error tracker finds no local variables: a signer's may be the same.
@@ -164,20 +164,11 @@ def log_error(message: str, error: BaseException) -> None:
         shown.__cause__, shown.__suppress_context__ = None, True
     else:
         shown = FinMessengerAuthError(f"{type(error).__name__} was raised.")
-    _write("error", message, exc_info=(type(shown), shown, error.__traceback__))
+    log("error", message, exc_info=(type(shown), shown, error.__traceback__))
 
 
-def log_critical(message: str) -> None:
-    """Write a record of what somebody must repair."""
-    _write("critical", message)
-
-
-def log_warning(message: str) -> None:
-    """Write a record of what has changed."""
-    _write("warning", message)
-
-
-def _write(level: str, message: str, **more: object) -> None:
+def log(level: str, message: str, **more: object) -> None:
+    """Write a record to the log ``fin_messenger_auth``."""
     from logging import getLogger  # noqa: PLC0415 - 4 % of a cold start, for a page that works
 
     getattr(getLogger("fin_messenger_auth"), level)("%s", message, **more)

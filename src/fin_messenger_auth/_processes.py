@@ -1,4 +1,4 @@
-"""Makes for every process what does not survive a fork: threads, locks and connections."""
+"""Recreates in each process what a fork breaks: threads, locks and connections."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class PerProcess(Generic[T]):
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
         self._made: dict[int, T] = {}  # by the process ID
-        # The same: a thread that only the parent has may hold the parent's. gevent may have replaced the class.
+        # By process as well: a thread that exists in the parent only may hold its lock.
         self._locks: dict[int, threading.Lock] = {}
 
     def __call__(self) -> T:

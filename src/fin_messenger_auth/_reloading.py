@@ -75,14 +75,17 @@ class Reloading:
             try:
                 self._builder = self._made()
             except Exception as error:
-                log_error("The new keys are not used; the old ones still are.", error)
+                log_error("The new keys were rejected; the old ones stay in use.", error)
                 raise
             return self._builder
 
     def reload_soon(self) -> None:
         """Make a new builder in a thread, as a signal handler or a request may ask for; errors are logged only."""
         self._busy = os.getpid()
-        Thread(target=self._reload_quietly, name="fin-messenger-auth-reload", daemon=True).start()
+        try:
+            Thread(target=self._reload_quietly, name="fin-messenger-auth-reload", daemon=True).start()
+        except RuntimeError:  # the system has no more threads: the next look tries again
+            self._busy = 0
 
     def _reload_quietly(self) -> None:
         try:

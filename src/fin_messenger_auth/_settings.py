@@ -95,21 +95,15 @@ RULES: dict[str, _Rule] = {
 }
 """What each public setting must be, by Intercom's list of Messenger attributes."""
 
-DISPLAY_SETTINGS = frozenset(
-    {
-        *("action_color", "alignment", "background_color", "custom_launcher_selector", "hide_default_launcher"),
-        "hide_notifications",
-        *("horizontal_padding", "language_override", "link_color", "page_title", "vertical_padding", "z_index"),
-    }
-)
+DISPLAY_SETTINGS = {
+    *("action_color", "alignment", "background_color", "custom_launcher_selector", "hide_default_launcher"),
+    *("hide_notifications", "horizontal_padding", "language_override", "link_color", "page_title"),
+    *("vertical_padding", "z_index"),
+}
 """The public settings that say nothing of a person: a cache may keep them, and a sign-out leaves them."""
 
-IDENTIFYING_SETTINGS = frozenset(
-    {
-        *("auth_tokens", "avatar", "companies", "company", "created_at", "email", "name", "phone"),
-    }
-)
-"""The public settings by which the Messenger makes a person of a visitor; without a user, they are dropped."""
+IDENTIFYING_SETTINGS = {"auth_tokens", "avatar", "companies", "company", "created_at", "email", "name", "phone"}
+"""The public settings that identify a visitor; they are dropped if nobody is signed in."""
 
 _RESERVED = {
     "api_base": "it follows from the builder's region=",

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256, SHA512
 from cryptography.hazmat.primitives.hmac import HMAC
 
-from ._json_values import fill
+from ._json_values import set_field
 from ._keys import KeySource, MaskedBytes, Sealed, read_key, read_private_key
 from ._material import check_content, check_ends, configured_string
 from .errors import ConfigurationError, InvalidKeyError, masked, warn
@@ -49,8 +49,8 @@ class _Key(Protocol):
 class Signer(_Key, Protocol):
     """Signs at once, in the calling thread.
 
-    What it raises becomes the cause of a ``SigningError``, whose message names the error's type only. A
-    ``SigningError`` of its own is passed on unchanged.
+    A ``SigningError`` of its own is passed on unchanged. Any other exception becomes a ``SigningError`` that names its
+    type and does not chain it: its text may hold anything.
     """
 
     def sign(self, signing_input: bytes, /) -> bytes:
@@ -72,23 +72,16 @@ class DualSigner(Signer, AsyncSigner, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WantedKey:
-    """What a signer must be, as the uploaded JWK says, or single variables.
+    """What a signer must be, as the uploaded JWK says, or single variables."""
 
-    Attributes:
-        kid: Its key ID; ``None`` if any will do.
-        alg: Its algorithm.
-        public_key: Its public key; ``None`` without a JWK.
-        ends: The last moment of the certificate in the JWK; ``None`` without one.
-    """
-
-    kid: str | None
+    kid: str | None  # None if any will do
     alg: str
-    public_key: RSAPublicKey | None = field(default=None, repr=False)
-    ends: datetime | None = None
+    public_key: RSAPublicKey | None = field(default=None, repr=False)  # of a JWK
+    ends: datetime | None = None  # the last moment of the certificate in the JWK
 
 
 class _KeyHolder(Sealed):
-    """Holds a key in a slot that is no field, so that ``asdict``, ``repr`` and comparisons pass it by."""
+    """Holds a key in a slot that is no field, so that ``asdict``, ``repr`` and comparisons do not see it."""
 
     __slots__ = ("_key",)
 
@@ -125,9 +118,9 @@ class HMACSigner(_KeyHolder):
     @masked
     def __init__(self, source: KeySource, /, *, kid: str | None = None) -> None:
         check_kid(kid)
-        fill(self, "kid", kid)
-        fill(self, "alg", "HS256")
-        fill(self, "_key", HMAC(checked_secret(read_key(source).without_line_end()), SHA256()))
+        set_field(self, "kid", kid)
+        set_field(self, "alg", "HS256")
+        set_field(self, "_key", HMAC(checked_secret(read_key(source).without_line_end()), SHA256()))
 
     def sign(self, signing_input: bytes, /) -> bytes:
         """Return HMAC-SHA256 of the message (RFC 7518 §3.2)."""
@@ -181,10 +174,10 @@ class RSASigner(_KeyHolder):
         rsa_hash(alg)
         check_kid(kid)
         key = read_private_key(read_key(source), None if password is None else read_key(password))
-        fill(self, "kid", kid)
-        fill(self, "alg", alg)
-        fill(self, "public_key", key.public_key())
-        fill(self, "_key", key)
+        set_field(self, "kid", kid)
+        set_field(self, "alg", alg)
+        set_field(self, "public_key", key.public_key())
+        set_field(self, "_key", key)
 
     def sign(self, signing_input: bytes, /) -> bytes:
         """Return the RSASSA-PKCS1-v1_5 signature of the message (RFC 7518 §3.3)."""
@@ -193,11 +186,7 @@ class RSASigner(_KeyHolder):
 
 
 class Wrapper(Sealed):
-    """A signer around another one, whose names it has: metrics or tracing can be one, too.
-
-    Attributes:
-        signer: The signer that it wraps.
-    """
+    """A signer around another one, ``signer``, whose names it has. Metrics and tracing can be added in the same way."""
 
     __slots__ = ("signer",)
 

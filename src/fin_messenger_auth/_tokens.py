@@ -9,7 +9,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from ._json_values import fill
+from ._json_values import set_field
 from ._jws import aencode, encode
 from ._material import configured_string
 from ._outages import Outage
@@ -39,17 +39,11 @@ class Minter(ABC):
     def __post_init__(self) -> None:
         """Check the signer and the lifetime at start-up."""
         check_signer_for(self.token, self.signer, self.algorithms, kid_required=self.kid_required)
-        fill(self, "seconds", whole_seconds(self.lifetime, self.token))
+        set_field(self, "seconds", whole_seconds(self.lifetime, self.token))
 
     @abstractmethod
     def claims(self, user: MessengerUser, now: int) -> dict[str, Any]:
-        """Return the claims for ``user``: pure, the same for the same arguments.
-
-        Args:
-            user: The signed-in user.
-            now: The time, in Unix seconds.
-        """
-        ...
+        """Return the claims for ``user`` at ``now``, in Unix seconds: pure, the same for the same arguments."""
 
     def mint(self, user: MessengerUser, now: int) -> str:
         """Return the token for ``user``: the claims, signed.
@@ -236,8 +230,8 @@ class SalesforceMinter(Minter):
     def __post_init__(self) -> None:
         """Check the signer, the issuer, the audience and the lifetime at start-up."""
         Minter.__post_init__(self)
-        fill(self, "issuer", checked_issuer(self.issuer))
-        fill(self, "audience", checked_audience(self.audience))
+        set_field(self, "issuer", checked_issuer(self.issuer))
+        set_field(self, "audience", checked_audience(self.audience))
 
     def claims(self, user: MessengerUser, now: int) -> dict[str, Any]:
         """Return the claims for ``user``: pure, the same for the same arguments.

@@ -35,7 +35,7 @@ from .errors import (
     raise_first,
 )
 
-# What is written in place of the standard Base64 of a certificate, by what it contains.
+# Wrong forms of x5c, by the pattern that reveals them.
 _OTHER_FORMS = {
     "-----": "contains PEM lines (-----BEGIN CERTIFICATE-----); keep only the Base64 between them, on one line",
     r"\s": "contains newlines or other whitespace; write the Base64 on one line",
@@ -45,12 +45,7 @@ _TWICE = re.compile(rb"\s*(-----BEGIN |[A-Za-z0-9+/\s]{60})")  # what Base64 of 
 
 
 def read_uploaded(document: bytes) -> list[WantedKey]:
-    """Read the keys of a JWK or a JWKS.
-
-    Raises:
-        InvalidKeyError: It is neither; a member is missing or not valid; a key is private, or not RSA of at least 2048
-            bits; a certificate cannot be read or is for another key.
-    """
+    """Read the keys of a JWK or a JWKS; ``InvalidKeyError`` if one of them could not have been uploaded or served."""
     value = parse_upload(document)
     return [_uploaded_key(without_dummies(each)) for each in keys_of(value if isinstance(value, dict) else None)]
 

@@ -11,13 +11,13 @@ from uuid import UUID
 
 from ._json_values import (
     FrozenMapping,
-    fill,
     has_unsafe_integer,
     is_lost,
     json_items,
     json_string,
     json_value,
     looks_like_email,
+    set_field,
 )
 from .errors import FinMessengerAuthWarning, InvalidClaimError, warn
 
@@ -56,9 +56,9 @@ class Company:
         name: str | None = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> None:
-        fill(self, "company_id", _identifier(company_id, "company_id"))
-        fill(self, "name", _string(name, "company name"))
-        fill(self, "attributes", _attributes(attributes, frozenset({"id", "name"}), MAX_COMPANY_ATTRIBUTES))
+        set_field(self, "company_id", _identifier(company_id, "company_id"))
+        set_field(self, "name", _string(name, "company name"))
+        set_field(self, "attributes", _attributes(attributes, frozenset({"id", "name"}), MAX_COMPANY_ATTRIBUTES))
 
     def claim(self) -> dict[str, Any]:
         """Return the value of the claim ``company``, a fresh dict."""
@@ -119,14 +119,14 @@ class MessengerUser:
         salesforce_subject: str | int | UUID | None = None,
     ) -> None:
         subject = salesforce_subject
-        fill(self, "user_id", _identifier(user_id, "user_id"))
-        fill(self, "email", _string(email, "email"))
-        fill(self, "name", _string(name, "name"))
-        fill(self, "phone", _string(phone, "phone"))
-        fill(self, "created_at", None if created_at is None else _unix_seconds(created_at, "created_at"))
-        fill(self, "company", _company(company))
-        fill(self, "attributes", _attributes(attributes, RESERVED_NAMES, MAX_ATTRIBUTES))
-        fill(self, "salesforce_subject", None if subject is None else _identifier(subject, "salesforce_subject"))
+        set_field(self, "user_id", _identifier(user_id, "user_id"))
+        set_field(self, "email", _string(email, "email"))
+        set_field(self, "name", _string(name, "name"))
+        set_field(self, "phone", _string(phone, "phone"))
+        set_field(self, "created_at", None if created_at is None else _unix_seconds(created_at, "created_at"))
+        set_field(self, "company", _company(company))
+        set_field(self, "attributes", _attributes(attributes, RESERVED_NAMES, MAX_ATTRIBUTES))
+        set_field(self, "salesforce_subject", None if subject is None else _identifier(subject, "salesforce_subject"))
         if looks_like_email(self.user_id):
             warn(
                 "The user_id is an e-mail address: it can change, and it is personal data. Use your own, stable ID.",
@@ -184,7 +184,9 @@ def _is_authenticated(user: Any) -> bool:  # noqa: ANN401 - every framework has 
     try:
         answer = user.is_authenticated
     except AttributeError:
-        if hasattr(user.__class__, "is_authenticated"):  # it exists and failed, which must not mean signed in
+        if hasattr(
+            user.__class__, "is_authenticated"
+        ):  # the attribute exists but raised; that must not count as signed in
             _cannot_identify(user, "has an is_authenticated that raises AttributeError")
         if getattr(user, "is_anonymous", False):
             _cannot_identify(user, "has is_anonymous, but no is_authenticated")
@@ -269,10 +271,9 @@ def _attributes(values: object, reserved: frozenset[str], limit: int) -> FrozenM
 
 
 def attribute_problems(attributes: Mapping[str, Any], limit: int = MAX_ATTRIBUTES) -> Iterator[FinMessengerAuthWarning]:
-    """Say which custom attributes Intercom is likely to truncate or drop.
+    """Yield a warning for each attribute that Intercom is likely to truncate or drop.
 
-    The limits are documented for Intercom's REST API; that the Messenger applies them too is an inference, so nothing
-    is refused.
+    The limits are documented for its REST API. That the Messenger applies them is an inference: nothing is refused.
     """
     for name, value in attributes.items():
         shown = f"The attribute {name[:40]!r}"

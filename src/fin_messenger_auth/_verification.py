@@ -87,7 +87,7 @@ def without_dummies(jwk: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _AROUND_DIGITS = re.compile(r"(?i)^\s*(modulus=|0x)|[:\s]|\(0x10001\)\s*$")  # as openssl prints them
-_LONG_HEXADECIMAL, _LONG_DECIMAL = MIN_RSA_BITS // 4, MIN_RSA_BITS * 3 // 10  # digits of the shortest modulus
+_LONG_HEXADECIMAL, _LONG_DECIMAL = MIN_RSA_BITS // 4, 616  # digits of a modulus of 2048 bits
 _EXPONENTS = ("65537", "010001", "10001")  # as people write AQAB
 ZERO_BYTE = "begins with a zero byte"
 REPAIR = "Repair it: `fin-messenger-auth jwk --repair FILE`."
@@ -158,11 +158,7 @@ def wrong_member(name: str, expected: str) -> InvalidKeyError:
 
 @masked
 def parse_upload(document: bytes) -> Any:  # noqa: ANN401 - any JSON
-    """Parse the file of a JWK or a JWKS, or say what it is instead.
-
-    Raises:
-        InvalidKeyError: It holds a private key, or it is not JSON.
-    """
+    """Parse the file of a JWK or a JWKS; ``InvalidKeyError`` says what it is instead."""
     value, things = parse_json(document), things_in(document)
     private = next((thing.kind for thing in things if thing.kind.holds == HOLDS_PRIVATE), None)
     if private is not None:

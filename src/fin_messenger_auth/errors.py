@@ -47,7 +47,7 @@ _T = TypeVar("_T")
 class _Coded(Exception):  # noqa: N818 - the warning is one, too
     """A message, the code of the finding that says the same, and the environment variable that is meant, if one is."""
 
-    default_code: ClassVar[str]  # for a key source of your own, which need not know the codes
+    default_code: ClassVar[str]  # used if a caller's own key source gives no code
 
     def __init__(self, message: str, code: str | None = None, *, variable: str | None = None) -> None:
         super().__init__(message)
@@ -117,7 +117,7 @@ class InvalidClaimError(_Coded, FinMessengerAuthError, ValueError):
 
 
 class SigningError(FinMessengerAuthError):
-    """A signer failed, or returned something other than a signature; what it raised, if not this, is the cause.
+    """A signer failed, or returned something other than a signature. A foreign exception is named by its type.
 
     Args:
         message: What failed. It must not hold a secret, a token or the error text of a service.
@@ -224,12 +224,6 @@ def masked(function: Callable[_P, _T]) -> Callable[_P, _T]:
             raise
 
     return call
-
-
-def masked_class(kind: type[_T]) -> type[_T]:
-    """Do for the constructor of a dataclass what :func:`masked` does for functions."""
-    setattr(kind, "__init__", masked(vars(kind)["__init__"]))  # noqa: B010 - type checkers refuse an assignment
-    return kind
 
 
 def clear_frames(error: BaseException, *, foreign: bool = False) -> None:

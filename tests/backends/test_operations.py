@@ -327,7 +327,9 @@ def test_workers_that_gunicorn_replaces_at_sighup_have_the_new_keys_unless_these
         key_id.write_text("'key-3'")
         pages.append(reloaded(pages[-1]))
     assert [each.split()[1] for each in pages] == ["key-1", "key-2", "key-2"]
-    assert "The new keys are not used; the old ones still are. SALESFORCE_KEY_ID_FILE" in (tmp_path / "log").read_text()
+    assert (
+        "The new keys were rejected; the old ones stay in use. SALESFORCE_KEY_ID_FILE" in (tmp_path / "log").read_text()
+    )
 
 
 def test_a_mistake_in_the_configuration_stops_the_start(environ: dict[str, str], tmp_path: Path) -> None:

@@ -38,15 +38,10 @@ _in_this_process: dict[str, float] = {}  # times of refusals, for where no file 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One login, while no other process tries one.
+    """One login, while no other process tries one."""
 
-    Attributes:
-        name: Identifies PIN and token.
-        path: The file that says that the PIN was refused; ``None`` where there is no private directory.
-    """
-
-    name: str
-    path: Path | None
+    name: str  # identifies PIN and token
+    path: Path | None  # of the file that says that the PIN was refused; None where there is no private directory
 
     def was_refused(self) -> bool:
         """Tell whether the token has refused the PIN in the last week."""
@@ -57,7 +52,7 @@ class Attempt:
 
     @property
     def undo(self) -> str:
-        """What makes the PIN be tried again."""
+        """How to have the PIN tried again."""
         return f"remove {self.path}" if self.path else "restart"
 
     def refuse(self) -> None:
@@ -69,7 +64,7 @@ class Attempt:
 
 
 @contextmanager
-def attempt(pin: bytes, token: str) -> Iterator[Attempt]:
+def one_login(pin: bytes, token: str) -> Iterator[Attempt]:
     """Wait until no other process of this user logs in, and hand out what is known of the PIN."""
     directory = _private_directory()
     name = Scrypt(salt=sha256(token.encode()).digest(), length=32, n=2**14, r=8, p=1).derive(pin).hex()

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import HashAlgorithm
 
 from fin_messenger_auth._deadline import PROBES
-from fin_messenger_auth._json_values import fill
+from fin_messenger_auth._json_values import set_field
 from fin_messenger_auth._keys import MIN_RSA_BITS, Sealed, checked_rsa_key
 from fin_messenger_auth._material import configured_string
 from fin_messenger_auth._processes import PerProcess
@@ -86,11 +86,11 @@ class RemoteKey(Sealed):
 
     def _set_names(self, kid: str, alg: str) -> None:
         rsa_hash(alg)
-        fill(self, "kid", configured_string(kid, "kid", "kid"))
-        fill(self, "alg", alg)
+        set_field(self, "kid", configured_string(kid, "kid", "kid"))
+        set_field(self, "alg", alg)
 
     def _set_key(self, public_key: object) -> None:
-        fill(self, "public_key", checked_rsa_key(public_key, "The remote key"))
+        set_field(self, "public_key", checked_rsa_key(public_key, "The remote key"))
 
     def digest(self, signing_input: bytes) -> bytes:
         """Return the digest to send: SHA-256 for RS256, SHA-512 for RS512."""
@@ -134,7 +134,7 @@ class RemoteKey(Sealed):
 
 
 class RemoteSigner(RemoteKey):
-    """A signer that asks a service: what all of this folder have in common.
+    """Base class of the signers here: sends a digest to a service, and verifies its answer.
 
     It blocks on a network: wrap it in :func:`~fin_messenger_auth.with_deadline`. It may be made before a fork: each
     process makes a client of its own, once, and again where the service refuses the credentials, so that new ones are
@@ -153,7 +153,9 @@ class RemoteSigner(RemoteKey):
     _form: ClassVar[re.Pattern[str]] = re.compile(".+")  # of what identifies one version of one key
     _expected: ClassVar[str]  # the form, in words
     reasons: ClassVar[Mapping[str | int, str]]  # what a code, a status or the class of an error means here
-    refusals: ClassVar[frozenset[str | int]] = frozenset()  # those that new credentials may end
+    refusals: ClassVar[frozenset[str | int]] = (
+        frozenset()
+    )  # errors after which one retry is made with fresh credentials
 
     def __init__(
         self, key: str, /, *, kid: str, alg: Alg = "RS256", client: Make = None, public_key: RSAPublicKey | None = None
@@ -165,7 +167,7 @@ class RemoteSigner(RemoteKey):
         if not (client is None or callable(client)):
             raise ConfigurationError("client: expected a function that makes one, which each process calls once.")
         _check_that_gevent_comes_first()
-        self._clients: PerProcess[Any] = PerProcess(lambda: self._ready((client or self._client)()))
+        self._clients: PerProcess[Any] = PerProcess(client or self._client)
         self._renewed = -RENEWAL_PAUSE
         digest = self.digest(b"start-up")  # without a dot, so the signature can never be part of a token
         try:
@@ -178,12 +180,7 @@ class RemoteSigner(RemoteKey):
             raise (InvalidKeyError if whole else KeyUnavailableError)(mistake)
 
     def sign(self, signing_input: bytes, /) -> bytes:
-        """Return the RSASSA-PKCS1-v1_5 signature of the message (RFC 7518 §3.3).
-
-        Raises:
-            SigningError: The service did not answer in time, refused, or answered with something else than this key's
-                signature.
-        """
+        """Return the RSASSA-PKCS1-v1_5 signature of the message (RFC 7518 §3.3), or raise ``SigningError``."""
         digest = self.digest(signing_input)
         try:
             signature = self._ask("sign", lambda client: self._request(client, digest))
@@ -194,10 +191,6 @@ class RemoteSigner(RemoteKey):
     def _client(self) -> Any:
         """Make the client, for callers that give no function that does."""
         raise NotImplementedError
-
-    def _ready(self, client: Any, /) -> Any:
-        """Return what requests are made with, of a new client."""
-        return client
 
     def _fetch(self, client: Any, /) -> object:
         """Ask for the public key, and check that the key is made for ``alg``."""
@@ -258,25 +251,29 @@ class RemoteSigner(RemoteKey):
         return next(found, KeyUnavailableError.default_code)
 
 
-# The findings of the services' answers, by codes, statuses and classes of errors.
-FINDINGS: dict[str | int, str] = {
-    **dict.fromkeys(("DisabledException", "KMSInvalidStateException", "FailedPrecondition"), "remote-key-disabled"),
-    **dict.fromkeys(("KeyDisabled", "KeyExpired", "KeyNotYetValid"), "remote-key-disabled"),
-    **dict.fromkeys(("AccessDeniedException", "Forbidden", 403), "remote-key-forbidden"),
-    **dict.fromkeys(("NotFoundException", "NotFound", "InvalidPath", "NoSuchKey", 404), "remote-key-missing"),
-    **dict.fromkeys(("ThrottlingException", "TooManyRequests", "RateLimitExceeded", 429), "remote-throttled"),
-    **dict.fromkeys(("InvalidSignatureException", "RequestExpired"), "remote-clock"),
-    **dict.fromkeys(("ExpiredTokenException", "UnrecognizedClientException"), "remote-credentials"),
-    **dict.fromkeys(("NoCredentialsError", "PartialCredentialsError"), "remote-credentials"),
-    **dict.fromkeys(("CredentialRetrievalError", "DefaultCredentialsError", "RefreshError"), "remote-credentials"),
-    **dict.fromkeys(("CredentialUnavailableError", "ClientAuthenticationError", "Unauthorized"), "remote-credentials"),
-    **dict.fromkeys(("ConnectTimeout", "ReadTimeout", "ConnectTimeoutError", "DeadlineExceeded"), "remote-unreachable"),
-    **dict.fromkeys(("ConnectionError", "EndpointConnectionError", "ServiceUnavailable"), "remote-unreachable"),
-    **dict.fromkeys(("SSLError", "ProxyError", "VaultDown"), "remote-unreachable"),
-    "PinIncorrect": "remote-pin",
-    "PinLocked": "remote-pin-locked",
-    "NoSuchToken": "remote-key-missing",
+# The names of the errors that a finding explains: codes, statuses and classes.
+_EXPLAINED: dict[str, tuple[str | int, ...]] = {
+    "remote-key-disabled": (
+        *("DisabledException", "KMSInvalidStateException", "FailedPrecondition"),
+        *("KeyDisabled", "KeyExpired", "KeyNotYetValid"),
+    ),
+    "remote-key-forbidden": ("AccessDeniedException", "Forbidden", 403),
+    "remote-key-missing": ("NotFoundException", "NotFound", "InvalidPath", "NoSuchKey", "NoSuchToken", 404),
+    "remote-throttled": ("ThrottlingException", "TooManyRequests", "RateLimitExceeded", 429),
+    "remote-clock": ("InvalidSignatureException", "RequestExpired"),
+    "remote-credentials": (
+        *("ExpiredTokenException", "UnrecognizedClientException", "NoCredentialsError", "PartialCredentialsError"),
+        *("CredentialRetrievalError", "DefaultCredentialsError", "RefreshError"),
+        *("CredentialUnavailableError", "ClientAuthenticationError", "Unauthorized"),
+    ),
+    "remote-unreachable": (
+        *("ConnectTimeout", "ReadTimeout", "ConnectTimeoutError", "DeadlineExceeded", "ConnectionError"),
+        *("EndpointConnectionError", "ServiceUnavailable", "SSLError", "ProxyError", "VaultDown"),
+    ),
+    "remote-pin": ("PinIncorrect",),
+    "remote-pin-locked": ("PinLocked",),
 }
+FINDINGS = {name: code for code, names in _EXPLAINED.items() for name in names}
 
 
 def over_http(*, certificates: str) -> dict[str | int, str]:

@@ -45,7 +45,7 @@ class AzureKeyVaultSigner(RemoteSigner):
         "KeyExpired": "the key version has expired",
         400: "the request does not fit the key; it must be an RSA key with the operation sign",
         403: "the identity lacks keys/sign or keys/get on the key (the role Key Vault Crypto User has both), or the "
-        "vault's firewall keeps it out",
+        "vault's firewall blocks this machine",
         404: "there is no such vault, key or version",
         429: "Azure throttles the requests",
     }

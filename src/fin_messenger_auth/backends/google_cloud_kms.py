@@ -27,7 +27,7 @@ class GoogleCloudKMSSigner(RemoteSigner):
         kid: The ``kid`` of the uploaded JWK.
         alg: ``RS256`` or ``RS512``, as in the uploaded JWK.
         client: Makes a ``KeyManagementServiceClient``, once a process. By default it has Google's default credentials
-            and speaks REST, to which forks and gevent do no harm.
+            and uses REST, which is safe with forks and gevent.
         public_key: The key of the uploaded JWK; Google is asked for none then.
     """
 

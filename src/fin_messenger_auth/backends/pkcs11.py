@@ -28,7 +28,7 @@ from fin_messenger_auth.errors import (
     masked,
 )
 
-from ._refused_pins import attempt
+from ._refused_pins import one_login
 from ._remote import Alg, RemoteSigner, import_client
 
 __all__ = ["PKCS11Signer"]
@@ -43,7 +43,7 @@ LONGEST_WAIT = 5.0
 """Seconds that a thread waits for its turn, before it gives up."""
 
 FORK_WAITS = 1.0
-"""Seconds that a fork waits until the module is idle, so that the child inherits it in good order."""
+"""Seconds that a fork waits until the module is idle, so that the child inherits it in a consistent state."""
 
 # What identifies the token and the key in a URI (RFC 7512 §2.3), and where the client has it.
 _TOKEN = {"token": "label", "serial": "serial", "manufacturer": "manufacturer_id", "model": "model"}
@@ -104,7 +104,7 @@ class PKCS11Signer(RemoteSigner):
         public_key: RSAPublicKey | None = None,
     ) -> None:
         [client] = import_client("pkcs11", extra="pkcs11")
-        path = configured_string(os.fspath(module), "The path of the PKCS#11 module", "module")
+        path = configured_string(os.fspath(module), "The path of the PKCS#11 module")
         place: dict[str, Any]
         if uri is None:
             name = configured_string(key, "key", "key-name")
@@ -289,7 +289,7 @@ class _Session:
         attribute, kind = self.client.Attribute, self.client.ObjectClass.PRIVATE_KEY
         wanted = {getattr(attribute, where): self.place[name] for name, where in _KEY.items() if name in self.place}
         wanted |= {attribute.CLASS: kind, attribute.KEY_TYPE: self.client.KeyType.RSA}
-        found = list(session.get_objects(wanted))  # all of them: the client minds a search that stops half-way
+        found = list(session.get_objects(wanted))  # all of them: python-pkcs11 fails if a search is not read to its end
         if len(found) != 1:
             raise self.client.MultipleObjectsReturned if found else self.client.NoSuchKey
         return found[0]
@@ -298,28 +298,27 @@ class _Session:
     def _log_in(self, token: Any) -> None:
         pin, flag = read_key(self.pin).without_line_end(), self.client.TokenFlag
         text = _text(pin)
-        with attempt(pin, "/".join(map(str, (token.manufacturer_id, token.model, token.serial, token.label)))) as mine:
+        with one_login(
+            pin, "/".join(map(str, (token.manufacturer_id, token.model, token.serial, token.label)))
+        ) as mine:
             flags = token.slot.get_token().flags  # as they are now
             if flags & flag.USER_PIN_LOCKED:
                 raise self.client.PinLocked
+            why = ""
             if flags & flag.USER_PIN_FINAL_TRY:
-                raise KeyUnavailableError(
-                    "The HSM was not logged in to: one more wrong PIN would lock the token. Log in once with the "
-                    "HSM's own tool; the right PIN ends this.",
-                    "remote-pin",
+                why = "one more wrong PIN would lock the token. Log in once with the HSM's own tool and the right PIN."
+            elif mine.was_refused():
+                why = (
+                    "the HSM has refused this PIN before, and a few wrong ones lock a token. Set the right one, or "
+                    f"{mine.undo} if this one is right now."
                 )
-            if mine.was_refused():
-                raise KeyUnavailableError(
-                    "The HSM was not logged in to: it has refused this PIN before, and a few wrong ones lock a token. "
-                    f"Set the right one, or {mine.undo} if this one is right now.",
-                    "remote-pin",
+            elif flags & flag.USER_PIN_COUNT_LOW and mine.path is None:
+                why = (
+                    "the HSM has refused a PIN, and there is no private directory (below TMPDIR) to remember which. "
+                    "Log in once with the HSM's own tool."
                 )
-            if flags & flag.USER_PIN_COUNT_LOW and mine.path is None:
-                raise KeyUnavailableError(
-                    "The HSM was not logged in to: it has refused a PIN, and there is no private directory (below "
-                    "TMPDIR) to remember which. Log in once with the HSM's own tool.",
-                    "remote-pin",
-                )
+            if why:
+                raise KeyUnavailableError(f"No login was attempted: {why}", "remote-pin")
             try:
                 with suppress(self.client.UserAlreadyLoggedIn):  # by another signer on the same token
                     self.login = token.open(user_pin=text)

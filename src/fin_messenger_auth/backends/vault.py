@@ -73,15 +73,12 @@ class VaultTransitSigner(RemoteSigner):
             raise ConfigurationError("version: expected the number of one version of the key, 1 or more.")
         self._version = version
         self._mount = configured_string(mount, "mount", "key-name").strip("/")
-        super().__init__(key, kid=kid, alg=alg, client=client, public_key=public_key)
+        super().__init__(key, kid=kid, alg=alg, client=client and (lambda: _Login.of(client())), public_key=public_key)
 
-    def _client(self) -> Any:
+    def _client(self) -> _Login:
         [hvac] = import_client("hvac", extra="vault")
         client = hvac.Client(timeout=TIMEOUT, namespace=os.environ.get("VAULT_NAMESPACE"))
         pool(client.session)
-        return client
-
-    def _ready(self, client: Any, /) -> _Login:
         return _Login.of(client)
 
     def _fetch(self, login: _Login, /) -> object:

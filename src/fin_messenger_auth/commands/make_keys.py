@@ -15,7 +15,7 @@ from fin_messenger_auth._uploaded import certificates_in, rsa_key_of
 from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.onboarding._certificate import DEFAULT_DAYS
 from fin_messenger_auth.onboarding._jwk import parse_jwk
-from fin_messenger_auth.onboarding._key_directory import DEFAULT_ISSUER, KEY_SIZES, checked_issuer
+from fin_messenger_auth.onboarding._key_directory import DEFAULT_ISSUER, KEY_SIZES, own_issuer
 
 from .options import read_file
 
@@ -77,7 +77,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def keygen(arguments: argparse.Namespace) -> int:
     """Make the key, and print what is left to do."""
-    checked_issuer(arguments.issuer, "--issuer")  # before anything is written
+    own_issuer(arguments.issuer, "--issuer")  # before anything is written
     password = None if arguments.password_file is None else FileKeySource(arguments.password_file)
     directory = onboarding.make_key_directory(
         arguments.directory, kid=arguments.kid, bits=arguments.bits, days=arguments.days, password=password

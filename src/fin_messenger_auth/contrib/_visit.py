@@ -50,7 +50,7 @@ _GZIP = 31  # the window and the header that zlib is to expect
 Of = Callable[[Any], Any]  # a function of the framework's request
 
 
-class PageSettings(PublicSettings, total=False):
+class SnippetSettings(PublicSettings, total=False):
     """What one page adds to the settings, as for ``build_settings``."""
 
     extra: Mapping[str, Any] | None

@@ -13,7 +13,7 @@ from fin_messenger_auth._builder import TokenPairBuilder
 from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.page import Snippet, renewal_module
 
-from ._visit import SCRIPT_HEADERS, Framework, PageSettings, Site, Visit
+from ._visit import SCRIPT_HEADERS, Framework, Site, SnippetSettings, Visit
 
 __all__ = ["FinMessenger"]
 
@@ -109,7 +109,7 @@ class FinMessenger:
         app.__dict__["build_middleware_stack"] = lambda: partial(self._serve, build())
 
     async def render(
-        self, request: Request, user: object, *, nonce: object = None, **public: Unpack[PageSettings]
+        self, request: Request, user: object, *, nonce: object = None, **public: Unpack[SnippetSettings]
     ) -> Snippet:
         """Return the scripts of a page, as ``snippet`` does, with data of the page's own.
 

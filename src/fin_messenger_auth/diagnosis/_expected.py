@@ -6,18 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from fin_messenger_auth._environment import Reading
-from fin_messenger_auth._json_values import fill
+from fin_messenger_auth._json_values import set_field
 from fin_messenger_auth._keys import MaskedBytes
 from fin_messenger_auth._tokens import INTERCOM_TOKEN, SALESFORCE_TOKEN
 from fin_messenger_auth._verification import VerifyingKey
-from fin_messenger_auth.errors import masked_class
 
 from ._findings import Finding, finding
 from ._key_checks import configured_keys
 from ._token_checks import check_intercom_token, check_pair, check_salesforce_token, json_type
 
 
-@masked_class
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
     """What tokens are verified with and a page is compared with. What is not given is not compared.
@@ -44,7 +42,8 @@ class Expected:
 
     def __post_init__(self) -> None:
         """Mask the secret where error trackers show it."""
-        fill(self, "secret", MaskedBytes(self.secret))
+        secret: object = self.secret
+        set_field(self, "secret", MaskedBytes(secret.encode() if isinstance(secret, str) else self.secret))
 
     def check_tokens(self, settings: Mapping[str, object], now: float) -> Iterator[Finding]:
         """Check both tokens in settings, and that they are of the user beside them."""

@@ -1,9 +1,9 @@
-"""Makes what Salesforce needs of a new key: certificate, JWK, JWKS, and the steps in Setup."""
+"""Makes the files that Salesforce needs for a key: certificate, JWK, JWKS, and the steps in Setup."""
 
 from fin_messenger_auth._keys import read_public_key
 from fin_messenger_auth._uploaded import certificate_in, read_certificate
 
-from ._certificate import certificate_pem, days_left, self_signed_certificate
+from ._certificate import certificate_pem, self_signed_certificate
 from ._jwk import make_jwk, make_jwks, read_jwk, repair_jwk, thumbprint
 from ._key_directory import (
     KeyDirectory,
@@ -18,7 +18,6 @@ __all__ = [
     "KeyDirectory",
     "certificate_in",
     "certificate_pem",
-    "days_left",
     "environment_lines",
     "generate_private_key",
     "make_jwk",

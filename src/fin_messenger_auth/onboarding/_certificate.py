@@ -72,8 +72,9 @@ class _PrivateHalf:
         name = type(self._signer).__name__
         try:
             signature = self._signer.sign(data)
-        except Exception as error:
-            raise SigningError(f"{name} raised {type(error).__name__} when it signed the certificate.") from error
+        except Exception as error:  # noqa: BLE001 - its text may hold anything
+            said = f"{name} raised {type(error).__name__} when it signed the certificate."
+            raise SigningError(said).with_traceback(error.__traceback__) from None
         if not isinstance(signature, bytes):
             raise SigningError(f"{name} must return the signature as bytes.")
         return signature
@@ -87,22 +88,13 @@ def certificate_pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(Encoding.PEM)
 
 
-def days_left(certificate: x509.Certificate, now: datetime | None = None) -> float:
-    """Return for how many days a certificate is still valid; below zero if it has expired.
-
-    Args:
-        certificate: The certificate.
-        now: An aware ``datetime``; the present if left out.
-    """
-    return (certificate.not_valid_after_utc - (now or datetime.now(UTC))) / timedelta(days=1)
-
-
 def certificate_problems(
     certificate: x509.Certificate, *, public_key: RSAPublicKey | None = None, now: datetime | None = None
 ) -> Iterator[Problem]:
     """Yield what is wrong with a certificate: the one list of its rules. ``public_key`` is that of the private key."""
     now = now or datetime.now(UTC)
-    left, begin, end = days_left(certificate, now), certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    left = (end - now) / timedelta(days=1)
     ends = f"The certificate {'expired' if left < 0 else 'ends'} on {end.date()}"
     renew = "make a new one from the same key with `certificate`."
     if left >= 0 and begin > now:

@@ -219,16 +219,15 @@ def jwks_problems(
     *,
     public_key: RSAPublicKey | None = None,
     now: datetime | None = None,
-    served: bool = True,
 ) -> Iterator[Problem]:
-    """Yield what is wrong with a key set; one key of it must be ``public_key``, that of the private key.
+    """Yield what is wrong with a served key set; one key of it must be ``public_key``, that of the private key.
 
-    Where it is ``served``, the rules of uploaded certificates are advice.
+    The rules of uploaded certificates are advice here.
     """
     if not keys:
         yield ConfigurationError("The key set has no keys; make it with `jwks`.", "jwks-empty")
     for problem in (each for key in keys for each in jwk_problems(key, now=now)):
-        only_unwise = served and problem.code in _ONLY_FOR_UPLOADS
+        only_unwise = problem.code in _ONLY_FOR_UPLOADS
         yield FinMessengerAuthWarning(problem.message, problem.code) if only_unwise else problem
     kids = [str(key.get("kid")) for key in keys]
     for kid in dict.fromkeys(each for each in kids if kids.count(each) > 1):

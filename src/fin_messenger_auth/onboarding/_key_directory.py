@@ -164,7 +164,7 @@ PASSWORD_PLACEHOLDER = "/path/to/the/password"  # noqa: S105 - a path, which doe
 """What is printed for the path of the password's file, to be replaced."""
 
 
-def checked_issuer(issuer: object, name: str = "issuer") -> str:
+def own_issuer(issuer: object, name: str = "issuer") -> str:
     """Return the issuer of a new keyset, checked; ``name`` is what the error calls it."""
     plain = configured_string(issuer, name, "issuer")
     if is_fin_issuer(plain):
@@ -185,7 +185,7 @@ def environment_lines(directory: KeyDirectory, *, issuer: str = DEFAULT_ISSUER) 
     path = directory.private_key.absolute()
     variables = {
         "SALESFORCE_JWK_FILE": str(directory.jwk.absolute()),
-        "SALESFORCE_ISSUER": checked_issuer(issuer),
+        "SALESFORCE_ISSUER": own_issuer(issuer),
         "SALESFORCE_AUDIENCE": AUDIENCE_PLACEHOLDER,
         "SALESFORCE_PRIVATE_KEY_FILE": str(path),
     }
@@ -201,7 +201,7 @@ def salesforce_steps(directory: KeyDirectory, *, issuer: str = DEFAULT_ISSUER) -
         directory: The key.
         issuer: The keyset's issuer.
     """
-    checked_issuer(issuer)
+    own_issuer(issuer)
     add = f'add the key "{directory.kid}". In a rotation, add it to the existing keyset, and stop here'
     return [
         f"Setup > Enhanced Chat User Verification > New Key: upload {directory.jwk} and activate the key.",

@@ -14,7 +14,7 @@ from typing import Any, Unpack
 
 from fin_messenger_auth._builder import TokenPairBuilder, visitor_of
 from fin_messenger_auth._environment import messenger_enabled
-from fin_messenger_auth._outages import log_error, log_warning
+from fin_messenger_auth._outages import log, log_error
 from fin_messenger_auth._settings import PublicSettings, without_identity
 from fin_messenger_auth._users import MessengerUser
 from fin_messenger_auth.errors import ConfigurationError, SigningError
@@ -137,7 +137,7 @@ class Asking:
     def refused(self, *, is_on: bool) -> SettingsResponse | None:
         """Return the response that needs to know neither the user nor the builder, if it is one."""
         if not self._is_own:
-            log_warning("A page of another origin asked for settings, so the response is 403. Is it one for origins=?")
+            log("warning", "A page of another origin asked for settings; the response is 403. See origins=.")
             return SettingsResponse(403, {}, self._headers)
         if "access-control-request-method" in self._names:  # a preflight, which has no cookies
             return SettingsResponse(200, {}, {**self._headers, **_PREFLIGHT})

@@ -18,7 +18,7 @@ from fin_messenger_auth.diagnosis import (
     check_intercom_token,
     check_pair,
 )
-from fin_messenger_auth.errors import ConfigurationError, masked, masked_class, raise_first
+from fin_messenger_auth.errors import ConfigurationError, masked, raise_first
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,6 @@ class Verdict:
     chats: str = "none"
 
 
-@masked_class
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sandbox(Expected):
     """What the stand-in verifies with. It also takes what :class:`~fin_messenger_auth.diagnosis.Expected` takes.
@@ -110,7 +109,8 @@ def sandbox_from_env(
     if not given.keys:
         reading.checked_arguments()
     elif not given.secret and reading.secret is None:
-        raise_first(each for each in reading.problems if SECRET in each.message)
+        raise_first(each for each in reading.problems if each.variable in (prefix + SECRET, f"{prefix}{SECRET}_FILE"))
+        raise ConfigurationError(f"{prefix}{SECRET} must be set.", "variable-missing", variable=prefix + SECRET)
     known = given.completed(reading)
     if reading.fin_managed and not given.keys:
         return Sandbox(secret=known.secret)

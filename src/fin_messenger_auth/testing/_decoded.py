@@ -88,7 +88,7 @@ def settings_in(document: str) -> dict[str, Any]:
     Args:
         document: The HTML of the page, or the JSON answer of an endpoint.
 
-    They are what counts in the end, when the page's scripts have run. Pages whose scripts are not of
+    These are the final settings, after the page's scripts have run. Pages whose scripts are not of
     :func:`~fin_messenger_auth.render_snippet` alone need the extra ``doctor``.
 
     Raises:
