@@ -205,10 +205,9 @@ def _names_of(reading: Reading, directory: Path | None = None, issuer: str | Non
     named = [f"{prefix}{name}{end}" for name in own for end in ("", "_FILE") if reading.value(f"{name}{end}")]
     if named:
         names["unset"] = f" and `unset {' '.join(named)}`"
+    known = _known_values(directory, issuer, reading)
     with naming(prefix=prefix):
-        known = _known_values(directory, issuer, reading)
-        given = [name for name in known if reading.value(name) or reading.is_set(name.removesuffix("_FILE"))]
-        missing = [assignment(name, value) for name, value in known.items() if name not in given]
+        missing = [assignment(name, known[name]) for name in known if not reading.is_set(name.removesuffix("_FILE"))]
     if missing and not reading.fin_managed:
         names["complete"] = f"Set {', '.join(missing)}, and the others that the message names."
     return names
@@ -225,7 +224,7 @@ _REMOTE = {
 
 
 def _known_values(directory: Path | None, issuer: str | None, reading: Reading) -> dict[str, str]:
-    """Return the values of variables that the command was told in another way."""
+    """Return the values of variables that the command was told in another way, and the environment does not hold."""
     known = {} if issuer is None else {"SALESFORCE_ISSUER": issuer}
     if directory is not None and (directory / PRIVATE_KEY).is_file() and not reading.value(SIGNER):
         known[f"{KEY}_FILE"] = str((directory / PRIVATE_KEY).absolute())
@@ -233,7 +232,8 @@ def _known_values(directory: Path | None, issuer: str | None, reading: Reading) 
             known[JWK_FILE] = str((directory / JWK).absolute())
         else:
             known |= dict([(KEY_ID, each.kid) for each in keys_in_directory(directory) if each.kid][:1])
-    return known
+    held = {name: reading.value(name) for name in known}
+    return {name: known[name] for name in known if known[name] not in (held[name], str(Path(held[name]).absolute()))}
 
 
 def _check_reading(reading: Reading, directory: Path | None = None) -> list[Finding]:
@@ -267,8 +267,7 @@ def _whole_fixes(problem: Problem, reading: Reading, directory: Path | None) -> 
     variable, code = problem.variable or "", problem.code
     name = variable.removeprefix(reading.prefix)
     value, known = reading.value(name), _known_values(directory, None, reading)
-    plain = without_ends(value)
-    own = {each: known[each] for each in (f"{KEY}_FILE", JWK_FILE) if each in known and _is_other(reading, known, each)}
+    plain, own = without_ends(value), known.get(f"{KEY}_FILE")
     if code == "value-wrapped" and name.endswith("_FILE") and value == plain:
         yield f"Write the value alone to the file: `printf %s VALUE > {shlex.quote(value)}`."
     elif code == "value-wrapped" and plain and (name not in IN_FILES or name == KEY_ID):
@@ -279,15 +278,10 @@ def _whole_fixes(problem: Problem, reading: Reading, directory: Path | None) -> 
         yield f"Set {variable} to what the message names, or leave it out: `unset {variable}`."
     elif code == "salesforce-signer-ambiguous" and name == SIGNER:
         yield f"Keep the key: `unset {variable}`. Or keep the signer, and unset {reading.prefix}{KEY} and its _FILE."
-    elif name in (KEY, f"{KEY}_FILE") and code.startswith(("key-", "value-")) and f"{KEY}_FILE" in own:
-        yield f"Set {assignment(f'{KEY}_FILE', own[f'{KEY}_FILE'])}{f' and `unset {variable}`' if name == KEY else ''}."
-    elif (name == JWK_FILE or code == "key-differs") and JWK_FILE in own:
-        yield f"Set {assignment(JWK_FILE, own[JWK_FILE])}."
-
-
-def _is_other(reading: Reading, known: Mapping[str, str], name: str) -> bool:
-    """Tell whether a file that is known is another one than the variable names."""
-    return Path(known[name]) != Path(reading.value(name)).absolute()
+    elif name in (KEY, f"{KEY}_FILE") and code.startswith(("key-", "value-")) and own:
+        yield f"Set {assignment(f'{KEY}_FILE', own)}{f' and `unset {variable}`' if name == KEY else ''}."
+    elif (name == JWK_FILE or code == "key-differs") and JWK_FILE in known:
+        yield f"Set {assignment(JWK_FILE, known[JWK_FILE])}."
 
 
 def _check_issuer(reading: Reading, issuer: str | None) -> Iterator[Finding]:
@@ -348,12 +342,12 @@ def _of_pair(
     own = known.get(f"{KEY}_FILE", "")
     held = [key.public_key for key in keys_in(Path(own).read_bytes())] if own else []
     if kid := next((key.kid for key in keys if key.kid and key.public_key in held), None):
-        setting = assignment(JWK_FILE, known[JWK_FILE]) if JWK_FILE in known else assignment(KEY_ID, kid)
+        setting = assignment(JWK_FILE, known.get(JWK_FILE, jwk)) if jwk else assignment(KEY_ID, kid)
         file = assignment(f"{KEY}_FILE", own)
         return finding(each.code, "directory", name=name, kids=kids, file=file, setting=setting)
     old = f"kid {kids_of(keys)}" if any(key.kid for key in keys) else "the uploaded JWK"
     if jwk:
-        old = f"{old}, and {assignment(JWK_FILE, str(path))}" if path else old
+        old = f"{old}, and {reading.prefix}{JWK_FILE} to {shlex.quote(str(path))}" if path else old
         return finding(each.code, "jwk", name=name, kids=kids, old=old, file=shlex.quote(jwk))
     new = f"{reading.kid}-2" if reading.kid in uploaded else str(reading.kid)
     with naming(kid=f" --kid={shlex.quote(new)}", certificate="certificate.pem", jwk="jwk.json", jwks=""):
