@@ -303,6 +303,11 @@ MORE_BROKEN = [
         environment(SALESFORCE_PRIVATE_KEY_FILE="", SALESFORCE_SIGNER="AWS_KMS"),
     ),
     case("an empty file uploaded, and no environment", "jwk-document", empty_upload),
+    case(
+        "another key uploaded than the JWK in the environment",
+        "salesforce-signature",
+        both(uploaded(lambda _site: OTHER_JWK), JWK_FILE),
+    ),
     case("a page of HTML uploaded", "jwk-document", uploaded(lambda _site: "<html>")),
     case("the JWK as a string uploaded", "jwk-document", uploaded(lambda site: json.dumps(json.dumps(site.jwk)))),
     case("kid a number uploaded", "jwk-member", uploaded(lambda site: {**site.jwk, "kid": 7})),

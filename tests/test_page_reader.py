@@ -268,6 +268,8 @@ def test_order_is_recorded() -> None:
     assert page.calls == ["shutdown", "boot", "update"]
     assert page.loaders == ["https://widget.intercom.io/widget/a"]
     assert [each.source for each in page.settings] == ["Intercom('boot')", "Intercom('update')"]
+    external = "<script src='https://widget.intercom.io/widget/b'></script><script async src=/app.js></script>"
+    assert here(external).loaders == ["https://widget.intercom.io/widget/b"]
 
 
 APART = [
