@@ -31,6 +31,8 @@ SLOW = ["backends", "bench", "browser", "frameworks", "interoperability"]
 PURE = [f"tests/test_{each}.py" for each in ("advisories", "jws", "keys", "pair", "properties", "settings", "users")]
 REMOTE = [f"tests/test_remote_{each}.py" for each in ("failures", "key", "signers")]  # of the base of all backends
 FAST_TESTS = ["pytest", "-q", "-n", "auto", *(f"--ignore=tests/{each}" for each in SLOW)]
+# What a test reaches is recorded for the session `mutants`, too.
+COVER = ["--cov", "--cov-context=test", "--cov-report=", "--cov-fail-under=0"]
 
 _wheels: list[str] = []
 
@@ -82,10 +84,12 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """The site, with warnings as errors, and every code block in it and in the README run."""
+    """The site, with warnings as errors, fit for a phone, and every code block in it and in the README run."""
     install(session, "docs")
     session.run("pytest", "-q", "-p", "blocks", "docs", "README.md", env={"PYTHONPATH": "docs"})
     session.run("sphinx-build", "--quiet", "--fail-on-warning", "--nitpicky", "-b", "html", "docs", "docs/_build/html")
+    if shutil.which("chromium"):
+        session.run("python", "tests/tools/phone.py", "docs/_build/html")
 
 
 @nox.session(python=[*INTERPRETERS, f"{NEWEST}t"], tags=["interpreters"])
@@ -133,7 +137,8 @@ def coverage(session: nox.Session) -> None:
     """On the lowest versions allowed, a test runs every line and branch; the session `backends` reports its own."""
     lower_bounds = [each.replace(">=", "==") for each in PROJECT["project"]["dependencies"]]
     install(session, "coverage", pins=lower_bounds)
-    session.run(*FAST_TESTS, "--cov", "--cov-report=", "--cov-fail-under=0", *session.posargs)
+    session.env["COVERAGE_FILE"] = ".coverage-fast"
+    session.run(*FAST_TESTS, *COVER, *session.posargs)
     session.run("coverage", "report", "--omit=*/backends/*")
 
 
@@ -141,20 +146,9 @@ def coverage(session: nox.Session) -> None:
 def backends(session: nox.Session) -> None:
     """The signers for keys that live elsewhere, and the examples of others."""
     install(session, "backends")
-    session.run(
-        "pytest",
-        "-q",
-        "-n",
-        "2",
-        "--dist",
-        "loadfile",
-        "--cov",
-        "--cov-report=",
-        "--cov-fail-under=0",
-        "tests/backends",
-        *REMOTE,
-        *session.posargs,
-    )
+    session.env["COVERAGE_FILE"] = ".coverage-backends"
+    command = ["pytest", "-q", "-n", "2", "--dist", "loadfile", *COVER, "tests/backends", *REMOTE]
+    session.run(*command, *session.posargs)
     if not shutil.which("softhsm2-util"):
         absent(session, "softhsm2-util")
     session.run("coverage", "report", "--include=*/backends/*")
@@ -181,11 +175,11 @@ def interoperability(session: nox.Session) -> None:
     session.run("pytest", "-q", "tests/interoperability", *session.posargs)
 
 
-@nox.session(default=False)
+@nox.session(tags=["full"])
 def mutants(session: nox.Session) -> None:
     """A sample of small changes of the source, of which the tests must notice nearly all; ``-- --sample 300``."""
     install(session, "mutants", "backends")
-    session.run("python", "tests/mutants.py", *(session.posargs or ["--sample", "40"]))
+    session.run("python", "tests/mutants.py", *(session.posargs or ["--sample", "60", "--seconds", "150"]))
 
 
 @nox.session(tags=["full"])

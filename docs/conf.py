@@ -20,6 +20,7 @@ extensions = ["myst_parser", "sphinx_copybutton", "sphinx_design"]
 exclude_patterns = ["_build"]
 html_static_path = ["_static"]
 html_css_files = ["tables.css"]
+html_js_files = ["tables.js"]
 html_theme = "furo"
 html_title = project
 html_logo = html_favicon = "_static/logo.svg"

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
@@ -16,10 +17,10 @@ from django.conf import settings
 from django.contrib.auth.signals import user_logged_out
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core import checks
-from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.template import engines
-from django.test import Client, RequestFactory, override_settings
+from django.test import Client, override_settings
 from django.test.utils import override_script_prefix
 from django.urls import include, path
 from django.utils.functional import SimpleLazyObject
@@ -27,6 +28,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import cache_page
 
 from fin_messenger_auth import MessengerUser, TokenPairBuilder, default_builder
+from fin_messenger_auth.contrib.django.apps import site_of_settings
 from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.testing import fill, settings_in, throwaway_builder, throwaway_environ
 
@@ -250,6 +252,18 @@ def test_the_nonce(where: str) -> None:
         template.render()
 
 
+@pytest.mark.skipif(django.VERSION < (6,), reason="Django makes a policy from version 6 on")
+@pytest.mark.parametrize("path", ["/", "/async", "/streamed"])
+def test_the_nonce_of_the_policy_that_django_makes(path: str) -> None:
+    csp = import_module("django.utils.csp").CSP
+    order = ["django.middleware.csp.ContentSecurityPolicyMiddleware", *PROJECT["MIDDLEWARE"]]
+    with override_settings(MIDDLEWARE=order, SECURE_CSP={"script-src": [csp.NONCE, csp.STRICT_DYNAMIC]}):
+        page = get(path)
+        [source] = re.findall(r"'nonce-(.+?)'", page["Content-Security-Policy"])
+        assert set(re.findall(r'nonce="(.+?)"', b"".join(page).decode())) == {source}
+        assert ids() == set()
+
+
 @pytest.mark.parametrize("mark", ["hijack_history", "_impersonate", "loginas_from_user"])
 def test_an_impersonated_user_has_no_tokens(mark: str) -> None:
     assert "eyJ" not in get("/", marks=mark).text
@@ -381,6 +395,22 @@ def test_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "renewal.js" not in page.text
         assert get("/", user="7").text == ""
         assert get("/messenger/settings", user="7").status_code == 401
+
+
+def test_an_unknown_key_of_the_settings_is_refused() -> None:
+    with (
+        override_settings(FIN_MESSENGER={"ENABLE": True}),
+        pytest.raises(ConfigurationError, match="'ENABLE'; expected"),
+    ):
+        site_of_settings()
+
+
+def test_the_mark_is_made_with_the_newest_key() -> None:
+    template = engines["django"].from_string("{% load fin_messenger %}{% fin_messenger %}")
+    with override_settings(SECRET_KEY="newer"):
+        alone = template.render()
+    with override_settings(SECRET_KEY="newer", SECRET_KEY_FALLBACKS=["older"]):
+        assert template.render() == alone
 
 
 def test_a_builder_of_your_own_keeps_its_identify(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -591,19 +621,3 @@ def test_what_can_have_no_mark_is_left_alone() -> None:
 def test_head_signs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fin_messenger_auth._signers.HMACSigner.sign", lambda *_arguments: pytest.fail("signed"))
     assert Client().head("/", headers={"X-Test-User": "42"})["Cache-Control"] == "private, no-store"
-
-
-def test_without_a_secret_key_the_messenger_secret_protects_the_marks(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(settings._wrapped, "SECRET_KEY", "")
-    assert settings_in(get("/").text)["user_id"] == "42"
-    with override_settings(FIN_MESSENGER={"ENABLED": False}):
-        assert get("/").text == ""
-
-
-def test_an_endpoint_without_the_middleware_is_not_there() -> None:
-    from fin_messenger_auth.contrib.django.urls import fresh_settings
-
-    with pytest.raises(Http404):
-        fresh_settings(RequestFactory().get("/"))

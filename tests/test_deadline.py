@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import gc
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -132,7 +133,8 @@ def test_a_call_that_cannot_be_served_in_time_fails_at_once(visit: Visit) -> Non
     assert signer.sign(b"abc") == b"cba"  # from here on it is known to take 0.2 seconds
     results = visit(signer, 60)
     signed = [seconds for seconds, said in results if said == "signed"]
-    refused = [seconds for seconds, said in results if "is too slow: 2 threads cannot make" in said]
+    too_slow = re.compile(r"is too slow: 2 threads cannot make ([3-9]|[1-9]\d) signatures within 1 seconds")
+    refused = [seconds for seconds, said in results if too_slow.search(said)]
     assert 4 <= len(signed) <= 10
     assert len(refused) >= 50
     assert max(refused) < 0.8, "before the time-out"

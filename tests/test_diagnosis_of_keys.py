@@ -84,6 +84,33 @@ def test_the_message_says_what_is_wrong_with_x5c(x5c: object, hint: str) -> None
     assert hint in found.message
 
 
+HOW = {
+    "hexadecimal": "n of the JWK is hexadecimal:",
+    "a listing by openssl": "n of the JWK is hexadecimal:",
+    "upper case": "n of the JWK is hexadecimal:",
+    "decimal": "n of the JWK is decimal:",
+    "a number": "n of the JWK is a number:",
+    "padded": "n of the JWK is padded or has spaces in it:",
+    "standard Base64": "n of the JWK is standard Base64 (it contains + or /):",
+    "in lines": "n of the JWK is padded or has spaces in it:",
+}
+
+
+@pytest.mark.parametrize("name", HOW)
+def test_the_message_says_how_a_number_is_written(name: str) -> None:
+    [found] = check_jwk(json.dumps({**JWK, "n": WRONG_NUMBERS[name]}), now=NOW)
+    assert found.message.startswith(f"{HOW[name]} expected Base64URL")
+
+
+@pytest.mark.parametrize(
+    ("value", "how"),
+    [(None, "is missing or no string:"), (65537, "is a number:"), ("010001", "is hexadecimal or decimal:")],
+)
+def test_the_message_says_how_the_exponent_is_written(value: object, how: str) -> None:
+    [found] = check_jwk(json.dumps({**JWK, "e": value}), now=NOW)
+    assert found.message.startswith(f"e of the JWK {how} expected Base64URL")
+
+
 @pytest.mark.parametrize("member", ["kty", "kid", "alg", "n", "e"])
 def test_the_message_names_the_member(member: str) -> None:
     [found] = check_jwk(json.dumps({**JWK, member: 7}), now=NOW)
@@ -179,6 +206,7 @@ MADE_BY_HAND: dict[str, dict[str, object]] = {
     "n, which the certificate has": {"n": "..."},
     "alg in small letters": {"alg": "rs256"},
     "kty in small letters": {"kty": "rsa"},
+    "kty in small letters, with a chain": {"kty": "rsa", "x5c": [OTHER_X5C, X5C]},
     "x5c, line by line": {"x5c": certificate_pem(CERTIFICATE).decode().splitlines()},
     "x5c, no list": {"x5c": X5C},
     "x5c, PEM": {"x5c": [certificate_pem(CERTIFICATE).decode()]},

@@ -186,7 +186,7 @@ def test_no_cache_keeps_the_cookies_of_a_sign_out() -> None:
         host=lambda _: "127.0.0.1:80",
         is_secure=lambda _: True,
         urls=lambda _: [],
-        cookies=lambda _: {},
+        cookies=lambda _: "",
         add_cookie=lambda response, value: response.headers.append("set-cookie", value),
     )
     visit = Visit(Site(framework=framework, builder=throwaway_builder()), None)

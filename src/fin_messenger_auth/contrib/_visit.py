@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from inspect import signature
 from logging import getLogger
-from operator import attrgetter
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from fin_messenger_auth._builder import (
     Identify,
@@ -21,7 +20,7 @@ from fin_messenger_auth._builder import (
 )
 from fin_messenger_auth._environment import messenger_enabled
 from fin_messenger_auth._outages import OnSigningError
-from fin_messenger_auth._settings import PublicSettings, without_identity
+from fin_messenger_auth._settings import without_identity
 from fin_messenger_auth._signers import signs_at_once
 from fin_messenger_auth._users import MessengerUser
 from fin_messenger_auth.errors import ConfigurationError
@@ -29,41 +28,37 @@ from fin_messenger_auth.page import (
     NO_STORE,
     SettingsResponse,
     asettings_response,
+    render_renewal,
     render_sign_out,
     settings_response,
     sign_out_cookies,
 )
 from fin_messenger_auth.page._csp import checked_nonce
 from fin_messenger_auth.page._endpoint import Asking, checked_origins
-from fin_messenger_auth.page._mark import MARK_NAME, Uncut, display_of, fill_marks, remove_escaped
-from fin_messenger_auth.page._snippet import Snippet, boot, default_widget, renewal
+from fin_messenger_auth.page._mark import MARK_NAME, Uncut, display_of, fill_marks
+from fin_messenger_auth.page._snippet import Snippet, boot, default_widget
 
 SIGNED_OUT = "fin_messenger_signed_out"  # the cookie that says that the next page must end the Messenger's session
 _CORS = "Access-Control-"
+_NO_STORE = {"Cache-Control": NO_STORE["Cache-Control"]}
 SCRIPT_HEADERS = {"Content-Type": "text/javascript", "Cache-Control": "public, max-age=3600"}
 
 # What a cache may put before Cache-Control: the targeted fields of RFC 9213, what came before it, and nginx's own.
 _CACHING = re.compile(r"(?i)(.*-)?cache-control|(surrogate|edge)-control|x-accel-expires|expires|pragma")
 _TEXT = re.compile(r"text/|.*(json|xml|javascript)")
-_GZIP = 31  # the window and the header that zlib is to expect
+_GZIP, _WINDOW = b"\x1f\x8b", 31  # how it begins (RFC 1952 §2.3.1), and how zlib is told to expect that
 
 Of = Callable[[Any], Any]  # a function of the framework's request
-
-
-class SnippetSettings(PublicSettings, total=False):
-    """What one page adds to the settings, as for ``build_settings``."""
-
-    extra: Mapping[str, Any] | None
 
 
 @dataclass(kw_only=True, slots=True)
 class Framework:
     """What an integration knows of its framework. Functions of the request, but for the two that say otherwise."""
 
-    host: Of  # that the visitor asked for, with its port
+    host: Callable[[Any], str]  # that the visitor asked for, with its port
     is_secure: Of  # whether the visitor's cookies are sent over HTTPS alone
     urls: Of  # of the script and of the endpoint
-    cookies: Of = attrgetter("cookies")
+    cookies: Callable[[Any], str]  # the whole header: to parse it takes longer than all else
     user: Of = lambda _request: None  # of the session
     nonce: Of = lambda _request: None  # of the response's policy
     secrets: Callable[[], Sequence[str | bytes]] = tuple  # what the marks of this site are made with
@@ -99,6 +94,12 @@ class Site:
         if not (isinstance(self.enabled, bool) or callable(self.enabled)):
             raise ConfigurationError("enabled: expected True, False or a function of the request.")
 
+    @classmethod
+    def of(cls, options: Any, framework: Framework) -> Self:
+        """Return the site of an integration whose attributes are the options."""
+        names = ("builder", "enabled", "exclude", "settings", "origins", "renewal")
+        return cls(framework=framework, **{name: getattr(options, name) for name in names if hasattr(options, name)})
+
     @property
     def is_off(self) -> bool:
         """Whether there is no Messenger as long as the process runs."""
@@ -113,9 +114,10 @@ class Site:
         """
         if self.is_off:
             self.enabled = False
-        elif self.builder is None:
+            return
+        if self.builder is None:
             self.builder = self._process_builder
-        if self.enabled is not False and _can_be_called(self.builder, ()):
+        if _can_be_called(self.builder, ()):
             self.builder_of(None)
 
     def _process_builder(self, request: object = None) -> TokenPairBuilder:
@@ -128,22 +130,17 @@ class Site:
         assert self.builder is not None  # noqa: S101 - since the start
         return builder_of(self.builder, request)
 
-    def secrets(self, keys: Iterable[str | bytes | None]) -> list[str | bytes]:
-        """Return what the marks are made with: the keys that all processes of the site share, or the Messenger secret.
+    def secret(self) -> bytes:
+        """Return what protects the marks of a site without a secret key: a MAC by the Messenger secret.
 
         Raises:
-            ConfigurationError: There is none, as a function of the request returns the builder.
+            ConfigurationError: It is the same for all processes only if the site has one builder, which signs at once.
         """
-        if found := [key for key in keys if key]:
-            return found
-        if self.enabled is False:  # then no mark is filled
-            return [b"off"]
-        if not isinstance(self.builder, TokenPairBuilder) and not _can_be_called(self.builder, ()):
-            raise ConfigurationError("builder: where it is a function of the request, the site needs a secret key.")
-        signer = self.builder_of(None).intercom.signer
-        if not signs_at_once(signer):
-            raise ConfigurationError("builder: where its Intercom signer has asign only, the site needs a secret key.")
-        return [signer.sign(b"fin-messenger-auth mark")]
+        if isinstance(self.builder, TokenPairBuilder) or _can_be_called(self.builder, ()):
+            signer = self.builder_of(None).intercom.signer
+            if signs_at_once(signer):
+                return signer.sign(b"fin-messenger-auth mark")
+        raise ConfigurationError("The site needs a secret key: its builder depends on the request, or signs later.")
 
 
 class Visit:
@@ -159,16 +156,6 @@ class Visit:
         self.is_complete: bool = False  # its headers are final
         self.cors: dict[str, str] | None = None  # of the endpoint's response
         self._filled: dict[bytes, bytes] = {}
-
-    @property
-    def host(self) -> str:
-        """The host that the visitor asked for, with its port."""
-        return str(self.framework.host(self.request))
-
-    @property
-    def cookies(self) -> Mapping[str, str]:
-        """The cookies of the request."""
-        return cast("Mapping[str, str]", self.framework.cookies(self.request))
 
     @cached_property
     def is_on(self) -> bool:
@@ -186,6 +173,11 @@ class Visit:
         """The builder of this request, which is asked for once."""
         return self.site.builder_of(self.request)
 
+    @property
+    def is_next(self) -> bool:
+        """Whether a sign-out has left it to the next page to end the Messenger's session."""
+        return f"{SIGNED_OUT}=1" in self.framework.cookies(self.request)
+
     def visitor(self, user: object) -> MessengerUser | None:
         """Return whom tokens may be made for."""
         return None if self.is_excluded else visitor_of(user, self.site.identify or self.builder.identify)
@@ -200,11 +192,9 @@ class Visit:
 
     def answer(self, headers: Mapping[str, str]) -> SettingsResponse:
         """Answer a request for fresh settings; the user, who may cost a query, is asked for last."""
-        if refused := self._refused(headers):
-            return self._said(refused)
-        # OPTIONS is no way to ask for tokens
-        user = None if self.request.method == "OPTIONS" else self.framework.user(self.request)
-        return self._said(settings_response(**self._asked(user, headers)))
+        return self._said(
+            self._refused(headers) or settings_response(**self._asked(self.framework.user(self.request), headers))
+        )
 
     async def aanswer(self, user: object, headers: Mapping[str, str]) -> SettingsResponse:
         """Do the same from async code."""
@@ -216,12 +206,12 @@ class Visit:
 
     def _refused(self, headers: Mapping[str, str]) -> SettingsResponse | None:
         self.is_private = True
-        return Asking(headers, self.host, self.site.origins).refused(is_on=self.is_on)
+        return Asking(headers, self.framework.host(self.request), self.site.origins).refused(is_on=self.is_on)
 
     def _asked(self, user: object, headers: Mapping[str, str]) -> dict[str, Any]:
-        visitor = self.visitor(user)
-        asked = {"headers": headers, "host": self.host, "origins": self.site.origins, "enabled": True}
-        return {"builder": self.builder, "user": visitor, **asked, **self.public(visitor)}
+        visitor = None if self.request.method == "OPTIONS" else self.visitor(user)  # it is no way to ask for tokens
+        asked = {"headers": headers, "host": self.framework.host(self.request), "origins": self.site.origins}
+        return {"builder": self.builder, "user": visitor, "enabled": True, **asked, **self.public(visitor)}
 
     def checked(self, nonce: object) -> object:
         """Return the nonce, after checking what could be refused after the tokens have been made."""
@@ -233,44 +223,46 @@ class Visit:
         if "user_id" in made and self.is_complete and not self.is_private:
             raise ConfigurationError("The response was sent already: make the Messenger's scripts before it starts.")
         self.is_private = self.is_private or "user_id" in made
-        parts = [boot(made, nonce, self._widget)]
+        scripts = boot(made, nonce, self._widget)
         if self.site.renewal:  # for anonymous visitors, too: they follow a sign-in in another tab
             module, endpoint = self.framework.urls(self.request)
-            parts.append(renewal(module, endpoint, nonce))
-        if self.signed_out or self.cookies.get(SIGNED_OUT):
-            parts.insert(0, render_sign_out(made["app_id"], nonce=nonce))
+            scripts = Snippet(scripts + render_renewal(module, endpoint, nonce=nonce))
+        if self.signed_out or self.is_next:
+            scripts = Snippet(render_sign_out(made["app_id"], nonce=nonce) + scripts)
             self.ends_session = self.is_private = True
-        return Snippet("".join(parts))
+        return scripts
 
     def complete(self, response: Any) -> None:
         """Complete a response, of Werkzeug, Starlette or Django: the Messenger's cookies, and who may keep it."""
         if self.signed_out and self.is_on:
             is_secure = self.framework.is_secure(self.request)
             self.is_private = True  # one visitor's cookies do not keep a response out of caches (RFC 9111 §7.3)
-            for value in sign_out_cookies(self.builder.app_id, self.host, secure=is_secure):
+            for value in sign_out_cookies(self.builder.app_id, self.framework.host(self.request), secure=is_secure):
                 self.framework.add_cookie(response, value)
             if not self.ends_session:
                 response.set_cookie(SIGNED_OUT, "1", secure=is_secure, httponly=True, samesite="lax")
-        if self.ends_session and SIGNED_OUT in self.cookies:
+        if self.ends_session and self.is_next:
             response.delete_cookie(SIGNED_OUT)
-        headers = response.headers
         if self.is_private is not None:
-            vary = [name for each in headers.get("Vary", "").split(",") if (name := each.strip())]
-            if not {"*", "cookie"} & {name.lower() for name in vary}:
-                headers["Vary"] = ", ".join([*vary, "Cookie"])
-        if self.is_private:
-            _replace(headers, decides_caching, {"Cache-Control": NO_STORE["Cache-Control"]})
+            self._say_who_may_keep(response.headers)
         if self.cors is not None:  # whatever an extension says of other origins
-            _replace(headers, lambda name: name.title().startswith(_CORS), self.cors)
+            _replace(response.headers, lambda name: name.title().startswith(_CORS), self.cors)
         self.is_complete = True
+
+    def _say_who_may_keep(self, headers: Any) -> None:
+        vary = [each.strip() for name, value in headers.items() if name.lower() == "vary" for each in value.split(",")]
+        if not {"*", "cookie"} & {each.lower() for each in vary}:
+            headers["Vary"] = ", ".join([*filter(None, vary), "Cookie"])
+        if self.is_private:
+            _replace(headers, decides_caching, _NO_STORE)
 
     # Where a template leaves a mark, see page/_mark.py:
 
-    def filled(self, content: bytes, content_type: str, encoding: str) -> bytes | None:
+    def filled(self, content: bytes, content_type: str) -> bytes | None:
         """Return whole content with its marks filled, without its encoding; ``None`` if there is none in it."""
-        if encoding == "gzip":  # a view's own decorator compresses before anybody fills
+        if content.startswith(_GZIP):  # a view's own decorator compresses before anybody fills
             with suppress(zlib.error):
-                content = zlib.decompress(content, _GZIP)
+                content = zlib.decompress(content, _WINDOW)
         # From the end, where templates have it: a page is searched in no time
         return None if content.rfind(MARK_NAME) < 0 else self.filler(content_type)(content)
 
@@ -285,12 +277,7 @@ class Visit:
         if fill == self._fill:
             self._nonce = self.checked(self.framework.nonce(self.request))
             self.is_private = True if is_streamed else self.is_private
-
-        def filled(content: bytes) -> bytes:
-            content = fill_marks(content, fill)
-            return remove_escaped(content, self._is_left) if MARK_NAME in content else content
-
-        return filled
+        return lambda content: fill_marks(content, fill, self._is_left)
 
     def _is_left(self, mark: bytes) -> bool:
         return display_of(mark, self.framework.secrets()) is not None and not self._removed(mark)
@@ -305,7 +292,7 @@ class Visit:
         if mark not in self._filled:
             visitor = self.visitor(self.framework.user(self.request))
             if self.request.method == "HEAD":  # the body is not sent, so nothing is signed for it
-                self.is_private = visitor is not None or self.signed_out or SIGNED_OUT in self.cookies
+                self.is_private = visitor is not None or self.signed_out or self.is_next
                 return b""
             made = self.builder.build_settings(visitor, **self.public(visitor, **display))
             self._filled[mark] = self.scripts(made, self._nonce).encode()
@@ -319,7 +306,7 @@ class Visit:
 
 
 def _replace(headers: Any, is_old: Callable[[str], bool], new: Mapping[str, str]) -> None:
-    for name in filter(is_old, list(headers.keys())):
+    for name in {name for name in headers.keys() if is_old(name)} - new.keys():  # noqa: SIM118 - some iterate over pairs
         del headers[name]
     for name, value in new.items():
         headers[name] = value

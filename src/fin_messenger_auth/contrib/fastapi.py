@@ -1,6 +1,6 @@
 """Puts the Messenger into a FastAPI site: a dependency for the scripts of a page, one for the settings, two routes."""
 
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, InitVar, dataclass
 from functools import partial
 from typing import Any, Unpack
@@ -10,10 +10,11 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fin_messenger_auth._builder import TokenPairBuilder
+from fin_messenger_auth._settings import PublicSettings
 from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.page import Snippet, renewal_module
 
-from ._visit import SCRIPT_HEADERS, Framework, Site, SnippetSettings, Visit
+from ._visit import SCRIPT_HEADERS, Framework, Site, Visit
 
 __all__ = ["FinMessenger"]
 
@@ -57,17 +58,11 @@ class FinMessenger:
         framework = Framework(
             host=lambda request: request.headers.get("host", ""),
             is_secure=lambda request: request.scope["scheme"] == "https",
+            cookies=lambda request: request.headers.get("cookie", ""),
             urls=lambda request: request.scope["fin_messenger_urls"],
             add_cookie=lambda response, value: response.headers.append("Set-Cookie", value),
         )
-        self._site = Site(
-            framework=framework,
-            builder=self.builder,
-            exclude=self.exclude,
-            enabled=self.enabled,
-            origins=self.origins,
-            renewal=self.renewal,
-        )
+        self._site = Site.of(self, framework)
         self._site.start()
         session_user = Depends(self.user)
 
@@ -109,7 +104,13 @@ class FinMessenger:
         app.__dict__["build_middleware_stack"] = lambda: partial(self._serve, build())
 
     async def render(
-        self, request: Request, user: object, *, nonce: object = None, **public: Unpack[SnippetSettings]
+        self,
+        request: Request,
+        user: object,
+        *,
+        nonce: object = None,
+        extra: Mapping[str, Any] | None = None,
+        **public: Unpack[PublicSettings],
     ) -> Snippet:
         """Return the scripts of a page, as ``snippet`` does, with data of the page's own.
 
@@ -117,14 +118,15 @@ class FinMessenger:
             request: The request.
             user: The session's user, or ``None``.
             nonce: The nonce of the response's policy.
-            **public: Public settings and ``extra``, as for ``build_settings``, which also says what is raised.
+            extra: As for ``build_settings``, which also says what is raised.
+            **public: As for ``build_settings``.
         """
         visit = _visit(request)
         if visit.is_excluded:
             return Snippet()
         nonce = visit.checked(nonce or getattr(request.state, "csp_nonce", None))
         visitor = visit.visitor(user)
-        made = await visit.builder.abuild_settings(visitor, **visit.public(visitor, **public))
+        made = await visit.builder.abuild_settings(visitor, **visit.public(visitor, extra=extra, **public))
         return visit.scripts(made, nonce)
 
     @staticmethod

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, InitVar, dataclass
 from importlib import import_module, util
-from typing import Any
+from operator import attrgetter
+from typing import Any, cast
 
 import flask
 from flask import request
@@ -69,23 +70,16 @@ class FinMessenger:
             raise ConfigurationError(_NO_USER)
         self._user: Callable[[], Any] = self.user or _current_user
         framework = Framework(
-            host=lambda _: request.host,
-            is_secure=lambda _: request.is_secure,
-            urls=lambda _: [f"{request.script_root}{self.url_prefix}/{name}" for name in ("renewal.js", "settings")],
+            host=attrgetter("host"),
+            is_secure=attrgetter("is_secure"),
+            cookies=lambda asked: asked.environ.get("HTTP_COOKIE", ""),
+            urls=lambda asked: [f"{asked.script_root}{self.url_prefix}/{name}" for name in ("renewal.js", "settings")],
             user=lambda _: self._user(),
-            nonce=lambda _: getattr(request, "csp_nonce", None) or flask.g.get("csp_nonce"),
+            nonce=lambda asked: getattr(asked, "csp_nonce", None) or flask.g.get("csp_nonce"),
             secrets=self._secrets,
             add_cookie=lambda response, value: response.headers.add("Set-Cookie", value),
         )
-        self._site = Site(
-            framework=framework,
-            builder=self.builder,
-            exclude=self.exclude,
-            enabled=self.enabled,
-            settings=self.settings,
-            origins=self.origins,
-            renewal=self.renewal,
-        )
+        self._site = Site.of(self, framework)
         if app is not None:
             self.init_app(app)
 
@@ -114,10 +108,19 @@ class FinMessenger:
             routes.add_url_rule("/settings", "settings", fresh_settings, **view)
             routes.add_url_rule("/renewal.js", "renewal", renewal_script, **where)
         app.register_blueprint(routes)
-        # Filled first, before an extension compresses the page: what a signal before every `before_request` registers
-        # comes before every `after_request`. Headers last, after all of them and the session.
-        flask.request_started.connect(self._start, app)
-        flask.request_finished.connect(self._complete, app)
+        # Filled first, before an extension compresses the page; headers last, after every extension and the session.
+        process: Any = app.process_response
+
+        def process_response(*given: Any) -> flask.Response:  # the response; from Flask 3.2 on, a context before it
+            *context, response = given
+            visit = self._visit
+            response = process(*context, self._filled(visit, response))
+            if visit.request.blueprint == routes.name:
+                response.headers.remove("Set-Cookie")  # it would prolong the session, or a cache would keep it
+            visit.complete(response)
+            return cast("flask.Response", response)
+
+        app.__dict__["process_response"] = process_response
         if _FLASK_LOGIN is not None:
             _FLASK_LOGIN.user_logged_out.connect(self._sign_out, app)
 
@@ -130,9 +133,10 @@ class FinMessenger:
 
     @property
     def _visit(self) -> Visit:
-        visit: Visit | None = request.environ.get("fin_messenger")
+        asked: Any = request
+        visit: Visit | None = asked.environ.get("fin_messenger")
         if visit is None:
-            visit = request.environ["fin_messenger"] = Visit(self._site, request)
+            visit = asked.environ["fin_messenger"] = Visit(self._site, asked._get_current_object())  # noqa: SLF001 - faster
         return visit
 
     def _mark(self, **display: Any) -> Snippet:
@@ -143,35 +147,25 @@ class FinMessenger:
         return make_mark(display, self._secrets()[0], identify="identify= of the builder", settings="settings=")
 
     def _secrets(self) -> list[str | bytes]:
-        app = flask.current_app
-        return self._site.secrets([app.secret_key, *(app.config.get("SECRET_KEY_FALLBACKS") or ())])
+        config = flask.current_app.config
+        return [config["SECRET_KEY"] or self._site.secret(), *(config.get("SECRET_KEY_FALLBACKS") or ())]
 
-    def _start(self, _app: flask.Flask, **_signal: object) -> None:
-        flask.after_this_request(self._fill)
-
-    def _fill(self, response: flask.Response) -> flask.Response:
-        kind, visit = response.content_type or "", self._visit
+    @staticmethod
+    def _filled(visit: Visit, response: flask.Response) -> flask.Response:
+        kind = response.content_type or ""
         if response.direct_passthrough or not is_text(kind):
             return response
         if response.is_streamed and response.content_length is None:
             filled = filled_parts(response.iter_encoded(), visit.filler(kind, is_streamed=True))
             close = getattr(response.response, "close", None)
             response.response = ClosingIterator(flask.stream_with_context(filled), close)
-        elif (
-            filled := visit.filled(response.get_data(), kind, response.headers.get("Content-Encoding", ""))
-        ) is not None:
+        elif (filled := visit.filled(response.get_data(), kind)) is not None:
             kept, response = response, object.__new__(type(response))
             vars(response).update(vars(kept))  # the application may keep the other for the next visitor
             # Without what the application says of the content that was not sent:
-            sent = [each for each in kept.headers if each[0].lower() not in _OF_THE_CONTENT]
-            response.headers = Headers(sent)
+            response.headers = Headers([each for each in kept.headers if each[0].lower() not in _OF_THE_CONTENT])
             response.set_data(filled)
         return response
-
-    def _complete(self, _app: flask.Flask, response: flask.Response, **_signal: object) -> None:
-        if request.blueprint == "fin_messenger":
-            response.headers.remove("Set-Cookie")  # it would prolong the session, or a cache would keep it
-        self._visit.complete(response)
 
 
 def _current_user() -> Any:

@@ -57,8 +57,7 @@ def make_mark(display: Mapping[str, object], secret: str | bytes, *, identify: s
             raise ConfigurationError(
                 f"{name}: return it from {settings}, a function of the request.", "setting-reserved"
             )
-    text = quote(json.dumps(checked, sort_keys=True), safe="") if checked else ""
-    return Snippet(f"<fin-messenger-mark id={text}.{_mac(text, secret)}></fin-messenger-mark>")
+    return _mark(quote(json.dumps(checked, sort_keys=True), safe="") if checked else "", secret)
 
 
 def display_of(mark: bytes, secrets: Iterable[str | bytes] | None) -> dict[str, Any] | None:
@@ -78,14 +77,19 @@ def _read(mark: bytes, secrets: tuple[str | bytes, ...] | None) -> dict[str, Any
     return display
 
 
-def fill_marks(content: bytes, fill: Callable[[bytes], bytes]) -> bytes:
-    """Return the content with each mark replaced by what ``fill`` makes of it."""
-    return _MARK.sub(lambda found: fill(found[0]), content)
+def fill_marks(
+    content: bytes, fill: Callable[[bytes], bytes], is_mark: Callable[[bytes], bool] = lambda _mark: False
+) -> bytes:
+    """Return the content with each mark replaced by what ``fill`` makes of it.
 
-
-def remove_escaped(content: bytes, is_mark: Callable[[bytes], bool]) -> bytes:
-    """Return the content without the marks that were escaped with the text around them, such as in JSON in a page."""
-    return _ESCAPED.sub(lambda found: b"" if is_mark(found[1]) else found[0], content)
+    Where ``is_mark`` knows one that was escaped with the text around it, such as in JSON in a page, it is removed.
+    """
+    first, is_escaped = len(content), False
+    while (place := content.rfind(MARK_NAME, 0, first)) >= 0:  # faster than to search a whole page by a pattern
+        first, is_escaped = place, is_escaped or content[place - 1 : place] not in (b"<", b"/")
+    if is_escaped:
+        content, first = _ESCAPED.sub(lambda found: b"" if is_mark(found[1]) else found[0], content), 1
+    return content[: first - 1] + _MARK.sub(lambda found: fill(found[0]), content[first - 1 :])
 
 
 class Uncut:
@@ -111,6 +115,10 @@ class Uncut:
 
 
 @lru_cache(maxsize=256)
+def _mark(text: str, secret: str | bytes) -> Snippet:
+    return Snippet(f"<fin-messenger-mark id={text}.{_mac(text, secret)}></fin-messenger-mark>")
+
+
 def _mac(text: str, secret: str | bytes) -> str:
     key = secret.encode() if isinstance(secret, str) else secret
     return hmac.digest(key, f"fin-messenger-auth mark {text}".encode(), "sha256").hex()[:32]

@@ -2,16 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from difflib import get_close_matches
+from dataclasses import fields
 from functools import cache, lru_cache
 from http.cookies import SimpleCookie
-from operator import attrgetter
 from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
 from django.core import checks
-from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.urls import get_script_prefix, get_urlconf, reverse
 from django.utils.module_loading import import_string
@@ -20,10 +18,7 @@ from django.utils.translation import get_language
 from fin_messenger_auth.contrib._visit import Framework, Site
 from fin_messenger_auth.errors import ConfigurationError, problems_of
 
-NAMES = [
-    *("BUILDER", "ENABLED", "EXCLUDE", "IDENTIFY", "ON_SIGNING_ERROR", "SETTINGS"),  # can be dotted paths
-    *("ORIGINS", "PREFIX", "RENEWAL"),
-]
+NAMES = [each.name.upper() for each in fields(Site) if each.name != "framework"]
 
 
 class FinMessengerConfig(AppConfig):
@@ -63,10 +58,7 @@ def _urls(*_what_it_depends_on: object) -> list[str]:
 
 def secrets() -> list[str | bytes]:
     """Return the project's secret keys."""
-    try:
-        return [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    except ImproperlyConfigured:  # there is none
-        return configured().secrets([])
+    return [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
 
 
 def _add_cookie(response: Any, value: str) -> None:
@@ -79,7 +71,7 @@ _DJANGO = Framework(
     host=lambda request: request.get_host(),
     is_secure=lambda request: settings.SESSION_COOKIE_SECURE or request.is_secure(),
     urls=lambda _: _urls(get_script_prefix(), get_urlconf() or settings.ROOT_URLCONF, get_language()),
-    cookies=attrgetter("COOKIES"),
+    cookies=lambda request: request.META.get("HTTP_COOKIE", ""),
     user=_user,
     # django-csp's, or Django 6's
     nonce=lambda request: getattr(request, "csp_nonce", getattr(request, "_csp_nonce", None)),
@@ -91,13 +83,11 @@ _DJANGO = Framework(
 def site_of_settings() -> Site:
     """Read ``settings.FIN_MESSENGER``, without the environment; a function may be given by its dotted path."""
     given: dict[str, Any] = dict(getattr(settings, "FIN_MESSENGER", {}))
-    for name in given.keys() - set(NAMES):
-        close = get_close_matches(str(name), NAMES, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(NAMES)}."
-        raise ConfigurationError(f"FIN_MESSENGER: unknown key {name!r}; {hint}")
+    if unknown := sorted(given.keys() - set(NAMES)):
+        raise ConfigurationError(f"FIN_MESSENGER: unknown key {unknown[0]!r}; expected one of {', '.join(NAMES)}.")
     try:
-        for name in NAMES[:6]:
-            if isinstance(path := given.get(name), str) and "." in path:
+        for name in given.keys() - {"ORIGINS", "PREFIX"}:
+            if isinstance(path := given[name], str) and "." in path:
                 given[name] = import_string(path)
         return Site(framework=_DJANGO, **{name.lower(): value for name, value in given.items() if value is not None})
     except (ImportError, ConfigurationError) as error:
@@ -129,13 +119,13 @@ def check_project(**_options: object) -> Iterator[checks.CheckMessage]:
         yield checks.Error(f"Add '{MIDDLEWARE}' to the end of MIDDLEWARE.", id="fin_messenger_auth.E.middleware")
         return
     place = settings.MIDDLEWARE.index(MIDDLEWARE)
-    for path in settings.MIDDLEWARE[:place]:
-        if any(map(_INSIDE.search, _names_of(path))):
+    for at, path in enumerate(settings.MIDDLEWARE):
+        message = ""
+        if at < place and any(map(_INSIDE.search, _names_of(path))):
             message = f"In MIDDLEWARE, move '{path}' below '{MIDDLEWARE}': it makes pages."
-            yield checks.Error(message, id="fin_messenger_auth.E.middleware-order")
-    for path in settings.MIDDLEWARE[place + 1 :]:
-        if any(map(_OUTSIDE.search, _names_of(path))):
+        if at > place and any(map(_OUTSIDE.search, _names_of(path))):
             message = f"In MIDDLEWARE, move '{MIDDLEWARE}' below '{path}'."
+        if message:
             yield checks.Error(message, id="fin_messenger_auth.E.middleware-order")
 
 

@@ -47,7 +47,7 @@ class FinMessengerMiddleware(MiddlewareMixin):
                 fill = visit.filler(kind, is_streamed=True)
                 filled = _afilled if response.is_async else filled_parts
                 response.streaming_content = filled(response.streaming_content, fill)
-            elif (filled := visit.filled(response.content, kind, response.get("Content-Encoding", ""))) is not None:
+            elif (filled := visit.filled(response.content, kind)) is not None:
                 response.content = filled
                 if "Content-Length" in response:
                     response["Content-Length"] = len(filled)

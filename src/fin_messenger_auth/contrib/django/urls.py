@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
-from django.http import Http404, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -16,8 +16,6 @@ from fin_messenger_auth.page import renewal_module
 @require_http_methods(["GET", "HEAD", "OPTIONS"])
 def fresh_settings(request: Any) -> HttpResponse:
     """Respond with the settings of the session's user."""
-    if not hasattr(request, "fin_messenger"):
-        raise Http404
     made = request.fin_messenger.answer(request.headers)
     return _alone(request, JsonResponse(made.body, status=made.status, headers=made.headers))
 
