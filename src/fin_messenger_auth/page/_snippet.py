@@ -148,7 +148,7 @@ def render_renewal(module_url: str, endpoint: str, *, nonce: object = None) -> S
 
 def renewal(module: str, endpoint: str, nonce: object) -> Snippet:
     """Return the script of :func:`render_renewal`."""
-    return _element(_renewal_of(module, endpoint), nonce, ' type="module"')
+    return Snippet(f'<script type="module"{_nonce(nonce)}>{_renewal_of(module, endpoint)}</script>')
 
 
 @lru_cache(maxsize=64)  # a site has one, or one for each of its prefixes
@@ -192,13 +192,11 @@ def npm_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _script(function: str, nonce: object, arguments: str) -> Snippet:
-    return _element(f"{_source()}.{function}({arguments});", nonce)
+    return Snippet(f"<script{_nonce(nonce)}>{_source()}.{function}({arguments});</script>")
 
 
-def _element(script: str, nonce: object, attributes: str = "") -> Snippet:
-    if nonce is not None:
-        attributes += f' nonce="{checked_nonce(nonce)}"'
-    return Snippet(f"<script{attributes}>{script}</script>")
+def _nonce(nonce: object) -> str:
+    return "" if nonce is None else f' nonce="{checked_nonce(nonce)}"'
 
 
 def default_widget() -> str:
