@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from inspect import signature
 from logging import getLogger
 from typing import Any, Self, cast
@@ -144,19 +144,24 @@ class Site:
         raise ConfigurationError("The site needs a secret key: its builder depends on the request, or signs later.")
 
 
+@dataclass(slots=True, eq=False)
 class Visit:
     """One request, and what its response must say."""
 
-    def __init__(self, site: Site, request: Any) -> None:
-        self.site: Site = site
-        self.framework: Framework = site.framework
-        self.request: Any = request
-        self.signed_out: bool = False  # in this very request
-        self.ends_session: bool = False  # the response contains the script for a sign-out
-        self.is_private: bool | None = None  # it contains tokens, or that script; None if it contains no script
-        self.is_complete: bool = False  # its headers are final
-        self.cors: dict[str, str] | None = None  # of the endpoint's response
-        self._filled: dict[bytes, bytes] = {}
+    site: Site
+    request: Any
+    framework: Framework = field(init=False)
+    signed_out: bool = False  # in this very request
+    ends_session: bool = False  # the response contains the script for a sign-out
+    is_private: bool | None = None  # it contains tokens, or that script; None if it contains no script
+    is_complete: bool = False  # its headers are final
+    cors: dict[str, str] | None = None  # of the endpoint's response
+    _builder: TokenPairBuilder | None = None
+    _nonce: object = None
+    _filled: dict[bytes, bytes] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.framework = self.site.framework
 
     @property
     def is_on(self) -> bool:
@@ -169,10 +174,12 @@ class Visit:
         """Whether this request is without the Messenger."""
         return not self.is_on or bool(self.site.exclude(self.request))
 
-    @cached_property
+    @property
     def builder(self) -> TokenPairBuilder:
         """The builder of this request, which is asked for once."""
-        return self.site.builder_of(self.request)
+        if self._builder is None:
+            self._builder = self.site.builder_of(self.request)
+        return self._builder
 
     @property
     def is_next(self) -> bool:
