@@ -122,7 +122,8 @@ def test_another_users_page_is_shut_down_and_booted(visitor: Visitor, site: Site
     visitor.context.clear_cookies(name="sessionid" if example == "django" else "session")
     blocked = visitor.context.new_page()
     blocked.add_init_script(
-        "Object.defineProperty(Document.prototype, 'cookie', {get() { return ''; }, set() {}}); delete BroadcastChannel"
+        "Object.defineProperty(Document.prototype, 'cookie', {get() { return ''; }, set() {}});"
+        "Object.defineProperty(window, 'localStorage', {get() { throw new Error('none'); }})"
     )
     blocked.route("https://widget.intercom.io/**", lambda route: route.fulfill(body=""))
     blocked.goto(site.url)

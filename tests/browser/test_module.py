@@ -409,9 +409,9 @@ def test_a_sign_in_as_another_shuts_down_before_it_asks(app: Shop) -> None:
     app.user = 7
     app.answers = [lambda route: route.abort()]
     app.page.evaluate("messenger.signedIn()")
-    app.must_tell([["boot", "42"], ["shutdown", None]])
+    app.must_tell([["boot", "42"], ["shutdown", None], ["boot", None]])
     app.suspend(10_000)
-    app.must_tell([["boot", "7"]], 2)
+    app.must_tell([["update", "7"]], 3)
 
 
 def test_an_answer_that_comes_after_the_sign_out_is_dropped(app: Shop) -> None:

@@ -39,7 +39,7 @@ RUN = """markup => {
 NAMES = [
     *("cookie", "documentElement", "head", "body", "createElement", "currentScript", "readyState", "addEventListener"),
     *("dispatchEvent", "querySelector", "visibilityState", "defaultView", "constructor", "location", "performance"),
-    *("Intercom", "intercomSettings", "finMessengerAuth", "fin-messenger-auth", "BroadcastChannel", "localStorage"),
+    *("Intercom", "intercomSettings", "finMessengerAuth", "fin-messenger-auth", "localStorage"),
     *("Document", "EventTarget", "CustomEvent", "Object", "Reflect", "Symbol", "console", "navigator", "fetch"),
 ]
 
@@ -181,19 +181,6 @@ def test_the_last_persons_cookies_are_gone_before_the_widget_comes(shop: Shop) -
     assert shop.cookies == {"own": "1"}
 
 
-def test_cookies_that_stay_keep_the_marker(visitor: Visitor, shop: Shop) -> None:
-    shop.go(42)
-    shop.keep_cookies()
-    name = cookie_names("throwaway")[0]
-    visitor.context.add_cookies([{"name": name, "value": "x", "domain": "www.shop.example", "path": "/deep"}])
-    shop.page.goto(f"{HOME}deep/page")
-    shop.go(None)
-    assert MARKER in shop.cookies
-    shop.load(None)
-    assert shop.told == [["shutdown", None], ["boot", None]]
-    assert MARKER not in shop.cookies
-
-
 @pytest.mark.parametrize("get", ["return ''", "throw new DOMException('none')"], ids=["empty", "throws"])
 def test_without_cookies_nobody_is_identified(visitor: Visitor, shop: Shop, get: str) -> None:
     script = f"Object.defineProperty(Document.prototype, 'cookie', {{get() {{ {get} }}, set() {{ {get} }}}})"
@@ -209,7 +196,6 @@ def test_storage_is_not_needed(visitor: Visitor, shop: Shop) -> None:
     visitor.context.add_init_script(
         "for (const name of ['localStorage', 'sessionStorage', 'indexedDB'])"
         "  Object.defineProperty(window, name, {get() { throw new Error('none'); }});"
-        "delete window.BroadcastChannel"
     )
     shop.load(42)
     shop.load(None)

@@ -15,7 +15,7 @@ import pytest
 from fin_messenger_auth import TokenPairBuilder
 from fin_messenger_auth.cli import main
 from fin_messenger_auth.page import renewal_module
-from tests.tools.build_scripts import LIMITS, STATIC, build, compressed
+from tests.tools.build_scripts import ECMASCRIPT, LIMITS, OLDEST, STATIC, build, compressed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,6 +72,8 @@ window.started = startMessenger("/settings", { api }).then((messenger) => { wind
 """
 
 
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+VERSIONS = Path(__file__).parents[2] / "docs" / "reference" / "versions-and-performance.md"
 TYPESCRIPT = ["--noEmit", "--strict", "--target", "es2022", "--module", "nodenext", "--lib", "es2022,dom,dom.iterable"]
 
 
@@ -91,6 +93,43 @@ def test_what_is_shipped_is_what_the_sources_give(program: Callable[[str], str])
         assert compressed(script) <= LIMITS[name]
 
 
+def for_the_oldest_browsers(node: str, parts: Path, *scripts: Path) -> subprocess.CompletedProcess[str]:
+    """Look in the browsers that the docs name for everything that scripts use."""
+    browsers = {"safari_ios" if name == "ios" else name: least for name, least in OLDEST.items()}
+    command = [node, str(SCRIPTS / "oldest.mjs"), json.dumps(browsers), str(ECMASCRIPT), *map(str, scripts)]
+    return subprocess.run(command, cwd=parts, capture_output=True, text=True, check=False)
+
+
+def test_the_oldest_browsers_that_the_docs_name_have_all_that_the_scripts_use(
+    program: Callable[[str], str], parts: Path
+) -> None:
+    named = "Chrome and Edge {chrome}, Firefox {firefox}, Safari {safari} (iOS {ios})".format(**OLDEST)
+    assert f"They need ES{ECMASCRIPT}: {named}" in VERSIONS.read_text("utf-8")
+    done = for_the_oldest_browsers(program("node"), parts, *(STATIC / name for name in LIMITS))
+    assert done.returncode == 0, done.stderr
+    assert {"AbortController", "localStorage", "storage", "fetch"} <= set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("script", "what"),
+    [
+        ("class A { static {} }", "Unexpected token"),
+        ("new BroadcastChannel('x');", "BroadcastChannel is not in all of"),
+        ("AbortSignal.timeout(3);", "timeout is not in all of"),
+        ("[1].at(-1);", "at is not in all of"),
+        ("addEventListener('scrollend', () => {});", "scrollend is not in all of"),
+        ("navigate();", "navigate is no global"),
+    ],
+)
+def test_what_the_oldest_browsers_lack_is_noticed(
+    program: Callable[[str], str], parts: Path, tmp_path: Path, script: str, what: str
+) -> None:
+    (tmp_path / "new.js").write_text(script)
+    done = for_the_oldest_browsers(program("node"), parts, tmp_path / "new.js")
+    assert done.returncode == 1
+    assert what in done.stderr
+
+
 def test_the_module_says_which_version_it_is() -> None:
     first = (STATIC / "fin-messenger-auth.js").read_text().splitlines()[0]
     assert first == f"/*! fin-messenger-auth {version('fin-messenger-auth')} | MIT */"
@@ -101,8 +140,8 @@ def test_the_sources_have_types_that_hold(parts: Path) -> None:
 
 
 def test_20_000_random_interleavings_show_nobody_who_has_left(program: Callable[[str], str]) -> None:
-    script = Path(__file__).parents[1] / "scripts" / "interleavings.mjs"
-    done = subprocess.run([program("node"), script, "20000"], capture_output=True, text=True, check=False)
+    command = [program("node"), str(SCRIPTS / "interleavings.mjs"), "20000"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("20000 sequences")
 

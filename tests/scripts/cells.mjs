@@ -3,7 +3,7 @@
 //
 // node cells.mjs [--print]
 import { readFileSync } from "node:fs";
-import { HOUR, MINUTE, Tab, World } from "./world.mjs";
+import { HOUR, MINUTE, START, Tab, World } from "./world.mjs";
 
 const PAGE = new URL("../../docs/reference/states.md", import.meta.url);
 const SILENT = () => ({ status: 500 });
@@ -43,8 +43,8 @@ async function elsewhere(tab, marker) {
   const { world } = tab;
   if (marker) world.cookies.set(MARKER, marker);
   else world.cookies.delete(MARKER);
-  world.localStorage[Symbol.for("x")] = 1;
-  tab.channel.onmessage({ type: "message", data: { [MARKER]: marker } });
+  world.storage["fin-messenger-auth"] = `; ${MARKER}=${marker}; ${START + world.now}`;
+  tab.raise("storage", { key: "fin-messenger-auth", newValue: world.storage["fin-messenger-auth"] });
   await world.pass(10);
 }
 

@@ -1,11 +1,11 @@
-// A browser without a screen: tabs that share cookies, storage and a channel, a server, a network and clocks, all of which
+// A browser without a screen: tabs that share cookies and storage, a server, a network and clocks, all of which
 // a test moves. The scripts in it are those that are shipped.
 import { readFileSync } from "node:fs";
 
 const STATIC = new URL("../../src/fin_messenger_auth/static/", import.meta.url);
 const GLOBALS = [
   ..."globalThis window document Document EventTarget CustomEvent location navigator performance Date Math".split(" "),
-  ..."setTimeout clearTimeout queueMicrotask fetch localStorage BroadcastChannel addEventListener console".split(" "),
+  ..."setTimeout clearTimeout queueMicrotask fetch localStorage addEventListener console".split(" "),
 ];
 const read = (name) => readFileSync(new URL(name, STATIC), "utf8");
 const MODULE = new Function(...GLOBALS, read("fin-messenger-auth.js").replace(/export\{(\S+) as startMessenger\};\s*$/, "return $1"));
@@ -16,7 +16,7 @@ export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
 /** How long news between tabs can be on its way. */
 export const NEWS = 5;
-const START = 1_800_000_000_000;
+export const START = 1_800_000_000_000;
 
 const encoded = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
 export const token = (claims) => `${encoded({})}.${encoded(claims)}.c2ln`;
@@ -38,14 +38,6 @@ export class World {
     this.answer = null; // what the endpoint answers in place of settings
     this.delay = () => 20;
     this.asked = 0;
-    const world = this;
-    this.localStorage = new Proxy(this.storage, {
-      set(target, name, value) {
-        target[name] = String(value);
-        world.departures.push(world.now);
-        return true;
-      },
-    });
   }
 
   settings(user = this.user) {
@@ -85,13 +77,13 @@ export class World {
     this.now = end;
   }
 
-  /** The answer to a request that is sent now; what it says is decided when it reaches the server. */
-  request(url, { headers = {}, signal } = {}) {
+  /** The answer to a request that is sent now; what it says is decided when it reaches the server. A frozen tab waits. */
+  request(url, { headers = {}, signal } = {}, tab = undefined) {
     return new Promise((resolve, reject) => {
       signal?.addEventListener("abort", () => reject(new Error("aborted")));
       const isLost = !this.isOnline, there = this.delay() / 2, back = this.delay() / 2;
       const request = this.at(there, () => {
-        if (isLost || !this.isOnline) return this.at(back, () => reject(new TypeError("Failed to fetch")));
+        if (isLost || !this.isOnline) return this.at(back, () => reject(new TypeError("Failed to fetch")), tab);
         this.asked++;
         const given = this.answer?.(this) ?? {
           status: this.user || headers["X-Fin-Messenger"] ? 200 : 401, body: JSON.stringify(this.settings()),
@@ -102,7 +94,7 @@ export class World {
           headers: new Headers({ "content-type": /^\s*</.test(given.body) ? "text/html" : "application/json", ...(!given.isForeign && { date }) }),
           json: async () => JSON.parse(given.body),
         };
-        this.at(back, () => given.isLost ? reject(new TypeError("Failed to fetch")) : resolve(answer));
+        this.at(back, () => given.isLost ? reject(new TypeError("Failed to fetch")) : resolve(answer), tab);
       });
       request.isRequest = true;
     });
@@ -145,20 +137,29 @@ export class Tab {
       dispatchEvent(event) { tab.events.push(event.detail); }
     }
     class CustomEvent { constructor(type, { detail }) { Object.assign(this, { type, detail }); } }
-    class BroadcastChannel {
-      constructor() { tab.channel = this; }
-      postMessage(data) {
+    // The browser tells the other tabs of what is stored.
+    const localStorage = new Proxy(world.storage, {
+      get(target, key) {
+        if (tab.hasStorage === false) throw new Error("no storage");
+        return target[key];
+      },
+      set(target, key, newValue) {
+        if (!tab.page.who || world.noted && tab.page.who !== world.noted) world.departures.push(world.now);
+        world.noted = tab.page.who;
+        if (tab.hasStorage === false) throw new Error("no storage");
+        target[key] = newValue;
         for (const other of world.tabs)
-          if (other !== tab && !other.isClosed)
-            world.at(world.random() * NEWS, () => other.isClosed || other.channel?.onmessage({ type: "message", data }), other);
-      }
-    }
+          if (other !== tab)
+            world.at(world.random() * NEWS, () => other.isClosed || other.raise("storage", { key, newValue }), other);
+        return true;
+      },
+    });
     const clock = () => START + Math.round(world.now + world.clockError);
     class FakeDate extends Date {
       static now() { return clock(); }
     }
     const globals = this.window = {
-      EventTarget, Document, CustomEvent, BroadcastChannel, Date: FakeDate,
+      EventTarget, Document, CustomEvent, Date: FakeDate,
       document: new Document(),
       location: { hostname: "www.shop.example", href: "https://www.shop.example/", origin: "https://www.shop.example", reload: () => { this.reloads++; this.onReload?.(); } },
       navigator: { get onLine() { return world.isOnline; } },
@@ -173,8 +174,8 @@ export class Tab {
           this.lines.push(error.message); // as the console shows what nobody catches
         }
       }),
-      fetch: (url, options) => world.request(url, options),
-      localStorage: world.localStorage,
+      fetch: (url, options) => world.request(url, options, tab),
+      localStorage,
       addEventListener: (type, listener) => (this.listeners[type] ??= []).push(listener),
       console: { warn: (line) => this.lines.push(line), info: (line) => this.lines.push(line) },
     };
@@ -212,8 +213,7 @@ export class Tab {
         for (const call of q) this.tell(...call);
         this.isFlushing = false;
       }
-      if (type === "error") script.onerror?.({ type });
-      for (const listener of this.listeners[`document ${type}`] ?? []) listener({ type, target: script });
+      script[`on${type}`]({ type });
     }, this);
   }
 

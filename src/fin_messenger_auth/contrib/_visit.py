@@ -28,6 +28,7 @@ from fin_messenger_auth.page import (
     NO_STORE,
     SettingsResponse,
     asettings_response,
+    render_renewal,
     render_sign_out,
     settings_response,
     sign_out_cookies,
@@ -35,7 +36,7 @@ from fin_messenger_auth.page import (
 from fin_messenger_auth.page._csp import checked_nonce
 from fin_messenger_auth.page._endpoint import Asking, checked_origins
 from fin_messenger_auth.page._mark import MARK_NAME, Uncut, display_of, fill_marks
-from fin_messenger_auth.page._snippet import WIDGET_BASE, boot, default_widget, renewal
+from fin_messenger_auth.page._snippet import WIDGET_BASE, boot, default_widget
 
 SIGNED_OUT = "fin_messenger_signed_out"  # the cookie that says that the next page must end the Messenger's session
 _CORS = "Access-Control-"
@@ -230,7 +231,7 @@ class Visit:
         scripts = [boot(made, nonce, self.site.widget)]
         if self.site.renewal:  # for anonymous visitors, too: they follow a sign-in in another tab
             module, endpoint = self.framework.urls(self.request)
-            scripts.append(renewal(module, endpoint, nonce))
+            scripts.append(render_renewal(module, endpoint, nonce=nonce))
         if self.signed_out or self.is_next:
             scripts.insert(0, render_sign_out(made["app_id"], nonce=nonce))
             self.ends_session = self.is_private = True

@@ -127,8 +127,8 @@ class FinMessenger:
         visit = _visit(request)
         if visit.is_excluded:
             return Snippet()
-        if (nonce := nonce or getattr(request.state, "csp_nonce", None)) is not None:
-            nonce = checked_nonce(nonce)
+        nonce = nonce or getattr(request.state, "csp_nonce", None)
+        nonce = None if nonce is None else checked_nonce(nonce)
         visitor = visit.visitor(user)
         made = await visit.builder.abuild_settings(visitor, **visit.public(visitor, extra=extra, **public))
         return Snippet(visit.scripts(made, nonce))

@@ -143,17 +143,9 @@ def render_renewal(module_url: str, endpoint: str, *, nonce: object = None) -> S
     Raises:
         ConfigurationError: A URL is not a string, or blank; the nonce is not valid.
     """
-    return renewal(configured_string(module_url, "module_url"), configured_string(endpoint, "endpoint"), nonce)
-
-
-def renewal(module: str, endpoint: str, nonce: object) -> Snippet:
-    """Return the script of :func:`render_renewal`."""
-    return Snippet(f'<script type="module"{_nonce(nonce)}>{_renewal_of(module, endpoint)}</script>')
-
-
-@lru_cache(maxsize=64)  # a site has one, or one for each of its prefixes
-def _renewal_of(module: str, endpoint: str) -> str:
-    return f"import{{startMessenger}}from{script_json(module)};startMessenger({script_json(endpoint)});"
+    module, source = configured_string(module_url, "module_url"), configured_string(endpoint, "endpoint")
+    script = f"import{{startMessenger}}from{_quoted(module)};startMessenger({_quoted(source)});"
+    return Snippet(f'<script type="module"{_nonce(nonce)}>{script}</script>')
 
 
 def renewal_module() -> str:
@@ -204,7 +196,7 @@ def default_widget() -> str:
     return (development_widget() or (WIDGET_BASE,))[0]
 
 
-_quoted = lru_cache(maxsize=8)(script_json)  # a process has one widget
+_quoted = lru_cache(maxsize=64)(script_json)  # addresses: a site has one of each, or one for each of its prefixes
 
 
 @cache

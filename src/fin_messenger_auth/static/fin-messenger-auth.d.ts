@@ -78,7 +78,7 @@ export interface Options {
   onChange?: (change: Change) => void;
   /** Load the page again in that case; not in the first 5 seconds of a page, and never offline. */
   reload?: boolean;
-  /** Called when the widget's script has come. */
+  /** Called when the widget's script has come, unless a wrapper loads it. */
   onLoad?: () => void;
   /** Called when it does not come, because of an ad blocker or a Content-Security-Policy, say. */
   onLoadFailed?: () => void;

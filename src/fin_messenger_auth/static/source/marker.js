@@ -47,9 +47,6 @@ export const markerName = (appId) => `${NAME}.${appId}`;
 /** Return the workspace of a marker, for a page that does not know its own yet. */
 export const markedApp = () => cookieJar().split(`; ${NAME}.`)[1]?.split("=")[0];
 
-/** @param {string | undefined} appId */
-export const messengerCookies = (appId) => ["session", "id", "device-id"].map((kind) => `intercom-${kind}-${appId}`);
-
 /** @param {string} who */
 export function makeMarker(who, salt = Math.random().toString(36).slice(2)) {
   let hash = 2166136261;

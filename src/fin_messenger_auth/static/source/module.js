@@ -1,9 +1,10 @@
 // The Messenger in a single-page application, and the renewal of the tokens on any page.
 import { displayOnly } from "./identity.js";
 import { NAME } from "./marker.js";
-import { ask, display, look, plan, receive, run, setDisplay, setSource, signOut, stop } from "./page.js";
+import { look, receive, refresh, run, signOut } from "./page.js";
+import { ask, plan, renewFrom } from "./renewal.js";
 import { isSettings, say, sourceOf } from "./source.js";
-import { page, setOptions, settle, show, update } from "./widget.js";
+import { hasCome, page } from "./widget.js";
 
 /**
  * @typedef {import("../fin-messenger-auth.js").Messenger} Messenger
@@ -24,27 +25,24 @@ export function startMessenger(source, options = {}) {
   const messenger = {
     async signedIn(given) {
       if (isSettings(given)) return receive(given);
-      if (given) setSource(sourceOf(given, options.credentials));
-      if (page.state === "somebody" || page.state === "unsure") signOut();
+      if (given) renewFrom(sourceOf(given, options.credentials));
+      if (page.who) signOut();
       page.state = "booting";
       await ask();
     },
     async signedOut() {
+      if (page.state === "stopped") return;
       signOut();
-      if (page.state === "nobody") receive({});
+      receive({});
     },
     refresh: ask,
     update(given) {
       choose(given);
-      look();
-      if (page.isBooted) show({ ...page.settings, ...display });
+      refresh();
     },
-    routeChanged() {
-      look(); // another tab's news can be on its way
-      if (page.isBooted) update();
-    },
+    routeChanged: refresh,
     stop() {
-      if (mine === starts) stop();
+      if (mine === starts) renewFrom();
     },
   };
   if (typeof window === "undefined") {
@@ -61,24 +59,22 @@ export function startMessenger(source, options = {}) {
  * @param {Messenger} messenger
  */
 async function start(source, options, messenger) {
-  const asked = sourceOf(source, options.credentials), isBooted = run();
-  stop();
-  setSource(asked);
-  setOptions(options);
-  setDisplay({});
+  const asked = sourceOf(source, options.credentials), isTaken = run();
+  renewFrom(asked);
+  page.options = options;
+  page.display = {};
   page.base = options.widgetBase ?? page.base;
-  if (!page.settings.app_id) page.settings = displayOnly(options.settings);
-  // The widget may have come before.
-  if (window.Intercom && !(/** @type {any} */ (window.Intercom).q)) page.hasLoaded = true;
-  if (page.hasLoaded !== undefined) settle(page.hasLoaded);
+  page.settings = { ...displayOnly(options.settings), ...page.settings };
+  if (hasCome()) options.onLoad?.();
   choose(options.settings);
   if (isSettings(source)) {
     receive(source);
-  } else if (isBooted) {
+  } else if (isTaken) {
     plan();
-    if (options.settings) messenger.update({});
+    if (options.settings) refresh();
+    else look();
   } else {
-    if (page.state === "stopped") page.state = "booting";
+    if (!page.isBooted) page.state = "booting";
     await ask();
   }
   return messenger;
@@ -86,9 +82,7 @@ async function start(source, options, messenger) {
 
 /** Keep what the front end sets. @param {object | undefined} given */
 function choose(given) {
-  const chosen = displayOnly(given);
-  for (const name in given) if (!(name in chosen)) say(`only the server sets ${name}`);
-  delete chosen.app_id;
-  delete chosen.api_base;
-  Object.assign(display, chosen);
+  const { app_id, api_base, ...chosen } = displayOnly(given);
+  for (const name in given) if (!(name in displayOnly(given))) say(`only the server sets ${name}`);
+  Object.assign(/** @type {object} */ (page.display), chosen);
 }

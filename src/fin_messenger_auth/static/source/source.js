@@ -12,9 +12,14 @@ import { NAME } from "./marker.js";
  * @property {number} [serverTime]
  */
 
-const DEADLINE = 15_000;
+/**
+ * The answers that say that nobody is signed in, and what is to be said of them. A redirect, whose status is 0, leads to a
+ * sign-in page, or to the same address with a slash.
+ * @type {Record<number, string>}
+ */
+const NOBODY = { 0: "a redirect: is the address exact?", 401: "", 403: "403: the endpoint's log says why" };
 
-/** @param {string} why */
+/** @param {unknown} why */
 export const say = (why) => console.warn(`${NAME}: ${why}`);
 
 /** @param {any} given @returns {given is Settings} */
@@ -30,56 +35,38 @@ export function sourceOf(given, credentials = "include") {
   if (isSettings(given)) return;
   if (typeof given === "function") return given;
   if (typeof given !== "string" && !(given instanceof URL)) {
-    throw new TypeError(`${NAME}: expected a URL, a function, or settings with app_id`);
+    throw new TypeError(`${NAME}: expected a URL, a function or settings`);
   }
   return ({ signal }) =>
     fetch(given, {
       // With this header, the answer for nobody is no error, which the console would show.
       headers: { "X-Fin-Messenger": "1" }, cache: "no-store", redirect: "manual", credentials, signal,
-    }).catch((error) => {
-      if (new URL(given, location.href).origin === location.origin) throw error;
-      throw `${error.message}; on another origin, origins= must name this page's, and CORS let X-Fin-Messenger through`;
     });
 }
 
 /**
- * Ask the source, and wait for so long.
+ * Ask the source.
  * @param {Source} source
+ * @param {AbortSignal} signal
  * @returns {Promise<Answer>}
  */
-export function answerOf(source) {
-  const controller = new AbortController();
-  return new Promise((resolve) => {
-    const fail = (/** @type {any} */ error) => resolve({ why: error?.message ?? error });
-    const timer = setTimeout(() => {
-      fail("no answer in 15 seconds");
-      controller.abort();
-    }, DEADLINE);
-    question(source, controller.signal).then(resolve, fail).then(() => clearTimeout(timer));
-  });
-}
+export const answerOf = (source, signal) =>
+  read(source, signal).catch((error) => ({
+    why: error?.message ? `${error.message}; on another origin: do origins= and CORS allow it?` : error,
+  }));
 
 /**
  * @param {Source} source
  * @param {AbortSignal} signal
  * @returns {Promise<Answer>}
  */
-async function question(source, signal) {
+async function read(source, signal) {
   if (!navigator.onLine) throw "offline";
   const given = /** @type {any} */ (await source({ signal }));
   if (given === null) return { settings: {} };
-  if (isSettings(given)) return { settings: given };
-  if (!given?.json) throw "the function returned neither settings, a Response nor null";
-
-  const { status, ok, redirected, headers } = /** @type {Response} */ (given);
-  const body = await given.json().catch(() => {});
-  if (ok && isSettings(body)) return { settings: body, serverTime: Date.parse(headers.get("date") ?? "") };
-  if ([0, 401, 403].includes(status) || redirected) {
-    // A redirect leads to a sign-in page, or to the same address with a slash.
-    const why = !status ? "the endpoint redirects: is its address exact?" : status === 403 && "403: the endpoint's log says why";
-    return { settings: displayOnly(body), why };
-  }
-  if (isSettings(body)) return { offered: displayOnly(body), why: status };
-  if (!ok) throw status;
-  throw "the answer has no app_id; if it is a page, is the development proxy set up?";
+  const { status = 200, ok = true, redirected, headers, json } = given ?? {};
+  const body = json ? await given.json().catch(() => {}) : given, why = NOBODY[redirected ? 0 : status];
+  if (why !== undefined) return { settings: displayOnly(body), why };
+  if (!isSettings(body)) throw ok ? "neither settings nor null; if it is a page, is the development proxy set up?" : status;
+  return ok ? { settings: body, serverTime: Date.parse(headers?.get("date")) } : { offered: displayOnly(body), why: status };
 }

@@ -1,43 +1,53 @@
 // Lets the tabs of one browser know of each other.
 //
-// Three things tell a tab that somebody has left: the marker's cookie, which is exact and spans the hosts of a domain;
-// the time of the last departure in localStorage, for whoever left no marker; and a channel, so that nobody has to look.
-import { NAME } from "./marker.js";
+// Two things tell a tab that somebody has come or left: the marker's cookie, which is exact and spans the hosts of a
+// domain; and the last change in localStorage, of which the browser tells the other tabs of this origin at once, and which
+// counts for those who left no marker, too. It is written like cookies: a marker's name and value, and then the time.
+import { NAME, cookieJar, makeMarker, markerName, readCookie, writeCookie } from "./marker.js";
+import { page } from "./widget.js";
 
-/** Return when somebody last left, in any tab of this origin, in milliseconds; 0 where there is no storage. */
-export function lastDeparture() {
+/** Return the last change, in any tab of this origin; "" where there is no storage. */
+function lastChange() {
   try {
-    return Number(localStorage[NAME] ?? 0);
+    return localStorage[NAME] ?? "";
   } catch {
-    return 0;
+    return "";
   }
 }
 
-/** Note that somebody leaves: whatever was asked before is void. */
-export function noteDeparture() {
+/**
+ * Set the marker of whoever is here now, or expire it; a new one each time, which renews the cookie in one step.
+ * @param {unknown} isChange Somebody has come or left: whatever was asked before is void.
+ */
+export function remember(isChange) {
+  const name = markerName(page.settings.app_id);
+  writeCookie(name, page.who && makeMarker(page.who));
+  page.marker = readCookie(name);
+  if (!isChange) return;
+  page.change = `; ${name}=${page.marker}; ${Date.now()}`;
   try {
-    localStorage[NAME] = Date.now() + Math.random();
-  } catch {} // the cookie and the channel still tell
+    localStorage[NAME] = page.change;
+  } catch {} // the cookie still tells
 }
 
+/** Return what differs from what it was if somebody has come or left in any tab, or is there still. */
+export const moment = () => lastChange() + cookieJar().match(RegExp(`${NAME}\\S+`, "g"));
+
 /**
- * Tell whether somebody left while this document was on its way from the server. A time that is still to come was
+ * Tell whether somebody has come or left in another tab within so many milliseconds. A time that is still to come was
  * noted by a clock that was wrong.
+ * @param {number} span
  */
-export const leftWhileLoading = () => Math.abs(Date.now() - lastDeparture()) < performance.now();
+export function hasChangedWithin(span) {
+  const change = lastChange();
+  return change !== page.change && Math.abs(Date.now() - +change.split("; ")[2]) < span;
+}
 
 /**
- * Listen to the other tabs, and to what wakes this one.
- * @param {(event: any) => void} listener
- * @returns {(news: Record<string, string>) => void} Tells the other tabs.
+ * Return the marker as an event tells of it, which can be here before the cookie.
+ * @param {any} [event]
  */
-export function listen(listener) {
-  for (const name of ["pageshow", "visibilitychange", "focus", "online"]) addEventListener(name, listener);
-  try {
-    const channel = new BroadcastChannel(NAME);
-    channel.onmessage = listener;
-    return (news) => channel.postMessage(news);
-  } catch {
-    return () => {}; // not in this frame: the next look finds the cookie
-  }
+export function markerNow(event) {
+  const name = markerName(page.settings.app_id), news = String(event?.newValue);
+  return readCookie(name, news.includes(`; ${name}=`) ? news : undefined);
 }

@@ -19,20 +19,24 @@ export function elapsed() {
 }
 
 /**
- * Return for how many milliseconds a user's settings that have just come are valid: until the earlier token expires.
+ * Return for how many milliseconds settings that have just come are valid: until the earlier token expires, if there is one.
  *
- * The server's time decides, which an answer carries in its header `Date`. Where there is none, the browser's clock
- * counts only where it says what is possible: that the tokens have been issued, and have not expired.
+ * The server's time decides, which an answer carries in its header `Date`. Where there is none, the browser's clock does.
+ * Either counts only where it says what is possible: that the tokens have been issued, and have not expired.
  * @param {Settings} settings
- * @param {number} [serverTime] In milliseconds; NaN where it is unknown.
+ * @param {number} [now] The server's time in milliseconds; NaN where it is unknown.
  */
-export function timeLeft(settings, serverTime) {
-  let expiry = Infinity, issued = 0;
-  for (const { exp = Infinity, iat = 0 } of [settings.intercom_user_jwt, settings.salesforce_identity_token].map(claims)) {
-    expiry = Math.min(expiry, exp * 1000);
-    issued = Math.max(issued, iat * 1000);
-  }
-  if (serverTime && expiry < Infinity) return expiry - serverTime;
-  const left = expiry - Date.now(), longest = issued ? expiry - issued : HOUR;
-  return left > 0 && left < longest ? left : longest;
+export function timeLeft(settings, now) {
+  const tokens = [settings.intercom_user_jwt, settings.salesforce_identity_token].map(claims);
+  const expiry = Math.min(...tokens.map(({ exp = Infinity }) => exp * 1000));
+  const issued = Math.max(...tokens.map(({ iat = 0 }) => iat * 1000));
+  const left = expiry - (now || Date.now()), longest = issued ? expiry - issued : HOUR;
+  return left > 0 && left < longest || expiry === Infinity ? left : longest;
 }
+
+/**
+ * Return how long one more has to wait if there are to be at most so many in half an hour.
+ * @param {number[]} times Of those before, by `performance.now()`.
+ * @param {number} most
+ */
+export const pauseAfter = (times, most) => (times[times.length - most] ?? -Infinity) + HOUR / 2 - performance.now();
