@@ -148,7 +148,8 @@ class FinMessenger:
 
     def _secrets(self) -> list[str | bytes]:
         config = flask.current_app.config
-        return [config["SECRET_KEY"] or self._site.secret(), *(config.get("SECRET_KEY_FALLBACKS") or ())]
+        key, fallbacks = config["SECRET_KEY"] or self._site.secret(), config.get("SECRET_KEY_FALLBACKS")
+        return [key, *fallbacks] if fallbacks else [key]
 
     @staticmethod
     def _filled(visit: Visit, response: flask.Response) -> flask.Response:
