@@ -107,6 +107,10 @@ REVIEWED = {
         "ReplaceComparisonOperator_Eq_GtE",
         'if listed is None or (name == "script-src" and "\'strict-dynamic\'" in listed):',
     ): "the other directive is connect-src",
+    (
+        "ReplaceComparisonOperator_Eq_LtE",
+        'if kinds[0].code == "key-damaged" or (found is not None and not _kind_of(found.data)):',
+    ): "what has a code before it holds a private key, and is refused above",
     ("NumberReplacer", "_MAX_LENGTH = 24"): "a token that is shown may be cut a little later",
     ("RemoveDecorator", "@lru_cache(maxsize=256)"): "without a cache it is only slower",
     ("NumberReplacer", "@lru_cache(maxsize=256)"): "a cache may be larger or smaller",
