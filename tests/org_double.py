@@ -26,6 +26,14 @@ if TYPE_CHECKING:
 
 ORG_ID = "00D000000000001AAA"
 DEPLOYMENT = "Fin_Custom_Client"
+REQUEST: dict[str, Any] = {
+    "orgId": ORG_ID,
+    "esDeveloperName": DEPLOYMENT,
+    "capabilitiesVersion": "1",
+    "platform": "Web",
+    "context": {"appName": "fin-messenger-auth", "clientVersion": "1"},
+    "authorizationType": "JWT",
+}
 JWKS_PATH = "/jwks.json"
 
 GUESTS = {"guest": "UNAUTH/NA/uid:", "anon": "ANON/"}
@@ -91,7 +99,7 @@ class OrgDouble:
         return 404, {"message": "Not found"}
 
     def _config(self, query: Mapping[str, str]) -> Reply:
-        if (query.get("orgId"), query.get("esConfigName")) != (ORG_ID, DEPLOYMENT):
+        if query != {"orgId": ORG_ID, "esConfigName": DEPLOYMENT, "language": "en_US"}:
             return 404, {"message": "No such deployment"}
         return 200, {
             "embeddedServiceConfig": {
@@ -101,7 +109,7 @@ class OrgDouble:
         }
 
     def _access_token(self, body: Mapping[str, Any]) -> Reply:
-        if (body.get("orgId"), body.get("esDeveloperName")) != (ORG_ID, DEPLOYMENT):
+        if {name: body.get(name) for name in REQUEST} != REQUEST or not body.get("deviceId"):
             return 400, {"message": "No such deployment"}
         if self.auth_mode != "Auth":
             return 400, {"message": "User Verification isn't enabled for this channel."}

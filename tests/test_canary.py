@@ -73,6 +73,10 @@ WITH_KEYS: dict[str, Callable[[Any], object]] = {
     "private_key_pem": lambda planted: onboarding.private_key_pem(testing.throwaway_rsa_key(), password=planted),
     "make_key_directory": lambda planted: onboarding.make_key_directory("x", kid="k", password=planted),
     "read_jwk": onboarding.read_jwk,
+    "repair_jwk": lambda planted: onboarding.repair_jwk(_bytes(planted)),
+    "read_public_key": lambda planted: onboarding.read_public_key(_bytes(planted)),
+    "from_env": lambda planted: TokenPairBuilder.from_env({**ENVIRON, KEY: planted, "SALESFORCE_IDENTITY": "fin"}),
+    "check_environment": lambda planted: diagnosis.check_environment({**ENVIRON, SECRET: planted}, prefix=1),  # type: ignore[arg-type]
     "read_certificate": lambda planted: onboarding.read_certificate(_bytes(planted)),
     "verify": lambda planted: testing.verify(BUILDER.build_settings("42"), secret=[planted]),  # type: ignore[arg-type]
     "check_signer": lambda planted: testing.check_signer(HMACSigner(StringKeySource("s" * 40)), planted),

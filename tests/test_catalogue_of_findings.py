@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 from string import Formatter
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 BUILDER = throwaway_builder()
+SOURCE = Path(diagnosis.__file__).parents[1]
 
 
 class AsyncOnly:
@@ -137,6 +139,52 @@ def test_a_test_triggers_it(code: str) -> None:
 
 def test_the_tables_name_no_code_that_does_not_exist() -> None:
     assert TABLES | set(CORE) <= set(CATALOGUE)
+
+
+NO_CODES = {
+    "aws-kms",
+    "azure-key-vault",
+    "google-cloud-kms",
+    "fin-messenger-auth-doctor",
+    "fin-messenger-auth",
+    "utf-8",
+    "utf-8-sig",
+    "utf-16",
+    "utf-16-le",
+    "cache-control",
+    "cache-status",
+    "cf-cache-status",
+    "x-cache",
+    "x-drupal-cache",
+    "x-proxy-cache",
+    "x-vercel-cache",
+    "no-store",
+    "content-type",
+    "content-security-policy",
+    "http-equiv",
+    "allow-scripts",
+    "connect-src",
+    "default-src",
+    "script-src",
+    "style-src",
+    "require-trusted-types-for",
+    "sign-in",
+    "json-invalid",
+    "json-twice",
+}  # of diagnosis
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: path.stem)
+def test_the_source_names_no_code_that_does_not_exist(path: Path) -> None:
+    nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    given = [call.args[1:] for call in calls if ast.unparse(call.func).endswith(("Error", "Warning"))]
+    given += [call.args[:1] for call in calls if ast.unparse(call.func) == "finding"]
+    texts = {each.value for arguments in given for each in arguments if isinstance(each, ast.Constant)}
+    assert {each for each in texts if isinstance(each, str) and " " not in each} <= set(CATALOGUE)
+    if path.parent.name == "diagnosis":  # it has tables of codes, too
+        hyphened = {str(each.value) for each in nodes if isinstance(each, ast.Constant)}
+        assert {each for each in hyphened if re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", each)} <= {*CATALOGUE, *NO_CODES}
 
 
 def test_the_tables_hold_pairs_of_faults() -> None:

@@ -28,6 +28,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import cache_page
 
 from fin_messenger_auth import MessengerUser, TokenPairBuilder, default_builder
+from fin_messenger_auth.contrib.django.apps import site_of_settings
 from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.testing import fill, settings_in, throwaway_builder, throwaway_environ
 
@@ -394,6 +395,22 @@ def test_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "renewal.js" not in page.text
         assert get("/", user="7").text == ""
         assert get("/messenger/settings", user="7").status_code == 401
+
+
+def test_an_unknown_key_of_the_settings_is_refused() -> None:
+    with (
+        override_settings(FIN_MESSENGER={"ENABLE": True}),
+        pytest.raises(ConfigurationError, match="'ENABLE'; expected"),
+    ):
+        site_of_settings()
+
+
+def test_the_mark_is_made_with_the_newest_key() -> None:
+    template = engines["django"].from_string("{% load fin_messenger %}{% fin_messenger %}")
+    with override_settings(SECRET_KEY="newer"):
+        alone = template.render()
+    with override_settings(SECRET_KEY="newer", SECRET_KEY_FALLBACKS=["older"]):
+        assert template.render() == alone
 
 
 def test_a_builder_of_your_own_keeps_its_identify(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,21 +16,29 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey, RSAKey
 
+from fin_messenger_auth import IntercomMinter
 from fin_messenger_auth._jws import parse_token
 from fin_messenger_auth._keys import StringKeySource
-from fin_messenger_auth._signers import RSASigner
+from fin_messenger_auth._signers import HMACSigner, RSASigner
+from fin_messenger_auth.cli import main
 from fin_messenger_auth.diagnosis import (
+    Document,
+    Expected,
     Level,
+    VerifyingKey,
     check_intercom_token,
+    check_page,
     check_pair,
     check_salesforce_token,
     check_settings,
     has_errors,
     read_verifying_keys,
 )
-from fin_messenger_auth.diagnosis._token_checks import duration
+from fin_messenger_auth.diagnosis._token_checks import duration, quoted
 from fin_messenger_auth.errors import InvalidKeyError
 from fin_messenger_auth.onboarding import make_jwk, make_jwks, self_signed_certificate
+from fin_messenger_auth.sandbox import Sandbox
+from fin_messenger_auth.testing import throwaway_builder, throwaway_rsa_key
 from fin_messenger_auth.testing._throwaway import pem_of
 from tests.broken_tokens import (
     BROKEN_INTERCOM,
@@ -279,3 +289,27 @@ class TestReadingWhatVerifies:
 )
 def test_a_duration_is_in_the_unit_that_suits_it(seconds: float, said: str) -> None:
     assert duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("length", "shown"), [(78, '"' + "i" * 78 + '"'), (79, '"' + "i" * 75 + '…"'), (500, '"' + "i" * 75 + '…"')]
+)
+def test_a_long_value_is_cut(length: int, shown: str) -> None:
+    assert quoted("i" * length) == shown
+
+
+@pytest.mark.usefixtures("read_here")
+def test_a_secret_need_not_be_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    secret = b"caf\xe9" * 10
+    (tmp_path / "secret").write_bytes(secret)
+    builder = replace(throwaway_builder(), intercom=IntercomMinter(HMACSigner(StringKeySource(secret))))
+    settings = builder.build_settings("42")
+    token = settings["intercom_user_jwt"]
+
+    assert check_intercom_token(token, secret=secret) == []
+    assert [each.code for each in check_intercom_token(token, secret=secret[:-1] + b"\xe8")] == ["intercom-signature"]
+    expected = Expected(secret=secret, keys=[VerifyingKey(throwaway_rsa_key().public_key())])
+    assert not has_errors(check_page(Document(json.dumps(settings)), expected))
+    assert Sandbox(secret=secret, keys=expected.keys).verdict(settings).intercom == "Verified as 42"
+    assert main(["inspect", token, "--secret-file", str(tmp_path / "secret")]) == 0
+    assert "user_id" in capsys.readouterr().out

@@ -570,6 +570,8 @@ class TestBesideThePage:
         assert f"its renewal script ({shop}/m/fin-messenger-auth.js), its settings endpoint ({shop}/s)" in output
         assert f"the page without the cookie ({shop}/)" in output
         assert [each["Cookie"] for each in _Shop.seen if "Cookie" in each] == ["session=ada"] * 3
+        assert [each.get("X-Fin-Messenger") for each in _Shop.seen].count("1") == 1, "the endpoint alone is asked so"
+        assert "In the answer of the settings endpoint" not in output
 
     @pytest.mark.parametrize(
         ("changed", "line"),

@@ -325,6 +325,9 @@ def test_the_key_of_the_sessions_can_be_rotated_and_is_not_needed() -> None:
     old = rendered(site())
     newer = site()
     newer.config.update(SECRET_KEY="newer", SECRET_KEY_FALLBACKS=["for tests"])
+    later = site()
+    later.config["SECRET_KEY"] = "newer"
+    assert rendered(newer) == rendered(later)
     assert fills(newer, old)
     newest = site()
     newest.config["SECRET_KEY"] = b"newest"

@@ -21,6 +21,7 @@ from fin_messenger_auth import errors
 from fin_messenger_auth.errors import FinMessengerAuthError, InvalidClaimError
 
 SOURCE = Path(str(files(fin_messenger_auth)))
+CHECKS = ("configured_string", "_string", "_unix_seconds")  # their second argument is what an error calls the first
 
 
 def test_the_public_names_are_sorted_and_there() -> None:
@@ -131,6 +132,35 @@ def test_every_import_points_down(path: Path) -> None:
 
 def test_no_imports_go_round_in_a_circle() -> None:
     TopologicalSorter({path: imports_of(path) for path in ROOMS}).prepare()  # or it raises CycleError
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: path.stem)
+def test_an_error_calls_an_argument_by_its_name(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        match node:
+            case ast.Call(func=ast.Name(id=check), args=[ast.Name(id=given), ast.Constant(value=str(name)), *_]):
+                assert check not in CHECKS or not name.isidentifier() or name == given
+
+
+def test_values_are_frozen_and_slotted() -> None:
+    others = set()
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            for decorator in node.decorator_list if isinstance(node, ast.ClassDef) else ():
+                said = ast.unparse(decorator)
+                if said.startswith("dataclass") and not ("frozen=True" in said and "slots=True" in said):
+                    others.add(f"{path.stem}.{node.name}")
+    assert others == {
+        *(
+            "_deadline._Call",
+            "_jws.Unsigned",
+            "_page_reader.Page",
+            "_remote.RemoteKey",
+            "_visit.Framework",
+            "_visit.Site",
+        ),
+        *("fastapi.FinMessenger", "flask.FinMessenger", "pkcs11._Session", "vault._Login"),
+    }
 
 
 def test_no_module_has_the_name_of_another() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
+import random
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -16,7 +18,7 @@ from fin_messenger_auth import TokenPairBuilder
 from fin_messenger_auth.diagnosis import Document, Level, check_page, settings_in_page
 from fin_messenger_auth.diagnosis import _page_engine as engine
 from fin_messenger_auth.diagnosis import _page_reader as reader
-from fin_messenger_auth.diagnosis._page_reader import Page, read_page
+from fin_messenger_auth.diagnosis._page_reader import Page, decoded, read_page
 from fin_messenger_auth.page import render_renewal, render_sign_out, render_snippet
 from fin_messenger_auth.testing import settings_in
 from tests import attacks
@@ -551,3 +553,14 @@ def test_a_boot_without_the_user_of_an_earlier_one_loses_the_user() -> None:
     assert here(scripts(first, second)).twice
     assert not here(scripts(first, "Intercom('shutdown')", second)).twice
     assert not here(scripts(second, first)).twice
+
+
+def test_what_a_page_says_of_a_person_is_not_in_its_repr() -> None:
+    page = here(scripts(f"window.intercomSettings = {{app_id: 'a', {JWT}: 'canary'}}"))
+    assert page.values[JWT] == "canary"
+    assert "canary" not in repr(page)
+
+
+def test_a_compressed_page_may_repeat_what_stands_far_before() -> None:
+    far = random.Random(1).randbytes(12_000).hex()
+    assert decoded(gzip.compress(f"{far}{far}".encode())) == far + far

@@ -225,14 +225,14 @@ def test_the_renewal_is_a_module_script() -> None:
 
 @pytest.mark.parametrize("value", [None, 1, b"/r.js", ""])
 def test_what_a_script_is_made_of_is_a_string(value: Any) -> None:
-    renders: list[Callable[[], object]] = [
-        lambda: cookie_names(value),
-        lambda: render_sign_out(value),
-        lambda: render_renewal(value, "/s"),
-        lambda: render_renewal("/r.js", value),
-    ]
-    for render in renders:
-        with pytest.raises(ConfigurationError, match=r"expected a str|is blank"):
+    renders: dict[str, Callable[[], object]] = {
+        "app_id": lambda: cookie_names(value),
+        "app_id ": lambda: render_sign_out(value),
+        "module_url": lambda: render_renewal(value, "/s"),
+        "endpoint": lambda: render_renewal("/r.js", value),
+    }
+    for name, render in renders.items():
+        with pytest.raises(ConfigurationError, match=rf"^{name.strip()}(: expected a str| is blank)"):
             render()
 
 

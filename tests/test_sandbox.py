@@ -326,12 +326,20 @@ def test_a_foreign_name_that_points_here_is_refused(judge: Sandbox) -> None:
 )
 def test_only_pages_of_this_machine_get_an_answer(judge: Sandbox, origin: str, *, allowed: bool) -> None:
     with running(judge) as server:
-        for path, body in (("sandbox/verdict", b"{}"), ("widget/throwaway", None), ("", None)):
+        pages = [
+            ("sandbox/verdict", b"{}", "application/json"),
+            ("widget/throwaway", None, "text/javascript"),
+            ("", None, "text/html"),
+        ]
+        for path, body, kind in pages:
             method = "GET" if body is None else "POST"
             answer = httpx.request(method, f"{server.url}{path}", content=body, headers={"Origin": origin})
             assert answer.status_code == (200 if allowed else 403)
             assert answer.headers.get("Access-Control-Allow-Origin") == (origin if allowed else None)
             assert answer.headers["Vary"] == "Origin"
+            assert answer.headers["Cache-Control"] == "no-store"
+            assert int(answer.headers["Content-Length"]) == len(answer.content)
+            assert answer.headers["Content-Type"].partition(";")[0] == (kind if allowed else "text/plain")
         assert len(server.verdicts) == int(allowed)
         assert ask(f"{server.url}elsewhere")[0] == 404
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -179,6 +180,16 @@ def test_the_builder_raises_the_first_of_the_problems_that_the_doctor_lists(
     findings = check_environment(environ)
     assert (findings[0].code, findings[0].message) == (code, str(caught.value))
     assert "hunter2" not in str(findings)
+
+
+@pytest.mark.parametrize("changed", [each for each, _, _ in MISTAKES.values()], ids=MISTAKES)
+def test_messages_and_fixes_name_the_variables_with_their_prefix(changed: dict[str, str]) -> None:
+    environ = {f"SHOP_{name}": value for name, value in (THERE | changed).items()}
+    findings = [each for each in run_checks(environ, prefix="SHOP_") if each.level is Level.ERROR]
+
+    assert findings
+    for each in findings:
+        assert not re.search(r"(?<!SHOP_)\b(INTERCOM|SALESFORCE|MESSENGER)_[A-Z]", each.message + each.fix)
 
 
 @pytest.mark.parametrize(

@@ -118,8 +118,10 @@ def has_unsafe_integer(value: object) -> bool:
     if isinstance(value, int):
         return abs(value) > MAX_SAFE_INTEGER
     if isinstance(value, dict):
-        return any(map(has_unsafe_integer, value.values()))
-    return isinstance(value, list | tuple) and any(map(has_unsafe_integer, value))
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return False
+    return any(has_unsafe_integer(each) for each in value if type(each) is not str)
 
 
 class FrozenMapping(Mapping[str, Any]):

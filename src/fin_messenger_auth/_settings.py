@@ -115,15 +115,15 @@ _RESERVED = {
 }
 
 
-def api_base_of(region: str, override: str | None = None, name: str = "region") -> str:
-    """Return the ``api_base`` of a region, or else ``override``; ``name`` is what an error calls the region."""
+def api_base_of(region: str, api_base: str | None = None, name: str = "region") -> str:
+    """Return the ``api_base`` of a region, or else its own; ``name`` is what an error calls the region."""
     if region not in tuple(API_BASES):
         raise ConfigurationError(f"{name}: expected {', '.join(get_args(Region)[:3])} or au.", "region-unknown")
-    if override is None:
+    if api_base is None:
         return API_BASES[region]
-    if not configured_string(override, "api_base").startswith("https://"):
+    if not configured_string(api_base, "api_base").startswith("https://"):
         raise ConfigurationError("api_base: expected a URL that starts with https://.")
-    return override
+    return api_base
 
 
 def checked_settings(

@@ -176,6 +176,23 @@ def test_a_key_that_is_not_there_is_the_same_error_for_builder_and_doctor(
     assert PIN not in str(caught.value)
 
 
+NAMES = [
+    ("aws-kms", "SALESFORCE_AWS_KMS_KEY_ID"),
+    ("google-cloud-kms", "SALESFORCE_GOOGLE_CLOUD_KMS_KEY_VERSION"),
+    ("azure-key-vault", "SALESFORCE_AZURE_KEY_VAULT_KEY_ID"),
+    ("vault", "SALESFORCE_VAULT_KEY"),
+    ("vault", "SALESFORCE_VAULT_MOUNT"),
+    ("pkcs11", "SALESFORCE_PKCS11_KEY"),
+    ("pkcs11", "SALESFORCE_PKCS11_TOKEN"),
+]
+
+
+@pytest.mark.parametrize(("environ", "variable"), NAMES, indirect=["environ"])
+def test_a_reference_in_place_of_a_key_s_name_is_said_to_be_one(environ: Environ, variable: str) -> None:
+    with pytest.raises(ConfigurationError, match="is a reference that nothing has resolved"):
+        TokenPairBuilder.from_env(environ | {variable: "${NAME}"})
+
+
 def test_the_package_of_the_example_is_found_once_it_is_installed(tmp_path: Path) -> None:
     example, site = tmp_path / "package", tmp_path / "installed"
     shutil.copytree(ROOT / "examples" / "signer_package", example)

@@ -130,7 +130,7 @@ def _parsed(uri: str) -> dict[str, str | bytes]:
     """Return the attributes of a URI (RFC 7512 §2.3) that identify one key."""
     if not isinstance(uri, str) or not uri.startswith("pkcs11:"):
         raise ConfigurationError("The PKCS#11 URI: expected pkcs11:name=value;…, each name once (RFC 7512).")
-    configured_string(uri, "The PKCS#11 URI", "key-name")
+    configured_string(uri, "The PKCS#11 URI")
     path, _, query = uri.partition("?")
     parts = [each.partition("=") for each in path.removeprefix("pkcs11:").split(";") if each]
     values = {name: unquote_to_bytes(value) for name, _, value in parts}

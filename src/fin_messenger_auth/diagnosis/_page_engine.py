@@ -266,7 +266,7 @@ def _limit() -> None:
 
 def main(cpu_seconds: float) -> None:
     """Read the page on standard input."""
-    html = sys.stdin.buffer.read().decode("utf-8", "replace")
+    html = sys.stdin.buffer.read().decode()
     _limit()
     sys.stdout.write(json.dumps(read(html, cpu_seconds)))
     sys.stdout.flush()
