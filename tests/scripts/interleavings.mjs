@@ -64,7 +64,9 @@ async function run(number) {
     watch(tab, way);
     const settings = world.settings(), options = { reload: pick(true, false) };
     if (way !== "application") {
+      tab.isLoading = true;
       await world.pass(random() * pick(100, 10_000)); // on its way from the server
+      tab.isLoading = false;
       tab.run(settings);
     }
     if (way === "snippet") return;
@@ -109,7 +111,7 @@ async function run(number) {
     refresh() { const tab = some(); if (!tab.isFrozen) tab.messenger?.refresh(); },
     signOutPage() {
       const tab = some();
-      if (tab.isFrozen || !world.isOnline) return;
+      if (tab.isFrozen || tab.isLoading || !world.isOnline) return;
       hasChanged = true;
       world.session(null);
       tab.leave();
@@ -118,7 +120,7 @@ async function run(number) {
     // Turbo brings a part of a page.
     async visit() {
       const tab = some(), settings = world.settings();
-      if (tab.isFrozen || !world.isOnline) return;
+      if (tab.isFrozen || tab.isLoading || !world.isOnline) return;
       await world.pass(random() * pick(100, 10_000));
       if (!tab.isClosed && !tab.isFrozen) tab.run(settings);
     },
