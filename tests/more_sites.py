@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from urllib.parse import quote
 
+from fin_messenger_auth.onboarding import make_key_directory
 from tests.broken_pages import FIXED, LOADER, NO_JWT, form, script, written
 from tests.broken_setups import OTHER_JWK
 from tests.broken_sites import (
@@ -24,6 +25,7 @@ from tests.broken_sites import (
     fin_managed,
     foreign,
     identity,
+    in_europe,
     options,
     page,
     renewed,
@@ -68,7 +70,21 @@ def only_the_key(site: Site) -> None:
         (site.directory / name).unlink()
 
 
-JWK_FILE = named(SALESFORCE_JWK_FILE="jwk.json")
+def other_directory(site: Site) -> None:
+    """The directory of another key than the one in use, whose JWK the environment names."""
+    made = make_key_directory(site.directory.parent / "new", kid="new")
+    site.options[0] = str(made.path)
+
+
+def commented(site: Site) -> None:
+    path = site.directory.parent / "workspace"
+    path.write_text(SECRET)
+    path.chmod(0o600)
+    site.options += ["--secret-file", str(path)]
+    site.environ["INTERCOM_MESSENGER_SECRET"] = f"{SECRET} # of production"
+
+
+JWK_FILE = both(named(SALESFORCE_JWK_FILE="jwk.json"), setting(SALESFORCE_KEY_ID=""))
 LOCAL: dict[str, tuple[str, Change]] = {
     "the app ID is an address": ("app-id-url", setting(INTERCOM_APP_ID="https://app.intercom.com/a/apps/abc/home")),
     "an issuer with a space": ("value-wrapped", setting(SALESFORCE_ISSUER=f" {ISSUER}")),
@@ -114,6 +130,21 @@ LOCAL: dict[str, tuple[str, Change]] = {
         file("jwk.json", lambda site: {name: value for name, value in site.jwk.items() if name != "kid"}),
     ),
     "a JWK in a JWK": ("jwk-member", file("jwk.json", lambda site: {"jwk": site.jwk})),
+    "a JWK of RS384 in the environment": (
+        "jwk-member",
+        both(JWK_FILE, file("jwk.json", lambda site: {**site.jwk, "alg": "RS384"})),
+    ),
+    "PEM lines in the JWK of the environment": (
+        "jwk-x5c-format",
+        both(
+            JWK_FILE,
+            file("jwk.json", lambda site: {**site.jwk, "x5c": [f"-----BEGIN CERTIFICATE-----{site.jwk['x5c'][0]}"]}),
+        ),
+    ),
+    "another key's directory": ("salesforce-signature", both(JWK_FILE, other_directory)),
+    "a password of a key without one": ("key-password-unneeded", setting(SALESFORCE_PRIVATE_KEY_PASSWORD="password")),
+    "a home that nothing expands": ("key-unavailable", setting(SALESFORCE_PRIVATE_KEY_FILE="~/private-key.pem")),
+    "a secret with a comment behind it": ("intercom-secret-altered", commented),
     "a JWKS without keys": ("jwks-empty", file("jwks.json", lambda _site: {"keys": []})),
     "only the key": ("directory-incomplete", only_the_key),
 }
@@ -180,6 +211,33 @@ MORE_BROKEN = [
         "a template of Razor", "page-broken", document(script(f"intercomSettings = {{{FIXED}, user_id: '@Model.Id'}}"))
     ),
     case("a string with ${}", "page-broken", document(script(f"intercomSettings = {{{FIXED}, user_id: '${{id}}'}}"))),
+    case(
+        "a boot before its loader",
+        "page-broken",
+        form(lambda text: script(f"Intercom('boot', {text})") + script(LOADER)),
+    ),
+    case(
+        "JSON that was escaped twice",
+        "page-broken",
+        form(
+            lambda text: (
+                f"<i id=s data-s='{html.escape(html.escape(text))}'></i>"
+                f"{script('intercomSettings = JSON.parse(document.getElementById(`s`).dataset.s)')}"
+            )
+        ),
+    ),
+    case(
+        "a boot with a region, which only npm maps",
+        "settings-differ",
+        in_europe(written(f"{LOADER}Intercom('boot', Object.assign(@, {{region: 'eu', api_base: undefined}}))")),
+    ),
+    case(
+        "a visit of Turbo without the token",
+        "settings-token-missing",
+        written(
+            "intercomSettings = @; document.addEventListener('turbo:load', () => Intercom('update', {user_id: '42'}))"
+        ),
+    ),
     # Whose page it is.
     case(
         "a boot without the user of the first",
@@ -245,6 +303,11 @@ MORE_BROKEN = [
         environment(SALESFORCE_PRIVATE_KEY_FILE="", SALESFORCE_SIGNER="AWS_KMS"),
     ),
     case("an empty file uploaded, and no environment", "jwk-document", empty_upload),
+    case(
+        "another key uploaded than the JWK in the environment",
+        "salesforce-signature",
+        both(uploaded(lambda _site: OTHER_JWK), JWK_FILE),
+    ),
     case("a page of HTML uploaded", "jwk-document", uploaded(lambda _site: "<html>")),
     case("the JWK as a string uploaded", "jwk-document", uploaded(lambda site: json.dumps(json.dumps(site.jwk)))),
     case("kid a number uploaded", "jwk-member", uploaded(lambda site: {**site.jwk, "kid": 7})),
@@ -292,6 +355,33 @@ MORE_HEALTHY = [
         "a consent in a cookie", "", written("if (document.cookie.includes('consent=1')) window.intercomSettings = @")
     ),
     case("a consent in the storage", "", written("if (localStorage.getItem('ok')) window.intercomSettings = @")),
+    case(
+        "a consent that is compared",
+        "",
+        written("if (localStorage.getItem('consent') === 'yes') window.intercomSettings = @"),
+    ),
+    case(
+        "a consent in a cookie that is split",
+        "",
+        written("if (document.cookie.split(';').some((c) => c.trim() === 'consent=yes')) window.intercomSettings = @"),
+    ),
+    case("a consent for js-cookie", "", written("if (Cookies.get('consent') == 'all') window.intercomSettings = @")),
+    case(
+        "the content of a meta element",
+        "",
+        form(
+            lambda text: (
+                f"<meta name=chat content='{html.escape(text)}'>"
+                f"{script('intercomSettings = JSON.parse(document.querySelector(`meta[name=chat]`).content)')}"
+            )
+        ),
+    ),
+    case("a module", "", form(lambda text: loaded(text).replace("<script>", "<script type=module>"))),
+    case(
+        "a later script that adds to it",
+        "",
+        written("intercomSettings = @; intercomSettings = {...intercomSettings, hide_default_launcher: true}"),
+    ),
     case("a wide screen", "", written("if (matchMedia('(min-width: 9px)').matches) window.intercomSettings = @")),
     case(
         "Rocket Loader", "", form(lambda text: loaded(text).replace("<script>", "<script type='0a1b-text/javascript'>"))
@@ -368,7 +458,7 @@ MORE_HEALTHY = [
     case("an answer of nothing but the token", "", page(form=lambda each: each[JWT])),
     case("the token in a document of JSON:API", "", bare("jwt", within="attributes")),
     case("exp with a fraction", "", page(token(exp=time.time() + 3600.5))),
-    case("the JWK in the environment", "", in_page(both(JWK_FILE, setting(SALESFORCE_KEY_ID="")))),
+    case("the JWK in the environment", "", in_page(JWK_FILE)),
     case(
         "Fin's key set, where Fin makes the token",
         "",

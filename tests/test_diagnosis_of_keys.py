@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from fin_messenger_auth._keys import StringKeySource
 from fin_messenger_auth._signers import HMACSigner, RSASigner
@@ -265,5 +265,9 @@ def test_keys_to_verify_with_are_read_in_every_form() -> None:
     forms = [PEM, PUBLIC_PEM, certificate_pem(CERTIFICATE), b64encode(PUBLIC_PEM), json.dumps([JWK]).encode()]
     for document in forms:
         assert [each.public_key for each in read_verifying_keys(document)] == [KEY.public_key()]
+    of_openssh = KEY.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    assert [each.public_key for each in read_verifying_keys(of_openssh + b" ada@laptop\n")] == [KEY.public_key()]
+    with pytest.raises(InvalidKeyError, match="cannot be read"):
+        read_verifying_keys(of_openssh[:90])
     with pytest.raises(InvalidKeyError, match="is not valid JSON"):
         read_verifying_keys(b"no key")

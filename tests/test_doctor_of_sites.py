@@ -51,8 +51,8 @@ from tests.broken_sites import (
     snippet,
 )
 from tests.broken_tokens import ISSUER, OTHER_KEY, SECRET, signed
+from tests.more_sites import JWK_FILE, MORE_BROKEN, MORE_HEALTHY
 from tests.more_sites import LOCAL as MORE_LOCAL
-from tests.more_sites import MORE_BROKEN, MORE_HEALTHY
 
 pytestmark = pytest.mark.usefixtures("read_here")
 
@@ -315,7 +315,7 @@ def test_a_fix_of_a_set_up_makes_the_same_command_green(
     [
         ("an older certificate uploaded", "→ Upload the newer one: `cp {directory}/jwk.json"),
         ("another key uploaded", f'the private key of kid "{OTHER_JWK["kid"]}"'),
-        ("another key uploaded", f'which has the kid "{OTHER_JWK["kid"]}"; SALESFORCE_KEY_ID is "-Key1"'),
+        ("another key uploaded", f'which has the kid "{OTHER_JWK["kid"]}"; this environment\'s is "-Key1"'),
     ],
     ids=["the file", "the key", "both keys"],
 )
@@ -325,6 +325,23 @@ def test_the_fix_names_the_file_and_the_key_of_the_upload(
     [case] = [each for each in BROKEN if each.name == name]
     case.change(site)
     assert fix.format(directory=site.directory) in doctor(site, monkeypatch, capsys)[1]
+
+
+def test_a_file_is_not_named_in_place_of_itself(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(site.directory.parent)
+    site.options[0] = "keys"
+    JWK_FILE(site)
+    site.environ.update(SALESFORCE_PRIVATE_KEY_FILE="keys/private-key.pem", SALESFORCE_JWK_FILE="keys/jwk.json")
+    page()(site)
+    jwk = json.dumps({**site.jwk, "alg": "RS384"})
+    (site.directory / "jwk.json").write_text(jwk)
+    _, output = doctor(site, monkeypatch, capsys)
+    assert "mv new.json keys/jwk.json" in output
+    assert "Set `SALESFORCE_JWK_FILE" not in output
+    site.environ["SALESFORCE_PRIVATE_KEY_PASSWORD"] = "password"
+    assert "Set `SALESFORCE_PRIVATE_KEY_FILE" not in doctor(site, monkeypatch, capsys)[1]
 
 
 def test_a_jwk_json_with_another_kid_may_not_be_what_was_uploaded(

@@ -72,7 +72,13 @@ REPLIES = {
         302,
         {"Location": "https://login.acme.example/start?state=x#y"},
     ),
-    "to no URL": Reply("The page cannot be fetched: ValueError.", 302, {"Location": "https://[x/"}),
+    "to no URL": Reply('it redirects to "https://[x/".', 302, {"Location": "https://[x/"}),
+    "a script that goes nowhere": Reply(
+        'it redirects to "https://[x/".', encode=lambda _: b"<script>location = 'https://[x/'</script>"
+    ),
+    "a module of nowhere": Reply(
+        "", encode=lambda text: f"{text}<script type=module>import 'https://[fin-messenger-auth/'</script>".encode()
+    ),
     "in a circle": Reply('it redirects to "/in%20a%20circle"', 302, {"Location": "/in%20a%20circle"}),
     "no Cache-Control": Reply('its Cache-Control is "", without no-store', 200, {"Cache-Control": ""}),
     "from a cache": Reply("its header age: 7200 says that this one comes from a cache", 200, {"Age": "7200"}),
@@ -175,7 +181,7 @@ def test_a_server_that_drips_is_left_at_the_deadline(
         def log_message(self, *_: object) -> None:
             pass
 
-    monkeypatch.setattr(_http, "TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(_http, "TIMEOUT_SECONDS", 1.1)
     with ThreadingHTTPServer(("127.0.0.1", 0), Drip) as server:
         threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         before = set(threading.enumerate())

@@ -158,6 +158,7 @@ def test_values_are_frozen_and_slotted() -> None:
             "_remote.RemoteKey",
             "_visit.Framework",
             "_visit.Site",
+            "_visit.Visit",
         ),
         *("fastapi.FinMessenger", "flask.FinMessenger", "pkcs11._Session", "vault._Login"),
     }

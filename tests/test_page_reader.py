@@ -172,6 +172,12 @@ IN_A_BROWSER: dict[str, str] = {
     "a consent in a cookie": f"if (document.cookie.indexOf('consent=1') >= 0) {W} = {{app_id: 'a', user_id: '42'}}",
     "a consent in a cookie, as an expression": f"if (/consent=1/.test(document.cookie)) {W} = {{app_id: 'a', user_id: '42'}}",
     "a consent in the storage": f"if (localStorage.getItem('consent')) {W} = {{app_id: 'a', user_id: '42'}}",
+    "a consent that is compared": f"if (localStorage.getItem('consent') !== 'yes') throw 1; {W} = {{app_id: 'a', user_id: '42'}}",
+    "a consent in a property": f"switch (sessionStorage.consent) {{ case 'all': {W} = {{app_id: 'a', user_id: '42'}} }}",
+    "a consent that is a number": f"if (parseInt(localStorage.getItem('consent')) > 0) {W} = {{app_id: 'a', user_id: '42'}}",
+    "a consent in a cookie that is split": f"if (document.cookie.split('; ').find((c) => c.startsWith('consent='))?.split('=')[1] == 'yes') {W} = {{app_id: 'a', user_id: '42'}}",
+    "a consent in a cookie that is matched": f"const m = document.cookie.match(/consent=([^;]+)/); if (m && m[1] === 'yes') {W} = {{app_id: 'a', user_id: '42'}}",
+    "a consent for js-cookie": f"if (Cookies.get('consent') === 'yes') {W} = {{app_id: 'a', user_id: '42'}}",
     "a wide screen": f"if (matchMedia('(min-width: 700px)').matches) {W} = {{app_id: 'a', user_id: '42'}}",
     "a guard, and a loader in another file": "if (window.me) window.Intercom('boot', {app_id: 'a', user_id: '42'})",
     "a loader in another file": "window.Intercom && window.Intercom('boot', {app_id: 'a', user_id: '42'})",
@@ -264,6 +270,8 @@ def test_order_is_recorded() -> None:
     assert page.calls == ["shutdown", "boot", "update"]
     assert page.loaders == ["https://widget.intercom.io/widget/a"]
     assert [each.source for each in page.settings] == ["Intercom('boot')", "Intercom('update')"]
+    external = "<script src='https://widget.intercom.io/widget/b'></script><script async src=/app.js></script>"
+    assert here(external).loaders == ["https://widget.intercom.io/widget/b"]
 
 
 APART = [
@@ -559,6 +567,12 @@ def test_what_a_page_says_of_a_person_is_not_in_its_repr() -> None:
     page = here(scripts(f"window.intercomSettings = {{app_id: 'a', {JWT}: 'canary'}}"))
     assert page.values[JWT] == "canary"
     assert "canary" not in repr(page)
+
+
+def test_the_last_of_several_scripts_may_have_no_end() -> None:
+    settings = "window.intercomSettings = {app_id: 'a'}"
+    assert here(f"<script>var a = 1</script><script>{settings}").broken
+    assert not here(f"<script>var a = 1</script><script>{settings}</script>").broken
 
 
 def test_a_compressed_page_may_repeat_what_stands_far_before() -> None:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_private_key,
     load_der_public_key,
     load_pem_private_key,
+    load_ssh_public_key,
 )
 
 from ._material import (
@@ -239,6 +240,7 @@ def read_key(source: KeySource) -> MaskedBytes:
     return MaskedBytes(value)
 
 
+OPENSSH = b"ssh-"  # how a public key of OpenSSH begins
 MIN_RSA_BITS = 2048  # the least that RFC 7518 §3.3 allows
 MIN_EXPONENT = 65_537  # the least public exponent that NIST SP 800-56B §6.2 allows
 
@@ -328,14 +330,15 @@ def _password_missing(what: str, without: str) -> InvalidKeyError:
 
 @masked
 def read_public_key(data: bytes) -> RSAPublicKey:
-    """Read an RSA public key from PEM or DER, as a KMS returns it.
+    """Read an RSA public key from PEM or DER, as a KMS returns it, or in the form of OpenSSH.
 
     Raises:
         InvalidKeyError: It is not an RSA public key of at least 2048 bits.
     """
-    found = find_public_key(data)
+    of_openssh = data.lstrip().startswith(OPENSSH)
+    found = data.strip() if of_openssh else find_public_key(data)
     try:
-        key = load_der_public_key(found)
+        key = load_ssh_public_key(found) if of_openssh else load_der_public_key(found)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise InvalidKeyError("The public key cannot be read: it is damaged.") from error
     return checked_rsa_key(key, "The public key")

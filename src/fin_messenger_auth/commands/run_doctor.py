@@ -12,9 +12,9 @@ from fin_messenger_auth import diagnosis
 from fin_messenger_auth._environment import FIN_MANAGED, Variables
 from fin_messenger_auth.diagnosis._findings import one_line
 from fin_messenger_auth.diagnosis._key_checks import certificate_ends
+from fin_messenger_auth.diagnosis._page_checks import fetch_site
 from fin_messenger_auth.diagnosis._page_reader import decoded
-from fin_messenger_auth.diagnosis._report import as_json, print_report, summary
-from fin_messenger_auth.diagnosis._site import fetch_site
+from fin_messenger_auth.diagnosis._report import as_json, is_clean, print_report, summary
 
 from .options import STANDARD_INPUT, add_options, read_file
 
@@ -89,7 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(as_json(findings, looked_at=looked_at, not_looked_at=missing))
     else:
-        clean = not unread and all(each.level is diagnosis.Level.UNCHECKED for each in findings)
+        clean = not unread and is_clean(findings)
         ends = [*([_compared(arguments)] if clean else []), f"Looked at: {', '.join(looked_at)}."]
         ends += [f"Not looked at: {'; '.join(missing)}."] if missing else []
         print_report(

@@ -4,8 +4,8 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, field
+from functools import lru_cache
 from inspect import signature
 from logging import getLogger
 from typing import Any, Self, cast
@@ -36,11 +36,12 @@ from fin_messenger_auth.page import (
 from fin_messenger_auth.page._csp import checked_nonce
 from fin_messenger_auth.page._endpoint import Asking, checked_origins
 from fin_messenger_auth.page._mark import MARK_NAME, Uncut, display_of, fill_marks
-from fin_messenger_auth.page._snippet import Snippet, boot, default_widget
+from fin_messenger_auth.page._snippet import WIDGET_BASE, boot, default_widget
 
 SIGNED_OUT = "fin_messenger_signed_out"  # the cookie that says that the next page must end the Messenger's session
 _CORS = "Access-Control-"
 _NO_STORE = {"Cache-Control": NO_STORE["Cache-Control"]}
+OF_THE_CONTENT = {"content-encoding", "etag", "last-modified"}  # of what is not sent, where a mark is filled
 SCRIPT_HEADERS = {"Content-Type": "text/javascript", "Cache-Control": "public, max-age=3600"}
 
 # What a cache may put before Cache-Control: the targeted fields of RFC 9213, what came before it, and nginx's own.
@@ -57,7 +58,7 @@ class Framework:
 
     host: Callable[[Any], str]  # that the visitor asked for, with its port
     is_secure: Of  # whether the visitor's cookies are sent over HTTPS alone
-    urls: Of  # of the script and of the endpoint
+    urls: Callable[[Any], Sequence[str]]  # of the script and of the endpoint
     cookies: Callable[[Any], str]  # the whole header: to parse it takes longer than all else
     user: Of = lambda _request: None  # of the session
     nonce: Of = lambda _request: None  # of the response's policy
@@ -83,6 +84,7 @@ class Site:
     prefix: str = ""  # of the environment variables
     renewal: bool = True
     settings: Of = lambda _request: {}
+    widget: str = field(init=False, default=WIDGET_BASE)
 
     def __post_init__(self) -> None:
         self.origins = checked_origins(self.origins)
@@ -115,6 +117,7 @@ class Site:
         if self.is_off:
             self.enabled = False
             return
+        self.widget = default_widget()
         if self.builder is None:
             self.builder = self._process_builder
         if _can_be_called(self.builder, ()):
@@ -143,35 +146,42 @@ class Site:
         raise ConfigurationError("The site needs a secret key: its builder depends on the request, or signs later.")
 
 
+@dataclass(slots=True, eq=False)
 class Visit:
     """One request, and what its response must say."""
 
-    def __init__(self, site: Site, request: Any) -> None:
-        self.site: Site = site
-        self.framework: Framework = site.framework
-        self.request: Any = request
-        self.signed_out: bool = False  # in this very request
-        self.ends_session: bool = False  # the response contains the script for a sign-out
-        self.is_private: bool | None = None  # it contains tokens, or that script; None if it contains no script
-        self.is_complete: bool = False  # its headers are final
-        self.cors: dict[str, str] | None = None  # of the endpoint's response
-        self._filled: dict[bytes, bytes] = {}
+    site: Site
+    request: Any
+    framework: Framework = field(init=False)
+    signed_out: bool = False  # in this very request
+    ends_session: bool = False  # the response contains the script for a sign-out
+    is_private: bool | None = None  # it contains tokens, or that script; None if it contains no script
+    is_complete: bool = False  # its headers are final
+    cors: dict[str, str] | None = None  # of the endpoint's response
+    _builder: TokenPairBuilder | None = None
+    _nonce: object = None
+    _filled: dict[bytes, bytes] = field(default_factory=dict)
 
-    @cached_property
+    def __post_init__(self) -> None:
+        self.framework = self.site.framework
+
+    @property
     def is_on(self) -> bool:
         """Whether there is a Messenger at present."""
         enabled = self.site.enabled
         return enabled if isinstance(enabled, bool) else bool(enabled(self.request))
 
-    @cached_property
+    @property
     def is_excluded(self) -> bool:
         """Whether this request is without the Messenger."""
         return not self.is_on or bool(self.site.exclude(self.request))
 
-    @cached_property
+    @property
     def builder(self) -> TokenPairBuilder:
         """The builder of this request, which is asked for once."""
-        return self.site.builder_of(self.request)
+        if self._builder is None:
+            self._builder = self.site.builder_of(self.request)
+        return self._builder
 
     @property
     def is_next(self) -> bool:
@@ -179,8 +189,8 @@ class Visit:
         return f"{SIGNED_OUT}=1" in self.framework.cookies(self.request)
 
     def visitor(self, user: object) -> MessengerUser | None:
-        """Return whom tokens may be made for."""
-        return None if self.is_excluded else visitor_of(user, self.site.identify or self.builder.identify)
+        """Return whom tokens may be made for, of a request that is not excluded."""
+        return visitor_of(user, self.site.identify or self.builder.identify)
 
     def public(self, visitor: MessengerUser | None, **display: Any) -> dict[str, Any]:
         """Return the public settings of the site and of the page; nobody's do not identify."""
@@ -209,28 +219,24 @@ class Visit:
         return Asking(headers, self.framework.host(self.request), self.site.origins).refused(is_on=self.is_on)
 
     def _asked(self, user: object, headers: Mapping[str, str]) -> dict[str, Any]:
-        visitor = None if self.request.method == "OPTIONS" else self.visitor(user)  # it is no way to ask for tokens
+        is_nobody = self.request.method == "OPTIONS" or self.is_excluded  # the first is no way to ask for tokens
+        visitor = None if is_nobody else self.visitor(user)
         asked = {"headers": headers, "host": self.framework.host(self.request), "origins": self.site.origins}
         return {"builder": self.builder, "user": visitor, "enabled": True, **asked, **self.public(visitor)}
 
-    def checked(self, nonce: object) -> object:
-        """Return the nonce, after checking what could be refused after the tokens have been made."""
-        self._widget = default_widget()
-        return None if nonce is None else checked_nonce(nonce)
-
-    def scripts(self, made: dict[str, Any], nonce: object) -> Snippet:
+    def scripts(self, made: dict[str, Any], nonce: object) -> str:
         """Return the scripts of a page with the settings ``made``."""
         if "user_id" in made and self.is_complete and not self.is_private:
             raise ConfigurationError("The response was sent already: make the Messenger's scripts before it starts.")
         self.is_private = self.is_private or "user_id" in made
-        scripts = boot(made, nonce, self._widget)
+        scripts = [boot(made, nonce, self.site.widget)]
         if self.site.renewal:  # for anonymous visitors, too: they follow a sign-in in another tab
             module, endpoint = self.framework.urls(self.request)
-            scripts = Snippet(scripts + render_renewal(module, endpoint, nonce=nonce))
+            scripts.append(render_renewal(module, endpoint, nonce=nonce))
         if self.signed_out or self.is_next:
-            scripts = Snippet(render_sign_out(made["app_id"], nonce=nonce) + scripts)
+            scripts.insert(0, render_sign_out(made["app_id"], nonce=nonce))
             self.ends_session = self.is_private = True
-        return scripts
+        return "".join(scripts)
 
     def complete(self, response: Any) -> None:
         """Complete a response, of Werkzeug, Starlette or Django: the Messenger's cookies, and who may keep it."""
@@ -274,8 +280,9 @@ class Visit:
         fill: Callable[[bytes], bytes] = self._removed
         if content_type.lower().startswith("text/html"):
             fill = self._nothing if self.is_excluded else self._fill
-        if fill == self._fill:
-            self._nonce = self.checked(self.framework.nonce(self.request))
+        if fill == self._fill:  # nothing may be refused after the tokens have been made
+            nonce = self.framework.nonce(self.request)
+            self._nonce = None if nonce is None else checked_nonce(nonce)
             self.is_private = True if is_streamed else self.is_private
         return lambda content: fill_marks(content, fill, self._is_left)
 

@@ -13,6 +13,7 @@ from fin_messenger_auth._builder import TokenPairBuilder
 from fin_messenger_auth._settings import PublicSettings
 from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.page import Snippet, renewal_module
+from fin_messenger_auth.page._csp import checked_nonce
 
 from ._visit import SCRIPT_HEADERS, Framework, Site, Visit
 
@@ -68,7 +69,9 @@ class FinMessenger:
 
         async def settings(request: Request, user: Any = session_user) -> dict[str, Any]:
             visit = _visit(request)
-            made = await visit.builder.abuild_settings(visit.visitor(user)) if visit.is_on else {}
+            if not visit.is_on:
+                return {}
+            made = await visit.builder.abuild_settings(None if visit.is_excluded else visit.visitor(user))
             visit.is_private = visit.is_private or "user_id" in made
             return made
 
@@ -124,10 +127,11 @@ class FinMessenger:
         visit = _visit(request)
         if visit.is_excluded:
             return Snippet()
-        nonce = visit.checked(nonce or getattr(request.state, "csp_nonce", None))
+        nonce = nonce or getattr(request.state, "csp_nonce", None)
+        nonce = None if nonce is None else checked_nonce(nonce)
         visitor = visit.visitor(user)
         made = await visit.builder.abuild_settings(visitor, **visit.public(visitor, extra=extra, **public))
-        return visit.scripts(made, nonce)
+        return Snippet(visit.scripts(made, nonce))
 
     @staticmethod
     def sign_out(request: Request) -> None:

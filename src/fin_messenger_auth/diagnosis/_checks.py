@@ -48,6 +48,7 @@ from ._key_checks import (
     keys_in,
     keys_in_directory,
     mode_for_others,
+    names_in,
     names_of_jwk,
 )
 from ._online import Org, check_org, check_published_jwks
@@ -184,6 +185,9 @@ def _names_of(reading: Reading, directory: Path | None = None, issuer: str | Non
         names["key"] = f"--private-key {shlex.quote(path)}"
     if path := reading.value(JWK_FILE):
         with naming(**names):
+            is_own = directory is not None and (directory / JWK).absolute() == Path(path).absolute()
+            names |= names_in(directory) if directory and is_own else {}
+        with naming(**names):
             names |= names_of_jwk(Path(path))
     if reading.kid is not None:
         names["kid"] = f" --kid={shlex.quote(reading.kid)}"
@@ -201,11 +205,9 @@ def _names_of(reading: Reading, directory: Path | None = None, issuer: str | Non
     named = [f"{prefix}{name}{end}" for name in own for end in ("", "_FILE") if reading.value(f"{name}{end}")]
     if named:
         names["unset"] = f" and `unset {' '.join(named)}`"
+    known = _known_values(directory, issuer, reading)
     with naming(prefix=prefix):
-        known = _known_values(directory, issuer, reading)
-        missing = [
-            assignment(name, value) for name, value in known.items() if not reading.is_set(name.removesuffix("_FILE"))
-        ]
+        missing = [assignment(name, known[name]) for name in known if not reading.is_set(name.removesuffix("_FILE"))]
     if missing and not reading.fin_managed:
         names["complete"] = f"Set {', '.join(missing)}, and the others that the message names."
     return names
@@ -222,7 +224,7 @@ _REMOTE = {
 
 
 def _known_values(directory: Path | None, issuer: str | None, reading: Reading) -> dict[str, str]:
-    """Return the values of variables that the command was told in another way."""
+    """Return the values of variables that the command was told in another way, and the environment does not hold."""
     known = {} if issuer is None else {"SALESFORCE_ISSUER": issuer}
     if directory is not None and (directory / PRIVATE_KEY).is_file() and not reading.value(SIGNER):
         known[f"{KEY}_FILE"] = str((directory / PRIVATE_KEY).absolute())
@@ -230,7 +232,8 @@ def _known_values(directory: Path | None, issuer: str | None, reading: Reading) 
             known[JWK_FILE] = str((directory / JWK).absolute())
         else:
             known |= dict([(KEY_ID, each.kid) for each in keys_in_directory(directory) if each.kid][:1])
-    return known
+    held = {name: reading.value(name) for name in known}
+    return {name: known[name] for name in known if known[name] not in (held[name], str(Path(held[name]).absolute()))}
 
 
 def _check_reading(reading: Reading, directory: Path | None = None) -> list[Finding]:
@@ -264,7 +267,7 @@ def _whole_fixes(problem: Problem, reading: Reading, directory: Path | None) -> 
     variable, code = problem.variable or "", problem.code
     name = variable.removeprefix(reading.prefix)
     value, known = reading.value(name), _known_values(directory, None, reading)
-    plain, ours = without_ends(value), known.get(f"{KEY}_FILE", value)
+    plain, own = without_ends(value), known.get(f"{KEY}_FILE")
     if code == "value-wrapped" and name.endswith("_FILE") and value == plain:
         yield f"Write the value alone to the file: `printf %s VALUE > {shlex.quote(value)}`."
     elif code == "value-wrapped" and plain and (name not in IN_FILES or name == KEY_ID):
@@ -275,8 +278,8 @@ def _whole_fixes(problem: Problem, reading: Reading, directory: Path | None) -> 
         yield f"Set {variable} to what the message names, or leave it out: `unset {variable}`."
     elif code == "salesforce-signer-ambiguous" and name == SIGNER:
         yield f"Keep the key: `unset {variable}`. Or keep the signer, and unset {reading.prefix}{KEY} and its _FILE."
-    elif name in (KEY, f"{KEY}_FILE") and code.startswith(("key-", "value-")) and ours != value:
-        yield f"Set {assignment(f'{KEY}_FILE', ours)}{f' and `unset {variable}`' if name == KEY else ''}."
+    elif name in (KEY, f"{KEY}_FILE") and code.startswith(("key-", "value-")) and own:
+        yield f"Set {assignment(f'{KEY}_FILE', own)}{f' and `unset {variable}`' if name == KEY else ''}."
     elif (name == JWK_FILE or code == "key-differs") and JWK_FILE in known:
         yield f"Set {assignment(JWK_FILE, known[JWK_FILE])}."
 
@@ -313,43 +316,43 @@ def _of_secret(each: Finding, secret: bytes | None, path: os.PathLike[str] | Non
     if each.code not in ("intercom-signature", "intercom-secret-altered"):
         return each
     how = next((how for how, altered in altered_secrets(secret or b"") if altered == reading.secret), "")
+    if not how and secret and (reading.secret or b"").startswith(secret):
+        how = "followed by other text, such as a comment"
     fix = f"Set {reading.prefix}{SECRET} to the secret as it is written in Intercom: Settings > Messenger > Security."
     if path is not None:
         fix = f"Set {assignment(f'{SECRET}_FILE', str(Path(path).absolute()))} and `unset {reading.prefix}{SECRET}`."
-    return finding(each.code, "environment", how=how, fix=fix)
+    code = "intercom-secret-altered" if how else each.code
+    return finding(code, "environment", how=how, fix=fix)
 
 
 def _of_pair(
     each: Finding, keys: Sequence[VerifyingKey], directory: Path | None, path: Path | None, reading: Reading
 ) -> Finding:
     """Name the file that holds another key or key ID than the environment, and the way out."""
-    name = path or (
-        "the uploaded JWK" if directory is None or keys_in_directory(directory) != keys else directory / JWK
-    )
-    if each.code == "salesforce-signature" and keys:
-        kids = ""
-        if reading.kid not in [key.kid for key in keys]:
-            kids = f", which has the kid {kids_of(keys)}; SALESFORCE_KEY_ID is {quoted(reading.kid)}"
-        return finding("salesforce-signature", "pair", name=name, kids=kids, ways=_ways_out(keys, directory, reading))
+    in_directory = directory is not None and keys_in_directory(directory) == keys
+    name = path or (directory / JWK if directory and in_directory else "the uploaded JWK")
     if each.code == "salesforce-kid-differs" and path is None and directory is not None:
         return replace(each, fix=f"{each.fix} If {name} is not what was uploaded, give that with --uploaded.")
-    return each
-
-
-def _ways_out(keys: Sequence[VerifyingKey], directory: Path | None, reading: Reading) -> str:
-    """Say how the environment gets the key of the upload, or Salesforce this one."""
-    known = _known_values(directory, None, reading)
-    held = keys_in(Path(known[f"{KEY}_FILE"]).read_bytes()) if f"{KEY}_FILE" in known else []
-    for kid in [key.kid for key in keys for own in held if key.public_key == own.public_key and key.kid]:
-        return f"Set {assignment(f'{KEY}_FILE', known[f'{KEY}_FILE'])} and {assignment(KEY_ID, kid)}."
+    if each.code != "salesforce-signature" or not keys:
+        return each
+    uploaded = [str(key.kid) for key in keys]
+    kids = f", which has the kid {kids_of(keys)}; this environment's is {quoted(reading.kid)}"
+    kids = "" if reading.kid in uploaded else kids
+    known, jwk = _known_values(directory, None, reading), reading.value(JWK_FILE)
+    own = known.get(f"{KEY}_FILE", "")
+    held = [key.public_key for key in keys_in(Path(own).read_bytes())] if own else []
+    if kid := next((key.kid for key in keys if key.kid and key.public_key in held), None):
+        setting = assignment(JWK_FILE, known.get(JWK_FILE, jwk)) if jwk else assignment(KEY_ID, kid)
+        file = assignment(f"{KEY}_FILE", own)
+        return finding(each.code, "directory", name=name, kids=kids, file=file, setting=setting)
     old = f"kid {kids_of(keys)}" if any(key.kid for key in keys) else "the uploaded JWK"
-    new = f"{reading.kid}-2" if reading.kid in [key.kid for key in keys] else str(reading.kid)
+    if jwk:
+        old = f"{old}, and {reading.prefix}{JWK_FILE} to {shlex.quote(str(path))}" if path else old
+        return finding(each.code, "jwk", name=name, kids=kids, old=old, file=shlex.quote(jwk))
+    new = f"{reading.kid}-2" if reading.kid in uploaded else str(reading.kid)
     with naming(kid=f" --kid={shlex.quote(new)}", certificate="certificate.pem", jwk="jwk.json", jwks=""):
-        made = remake()
-    return (
-        f"Either restore the old key: set {reading.prefix}{KEY}_FILE to the path of the private key of {old}. Or "
-        f"upload this one: {made}, add it to the keyset, and set {assignment(KEY_ID, new)}."
-    )
+        made, setting = remake(), assignment(KEY_ID, new)
+    return finding(each.code, "pair", name=name, kids=kids, old=old, made=made, setting=setting)
 
 
 def _not_compared(*, keys: bool, issuer: bool) -> Iterator[Finding]:
@@ -418,11 +421,11 @@ _CONSEQUENCES = {
     "setting-unknown": _ABOUT_TOKENS,
     "token-user-hash": ("settings-token-missing",),
     "token-milliseconds": ("token-lifetime-long",),
-    "intercom-secret-altered": ("secret-base64", "secret-weak"),
+    "intercom-secret-altered": ("secret-base64", "secret-weak", "value-comment"),
     "clock-wrong": ("certificate-not-yet-valid", "certificate-validity", "token-expired"),
 }
 _ONCE = (
-    *("certificate-validity", "certificate-renew", "certificate-not-yet-valid", "file-permissions", "key-weak"),
+    *("certificate-validity", "certificate-renew", "certificate-not-yet-valid", "key-weak"),
     *("key-password-unneeded", "jwk-member"),
 )
 _OF_THE_CONFIGURATION = ("algorithm", "signature", "key id", "issuer", "audience")

@@ -70,6 +70,14 @@ def origin_of(url: str) -> tuple[str, str, int | None]:
         return "", "", None
 
 
+def joined(base: str, url: str) -> str:
+    """Return the address that a page or an answer names; blank for what is no URL."""
+    try:
+        return urljoin(base, url)
+    except ValueError:
+        return ""
+
+
 def _settle(coming: Future[Answer], *request: Any) -> None:  # noqa: ANN401 - the arguments of _request
     try:
         coming.set_result(_request(*request))
@@ -100,7 +108,7 @@ def _request(url: str, headers: Mapping[str, str], json: object, end: float) -> 
                     if time.monotonic() > end:
                         raise TimeoutError
                 received = {name.lower(): response.headers[name] for name in response.headers}
-                target = urljoin(url, response.get_redirect_location() or "")
+                target = joined(url, response.get_redirect_location() or "")
             answer = Answer(url, response.status, received, bytes(body), "" if target == url else target)
             if not answer.target or origin_of(answer.target) != origin:
                 break

@@ -19,6 +19,7 @@ from cryptography.x509 import Certificate
 from fin_messenger_auth._environment import Reading
 from fin_messenger_auth._json_values import parse_json
 from fin_messenger_auth._keys import (
+    OPENSSH,
     FileKeySource,
     MaskedBytes,
     StringKeySource,
@@ -36,7 +37,7 @@ from fin_messenger_auth.onboarding._certificate import certificate_problems
 from fin_messenger_auth.onboarding._jwk import jwk_problems, jwks_problems, parse_jwk, parse_jwks, repair_jwk
 from fin_messenger_auth.onboarding._key_directory import CERTIFICATE, JWK, JWKS, PRIVATE_KEY
 
-from ._findings import DEFAULT_KID, Finding, finding, finding_of, mend, name_of, naming, remake
+from ._findings import DEFAULT_KID, Finding, finding, finding_of, mend, name_of, naming
 from ._token_checks import quoted
 
 
@@ -45,8 +46,8 @@ def read_verifying_keys(document: bytes) -> list[VerifyingKey]:
     """Read the keys that a token can be verified with, in any format.
 
     Args:
-        document: A JWK or a JWKS; a certificate, a public key or an unencrypted private key (its public half is
-            used).
+        document: A JWK or a JWKS; a certificate, a public key, also in the form of OpenSSH, or an unencrypted private
+            key (its public half is used).
 
     Raises:
         InvalidKeyError: It is none of these, or a key is not RSA of at least 2048 bits.
@@ -56,7 +57,9 @@ def read_verifying_keys(document: bytes) -> list[VerifyingKey]:
         return [VerifyingKey(read_private_key(document).public_key())]
     if HOLDS_CERTIFICATE in held:
         return [VerifyingKey(rsa_key_of(read_certificate(document)))]
-    return [VerifyingKey(read_public_key(document))] if held else read_jwks(document)
+    if held or document.lstrip().startswith(OPENSSH):
+        return [VerifyingKey(read_public_key(document))]
+    return read_jwks(document)
 
 
 def keys_in(document: bytes) -> list[VerifyingKey]:
@@ -193,12 +196,6 @@ def _moment(now: float | None) -> datetime | None:
     return None if now is None else datetime.fromtimestamp(now, UTC)
 
 
-_OTHER_DIRECTORY = (
-    "Give the directory that `keygen` wrote, or leave it out where the keys are elsewhere. The first one is made by "
-    "`fin-messenger-auth keygen DIRECTORY`."
-)
-
-
 @masked
 def check_key_directory(
     path: str | os.PathLike[str], *, password: bytes | None = None, now: float | None = None
@@ -216,10 +213,10 @@ def check_key_directory(
     if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for a path that is too long
         # A shorter name is no secret (MIN_SECRET_BYTES).
         shown = str(directory) if len(str(directory)) < MIN_SECRET_BYTES else shown_path(str(directory))
-        return [finding("directory-incomplete", path=shown, how=_OTHER_DIRECTORY)]
+        return [finding("directory-incomplete", path=shown)]
     if not any((directory / name).exists() for name in (CERTIFICATE, JWK, JWKS, PRIVATE_KEY)):
-        return [finding("directory-incomplete", path=directory / JWK, how=_OTHER_DIRECTORY)]
-    with naming(**_names_in(directory)):
+        return [finding("directory-incomplete", path=directory / JWK)]
+    with naming(**names_in(directory)):
         return _check_directory(directory, password, now)
 
 
@@ -230,8 +227,7 @@ def _check_directory(directory: Path, password: bytes | None, now: float | None)
     if jwk:
         findings += _of_file(JWK, check_jwk(jwk, public_key=public_key, now=now))
     else:
-        how = f"Make it from the key: {remake()}."
-        findings.append(finding("directory-incomplete", path=directory / JWK, how=how))
+        findings.append(finding("directory-incomplete", "jwk", path=directory / JWK))
     if certificate:
         findings += _of_file(CERTIFICATE, check_certificate(certificate, public_key=public_key, now=now))
     if jwks:
@@ -292,7 +288,7 @@ def issuer_in(document: bytes) -> str:
     return next(filter(is_fin_issuer, members), "")
 
 
-def _names_in(directory: Path) -> dict[str, str]:
+def names_in(directory: Path) -> dict[str, str]:
     """Return what the things of a key directory are called in a fix; the kid of its JWK if no other is known."""
     files = {name: shlex.quote(str(directory / name)) for name in (CERTIFICATE, JWK, JWKS, PRIVATE_KEY)}
     names = {"certificate": files[CERTIFICATE], "jwk": files[JWK], "set": files[JWKS]}

@@ -1,4 +1,4 @@
-"""Checks a page: its settings, the tokens in them, its headers, its scripts, and what was fetched beside it."""
+"""Fetches and checks a page: its settings, the tokens in them, its headers and scripts, and what belongs to it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from fin_messenger_auth._json_values import is_lost
 from fin_messenger_auth._settings import API_BASES, RULES
@@ -19,7 +19,8 @@ from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthWarnin
 
 from ._expected import Expected
 from ._findings import Finding, finding, finding_of, naming
-from ._page_reader import JWT, NEEDS_EXTRA, SPREAD, Page, read_page
+from ._http import NoAnswerError, joined, origin_of, send
+from ._page_reader import JWT, NEEDS_EXTRA, SPREAD, Page, decoded, read_page
 from ._policy_checks import check_policies
 from ._token_checks import check_form, is_in_milliseconds, quoted
 
@@ -27,6 +28,7 @@ _TOKENS = (INTERCOM_TOKEN, SALESFORCE_TOKEN)
 _IDENTIFIES = ("user_id", "email")
 _OF_OTHERS = frozenset({"app_id", "api_base", "region", "user_id", *_TOKENS})
 _BY_HAND = frozenset({"window.intercomSettings", "Intercom('boot')", "npm", "script"})
+_DATA = frozenset({"JSON", "data", "attribute"})  # of which a script makes what it likes
 _PRIVATE_KEY = "PRIVATE KEY-----"
 _MARK = "<fin-messenger-mark"
 _REDIRECT, _REFUSED = 300, 400  # the first status of each kind
@@ -65,6 +67,53 @@ class Document:
     def names(self) -> dict[str, str]:
         """The headers, by their names in lower case."""
         return {name.lower(): value for name, value in (self.headers or {}).items()}
+
+
+_MODULE = "fin-messenger-auth"
+_ASKS = {"X-Fin-Messenger": "1"}  # the header with which the module asks
+
+
+def fetch_site(url: str, headers: Mapping[str, str], *, also_without_session: bool = False) -> Document:
+    """Fetch a page, and once each, within its origin: its renewal script, the script's endpoint, the page for nobody.
+
+    Args:
+        url: The address of the page.
+        headers: The headers to send, the session's cookie among them.
+        also_without_session: Whether to fetch the page without the cookie, too.
+
+    Returns:
+        The page; :attr:`Document.failure` says why there is none.
+    """
+    page = _fetch(url, headers)
+    others = [
+        replace(_fetch(address, {**headers, **_ASKS} if role == "endpoint" else headers), role=role)
+        for role, address in dict.fromkeys(_targets(page))
+        if origin_of(address) == origin_of(page.url)
+    ]
+    without = {name: value for name, value in headers.items() if name.lower() not in ("cookie", "authorization")}
+    if also_without_session and len(without) < len(headers):
+        others.append(replace(_fetch(url, without), role="nobody"))
+    return replace(page, others=tuple(others))
+
+
+def _fetch(url: str, headers: Mapping[str, str]) -> Document:
+    try:
+        answer = send(url, headers)
+    except NoAnswerError as error:
+        return Document("", url=url, asked=url, failure=str(error))
+    text = decoded(answer.body, answer.headers.get("content-type", ""))
+    return Document(text, answer.headers, answer.status, url=answer.url, asked=url, target=answer.target)
+
+
+def _targets(page: Document) -> Iterator[tuple[str, str]]:
+    """Yield what the page's own renewal script is, and which endpoint it asks."""
+    read = read_page(page.text)
+    for module in read.imports:
+        if _MODULE in module:
+            yield "script", joined(page.url, module)
+    for asked in read.requests:
+        if any("startMessenger(" in source and asked in source for _, source in read.scripts):
+            yield "endpoint", joined(page.url, asked)
 
 
 _NOTHING = Expected()
@@ -238,9 +287,7 @@ def _without_settings(page: Page, document: Document) -> Finding:
     if not location and document.url != document.asked and page.instead in ("", "sign-in"):
         location = urlsplit(document.url).path
     if location:
-        shown, target = (
-            _without_query(each) for each in (location, document.target or urljoin(document.url, location))
-        )
+        shown, target = (_without_query(each) for each in (location, document.target or joined(document.url, location)))
         given = shlex.quote(target) if "://" in target else "URL"
         return finding("page-settings-missing", "redirect", location=quoted(shown), given=given)
     return finding("page-settings-missing", page.instead if document.text.strip() else "empty")
@@ -276,7 +323,8 @@ def _compare_workspace(page: Page, settings: Mapping[str, object], expected: Exp
     if got is None:
         return  # the answer of an endpoint that says nothing of the workspace, or another script does
     name, default, base = "api_base", API_BASES["us"], API_BASES.get(expected.region or "")
-    if page.settings[-1].source == "npm" or "region" in settings:  # the npm package sets api_base itself
+    source = page.settings[-1].source
+    if source == "npm" or ("region" in settings and source in _DATA):  # only the package's initialiser maps region
         name, default, base = "region", "us", expected.region
     used = str(settings.get(name, default)).rstrip("/")
     if base is not None and API_BASES.get(used, used) != API_BASES.get(base, base):

@@ -20,7 +20,8 @@ import quickjs
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 _MEMORY, _STACK = 256 << 20, 1_000_000  # bytes
-_NAMES = 500  # names of functions that are looked for
+_NAMES = 500  # names of functions that are looked for, and of cookies
+_ANSWERS = 6  # of a visitor that are tried
 
 _STAND_IN = Path(__file__).with_name("browser_stand_in.js").read_text("utf-8")
 _IDS = ("app_id", "appId", "intercom_user_jwt", "salesforce_identity_token")
@@ -32,6 +33,8 @@ _DECLARED = re.compile(r"\b(?:const|let|var|class|function)\s+(?!extends\b)([A-Z
 _IMPORT = re.compile(r"import\b\s*(?:([\w$*{},\s]{1,2000}?)\bfrom\s*|)([\"'])([^\"'\n]{1,300})\2;?")
 _DYNAMIC_IMPORT = re.compile(r"(?<![\w$.])import\s?\(")
 _LINE = re.compile(r"<input>:(\d+)")
+_NAME = re.compile(r"""["'/]([\w.-]{2,40})[="']""")  # perhaps of a cookie
+_COMPARED = re.compile(r"""(?:=|\bcase|\[)\s*["']?([\w-]{1,20})["'/;)]""")  # perhaps with the answer of a visitor
 _MOVE = re.compile(r"(?i)url\s*=\s*[\"']?([^\"'\s]+)")
 _IMPORTER, _SHOWER = "finMessengerAuthImported", "finMessengerAuthShown"
 
@@ -43,7 +46,7 @@ class _StoppedError(Exception):
 class _Scripts:
     """The scripts of a page, run in a new engine."""
 
-    def __init__(self, page: dict[str, Any], deadline: float, *assumptions: str) -> None:
+    def __init__(self, page: dict[str, Any], deadline: float, *assumptions: tuple[object, ...]) -> None:
         self.result: dict[str, Any] = {"events": [], "failed": [], "stopped": ""}
         self._page, self._deadline, self._names, self.missed = page, deadline, list[str](), False
         self._engine = quickjs.Context()
@@ -52,8 +55,8 @@ class _Scripts:
         self._drive = self._engine.eval(_STAND_IN)
         try:
             self._step("modules", _IMPORTER, _SHOWER)
-            for each in assumptions:
-                self._step(each)
+            for name, *given in assumptions:
+                self._step(str(name), *map(self._value, given))
             self._run_all()
         except _StoppedError as error:
             self.result["stopped"] = str(error)
@@ -61,10 +64,22 @@ class _Scripts:
             self._deadline += 0.5  # to fetch the record
             self._drain()
 
-    def assumptions(self) -> list[str]:
-        """What another file or the visitor may have done, if these scripts need it: another pass takes it as done."""
-        wanting = not self.passes and any("ntercom" in each["text"] for each in self._page["scripts"])
-        return ["installed"] * self.missed + ["generous"] * wanting
+    def assumptions(self) -> Iterator[tuple[object, ...]]:
+        """Yield what another file or the visitor may have done, if these scripts need it: the next pass takes it so."""
+        if self.missed:
+            yield ("installed",)
+        texts = [each["text"] for each in self._page["scripts"]]
+        if self.passes or not any("ntercom" in each for each in texts):
+            return
+        yield ("generous",)
+        names = {name for each in texts for name in _NAME.findall(each)}
+        wanted = [value for each in texts for value in _COMPARED.findall(each)]
+        for answer in list(dict.fromkeys([*wanted, "1", "true"]))[:_ANSWERS]:
+            yield ("answered", answer, sorted(names)[:_NAMES])
+
+    def _value(self, given: object) -> object:
+        """Return a value as one of the engine's."""
+        return given if isinstance(given, str) else self._engine.parse_json(json.dumps(given))
 
     @property
     def passes(self) -> bool:
@@ -72,7 +87,7 @@ class _Scripts:
         return any(each.get("settings") and not each["apart"] for each in self.result["events"])
 
     def _run_all(self) -> None:
-        self._step("tree", self._engine.parse_json(json.dumps(self._page["tree"])))
+        self._step("tree", self._value(self._page["tree"]))
         late = []
         for number, script in enumerate(self._page["scripts"]):
             if script["late"]:
@@ -87,7 +102,7 @@ class _Scripts:
         self.missed = self._step("missed") == "1"
         for source in self._page["waiting"]:
             self._step("waits", source)
-        self._step("rest", self._engine.parse_json(json.dumps(self._names[:_NAMES])))
+        self._step("rest", self._value(self._names[:_NAMES]))
         self._work_off("apart")
 
     def _run(self, number: int, script: dict[str, Any]) -> None:
@@ -157,11 +172,11 @@ def read(html: str, cpu_seconds: float) -> dict[str, Any]:
     """
     page = _parse(html)
     deadline = process_time() + cpu_seconds
-    tried: list[str] = []
+    taken: list[tuple[object, ...]] = []
     found = first = _Scripts(page, deadline)
-    while not found.result["stopped"] and (more := [each for each in found.assumptions() if each not in tried]):
-        tried += more
-        found = _Scripts(page, deadline, *tried)
+    while not found.result["stopped"] and (more := next((e for e in found.assumptions() if e not in taken), None)):
+        taken.append(more)
+        found = _Scripts(page, deadline, *taken)
     del page["tree"]
     return {**page, **(found if found.passes or found.result["stopped"] else first).result}
 

@@ -268,8 +268,7 @@ def _why_broken(page: Page, found: dict[str, Any]) -> str:
         if failed["name"] == "SyntaxError" and _mentions(text):
             return _NOT_JSON if failed["ran"] else _why_no_script(text, failed["line"], failed["why"])
         if failed["name"] == "TypeError" and _mentions(text) and not page.settings:
-            what = _OF_NOTHING.search(failed["why"])
-            return f"it stops with a TypeError{f': {what[0]}' if what else ''}"
+            return _why_stopped(page, text, failed["why"])
     if any(each["kind"] == "error" and each["name"] == "SyntaxError" and not each["apart"] for each in found["events"]):
         return _NOT_JSON
     given = [each["settings"] for each in found["events"] if isinstance(each.get("settings"), dict)]
@@ -278,6 +277,13 @@ def _why_broken(page: Page, found: dict[str, Any]) -> str:
         return f"{foreign} is not JavaScript"
     values = (str(each.values.get(name)) for each in page.settings for name in _READ_BY_US)
     return _NOT_RENDERED if any(map(_IN_VALUES.search, values)) else ""
+
+
+def _why_stopped(page: Page, text: str, why: str) -> str:
+    if page.loaders and "Intercom(" in text and "not a function" in why:
+        return "it calls Intercom, which a later script defines"
+    what = _OF_NOTHING.search(why)
+    return f"it stops with a TypeError{f': {what[0]}' if what else ''}"
 
 
 def _why_no_script(text: str, line: int, why: str) -> str:

@@ -245,6 +245,7 @@ function look() {
 
 const WIDGET = /(^|\/\/)widget\.intercom\.io\/|^https?:\/\/(127\.0\.0\.1|localhost|\[::1\])(:\d+)?\/widget\//;
 let wasMissed = false, isLoaded = false, isGenerous = false;
+let answer = null, cookieNames = []; // what the visitor is taken to have answered, and the cookies that say so
 
 function told(via, given) {
   let name = given[0], value = given[1];
@@ -793,7 +794,10 @@ class Document extends Node {
   get defaultView() { return window; }
   get location() { return location; }
   set location(url) { moved(url); }
-  get cookie() { return isGenerous ? unknown("cookies") : [...jar].map(([name, value]) => `${name}=${value}`).join("; "); }
+  get cookie() {
+    if (answer !== null) return cookieNames.map((name) => name + "=" + answer).join("; ");
+    return isGenerous ? unknown("cookies") : [...jar].map(([name, value]) => `${name}=${value}`).join("; ");
+  }
   set cookie(line) {
     const parts = splitText(text(line), ";"), at = parts[0].indexOf("="), name = trim(slice(parts[0], 0, at < 0 ? 0 : at));
     const isOver = parts.some((part) => {
@@ -840,7 +844,7 @@ Object.assign(document, {
 const nothing = () => {};
 class Storage {
   #values = new Map();
-  getItem(name) { return this.#values.get(text(name)) ?? (isGenerous ? unknown("stored") : null); }
+  getItem(name) { return this.#values.get(text(name)) ?? answer ?? (isGenerous ? unknown("stored") : null); }
   setItem(name, value) { this.#values.set(text(name), isUnknown(value) ? UNKNOWN : text(value)); }
   removeItem(name) { this.#values.delete(text(name)); }
   clear() { this.#values.clear(); }
@@ -1048,6 +1052,13 @@ const steps = {
     setPrototypeOf(Storage.prototype, unknown("stored"));
     const { test } = RegExp.prototype;
     RegExp.prototype.test = function (value) { return isUnknown(value) || apply(test, this, [value]); };
+  },
+  // The visitor has answered so, whatever was asked: in the storage, in each cookie, and for js-cookie.
+  answered: (value, names) => {
+    answer = value;
+    cookieNames = names;
+    setPrototypeOf(Storage.prototype, new Proxy({ __proto__: null }, { get: (_, key) => (typeof key === "string" ? value : undefined) }));
+    define(realGlobal, "Cookies", { get: () => value, set: nothing, remove: nothing });
   },
   // The names by which a module, as the reader rewrites it, imports and shows its own functions.
   modules: (importer, shower) => {

@@ -89,7 +89,11 @@ def fill_marks(
         first, is_escaped = place, is_escaped or content[place - 1 : place] not in (b"<", b"/")
     if is_escaped:
         content, first = _ESCAPED.sub(lambda found: b"" if is_mark(found[1]) else found[0], content), 1
-    return content[: first - 1] + _MARK.sub(lambda found: fill(found[0]), content[first - 1 :])
+    page, parts, end = memoryview(content), list[bytes | memoryview](), 0
+    for found in _MARK.finditer(content, max(first - 1, 0)):
+        parts += [page[end : found.start()], fill(found[0])]
+        end = found.end()
+    return b"".join([*parts, page[end:]])
 
 
 class Uncut:

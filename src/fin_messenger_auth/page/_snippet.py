@@ -145,7 +145,7 @@ def render_renewal(module_url: str, endpoint: str, *, nonce: object = None) -> S
     """
     module, source = configured_string(module_url, "module_url"), configured_string(endpoint, "endpoint")
     script = f"import{{startMessenger}}from{_quoted(module)};startMessenger({_quoted(source)});"
-    return _element(script, nonce, ' type="module"')
+    return Snippet(f'<script type="module"{_nonce(nonce)}>{script}</script>')
 
 
 def renewal_module() -> str:
@@ -184,13 +184,11 @@ def npm_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _script(function: str, nonce: object, arguments: str) -> Snippet:
-    return _element(f"{_source()}.{function}({arguments});", nonce)
+    return Snippet(f"<script{_nonce(nonce)}>{_source()}.{function}({arguments});</script>")
 
 
-def _element(script: str, nonce: object, attributes: str = "") -> Snippet:
-    if nonce is not None:
-        attributes += f' nonce="{checked_nonce(nonce)}"'
-    return Snippet(f"<script{attributes}>{script}</script>")
+def _nonce(nonce: object) -> str:
+    return "" if nonce is None else f' nonce="{checked_nonce(nonce)}"'
 
 
 def default_widget() -> str:
