@@ -103,6 +103,10 @@ REVIEWED = {
         'sequence = next((content for tag, content in islice(_elements(_first(der)), 2) if tag == _SEQUENCE), b"")',
     ): "the third element of such a key is no sequence",
     ("NumberReplacer", "_quoted = lru_cache(maxsize=8)(script_json)"): "a cache may be larger or smaller",
+    (
+        "ReplaceComparisonOperator_Eq_GtE",
+        'if listed is None or (name == "script-src" and "\'strict-dynamic\'" in listed):',
+    ): "the other directive is connect-src",
     ("NumberReplacer", "_MAX_LENGTH = 24"): "a token that is shown may be cut a little later",
     ("RemoveDecorator", "@lru_cache(maxsize=256)"): "without a cache it is only slower",
     ("NumberReplacer", "@lru_cache(maxsize=256)"): "a cache may be larger or smaller",
@@ -145,7 +149,7 @@ class Mutant:
 
     def about(self) -> list[str]:
         """Return the files of the tests about the room, and of those that use the constants changed."""
-        files = files_of(f"{FIRST[self.module.partition('/')[0]]} {OF_ALL}")
+        files = files_of(f"{OF_ALL} {FIRST[self.module.partition('/')[0]]}")
         if names := constants_of(self.module, self.line):
             words = re.compile(rf"\b({'|'.join(names)})\b")
             using = (each for each in files_of("*") if words.search((ROOT / each).read_text("utf-8")))

@@ -181,7 +181,7 @@ def test_a_server_that_drips_is_left_at_the_deadline(
         def log_message(self, *_: object) -> None:
             pass
 
-    monkeypatch.setattr(_http, "TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(_http, "TIMEOUT_SECONDS", 1.1)
     with ThreadingHTTPServer(("127.0.0.1", 0), Drip) as server:
         threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         before = set(threading.enumerate())

@@ -586,6 +586,12 @@ def test_what_a_page_says_of_a_person_is_not_in_its_repr() -> None:
     assert "canary" not in repr(page)
 
 
+def test_the_last_of_several_scripts_may_have_no_end() -> None:
+    settings = "window.intercomSettings = {app_id: 'a'}"
+    assert here(f"<script>var a = 1</script><script>{settings}").broken
+    assert not here(f"<script>var a = 1</script><script>{settings}</script>").broken
+
+
 def test_a_compressed_page_may_repeat_what_stands_far_before() -> None:
     far = random.Random(1).randbytes(12_000).hex()
     assert decoded(gzip.compress(f"{far}{far}".encode())) == far + far
