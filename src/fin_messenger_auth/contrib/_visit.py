@@ -41,6 +41,7 @@ from fin_messenger_auth.page._snippet import WIDGET_BASE, boot, default_widget
 SIGNED_OUT = "fin_messenger_signed_out"  # the cookie that says that the next page must end the Messenger's session
 _CORS = "Access-Control-"
 _NO_STORE = {"Cache-Control": NO_STORE["Cache-Control"]}
+OF_THE_CONTENT = {"content-encoding", "etag", "last-modified"}  # of what is not sent, where a mark is filled
 SCRIPT_HEADERS = {"Content-Type": "text/javascript", "Cache-Control": "public, max-age=3600"}
 
 # What a cache may put before Cache-Control: the targeted fields of RFC 9213, what came before it, and nginx's own.

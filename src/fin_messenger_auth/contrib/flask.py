@@ -17,12 +17,10 @@ from fin_messenger_auth.page import renewal_module
 from fin_messenger_auth.page._mark import make_mark
 from fin_messenger_auth.page._snippet import Snippet
 
-from ._visit import Framework, Site, Visit, filled_parts, is_text
+from ._visit import OF_THE_CONTENT, Framework, Site, Visit, filled_parts, is_text
 
 _FLASK_LOGIN: Any = import_module("flask_login") if util.find_spec("flask_login") else None
 _NO_USER = "user: expected a function that returns the session's user, or Flask-Login with its LoginManager."
-
-_OF_THE_CONTENT = {"content-encoding", "etag", "last-modified"}
 
 __all__ = ["FinMessenger"]
 
@@ -163,8 +161,7 @@ class FinMessenger:
         elif (filled := visit.filled(response.get_data(), kind)) is not None:
             kept, response = response, object.__new__(type(response))
             vars(response).update(vars(kept))  # the application may keep the other for the next visitor
-            # Without what the application says of the content that was not sent:
-            response.headers = Headers([each for each in kept.headers if each[0].lower() not in _OF_THE_CONTENT])
+            response.headers = Headers([each for each in kept.headers if each[0].lower() not in OF_THE_CONTENT])
             response.set_data(filled)
         return response
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import fields
 from functools import cache, lru_cache
 from http.cookies import SimpleCookie
@@ -56,18 +57,13 @@ def _urls(*_what_it_depends_on: object) -> list[str]:
     return [reverse(f"fin_messenger:{name}") for name in ("renewal", "settings")]
 
 
-def secrets() -> list[str | bytes]:
-    """Return the project's secret keys."""
-    return [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-
-
 def _add_cookie(response: Any, value: str) -> None:
     """Add a ``Set-Cookie``: Django keeps one for each key, and sends each by the name in it."""
     [morsel] = SimpleCookie(value).values()
     response.cookies[f"{morsel.key} {morsel['domain']}".strip()] = morsel
 
 
-_DJANGO = Framework(
+DJANGO = Framework(
     host=lambda request: request.get_host(),
     is_secure=lambda request: settings.SESSION_COOKIE_SECURE or request.is_secure(),
     urls=lambda _: _urls(get_script_prefix(), get_urlconf() or settings.ROOT_URLCONF, get_language()),
@@ -75,7 +71,7 @@ _DJANGO = Framework(
     user=_user,
     # django-csp's, or Django 6's
     nonce=lambda request: getattr(request, "csp_nonce", getattr(request, "_csp_nonce", None)),
-    secrets=secrets,
+    secrets=lambda: [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS],
     add_cookie=_add_cookie,
 )
 
@@ -89,7 +85,7 @@ def site_of_settings() -> Site:
         for name in given.keys() - {"ORIGINS", "PREFIX"}:
             if isinstance(path := given[name], str) and "." in path:
                 given[name] = import_string(path)
-        return Site(framework=_DJANGO, **{name.lower(): value for name, value in given.items() if value is not None})
+        return Site(framework=DJANGO, **{name.lower(): value for name, value in given.items() if value is not None})
     except (ImportError, ConfigurationError) as error:
         raise ConfigurationError(f"FIN_MESSENGER: {error}") from error
 
@@ -120,21 +116,18 @@ def check_project(**_options: object) -> Iterator[checks.CheckMessage]:
         return
     place = settings.MIDDLEWARE.index(MIDDLEWARE)
     for at, path in enumerate(settings.MIDDLEWARE):
-        message = ""
-        if at < place and any(map(_INSIDE.search, _names_of(path))):
-            message = f"In MIDDLEWARE, move '{path}' below '{MIDDLEWARE}': it makes pages."
-        if at > place and any(map(_OUTSIDE.search, _names_of(path))):
-            message = f"In MIDDLEWARE, move '{MIDDLEWARE}' below '{path}'."
-        if message:
+        wrong = _OUTSIDE if at > place else _INSIDE
+        if at != place and any(map(wrong.search, _names_of(path))):
+            lower, upper = (MIDDLEWARE, path) if at > place else (path, MIDDLEWARE)
+            message = f"In MIDDLEWARE, move '{lower}' below '{upper}'."
             yield checks.Error(message, id="fin_messenger_auth.E.middleware-order")
 
 
 def _names_of(path: str) -> list[str]:
     """Return the dotted path of a middleware and of its base classes: it does what they do."""
-    try:
+    kinds: tuple[type, ...] = ()
+    with suppress(ImportError):  # Django says so itself
         kinds = getattr(import_string(path), "__mro__", ())
-    except ImportError:  # Django says so itself
-        kinds = ()
     return [path, *(f"{kind.__module__}.{kind.__qualname__}" for kind in kinds)]
 
 

@@ -10,12 +10,12 @@ from django.http.response import ResponseHeaders
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.functional import Promise
 
-from fin_messenger_auth.contrib._visit import Visit, decides_caching, filled_parts, is_text
+from fin_messenger_auth.contrib._visit import OF_THE_CONTENT, Visit, decides_caching, filled_parts, is_text
 from fin_messenger_auth.errors import ConfigurationError
 from fin_messenger_auth.page._mark import MARK_START, Uncut, make_mark
 from fin_messenger_auth.page._snippet import Snippet
 
-from .apps import configured, secrets
+from .apps import DJANGO, configured
 
 __all__ = ["FinMessengerMiddleware"]
 
@@ -51,7 +51,7 @@ class FinMessengerMiddleware(MiddlewareMixin):
                 response.content = filled
                 if "Content-Length" in response:
                     response["Content-Length"] = len(filled)
-                for name in ("Content-Encoding", "ETag", "Last-Modified"):  # of what is not sent
+                for name in OF_THE_CONTENT:
                     del response[name]
         visit.complete(response)
         if visit.is_private:
@@ -72,18 +72,11 @@ class _PrivateHeaders(ResponseHeaders):
 
 
 def mark(**display: Any) -> Snippet:
-    """Return the mark of a page, for the tag and for Jinja2. A variable that the view did not set counts as left out.
-
-    Args:
-        **display: Display settings, such as ``page_title`` and ``hide_default_launcher``.
-
-    Raises:
-        ConfigurationError: A setting is not a display setting, or has the wrong type.
-    """
+    """Return the mark of a page, for the tag and for Jinja2. An empty variable counts as left out."""
     if "nonce" in display:
         raise ConfigurationError("nonce: a template's part of the page may stand in a cache. Set request.csp_nonce.")
     given = {name: str(value) if isinstance(value, Promise) else value for name, value in display.items()}
-    return make_mark(given, secrets()[0], identify="IDENTIFY", settings="SETTINGS")
+    return make_mark(given, DJANGO.secrets()[0], identify="IDENTIFY", settings="SETTINGS")
 
 
 def _signed_out(request: Any = None, **_signal: object) -> None:
