@@ -76,6 +76,17 @@ def other_directory(site: Site) -> None:
     site.options[0] = str(made.path)
 
 
+def prefixed(site: Site) -> None:
+    page()(site)
+    site.environ = {f"SHOP_{name}": value for name, value in site.environ.items()}
+    del site.options[0]
+
+
+def of_the_directory(site: Site) -> None:
+    page()(site)
+    site.options += ["--uploaded", str(site.directory / "certificate.pem")]
+
+
 def commented(site: Site) -> None:
     path = site.directory.parent / "workspace"
     path.write_text(SECRET)
@@ -330,6 +341,18 @@ MORE_BROKEN = [
         "the secret of another workspace",
         "secret-pem",
         environment(INTERCOM_MESSENGER_SECRET="-----BEGIN KEY-----" * 3),
+    ),
+    case(
+        "a signer without its hyphens",
+        "signer-invalid",
+        environment(SALESFORCE_PRIVATE_KEY_FILE="", SALESFORCE_SIGNER="AzureKeyVault"),
+    ),
+    case("variables with a prefix that was not given", "variable-missing", prefixed),
+    case("the certificate of the directory uploaded", "jwk-document", of_the_directory),
+    case(
+        "a JWK in place of its directory",
+        "directory-incomplete",
+        both(page(), lambda site: site.options.__setitem__(0, str(site.directory / "jwk.json"))),
     ),
     case(
         "a directory of something else",

@@ -327,6 +327,26 @@ def test_the_fix_names_the_file_and_the_key_of_the_upload(
     assert fix.format(directory=site.directory) in doctor(site, monkeypatch, capsys)[1]
 
 
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [
+        ("a signer without its hyphens", "Set `SALESFORCE_SIGNER=azure-key-vault`, if that is meant."),
+        ("variables with a prefix that was not given", "Give the prefix of the variables: `--prefix SHOP_`."),
+        (
+            "the certificate of the directory uploaded",
+            "give `--uploaded {directory}/jwk.json` in its place, and upload",
+        ),
+        ("a JWK in place of its directory", "Give the directory that it is in, or"),
+    ],
+)
+def test_a_fix_names_what_was_meant(
+    name: str, fix: str, site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [case] = [each for each in BROKEN if each.name == name]
+    case.change(site)
+    assert fix.format(directory=site.directory) in doctor(site, monkeypatch, capsys)[1]
+
+
 def test_a_file_is_not_named_in_place_of_itself(
     site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

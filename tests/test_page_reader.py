@@ -417,6 +417,23 @@ def test_what_hangs_or_crashes_ends_with_its_process(name: str, monkeypatch: pyt
     assert page.stopped or page.values in ({}, {"app_id": "?"})
 
 
+def test_a_slow_page_is_not_read_for_every_answer_of_a_visitor(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+
+    class Slow(engine._Scripts):
+        def _run_all(self) -> None:
+            super()._run_all()
+            now[0] += 4
+
+    monkeypatch.setattr(engine, "process_time", lambda: now[0])
+    monkeypatch.setattr(engine, "_Scripts", Slow)
+    page = scripts("if (localStorage.getItem('a') === 'b') Intercom('boot', {app_id: 'a'})")
+    assert here(page, 20).values == {"app_id": "a"}
+    now[0] = 0
+    read = here(page, 14)
+    assert (read.values, read.stopped) == ({}, "")
+
+
 def test_a_record_has_an_end() -> None:
     page = here(scripts("for (let at = 0; at < 5000; at++) Intercom('update', {x: 'x'.repeat(1000)})"), 20)
     assert page.stopped == "it tells the Messenger more than can be read"

@@ -56,6 +56,7 @@ from ._page_checks import Document, check_site
 from ._page_reader import Page, read_page
 from ._token_checks import altered_secrets, audience_meant, check_form, compare_issuers, kids_of, quoted
 
+APP_ID = "INTERCOM_APP_ID"
 USER_ID = "fin-messenger-auth-doctor"
 """The user ID in the tokens that the doctor makes."""
 
@@ -205,12 +206,20 @@ def _names_of(reading: Reading, directory: Path | None = None, issuer: str | Non
     named = [f"{prefix}{name}{end}" for name in own for end in ("", "_FILE") if reading.value(f"{name}{end}")]
     if named:
         names["unset"] = f" and `unset {' '.join(named)}`"
-    known = _known_values(directory, issuer, reading)
     with naming(prefix=prefix):
-        missing = [assignment(name, known[name]) for name in known if not reading.is_set(name.removesuffix("_FILE"))]
-    if missing and not reading.fin_managed:
-        names["complete"] = f"Set {', '.join(missing)}, and the others that the message names."
+        names |= _completion(reading, _known_values(directory, issuer, reading))
     return names
+
+
+def _completion(reading: Reading, known: Mapping[str, str]) -> dict[str, str]:
+    """Return how variables that are missing are set, if something is known of them."""
+    prefixes = [name.removesuffix(APP_ID) for name in reading.environ if name.endswith(APP_ID)]
+    if not reading.value(APP_ID) and len(prefixes) == 1 and prefixes[0] != reading.prefix:
+        return {"complete": f"Give the prefix of the variables: `--prefix {shlex.quote(prefixes[0])}`."}
+    missing = [assignment(name, known[name]) for name in known if not reading.is_set(name.removesuffix("_FILE"))]
+    if reading.fin_managed or not missing:
+        return {}
+    return {"complete": f"Set {', '.join(missing)}, and the others that the message names."}
 
 
 # By the name of the signer: the variable that names the key, and the command that enables it.
@@ -254,12 +263,13 @@ _OF_WORKSPACE = re.compile(r"/apps/(\w+)")
 
 def _near(name: str, code: str, value: str) -> list[str]:
     """Return what a value was meant to be, if it is nearly that."""
-    plain = value.lower().replace("_", "-")
+    plain = re.sub("[-_]", "", value.lower())
     if code == "region-unknown":
         return [each for each in API_BASES if plain.startswith(each)]
     if code == "app-id-url":
         return _OF_WORKSPACE.findall(value)
-    return [each for each in _REMOTE if each.startswith(plain)] if (name, code) == (SIGNER, "signer-invalid") else []
+    is_signer = (name, code) == (SIGNER, "signer-invalid")
+    return [each for each in _REMOTE if is_signer and each.replace("-", "").startswith(plain)]
 
 
 def _whole_fixes(problem: Problem, reading: Reading, directory: Path | None) -> Iterator[str]:
@@ -308,6 +318,8 @@ def _other_jwk(directory: Path | None, path: Path | None, now: float) -> dict[st
     if any(each.level == "error" for each in check_key_directory(directory, now=now)):
         return {}
     own, copy = (shlex.quote(str(each)) for each in (directory / JWK, path))
+    if path.suffix != ".json" or path.resolve().parent == directory.resolve():  # not to be overwritten
+        return {"remake": f"give `--uploaded {own}` in its place, and upload {own}"}
     return {"remake": f"`cp {own} {copy}`, and upload {own}"}
 
 

@@ -213,7 +213,8 @@ def check_key_directory(
     if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for a path that is too long
         # A shorter name is no secret (MIN_SECRET_BYTES).
         shown = str(directory) if len(str(directory)) < MIN_SECRET_BYTES else shown_path(str(directory))
-        return [finding("directory-incomplete", path=shown)]
+        kind = "file" if os.path.isfile(path) else ""  # noqa: PTH113 - likewise
+        return [finding("directory-incomplete", kind, path=shown)]
     if not any((directory / name).exists() for name in (CERTIFICATE, JWK, JWKS, PRIVATE_KEY)):
         return [finding("directory-incomplete", path=directory / JWK)]
     with naming(**names_in(directory)):

@@ -21,7 +21,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 _MEMORY, _STACK = 256 << 20, 1_000_000  # bytes
 _NAMES = 500  # names of functions that are looked for, and of cookies
-_ANSWERS = 6  # of a visitor that are tried
+_ANSWERS = 4  # of a visitor that are tried
 
 _STAND_IN = Path(__file__).with_name("browser_stand_in.js").read_text("utf-8")
 _IDS = ("app_id", "appId", "intercom_user_jwt", "salesforce_identity_token")
@@ -87,7 +87,7 @@ class _Scripts:
         return any(each.get("settings") and not each["apart"] for each in self.result["events"])
 
     def _run_all(self) -> None:
-        self._step("tree", self._value(self._page["tree"]))
+        self._step("tree", self._engine.parse_json(self._page["tree"]))
         late = []
         for number, script in enumerate(self._page["scripts"]):
             if script["late"]:
@@ -171,10 +171,13 @@ def read(html: str, cpu_seconds: float) -> dict[str, Any]:
         cpu_seconds: What all its scripts may take together.
     """
     page = _parse(html)
+    page["tree"] = json.dumps(page["tree"])
     deadline = process_time() + cpu_seconds
     taken: list[tuple[object, ...]] = []
     found = first = _Scripts(page, deadline)
     while not found.result["stopped"] and (more := next((e for e in found.assumptions() if e not in taken), None)):
+        if more[0] == "answered" and process_time() > deadline - cpu_seconds / 2:
+            break  # a page that is slow is not guessed about
         taken.append(more)
         found = _Scripts(page, deadline, *taken)
     del page["tree"]
