@@ -52,6 +52,8 @@ async function run(number) {
   const look = () => {
     for (const tab of world.tabs) {
       if (tab.isFrozen) continue;
+      const isGone = world.departures.some((time) => time >= world.changed && time < world.now - 2 * NEWS);
+      if (tab.shown && tab.shown !== world.user && isGone) fail(`${tab.shown}, who has left, is still shown`);
       const since = Math.max(tab.confirmed + world.lifetime, tab.awake);
       if (tab.shown && tab.messenger && world.now > since + GRACE) fail(`${tab.shown} is shown without an end`);
       if (!hasChanged && (tab.events.length || tab.reloads)) fail(`an event or a reload, though nobody has come or left: ${tab.events}`);
@@ -61,8 +63,13 @@ async function run(number) {
     const tab = new Tab(world);
     watch(tab, way);
     const settings = world.settings(), options = { reload: pick(true, false) };
-    if (way === "page") await world.pass(random() * pick(100, 10_000)); // on its way from the server
-    if (way === "page") tab.run(settings);
+    if (way !== "application") {
+      tab.isLoading = true;
+      await world.pass(random() * pick(100, 10_000)); // on its way from the server
+      tab.isLoading = false;
+      tab.run(settings);
+    }
+    if (way === "snippet") return;
     const source = pick("/settings", () => world.request("/settings", { headers: { "X-Fin-Messenger": "1" } }));
     tab.start(source, options);
   };
@@ -102,17 +109,32 @@ async function run(number) {
     clock() { world.clockError += pick(HOUR, -HOUR, YEAR); },
     route() { const tab = some(); if (!tab.isFrozen) tab.messenger?.routeChanged(); },
     refresh() { const tab = some(); if (!tab.isFrozen) tab.messenger?.refresh(); },
-    open: () => world.tabs.length < 3 ? open(pick("page", "application")) : undefined,
+    signOutPage() {
+      const tab = some();
+      if (tab.isFrozen || tab.isLoading || !world.isOnline) return;
+      hasChanged = true;
+      world.session(null);
+      tab.leave();
+      tab.run(world.settings());
+    },
+    // Turbo brings a part of a page.
+    async visit() {
+      const tab = some(), settings = world.settings();
+      if (tab.isFrozen || tab.isLoading || !world.isOnline) return;
+      await world.pass(random() * pick(100, 10_000));
+      if (!tab.isClosed && !tab.isFrozen) tab.run(settings);
+    },
+    open: () => world.tabs.length < 3 ? open(pick("page", "application", "snippet")) : undefined,
   };
 
   world.session(pick("ada", null));
   await open("application");
-  await open(pick("page", "application"));
+  await open(pick("page", "application", "snippet"));
   hasChanged = false;
   const names = Object.keys(STEPS), isCalm = random() < 0.3; // of the calm ones, the same person stays
   for (let count = 4 + Math.floor(random() * 12); count; count--) {
     const name = pick(...names);
-    if (isCalm && ["signIn", "signOut", "sessionExpires"].includes(name)) continue;
+    if (isCalm && ["signIn", "signOut", "signOutPage", "sessionExpires"].includes(name)) continue;
     const pause = random() * pick(10, 100, 1000, 30_000, 10 * MINUTE, 90 * MINUTE);
     steps.push(`${name}, then ${Math.round(pause)} ms`);
     await STEPS[name]();
@@ -130,7 +152,7 @@ async function run(number) {
     await world.pass(10 * MINUTE);
     look();
   }
-  for (const tab of world.tabs)
+  for (const tab of world.tabs.filter(({ messenger }) => messenger))
     if (tab.shown !== (world.user ?? "")) fail(`in the end ${tab.shown || "nobody"} is shown`);
   return steps.length;
 }

@@ -406,7 +406,7 @@ test("an answer that a frozen tab kept for hours is not believed", async () => {
 });
 
 for (const way of ["answer", "page"])
-  test(`an ${way} for nobody from before a sign-in in another tab signs nobody out`, async () => {
+  test(`the ${way} for nobody from before a sign-in in another tab signs nobody out`, async () => {
     const world = new World({ random: () => 0.5 }), tab = new Tab(world), other = new Tab(world);
     const late = world.settings();
     world.delay = () => 4000;
