@@ -266,6 +266,14 @@ def test_in_fastapi_a_page_that_was_made_before_the_sign_out_leaves_it_to_the_ne
     assert SIGN_OUT_SCRIPT in client.get("/").text
 
 
+@pytest.mark.parametrize("site", [flask_site, fastapi_site])
+def test_a_wrong_address_of_the_sandbox_stops_the_start(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIN_MESSENGER_WIDGET_BASE", "http://sandbox.example/widget/")
+    with pytest.raises(ConfigurationError, match="FIN_MESSENGER_WIDGET_BASE"):
+        site(builder=throwaway_builder())
+    site(builder=throwaway_builder(), enabled=False)
+
+
 def test_a_mounted_site(make: Make) -> None:
     with make(mounted="/at/shop", builder=throwaway_builder()) as client:
         at = "" if isinstance(client._transport, httpx.WSGITransport) else "/at/shop"  # its paths are without

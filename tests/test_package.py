@@ -145,8 +145,9 @@ def test_an_error_calls_an_argument_by_its_name(path: Path) -> None:
 def test_values_are_frozen_and_slotted() -> None:
     others = set()
     for path in SOURCE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            for decorator in node.decorator_list if isinstance(node, ast.ClassDef) else ():
+        classes = [each for each in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(each, ast.ClassDef)]
+        for node in classes:
+            for decorator in node.decorator_list:
                 said = ast.unparse(decorator)
                 if said.startswith("dataclass") and not ("frozen=True" in said and "slots=True" in said):
                     others.add(f"{path.stem}.{node.name}")

@@ -90,7 +90,7 @@ class Shop:
 
     def run(self, snippet: str) -> None:
         self.page.evaluate(RUN, snippet)
-        self.page.wait_for_timeout(50)
+        self.page.wait_for_function("!window.Intercom?.q")  # the widget has worked off its queue
 
     @property
     def told(self) -> list[list[Any]]:

@@ -245,3 +245,5 @@ def test_flask_security_and_flask_sqlalchemy() -> None:
         assert any(each.startswith("intercom-session-throwaway=;") for each in gone.headers.getlist("Set-Cookie"))
         assert SIGN_OUT_SCRIPT in client.get("/").text
         assert client.get("/messenger/settings").status_code == 401
+    with app.app_context():
+        db.engine.dispose()

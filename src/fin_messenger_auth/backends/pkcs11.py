@@ -104,7 +104,7 @@ class PKCS11Signer(RemoteSigner):
         public_key: RSAPublicKey | None = None,
     ) -> None:
         [client] = import_client("pkcs11", extra="pkcs11")
-        path = configured_string(os.fspath(module), "The path of the PKCS#11 module")
+        path = configured_string(os.fspath(module), "The path of the PKCS#11 module", "module")
         place: dict[str, Any]
         if uri is None:
             name = configured_string(key, "key", "key-name")

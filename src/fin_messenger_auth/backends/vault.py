@@ -73,7 +73,8 @@ class VaultTransitSigner(RemoteSigner):
             raise ConfigurationError("version: expected the number of one version of the key, 1 or more.")
         self._version = version
         self._mount = configured_string(mount, "mount", "key-name").strip("/")
-        super().__init__(key, kid=kid, alg=alg, client=client and (lambda: _Login.of(client())), public_key=public_key)
+        make = (lambda: _Login.of(client())) if callable(client) else client  # what is no function is refused below
+        super().__init__(key, kid=kid, alg=alg, client=make, public_key=public_key)
 
     def _client(self) -> _Login:
         [hvac] = import_client("hvac", extra="vault")
