@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fin_messenger_auth._builder import TokenPairBuilder
 from fin_messenger_auth._keys import StringKeySource
-from fin_messenger_auth.diagnosis import CATALOGUE, Level, check_environment, check_key_directory, run_checks
+from fin_messenger_auth._signers import RSASigner
+from fin_messenger_auth._tokens import SalesforceMinter
+from fin_messenger_auth.diagnosis import CATALOGUE, Document, Level, check_environment, check_key_directory, run_checks
 from fin_messenger_auth.diagnosis._report import as_json, report, summary
 from fin_messenger_auth.errors import ConfigurationError, KeyUnavailableError
 from fin_messenger_auth.onboarding import make_key_directory
+from fin_messenger_auth.page import render_snippet
+from fin_messenger_auth.testing import throwaway_builder, throwaway_environ, throwaway_rsa_key
+from fin_messenger_auth.testing._throwaway import THROWAWAY_AUDIENCE, THROWAWAY_ISSUER, THROWAWAY_KID, pem_of
 from tests.broken_setups import BROKEN, HEALTHY, Setup, SetupCase, sign_with_another_key
 from tests.broken_tokens import SECRET
 
@@ -192,3 +198,30 @@ def test_the_json_holds_every_field_and_the_counts() -> None:
         "evidence": str(entry.evidence),
         "url": entry.url,
     }
+
+
+SOURCE = StringKeySource(pem_of(throwaway_rsa_key()))
+ANOTHER = StringKeySource(pem_of(throwaway_rsa_key(2056)))
+OTHERS: dict[str, tuple[RSASigner, str, str]] = {
+    "salesforce-issuer-differs": (RSASigner(SOURCE, kid=THROWAWAY_KID), "https://other.example", THROWAWAY_AUDIENCE),
+    "salesforce-audience": (RSASigner(SOURCE, kid=THROWAWAY_KID), THROWAWAY_ISSUER, "https://o.my.salesforce-scrt.com"),
+    "salesforce-kid-differs": (RSASigner(SOURCE, kid="other"), THROWAWAY_ISSUER, THROWAWAY_AUDIENCE),
+    "salesforce-algorithm-differs": (
+        RSASigner(SOURCE, kid=THROWAWAY_KID, alg="RS512"),
+        THROWAWAY_ISSUER,
+        THROWAWAY_AUDIENCE,
+    ),
+    "salesforce-signature": (RSASigner(ANOTHER, kid=THROWAWAY_KID), THROWAWAY_ISSUER, THROWAWAY_AUDIENCE),
+}
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_a_page_of_another_configuration_is_told_from_a_wrong_environment(code: str) -> None:
+    signer, issuer, audience = OTHERS[code]
+    other = replace(throwaway_builder(), salesforce=SalesforceMinter(signer, issuer=issuer, audience=audience))
+    page = Document(render_snippet(other.build_settings("42")))
+    found = run_checks(throwaway_environ(), page=page, issuer=THROWAWAY_ISSUER, audience=THROWAWAY_AUDIENCE)
+
+    assert [each.code for each in found if each.level is not Level.UNCHECKED] == [code]
+    assert found[0].message.startswith("In the page: ")
+    assert found[0].fix.startswith("In this environment it is right: restart or redeploy")
