@@ -472,8 +472,8 @@ def check_ends(text: str, name: str) -> None:
 
 def without_ends(text: str) -> str:
     """Return a text without quotes, whitespace and characters that do not show around it."""
-    around = {each for each in text if not each.isprintable()}
-    return text.strip(_AROUND + "".join(around))
+    hidden = "" if text.isprintable() else "".join({each for each in text if not each.isprintable()})
+    return text.strip(_AROUND + hidden)
 
 
 def looks_like_path(text: str) -> bool:
