@@ -179,7 +179,7 @@ def interoperability(session: nox.Session) -> None:
 def mutants(session: nox.Session) -> None:
     """A sample of small changes of the source, of which the tests must notice nearly all; ``-- --sample 300``."""
     install(session, "mutants", "backends")
-    session.run("python", "tests/mutants.py", *(session.posargs or ["--sample", "60", "--seconds", "150"]))
+    session.run("python", "tests/mutants.py", *(session.posargs or ["--sample", "60", "--seconds", "120"]))
 
 
 @nox.session(tags=["full"])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -54,10 +54,14 @@ def certificate(key: RSAPrivateKey = KEY, *, days: int = 730, begins: timedelta 
     return self_signed_certificate(signer, key.public_key(), days=days, now=MOMENT + begins)
 
 
-def foreign_certificate(key: RSAPrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
+def foreign_certificate_of(key: RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey) -> Certificate:
     builder = CertificateBuilder(Name([]), Name([]), key.public_key(), random_serial_number())
     builder = builder.not_valid_before(MOMENT - timedelta(days=1)).not_valid_after(MOMENT + timedelta(days=365))
-    return certificate_pem(builder.sign(key, SHA256()))
+    return builder.sign(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else SHA256())
+
+
+def foreign_certificate(key: RSAPrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
+    return certificate_pem(foreign_certificate_of(key))
 
 
 def encrypted(
@@ -69,6 +73,7 @@ def encrypted(
 PEM = pem_of(KEY)
 PUBLIC_PEM = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 EC_KEY = ec.generate_private_key(ec.SECP256R1())
+ED_KEY = ed25519.Ed25519PrivateKey.generate()
 CERTIFICATE = certificate()
 JWK = make_jwk(KEY.public_key(), CERTIFICATE, kid="key-1", now=MOMENT)
 X5C: str = JWK["x5c"][0]
@@ -158,6 +163,10 @@ BROKEN = [
     private_key(PEM[:600] + PEM[700:], "key-damaged"),
     private_key(EC_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), "key-not-rsa"),
     private_key(EC_KEY.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()), "key-not-rsa"),
+    private_key(
+        serialize_key_and_certificates(None, ED_KEY, foreign_certificate_of(ED_KEY), None, NoEncryption()),
+        "key-not-rsa",
+    ),
     private_key(pem_of(WEAK_KEY), "key-weak"),
     private_key(encrypted(KEY, b"password"), "key-password-missing"),
     private_key(encrypted(KEY, b"password", PrivateFormat.TraditionalOpenSSL), "key-password-missing"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from base64 import b64encode
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from fin_messenger_auth._keys import StringKeySource
 from fin_messenger_auth._signers import HMACSigner, RSASigner
@@ -35,6 +36,7 @@ from fin_messenger_auth.onboarding import certificate_pem, repair_jwk
 from tests.broken_keys import (
     BROKEN,
     CERTIFICATE,
+    EC_KEY,
     HEALTHY,
     JWK,
     MODULUS,
@@ -46,10 +48,12 @@ from tests.broken_keys import (
     certificate,
     chain,
     encrypted,
+    foreign_certificate,
 )
 from tests.broken_tokens import KEY, NOW, OTHER_KEY, SECRET, base64url
 
 ENCRYPTED = encrypted(KEY, b"x")
+FORM = (PrivateFormat.PKCS8, NoEncryption())
 [OTHER_X5C] = chain(certificate_pem(certificate(OTHER_KEY)))
 
 
@@ -109,6 +113,15 @@ def test_the_message_says_how_a_number_is_written(name: str) -> None:
 def test_the_message_says_how_the_exponent_is_written(value: object, how: str) -> None:
     [found] = check_jwk(json.dumps({**JWK, "e": value}), now=NOW)
     assert found.message.startswith(f"e of the JWK {how} expected Base64URL")
+
+
+@pytest.mark.parametrize("document", [foreign_certificate(EC_KEY), EC_KEY.private_bytes(Encoding.PEM, *FORM)])
+def test_a_key_that_is_not_rsa_is_called_by_its_algorithm(document: bytes) -> None:
+    found = [*check_certificate(document, now=NOW), *check_private_key(document)]
+    [message] = [each.message for each in found if each.code == "key-not-rsa"]
+    assert re.search(r" is \w+, not RSA", message)
+    assert "PublicKey" not in message
+    assert "PrivateKey" not in message
 
 
 @pytest.mark.parametrize("member", ["kty", "kid", "alg", "n", "e"])

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import joserfc.jwt
 import jwt as pyjwt
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc.jwk import KeySet, RSAKey
@@ -220,6 +221,8 @@ class TestCertificate:
         made = onboarding.self_signed_certificate(RemoteSigner(local.sign, alg=alg), local.public_key)
         made.verify_directly_issued_by(made)
         assert made.public_key() == local.public_key
+        assert not made.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+        assert made.subject == made.issuer == x509.Name.from_rfc4514_string("CN=fin-messenger-auth")
         assert made.signature_hash_algorithm is not None
         assert made.signature_hash_algorithm.name == {"RS256": "sha256", "RS512": "sha512"}[alg]
 

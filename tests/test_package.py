@@ -142,6 +142,11 @@ def test_an_error_calls_an_argument_by_its_name(path: Path) -> None:
                 assert check not in CHECKS or not name.isidentifier() or name == given
 
 
+def test_there_is_one_logger() -> None:
+    names = [re.findall(r"getLogger\((.*?)\)", path.read_text("utf-8")) for path in SOURCE.rglob("*.py")]
+    assert {name for each in names for name in each} == {'"fin_messenger_auth"'}
+
+
 def test_values_are_frozen_and_slotted() -> None:
     others = set()
     for path in SOURCE.rglob("*.py"):

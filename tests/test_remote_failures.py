@@ -20,22 +20,47 @@ from tests.broken_tokens import KEY
 ANSWERS = {
     "DisabledException": "remote-key-disabled",
     "KMSInvalidStateException": "remote-key-disabled",
+    "FailedPrecondition": "remote-key-disabled",
+    "KeyDisabled": "remote-key-disabled",
     "KeyExpired": "remote-key-disabled",
+    "KeyNotYetValid": "remote-key-disabled",
     "AccessDeniedException": "remote-key-forbidden",
     "Forbidden": "remote-key-forbidden",
     "NotFoundException": "remote-key-missing",
+    "NotFound": "remote-key-missing",
+    "InvalidPath": "remote-key-missing",
+    "NoSuchKey": "remote-key-missing",
     "NoSuchToken": "remote-key-missing",
     "ThrottlingException": "remote-throttled",
     "TooManyRequests": "remote-throttled",
+    "RateLimitExceeded": "remote-throttled",
     "InvalidSignatureException": "remote-clock",
-    "NoCredentialsError": "remote-credentials",
+    "RequestExpired": "remote-clock",
     "ExpiredTokenException": "remote-credentials",
+    "UnrecognizedClientException": "remote-credentials",
+    "NoCredentialsError": "remote-credentials",
+    "PartialCredentialsError": "remote-credentials",
+    "CredentialRetrievalError": "remote-credentials",
+    "DefaultCredentialsError": "remote-credentials",
+    "RefreshError": "remote-credentials",
+    "CredentialUnavailableError": "remote-credentials",
+    "ClientAuthenticationError": "remote-credentials",
+    "Unauthorized": "remote-credentials",
     "ConnectTimeout": "remote-unreachable",
+    "ReadTimeout": "remote-unreachable",
+    "ConnectTimeoutError": "remote-unreachable",
+    "DeadlineExceeded": "remote-unreachable",
+    "ConnectionError": "remote-unreachable",
+    "EndpointConnectionError": "remote-unreachable",
+    "ServiceUnavailable": "remote-unreachable",
+    "SSLError": "remote-unreachable",
+    "ProxyError": "remote-unreachable",
     "VaultDown": "remote-unreachable",
     "PinIncorrect": "remote-pin",
     "PinLocked": "remote-pin-locked",
     "SomethingElse": "key-unavailable",
 }
+STATUSES = {403: "remote-key-forbidden", 404: "remote-key-missing", 429: "remote-throttled"}
 
 
 class Signer(RemoteSigner):
@@ -61,6 +86,14 @@ def test_an_answer_of_a_service_has_its_own_code_and_fix(name: str) -> None:
     assert found.code == ANSWERS[name]
     assert "secret text" not in f"{found}"
     assert found.fix != CATALOGUE["signer-invalid"].fix
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_a_status_of_http_has_its_own_code(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Signer, "_codes", lambda _self, _error: [status])
+    with pytest.raises(KeyUnavailableError) as caught:
+        Signer(Exception())
+    assert caught.value.code == STATUSES[status]
 
 
 def test_the_fixes_differ() -> None:

@@ -87,6 +87,16 @@ def test_the_jwk_of_a_key_that_nobody_can_export(hsm: str, administrator: Admini
     check_jwk_through(signer_for(hsm, administrator.make_key(), alg=alg))
 
 
+def test_a_session_is_kept_for_the_next_signature(
+    hsm: str, administrator: Administrator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signer = signer_for(hsm, administrator.make_key())
+    opened: list[object] = []
+    monkeypatch.setattr(backend._Session, "_open", opened.append)
+    assert signer.sign(b"first") != signer.sign(b"second")
+    assert opened == []
+
+
 def test_the_key_cannot_be_exported(hsm: str, administrator: Administrator) -> None:
     signer = signer_for(hsm, administrator.make_key())
     with pytest.raises(pkcs11.AttributeSensitive):
