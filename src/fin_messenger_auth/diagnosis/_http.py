@@ -90,6 +90,7 @@ def _settle(coming: Future[Answer], *request: Any) -> None:  # noqa: ANN401 - th
 
 def _request(url: str, headers: Mapping[str, str], json: object, end: float) -> Answer:
     import urllib3  # noqa: PLC0415 - of the extra `doctor`
+    from urllib3.util import parse_url  # noqa: PLC0415
 
     origin = scheme, host, port = origin_of(url)
     proxy = None if host in LOOPBACK or proxy_bypass(host) else getproxies().get(scheme)
@@ -97,8 +98,9 @@ def _request(url: str, headers: Mapping[str, str], json: object, end: float) -> 
     options |= {"headers": {"Accept": "text/html, application/json", **headers}} | ({"json": json} if json else {})
     with urllib3.ProxyManager(proxy) if proxy else urllib3.PoolManager() as manager:
         pool = manager.connection_from_host(host, port, scheme)  # of this origin alone, whatever a Location says
-        for _ in range(MAX_REDIRECTS + 1):
-            path, timeout = urllib3.util.parse_url(url).request_uri, max(0.01, end - time.monotonic())
+        redirects = 0
+        while True:
+            path, timeout = parse_url(url).request_uri, max(0.01, end - time.monotonic())
             with closing(pool.request("POST" if json else "GET", path, timeout=timeout, **options)) as response:
                 body = bytearray()
                 while chunk := response.read1(65_536, decode_content=True):
@@ -110,7 +112,7 @@ def _request(url: str, headers: Mapping[str, str], json: object, end: float) -> 
                 received = {name.lower(): response.headers[name] for name in response.headers}
                 target = joined(url, response.get_redirect_location() or "")
             answer = Answer(url, response.status, received, bytes(body), "" if target == url else target)
-            if not answer.target or origin_of(answer.target) != origin:
-                break
+            redirects += 1
+            if redirects > MAX_REDIRECTS or not answer.target or origin_of(answer.target) != origin:
+                return answer
             url = answer.target
-        return answer
