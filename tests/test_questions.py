@@ -57,8 +57,8 @@ QUESTIONS: dict[str, list[tuple[str, str, str]]] = {
         ("How is a release made and verified?", "security/releases-and-reporting", "gh attestation verify"),
     ],
     "on call": [
-        ("Switch it off now; open pages, too?", "operate/runbook", "Open pages ask it when they next renew"),
-        ("Guests since 02:00", "operate/runbook", "Nothing fails when verification breaks"),
+        ("Switch it off now; open pages, too?", "operate/runbook", "An open page notices when it next renews"),
+        ("Guests since 02:00", "operate/runbook", "nothing fails when verification breaks"),
         ("A visitor sees another person's chats", "operate/runbook", "Then purge the CDN and every page cache"),
         ("The KMS is down; may I restart?", "operate/runbook", "Do not deploy, scale or restart meanwhile"),
         ("How do I roll back?", "operate/runbook", "Roll back code and configuration together"),

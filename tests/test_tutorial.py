@@ -34,9 +34,9 @@ def reader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Captu
     capsys.readouterr()
 
 
-def run(command: str) -> int:
-    [line] = [line for line in COMMANDS if line.startswith(f"fin-messenger-auth {command}")]
-    return main(shlex.split(line)[1:])
+def run(command: str, *, last: bool = False) -> int:
+    lines = [line for line in COMMANDS if line.startswith(f"fin-messenger-auth {command}")]
+    return main(shlex.split(lines[-1 if last else 0])[1:])
 
 
 ISSUER, MISTYPED = (
@@ -58,8 +58,10 @@ def verdicts(issuer: str) -> list[Verdict]:
 
 def test_the_doctor_says_what_the_tutorial_says(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("doctor") == 0
-    [expected] = re.findall(r"It ends with `(.+)`", TEXT)
+    [expected] = re.findall(r"near the end it says `(.+)`", TEXT)
     assert f"\n{expected}\n" in capsys.readouterr().out
+    assert run("doctor", last=True) == 1  # with the issuer as it was mistyped in Salesforce
+    assert "only a final slash differs" in capsys.readouterr().out
 
 
 def test_a_visitor_is_verified_from_the_sign_in_to_the_sign_out() -> None:

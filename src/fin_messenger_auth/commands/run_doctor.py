@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
     looked_at, missing = _looked_at(arguments, page)
     unread = any(each.code == "unchecked" and each.check == "page" for each in findings)
     if unread:
-        looked_at = [each for each in looked_at if not each.startswith("your page")]
+        looked_at = [each for each in looked_at if not each.startswith(("your page", "the page"))]
         missing.append("your page, which was not read")
     if arguments.json:
         print(as_json(findings, looked_at=looked_at, not_looked_at=missing))

@@ -190,8 +190,11 @@ def _names_of(reading: Reading, directory: Path | None = None, issuer: str | Non
             names |= names_in(directory) if directory and is_own else {}
         with naming(**names):
             names |= names_of_jwk(Path(path))
-    if reading.kid is not None:
-        names["kid"] = f" --kid={shlex.quote(reading.kid)}"
+    kid = reading.kid
+    if any(each.code == "key-differs" for each in reading.problems):  # the kid of the JWK is another key's
+        kid, names["kid"] = reading.value(KEY_ID) or None, ""
+    if kid is not None:
+        names["kid"] = f" --kid={shlex.quote(kid)}"
     if (password := reading.value(f"{PASSWORD}_FILE")) or reading.is_set(PASSWORD):
         names["password"] = f" --password-file={shlex.quote(password) if password else 'FILE'}"
     names["pin"] = f"the file of {prefix}{PIN}_FILE" if reading.value(f"{PIN}_FILE") else f"{prefix}{PIN}"
