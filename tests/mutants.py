@@ -131,6 +131,14 @@ REVIEWED = {
     ("NumberReplacer", "CPU_SECONDS = 3.0"): "a page may take a second more or less",
     ("NumberReplacer", "WALL_SECONDS = 10.0"): "the same",
     ("NumberReplacer", 'if page.settings[0].source == "token":'): "an answer that is a token has no other settings",
+    (
+        "ReplaceBinaryOperator_BitOr_BitXor",
+        "descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)",
+    ): "the flags have no bit in common",
+    (
+        "ReplaceTrueWithFalse",
+        "head, claims, signature = (_decode(part, name) for part, name in zip(parts, _PARTS, strict=True))",
+    ): "that there are three parts was checked before",
 }
 _NAME = re.compile(r"[A-Za-z*+/][\w:;=*+./-]+")  # what a program reads; a person's sentence has spaces
 

@@ -34,7 +34,7 @@ from fin_messenger_auth.diagnosis import (
     has_errors,
     read_verifying_keys,
 )
-from fin_messenger_auth.diagnosis._token_checks import duration, quoted
+from fin_messenger_auth.diagnosis._token_checks import duration, kids_of, quoted
 from fin_messenger_auth.errors import InvalidKeyError
 from fin_messenger_auth.onboarding import make_jwk, make_jwks, self_signed_certificate
 from fin_messenger_auth.sandbox import Sandbox
@@ -313,3 +313,12 @@ def test_a_secret_need_not_be_text(tmp_path: Path, capsys: pytest.CaptureFixture
     assert Sandbox(secret=secret, keys=expected.keys).verdict(settings).intercom == "Verified as 42"
     assert main(["inspect", token, "--secret-file", str(tmp_path / "secret")]) == 0
     assert "user_id" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"), [(1, '"k0"'), (3, '"k0" or "k1" or "k2"'), (4, '"k0" or "k1" or "k2" or another')]
+)
+def test_of_many_key_ids_three_are_shown(number: int, expected: str) -> None:
+    public_key = throwaway_rsa_key().public_key()
+
+    assert kids_of([VerifyingKey(public_key, kid=f"k{each}") for each in range(number)]) == expected

@@ -10,8 +10,9 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from fin_messenger_auth import MessengerUser, TokenPairBuilder
 from fin_messenger_auth._environment import SALESFORCE_VARIABLES
 from fin_messenger_auth._tokens import AUDIENCE_PLACEHOLDER
+from fin_messenger_auth.diagnosis import check_environment
 from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthError, InvalidKeyError, KeyUnavailableError
-from fin_messenger_auth.testing import FrozenClock, throwaway_rsa_key, throwaway_secret, verify
+from fin_messenger_auth.testing import FrozenClock, throwaway_environ, throwaway_rsa_key, throwaway_secret, verify
 from fin_messenger_auth.testing._throwaway import pem_of
 
 PEM = pem_of(throwaway_rsa_key()).decode()
@@ -280,3 +281,9 @@ def test_what_is_wrong_with_a_password_is_said_of_its_variable(password: str, co
     variable = "SALESFORCE_PRIVATE_KEY" if of_key else "SALESFORCE_PRIVATE_KEY_PASSWORD"
     assert (error.code, error.variable) == (code, variable)
     assert str(error).startswith(f"{variable}: The ")
+
+
+def test_a_warning_about_the_key_id_is_listed_once() -> None:
+    environ = throwaway_environ() | {"SALESFORCE_KEY_ID": "two words"}
+
+    assert [each.code for each in check_environment(environ)].count("value-space") == 1

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from fin_messenger_auth import RSASigner, StringKeySource
 from fin_messenger_auth._keys import read_private_key
-from fin_messenger_auth._material import _DOUBTFUL, _TEXTS, configured_string, things_in
+from fin_messenger_auth._material import _DOUBTFUL, _TEXTS, check_algorithm, configured_string, things_in
 from fin_messenger_auth.diagnosis import check_certificate, check_environment, check_private_key, check_secret
 from fin_messenger_auth.errors import ConfigurationError, FinMessengerAuthWarning, InvalidKeyError, problems_of
 from fin_messenger_auth.onboarding import read_certificate, read_public_key
@@ -381,3 +381,10 @@ def test_no_report_of_a_refused_key_holds_a_part_of_it(shape: Shape, tracker: st
     part = shape.data[20:50]
     assert len(set(part)) < DISTINCT or repr(part)[2:-1] not in seen
     assert not shape.password or shape.password.decode(errors="replace") not in seen
+
+
+@pytest.mark.parametrize("algorithm", ["DH", "DSA", "EC", "Ed25519", "X25519", "X448", "of another algorithm"])
+def test_a_key_of_another_algorithm_is_refused(algorithm: str) -> None:
+    with pytest.raises(InvalidKeyError, match=f"The key is {algorithm}, not RSA"):
+        check_algorithm(algorithm, "The key")
+    check_algorithm("RSA", "The key")

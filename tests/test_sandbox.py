@@ -393,3 +393,10 @@ def test_variables_may_have_a_prefix_and_a_busy_port_is_named(
         port = server.server_port
         assert main(["sandbox", "--prefix", "ACME_", "--port", str(port)]) == 1
     assert f"Cannot listen on port {port}: Address already in use. Choose another" in capsys.readouterr().err
+
+
+def test_a_sandbox_in_the_background_keeps_no_interpreter_from_ending() -> None:
+    before = set(threading.enumerate())
+    sandbox.start_throwaway()
+
+    assert [each.daemon for each in set(threading.enumerate()) - before] == [True]

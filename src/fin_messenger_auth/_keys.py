@@ -349,12 +349,9 @@ def checked_rsa_key(key: object, name: str) -> RSAPublicKey:
     if not isinstance(key, RSAPublicKey):
         raise not_rsa(_algorithm_name(key), name)
     numbers = key.public_numbers()
-    if numbers.n % 2 == 0 or numbers.e < MIN_EXPONENT or numbers.e % 2 == 0:
-        raise InvalidKeyError(
-            f"{name} has an even modulus, or an exponent other than an odd number of at least {MIN_EXPONENT}. "
-            "Make a new key.",
-            "key-weak",
-        )
+    if numbers.n % 2 == 0 or numbers.e < MIN_EXPONENT:  # cryptography refuses an even exponent
+        message = f"{name} has an even modulus, or an exponent under {MIN_EXPONENT}. Make a new key."
+        raise InvalidKeyError(message, "key-weak")
     if key.key_size < MIN_RSA_BITS:
         raise InvalidKeyError(
             f"{name} has {key.key_size} bits; at least {MIN_RSA_BITS} are required. Make a new key.", "key-weak"
