@@ -4,6 +4,7 @@ from ._builder import TokenPair, TokenPairBuilder, abuild_settings, build_settin
 from ._deadline import with_deadline
 from ._environment import messenger_enabled
 from ._keys import EnvKeySource, FileKeySource, KeySource, StringKeySource
+from ._outages import Metrics
 from ._reloading import Reloading
 from ._settings import PublicSettings
 from ._signers import AsyncSigner, DualSigner, HMACSigner, RSASigner, Signer
@@ -21,6 +22,7 @@ __all__ = [
     "IntercomMinter",
     "KeySource",
     "MessengerUser",
+    "Metrics",
     "PublicSettings",
     "RSASigner",
     "Reloading",
