@@ -20,13 +20,16 @@ from fin_messenger_auth import (
     identify,
     render_snippet,
 )
+from fin_messenger_auth._environment import MEANINGS
 from fin_messenger_auth._keys import FileKeySource, read_key
 from fin_messenger_auth.diagnosis import (
     CATALOGUE,
     Level,
+    _checks,
     check_intercom_token,
     check_salesforce_token,
 )
+from fin_messenger_auth.diagnosis._findings import finding_of
 from fin_messenger_auth.errors import (
     ConfigurationError,
     InvalidClaimError,
@@ -185,6 +188,18 @@ def test_the_source_names_no_code_that_does_not_exist(path: Path) -> None:
     if path.parent.name == "diagnosis":  # it has tables of codes, too
         hyphened = {str(each.value) for each in nodes if isinstance(each, ast.Constant)}
         assert {each for each in hyphened if re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", each)} <= {*CATALOGUE, *NO_CODES}
+
+
+def test_the_tables_of_causes_and_of_signers_name_what_exists() -> None:
+    codes = {*_checks._ONCE, *_checks._CONSEQUENCES, *(each for row in _checks._CONSEQUENCES.values() for each in row)}
+    assert codes <= {*CATALOGUE}
+    assert {variable for variable, _ in _checks._REMOTE.values()} <= MEANINGS.keys()
+    assert all(re.fullmatch("[A-Z0-9_]+", name) for name in MEANINGS)
+
+
+def test_a_fix_names_the_variable_that_is_meant() -> None:
+    problem = ConfigurationError("It is unknown.", "region-unknown", variable="MY_INTERCOM_REGION")
+    assert finding_of(problem).fix.startswith("Set MY_INTERCOM_REGION to the region")
 
 
 def test_the_tables_hold_pairs_of_faults() -> None:

@@ -226,8 +226,8 @@ def _check_directory(directory: Path, password: bytes | None, now: float | None)
     files = {name: _read(directory / name) for name in (CERTIFICATE, JWK, JWKS)}
     certificate, jwk, jwks = files.values()
     if jwk:
-        held = [each.public_key for each in keys_in(jwk)]
-        is_foreign = public_key is not None and held and public_key not in held  # and so is its kid
+        keys = [each.public_key for each in keys_in(jwk)]
+        is_foreign = public_key is not None and keys and public_key not in keys  # and so is its kid
         with naming(**({"kid": ""} if is_foreign else {})):
             findings += _of_file(JWK, check_jwk(jwk, public_key=public_key, now=now))
     else:
