@@ -111,11 +111,11 @@ Visit = Callable[[DualSigner, int], list[tuple[float, str]]]
 @BOTH
 def test_the_deadline_is_for_the_whole_wait(visit: Visit) -> None:
     service = Service()
-    signer = with_deadline(service, threads=2, timeout=0.4)
+    signer = with_deadline(service, threads=2, timeout=1.0)
     with service.hanging():
-        results = visit(signer, 12)
-    assert {said for _, said in results} == {"There was no signature within 0.4 seconds."}
-    assert max(seconds for seconds, _ in results) < 0.4 + GRACE
+        results = visit(signer, 4)  # so few that none is refused, though a busy machine starts the last ones late
+    assert {said for _, said in results} == {"There was no signature within 1 seconds."}
+    assert max(seconds for seconds, _ in results) < 1.0 + GRACE
 
 
 @BOTH
