@@ -198,7 +198,7 @@ def _number(value: float, name: str) -> float:
     return plain
 
 
-def _unix_seconds(value: datetime, name: str) -> int:
+def _seconds_of(value: datetime, name: str) -> int:
     if value.utcoffset() is None:
         message = "a naive datetime depends on the machine's time zone; use an aware one, such as datetime.now(UTC)."
         raise InvalidClaimError(name, message)
@@ -213,7 +213,7 @@ _SCALARS: tuple[tuple[type, Callable[[Any, str], Any]], ...] = (
     (str, json_string),
     (int, _integer),
     (float, _number),
-    (datetime, _unix_seconds),
+    (datetime, _seconds_of),
 )
 
 

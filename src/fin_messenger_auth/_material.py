@@ -2,7 +2,7 @@
 
 One table for keys, secrets, PINs, certificates, uploads and names. A format is told by the bytes that it begins with,
 by its PEM label or by the outline of its DER; no parser is tried to see whether it fails. Good material in an unusual
-wrapping is taken out of it. The arguments may hold a key, so every caller is decorated with ``@masked``.
+wrapping is taken out of it. Functions that hold a key are decorated with ``@masked``.
 """
 
 from __future__ import annotations

@@ -184,9 +184,7 @@ def _is_authenticated(user: Any) -> bool:  # noqa: ANN401 - every framework has 
     try:
         answer = user.is_authenticated
     except AttributeError:
-        if hasattr(
-            user.__class__, "is_authenticated"
-        ):  # the attribute exists but raised; that must not count as signed in
+        if hasattr(user.__class__, "is_authenticated"):  # it exists but raised; that must not count as signed in
             _cannot_identify(user, "has an is_authenticated that raises AttributeError")
         if getattr(user, "is_anonymous", False):
             _cannot_identify(user, "has is_anonymous, but no is_authenticated")

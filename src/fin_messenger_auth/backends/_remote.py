@@ -153,9 +153,7 @@ class RemoteSigner(RemoteKey):
     _form: ClassVar[re.Pattern[str]] = re.compile(".+")  # of what identifies one version of one key
     _expected: ClassVar[str]  # the form, in words
     reasons: ClassVar[Mapping[str | int, str]]  # what a code, a status or the class of an error means here
-    refusals: ClassVar[frozenset[str | int]] = (
-        frozenset()
-    )  # errors after which one retry is made with fresh credentials
+    refusals: ClassVar[frozenset[str | int]] = frozenset()  # errors that fresh credentials may end: one retry
 
     def __init__(
         self, key: str, /, *, kid: str, alg: Alg = "RS256", client: Make = None, public_key: RSAPublicKey | None = None

@@ -298,9 +298,8 @@ class _Session:
     def _log_in(self, token: Any) -> None:
         pin, flag = read_key(self.pin).without_line_end(), self.client.TokenFlag
         text = _text(pin)
-        with one_login(
-            pin, "/".join(map(str, (token.manufacturer_id, token.model, token.serial, token.label)))
-        ) as mine:
+        name = "/".join(map(str, (token.manufacturer_id, token.model, token.serial, token.label)))
+        with one_login(pin, name) as mine:
             flags = token.slot.get_token().flags  # as they are now
             if flags & flag.USER_PIN_LOCKED:
                 raise self.client.PinLocked
